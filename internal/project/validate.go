@@ -1,0 +1,128 @@
+package project
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// maxPath is what GitLab allows for "group/name" as a whole: the length of
+	// a row in its routes table.
+	maxPath = 255
+
+	// maxBranch is 255, the longest file name, less the 5 bytes of ".lock": Git
+	// servers keep a branch as a file and lock it through a second one. A name
+	// with slashes could be longer there, but not in an object key.
+	maxBranch = 250
+)
+
+var (
+	commitPattern  = regexp.MustCompile(`^[0-9a-f]{40}$`)
+	segmentPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+)
+
+// nullCommit is how the Git protocol spells "no commit": as the new value of a
+// push it deletes the branch.
+var nullCommit = strings.Repeat("0", 40)
+
+// ValidCommit tells whether s is a full SHA-1 object name in lower-case
+// hexadecimal. The null object name is not a commit.
+func ValidCommit(s string) bool { return commitPattern.MatchString(s) && s != nullCommit }
+
+// Validate reports every name of b that its GitLab instance or Git would refuse.
+func (b Branch) Validate() error {
+	err := errors.Join(validateGroup(b.Group), validateSegment("project", b.Name), ValidateBranch(b.Branch))
+	if n := len(b.Path()); err == nil && n > maxPath {
+		err = fmt.Errorf("project path %q: %d bytes, limit %d", b.Path(), n, maxPath)
+	}
+	return err
+}
+
+// Validate reports every invalid name on either side.
+func (s Sync) Validate() error {
+	var errs []error
+	if err := s.Source.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("source: %w", err))
+	}
+	if err := s.Destination.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("destination: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+func validateGroup(group string) error {
+	for segment := range strings.SplitSeq(group, "/") {
+		if err := validateSegment("group", segment); err != nil {
+			return fmt.Errorf("group path %q: %w", group, err)
+		}
+	}
+	return nil
+}
+
+// validateSegment applies what GitLab's path rules for groups and for projects
+// (lib/gitlab/path_regex.rb) have in common.
+func validateSegment(field, s string) error {
+	switch {
+	case s == "":
+		return fmt.Errorf("%s name is empty", field)
+	case !segmentPattern.MatchString(s):
+		return fmt.Errorf("%s %q: only letters, digits, '_', '-' and '.' are allowed", field, s)
+	case s == "." || s == "..":
+		return fmt.Errorf("%s %q: is not a name", field, s)
+	case strings.HasPrefix(s, "-"):
+		return fmt.Errorf("%s %q: starts with '-'", field, s)
+	case strings.HasSuffix(s, ".git") || strings.HasSuffix(s, ".atom"):
+		return fmt.Errorf("%s %q: ends in '.git' or '.atom'", field, s)
+	}
+	return nil
+}
+
+// ValidateBranch applies git-check-ref-format(1) to a branch's short name, and
+// three rules of ours: it is UTF-8, because names travel as JSON; it is at most
+// 250 bytes long; and it is not "@", which git accepts but reads as HEAD.
+func ValidateBranch(name string) error {
+	if reason := refuseBranch(name); reason != "" {
+		return fmt.Errorf("branch %q: %s", name, reason)
+	}
+	return nil
+}
+
+func refuseBranch(name string) string {
+	switch {
+	case name == "":
+		return "is empty"
+	case len(name) > maxBranch:
+		return fmt.Sprintf("%d bytes, limit %d", len(name), maxBranch)
+	case !utf8.ValidString(name):
+		return "is not UTF-8"
+	case name == "@" || name == "HEAD":
+		return "is reserved by git"
+	case strings.HasPrefix(name, "-"):
+		return "starts with '-'"
+	case strings.HasSuffix(name, "."):
+		return "ends in '.'"
+	case strings.ContainsFunc(name, isControl):
+		return "contains a control character"
+	case strings.ContainsAny(name, ` ~^:?*[\`):
+		return `contains a space or one of ~^:?*[\`
+	case strings.Contains(name, ".."), strings.Contains(name, "@{"):
+		return "contains '..' or '@{'"
+	}
+	for component := range strings.SplitSeq(name, "/") {
+		switch {
+		case component == "":
+			return "has an empty path component"
+		case strings.HasPrefix(component, "."):
+			return "has a path component that starts with '.'"
+		case strings.HasSuffix(component, ".lock"):
+			return "has a path component that ends in '.lock'"
+		}
+	}
+	return ""
+}
+
+// isControl knows ASCII's control characters only, as git does.
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
