@@ -1,0 +1,119 @@
+package objectkey
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+// Parse decodes a key from a bucket listing, whoever wrote it: the order of the
+// JSON members does not matter, unknown members are ignored, and the older
+// member remote_branch stands in for branch. So the Key may encode to another
+// string than s; the object is only found under s.
+//
+// Every error is an ErrUndecodable.
+func Parse(s string) (Key, error) {
+	k, err := parse(s)
+	if err != nil {
+		return Key{}, fmt.Errorf("%w %.300q: %w", ErrUndecodable, s, err)
+	}
+	return k, nil
+}
+
+func parse(s string) (Key, error) {
+	if len(s) > maxKey {
+		return Key{}, fmt.Errorf("%d bytes, limit %d", len(s), maxKey)
+	}
+	encoded, ok := strings.CutSuffix(s, suffix)
+	if !ok {
+		return Key{}, fmt.Errorf("does not end in %q", suffix)
+	}
+	// Other encoders' base64 may have a '/' too, but what precedes it decodes
+	// to JSON and is never a commit.
+	base := ""
+	if folder, rest, ok := strings.Cut(encoded, "/"); ok && project.ValidCommit(folder) {
+		base, encoded = folder, rest
+	}
+	members, err := decode(encoded)
+	if err != nil {
+		return Key{}, err
+	}
+	k := Key{
+		Destination: project.Branch{Group: members["group"], Name: members["project_name"], Branch: members["branch"]},
+		Commit:      members["commit_sha"],
+		Base:        base,
+	}
+	if k.Destination.Branch == "" {
+		k.Destination.Branch = members["remote_branch"]
+	}
+	return k, k.validate()
+}
+
+func decode(encoded string) (map[string]string, error) {
+	// The decoder skips line breaks, which would give one key many spellings.
+	if strings.ContainsAny(encoded, "\r\n") {
+		return nil, errors.New("line break in base64")
+	}
+	text, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	if err != nil {
+		return nil, err
+	}
+	if !utf8.Valid(text) {
+		return nil, errors.New("JSON is not UTF-8")
+	}
+	return stringMembers(text)
+}
+
+// stringMembers returns the string members of a JSON object. It reads member by
+// member because json.Unmarshal takes the last of two equal names, and matches
+// names regardless of case: two readers could see two different branches.
+func stringMembers(text []byte) (map[string]string, error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return nil, errors.New("not a JSON object")
+	}
+	seen := map[string]bool{}
+	members := map[string]string{}
+	for decoder.More() {
+		name, value, err := member(decoder)
+		if err != nil {
+			return nil, err
+		}
+		if seen[name] {
+			return nil, fmt.Errorf("duplicate JSON member %q", name)
+		}
+		seen[name] = true
+		if text, ok := value.(string); ok {
+			members[name] = text
+		}
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, fmt.Errorf("malformed JSON: %w", err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, errors.New("data after the JSON object")
+	}
+	return members, nil
+}
+
+func member(decoder *json.Decoder) (name string, value any, err error) {
+	token, err := decoder.Token()
+	if err != nil {
+		return "", nil, fmt.Errorf("malformed JSON: %w", err)
+	}
+	name, ok := token.(string)
+	if !ok {
+		return "", nil, errors.New("malformed JSON: member without a name")
+	}
+	if err := decoder.Decode(&value); err != nil {
+		return "", nil, fmt.Errorf("malformed JSON: %w", err)
+	}
+	return name, value, nil
+}

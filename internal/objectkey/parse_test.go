@@ -1,0 +1,110 @@
+package objectkey
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func keyOf(json string) string { return base64.StdEncoding.EncodeToString([]byte(json)) + ".tar.age" }
+
+const mainJSON = `{"group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `","branch":"main"}`
+
+func TestParse(t *testing.T) {
+	increment := snapshot()
+	increment.Base = commitB
+	slash := snapshot()
+	slash.Destination.Branch = "aÿ"
+
+	tests := map[string]struct {
+		key  string
+		want Key
+	}{
+		"snapshot":      {keyOf(mainJSON), snapshot()},
+		"increment":     {commitB + "/" + keyOf(mainJSON), increment},
+		"other order":   {keyOf(`{ "branch": "main", "commit_sha": "` + commitA + `", "project_name": "proxy", "group": "platform/edge" }`), snapshot()},
+		"unknown":       {keyOf(`{"group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `","branch":"main","x":{"branch":"y"},"Branch":"z"}`), snapshot()},
+		"older shape":   {keyOf(`{"group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `","local_branch":"trunk","remote_branch":"main"}`), snapshot()},
+		"raw non-ASCII": {keyOf(`{"branch":"aÿ","group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `"}`), slash},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := Parse(test.key)
+			require.NoError(t, err)
+			require.Equal(t, test.want, got)
+		})
+	}
+}
+
+func TestParseAcceptsSlashInBase64(t *testing.T) {
+	key := keyOf(`{"x":"???","group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `","branch":"main"}`)
+	require.Contains(t, key, "/")
+	got, err := Parse(key)
+	require.NoError(t, err)
+	require.Equal(t, snapshot(), got)
+}
+
+func TestParseRefuses(t *testing.T) {
+	encoded := strings.TrimSuffix(keyOf(mainJSON), ".tar.age")
+	tests := map[string]struct{ key, want string }{
+		"empty":             {"", "does not end in"},
+		"other suffix":      {encoded + ".tar", "does not end in"},
+		"too long":          {strings.Repeat("a", 1017) + ".tar.age", "1025 bytes, limit 1024"},
+		"not base64":        {"!!!!.tar.age", "illegal base64"},
+		"line break":        {encoded[:8] + "\n" + encoded[8:] + ".tar.age", "line break"},
+		"URL alphabet":      {"eyJ4Ijoi_-8ifQ==.tar.age", "illegal base64"},
+		"padding bits":      {"e31=.tar.age", "illegal base64"},
+		"no padding":        {"e30.tar.age", "illegal base64"},
+		"not UTF-8":         {keyOf("{\"group\":\"\xff\"}"), "not UTF-8"},
+		"no JSON":           {keyOf("hello"), "not a JSON object"},
+		"no object":         {keyOf(`["group"]`), "not a JSON object"},
+		"truncated":         {keyOf(mainJSON[:len(mainJSON)-1]), "malformed JSON"},
+		"trailing":          {keyOf(mainJSON + "{}"), "data after"},
+		"duplicate":         {keyOf(`{"branch":"x",` + mainJSON[1:]), `duplicate JSON member "branch"`},
+		"duplicate unknown": {keyOf(`{"x":1,"x":2,` + mainJSON[1:]), `duplicate JSON member "x"`},
+		"not a string":      {keyOf(strings.Replace(mainJSON, `"main"`, `["main"]`, 1)), `branch ""`},
+		"short commit":      {keyOf(strings.Replace(mainJSON, commitA, "abc", 1)), `commit "abc"`},
+		"null commit":       {keyOf(strings.Replace(mainJSON, commitA, strings.Repeat("0", 40), 1)), "commit"},
+		"upper-case commit": {keyOf(strings.Replace(mainJSON, commitA, strings.ToUpper(commitA), 1)), "commit"},
+		"group climbs":      {keyOf(strings.Replace(mainJSON, "platform", "..", 1)), `group ".."`},
+		"bad branch":        {keyOf(strings.Replace(mainJSON, "main", "-main", 1)), `branch "-main"`},
+		"short base":        {"abc/" + keyOf(mainJSON), "JSON"},
+		"two bases":         {commitB + "/" + commitB + "/" + keyOf(mainJSON), "illegal base64"},
+		"leading slash":     {"/" + keyOf(mainJSON), "illegal base64"},
+		"null base":         {strings.Repeat("0", 40) + "/" + keyOf(mainJSON), ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := Parse(test.key)
+			require.ErrorIs(t, err, ErrUndecodable)
+			require.ErrorContains(t, err, test.want)
+			require.Zero(t, got)
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(keyOf(mainJSON))
+	f.Add(commitB + "/" + keyOf(mainJSON))
+	f.Add(keyOf(`{"group":"g","project_name":"p","commit_sha":"` + commitA + `","local_branch":"x","remote_branch":"ÿ😀"}`))
+	f.Add(keyOf(`{"branch":"\ud800","group":"g","project_name":"p","commit_sha":"` + commitA + `"}`))
+	f.Add("abc.tar.age")
+	f.Fuzz(func(t *testing.T, s string) {
+		k, err := Parse(s)
+		if err != nil {
+			require.ErrorIs(t, err, ErrUndecodable)
+			return
+		}
+		key, err := k.Encode()
+		if errors.Is(err, ErrTooLong) {
+			return // only S3's own limit binds other encoders
+		}
+		require.NoError(t, err)
+		again, err := Parse(key)
+		require.NoError(t, err)
+		require.Equal(t, k, again)
+	})
+}
