@@ -1,0 +1,143 @@
+// Package chain tells from a bucket listing which objects restore each
+// destination branch, and what the next upload should build on. It is pure: no
+// state is kept anywhere but in the names, sizes and times of the objects.
+//
+// A snapshot restores a branch by itself. An increment needs the commit it is
+// based on, which an older object carries, and so on back to a snapshot. The
+// objects from that snapshot to the newest object are the branch's chain.
+package chain
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+// Object is one entry of the bucket whose key could be read.
+type Object struct {
+	objectkey.Key
+	Name     string    // the object's full key in the bucket
+	Size     int64     // bytes
+	Modified time.Time // as the bucket says it; S3 gives whole seconds
+}
+
+// Chain is what the bucket holds for one destination branch.
+type Chain struct {
+	// Objects restores the branch when applied in this order: a snapshot
+	// first, the newest object last.
+	Objects []Object
+	// Superseded is not needed by Objects and may be deleted.
+	Superseded []Object
+	// Missing is the base that no object carries when the newest object does
+	// not lead back to a snapshot. Objects then starts with an increment on it.
+	Missing string
+}
+
+// Newest is the object that was uploaded last. It decides the branch's tip.
+func (c Chain) Newest() Object { return c.Objects[len(c.Objects)-1] }
+
+// Tip is the commit that the chain restores.
+func (c Chain) Tip() string { return c.Newest().Commit }
+
+// Broken tells that the chain does not restore the branch by itself.
+func (c Chain) Broken() bool { return c.Missing != "" }
+
+// Build sorts a listing into one chain for each destination branch. Every
+// chain has at least one object.
+func Build(objects []Object) map[project.Branch]Chain {
+	byBranch := map[project.Branch][]Object{}
+	for _, o := range objects {
+		byBranch[o.Destination] = append(byBranch[o.Destination], o)
+	}
+	chains := make(map[project.Branch]Chain, len(byBranch))
+	for branch, own := range byBranch {
+		chains[branch] = build(own)
+	}
+	return chains
+}
+
+// build expects at least one object.
+func build(objects []Object) Chain {
+	sortNewestFirst(objects)
+	path, missing := trace(objects)
+	needed := map[string]bool{}
+	for _, o := range path {
+		needed[o.Name] = true
+	}
+	c := Chain{Objects: path, Missing: missing}
+	if c.Broken() {
+		return c // something of it may still be of use to a person: keep all
+	}
+	for _, o := range objects {
+		if !needed[o.Name] {
+			c.Superseded = append(c.Superseded, o)
+		}
+	}
+	return c
+}
+
+// sortNewestFirst orders by time. S3 counts in seconds: of several objects of the
+// newest second, the first is one that no other of them builds on, and a snapshot rather than
+// an increment: that is made to replace increments.
+func sortNewestFirst(objects []Object) {
+	slices.SortFunc(objects, func(a, b Object) int {
+		return cmp.Or(b.Modified.Compare(a.Modified), cmp.Compare(a.Base, b.Base), cmp.Compare(a.Name, b.Name))
+	})
+	tied := objects
+	for i, o := range objects {
+		if !o.Modified.Equal(objects[0].Modified) {
+			tied = objects[:i]
+			break
+		}
+	}
+	for i, o := range tied {
+		if !slices.ContainsFunc(tied, func(other Object) bool { return buildsOn(other, o) }) {
+			tied[0], tied[i] = tied[i], tied[0]
+			return
+		}
+	}
+}
+
+func buildsOn(a, b Object) bool { return a.Base == b.Commit && a.Commit != b.Commit }
+
+// trace walks from the newest object back to a snapshot, over the fewest
+// objects, and returns them in the order in which they are applied. When no
+// snapshot can be reached it returns the newest object and the missing base.
+func trace(newestFirst []Object) (path []Object, missing string) {
+	carriers := map[string][]Object{} // by the commit that they end on
+	for _, o := range newestFirst {
+		carriers[o.Commit] = append(carriers[o.Commit], o)
+	}
+	type step struct {
+		object Object
+		next   *step // the object that is applied after this one
+	}
+	seen := map[string]bool{}
+	queue := []*step{{object: newestFirst[0]}}
+	dangling := queue[0]
+	for ; len(queue) > 0; queue = queue[1:] {
+		at := queue[0]
+		if at.object.Base == "" {
+			for ; at != nil; at = at.next {
+				path = append(path, at.object)
+			}
+			return path, ""
+		}
+		if seen[at.object.Base] {
+			continue
+		}
+		seen[at.object.Base] = true
+		dangling = at
+		for _, o := range carriers[at.object.Base] {
+			queue = append(queue, &step{o, at})
+		}
+	}
+	missing = dangling.object.Base
+	for at := dangling; at != nil; at = at.next {
+		path = append(path, at.object)
+	}
+	return path, missing
+}

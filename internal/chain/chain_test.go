@@ -1,0 +1,157 @@
+package chain
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+var router = project.Branch{Group: "platform", Name: "router", Branch: "main"}
+
+// object is commit based on base, uploaded at second at. Its name is "base-commit".
+func object(base, commit string, size int64, at int) Object {
+	return Object{
+		Key:      objectkey.Key{Destination: router, Commit: commit, Base: base},
+		Name:     base + "-" + commit,
+		Size:     size,
+		Modified: time.Unix(int64(at), 0),
+	}
+}
+
+func nameOf(objects []Object) []string {
+	var names []string
+	for _, o := range objects {
+		names = append(names, o.Name)
+	}
+	return names
+}
+
+func TestBuild(t *testing.T) {
+	tests := map[string]struct {
+		objects    []Object
+		chain      []string
+		superseded []string
+		missing    string
+	}{
+		"snapshot": {
+			objects: []Object{object("", "a", 1, 0)},
+			chain:   []string{"-a"},
+		},
+		"newer snapshot": {
+			objects:    []Object{object("", "b", 1, 1), object("", "a", 1, 0)},
+			chain:      []string{"-b"},
+			superseded: []string{"-a"},
+		},
+		"increments": {
+			objects: []Object{object("b", "c", 1, 2), object("", "a", 1, 0), object("a", "b", 1, 1)},
+			chain:   []string{"-a", "a-b", "b-c"},
+		},
+		"increment that replaces two": {
+			objects:    []Object{object("", "a", 9, 0), object("a", "b", 1, 1), object("b", "c", 1, 2), object("a", "d", 3, 3)},
+			chain:      []string{"-a", "a-d"},
+			superseded: []string{"b-c", "a-b"},
+		},
+		"same second, linked": {
+			objects: []Object{object("", "b", 1, 0), object("b", "a", 1, 0)},
+			chain:   []string{"-b", "b-a"},
+		},
+		"missing base": {
+			objects: []Object{object("", "a", 1, 0), object("b", "c", 1, 2)},
+			chain:   []string{"b-c"},
+			missing: "b",
+		},
+		"missing base further down": {
+			objects: []Object{object("x", "b", 1, 1), object("b", "c", 1, 2)},
+			chain:   []string{"x-b", "b-c"},
+			missing: "x",
+		},
+		"fork: the way over fewer objects": {
+			objects:    []Object{object("", "a", 1, 0), object("a", "b", 1, 1), object("b", "c", 1, 2), object("a", "c", 1, 3), object("c", "d", 1, 4)},
+			chain:      []string{"-a", "a-c", "c-d"},
+			superseded: []string{"b-c", "a-b"},
+		},
+		"the branch went back": {
+			objects:    []Object{object("", "a", 1, 0), object("a", "b", 1, 1), object("b", "a", 1, 2)},
+			chain:      []string{"-a", "a-b", "b-a"},
+			superseded: nil,
+		},
+		"the branch went back to its base": {
+			objects:    []Object{object("", "a", 1, 0), object("a", "b", 1, 1), object("a", "a", 1, 2)},
+			chain:      []string{"-a", "a-a"},
+			superseded: []string{"a-b"},
+		},
+		"circle without a snapshot": {
+			objects: []Object{object("a", "b", 1, 0), object("b", "a", 1, 1)},
+			chain:   []string{"a-b", "b-a"},
+			missing: "a",
+		},
+		"own base without a snapshot": {
+			objects: []Object{object("a", "a", 1, 0)},
+			chain:   []string{"a-a"},
+			missing: "a",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			chains := Build(test.objects)
+			require.Len(t, chains, 1)
+			c := chains[router]
+			require.Equal(t, test.chain, nameOf(c.Objects))
+			require.Equal(t, test.superseded, nameOf(c.Superseded))
+			require.Equal(t, test.missing, c.Missing)
+			require.Equal(t, test.missing != "", c.Broken())
+			require.Equal(t, c.Newest().Commit, c.Tip())
+		})
+	}
+}
+
+func TestBuildSeparatesDestinations(t *testing.T) {
+	release := object("", "b", 1, 1)
+	release.Destination.Branch = "release"
+	chains := Build([]Object{object("", "a", 1, 0), release})
+	require.Len(t, chains, 2)
+	require.Equal(t, "a", chains[router].Tip())
+	require.Equal(t, "b", chains[release.Destination].Tip())
+}
+
+func TestNext(t *testing.T) {
+	tests := map[string]struct {
+		sizes []int64 // of a snapshot "0" and the increments on it, oldest first
+		base  string  // what the next upload builds on
+	}{
+		"snapshot only":              {[]int64{100}, "0"},
+		"small increment":            {[]int64{100, 10}, "1"},
+		"geometric":                  {[]int64{100, 40, 10}, "2"},
+		"last two alike":             {[]int64{100, 10, 10}, "0"},
+		"last two of three alike":    {[]int64{100, 30, 6, 6}, "1"},
+		"the middle is too small":    {[]int64{1000, 5, 100, 10}, "0"},
+		"increments outgrew half":    {[]int64{100, 40, 15}, ""},
+		"first increment is as big":  {[]int64{100, 51}, ""},
+		"first increment is half":    {[]int64{100, 50}, "1"},
+		"bigger than their snapshot": {[]int64{100, 1000, 10}, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var objects []Object
+			previous := ""
+			for i, size := range test.sizes {
+				commit := string(rune('0' + i))
+				objects = append(objects, object(previous, commit, size, i))
+				previous = commit
+			}
+			base, reason := Build(objects)[router].Next()
+			require.Equal(t, test.base, base)
+			require.Equal(t, base == "", reason != "", "a snapshot has a reason")
+		})
+	}
+}
+
+func TestNextOfBrokenChain(t *testing.T) {
+	base, reason := Build([]Object{object("x", "a", 1, 0)})[router].Next()
+	require.Empty(t, base)
+	require.Equal(t, "the bucket's chain is broken", reason)
+}
