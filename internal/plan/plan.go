@@ -1,0 +1,41 @@
+// Package plan decides what has to move. It is pure: it is given what is wanted
+// and what is there, and answers with actions that carry their reasons.
+package plan
+
+import "fmt"
+
+// Kinds of failures that are found while planning. Like the kinds that the
+// activities give, they are what operators search for.
+const (
+	KindInvalidSync          = "InvalidSync"
+	KindDuplicateDestination = "DuplicateDestination"
+	KindUndecodableKey       = "UndecodableKey"
+	KindPruneRefused         = "PruneRefused"
+	KindUnreachable          = "Unreachable"
+)
+
+// Failure is one thing that could not be done and why.
+type Failure struct {
+	// Subject is what failed: a branch ("group/name@branch"), or an object's key.
+	Subject string `json:"subject"`
+	Kind    string `json:"kind"`
+	Reason  string `json:"reason"`
+}
+
+func (f Failure) String() string { return fmt.Sprintf("%s: %s (%s)", f.Subject, f.Reason, f.Kind) }
+
+// Head is what is known of a branch on its Git server.
+type Head struct {
+	Commit string // "" when it could not be read or does not exist
+	// Err is why it could not be read. Whoever moves the branch runs into it again
+	// and reports it, so a plan goes on as if the branch had moved.
+	Err error
+	// Unreachable says that Err may pass by itself: the branch is left for the
+	// next cycle.
+	Unreachable bool
+}
+
+// Short abbreviates a commit for people.
+func Short(commit string) string {
+	return commit[:min(len(commit), 7)]
+}

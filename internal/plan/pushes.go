@@ -1,0 +1,85 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+// Push is one destination branch that is behind the bucket.
+type Push struct {
+	Destination project.Branch `json:"destination"`
+	Commit      string         `json:"commit"` // what the branch has to become
+	Objects     []Object       `json:"objects"`
+	Reason      string         `json:"reason"`
+}
+
+// Object is an object of a chain as the consumer's steps need it.
+type Object struct {
+	Key    string `json:"key"`
+	Commit string `json:"commit"`
+	Base   string `json:"base,omitempty"`
+	Size   int64  `json:"size"` // bytes
+}
+
+// Pushes is the consumer's plan.
+type Pushes struct {
+	Checked  int       `json:"checked"`
+	UpToDate int       `json:"up_to_date"`
+	Pushes   []Push    `json:"pushes,omitempty"`
+	Failures []Failure `json:"failures,omitempty"`
+}
+
+// Consumer is what the consumer's plan is made from.
+type Consumer struct {
+	Heads  map[project.Branch]Head
+	Chains map[project.Branch]chain.Chain
+}
+
+// Plan compares each destination's head with the commit that the bucket
+// carries for it, in the order of their names.
+func (p Consumer) Plan() Pushes {
+	out := Pushes{Checked: len(p.Chains)}
+	for branch, c := range p.Chains {
+		head := p.Heads[branch]
+		switch {
+		case head.Unreachable:
+			out.Failures = append(out.Failures, Failure{branch.String(), KindUnreachable,
+				fmt.Sprintf("%v; the next cycle tries again", head.Err)})
+		case head.Err == nil && head.Commit == c.Tip():
+			out.UpToDate++
+		default:
+			out.Pushes = append(out.Pushes, push(branch, head, c))
+		}
+	}
+	slices.SortFunc(out.Pushes, func(a, b Push) int {
+		return cmp.Compare(a.Destination.String(), b.Destination.String())
+	})
+	slices.SortFunc(out.Failures, func(a, b Failure) int { return cmp.Compare(a.Subject, b.Subject) })
+	return out
+}
+
+func push(branch project.Branch, head Head, c chain.Chain) Push {
+	p := Push{Destination: branch, Commit: c.Tip(), Objects: Objects(c)}
+	switch {
+	case head.Err != nil:
+		p.Reason = "the destination cannot be read: " + head.Err.Error()
+	case head.Commit == "":
+		p.Reason = fmt.Sprintf("the branch does not exist yet: create it at %s", Short(c.Tip()))
+	default:
+		p.Reason = fmt.Sprintf("the destination is at %s, the bucket at %s", Short(head.Commit), Short(c.Tip()))
+	}
+	return p
+}
+
+// Objects lists what restores a chain, oldest first.
+func Objects(c chain.Chain) []Object {
+	out := make([]Object, 0, len(c.Objects))
+	for _, o := range c.Objects {
+		out = append(out, Object{Key: o.Name, Commit: o.Commit, Base: o.Base, Size: o.Size})
+	}
+	return out
+}

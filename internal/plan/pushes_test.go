@@ -1,0 +1,59 @@
+package plan
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+func TestPushes(t *testing.T) {
+	main := destination("router", "main")
+	tests := map[string]struct {
+		head   Head
+		reason string // "" means up to date
+	}{
+		"up to date":     {Head{Commit: b}, ""},
+		"behind":         {Head{Commit: a}, "the destination is at aaaaaaa, the bucket at bbbbbbb"},
+		"new branch":     {Head{}, "the branch does not exist yet: create it at bbbbbbb"},
+		"unreadable":     {Head{Err: errors.New("404")}, "the destination cannot be read: 404"},
+		"moved by other": {Head{Commit: c}, "the destination is at ccccccc, the bucket at bbbbbbb"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			out := Consumer{
+				Heads:  map[project.Branch]Head{main: test.head},
+				Chains: bucket(map[project.Branch][]string{main: {a, b}}),
+			}.Plan()
+			require.Equal(t, 1, out.Checked)
+			if test.reason == "" {
+				require.Equal(t, Pushes{Checked: 1, UpToDate: 1}, out)
+				return
+			}
+			require.Equal(t, []Push{{
+				Destination: main,
+				Commit:      b,
+				Objects: []Object{
+					{Key: "dst/router@main:a", Commit: a, Size: 1000},
+					{Key: "dst/router@main:b", Commit: b, Base: a, Size: 100},
+				},
+				Reason: test.reason,
+			}}, out.Pushes)
+		})
+	}
+}
+
+func TestPushesInOrder(t *testing.T) {
+	heads := map[project.Branch]Head{destination("d", "m"): {Err: errors.New("timeout"), Unreachable: true}}
+	out := Consumer{Heads: heads, Chains: bucket(map[project.Branch][]string{
+		destination("c", "m"): {a}, destination("a", "m"): {a}, destination("b", "m"): {a}, destination("d", "m"): {a},
+	})}.Plan()
+	var names []string
+	for _, p := range out.Pushes {
+		names = append(names, p.Destination.Name)
+	}
+	require.Equal(t, []string{"a", "b", "c"}, names)
+	require.Equal(t, []Failure{{"dst/d@m", KindUnreachable, "timeout; the next cycle tries again"}}, out.Failures)
+}

@@ -1,0 +1,149 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+// Upload is one branch that has to be packed and put into the bucket.
+type Upload struct {
+	Sync project.Sync `json:"sync"`
+	// Base is a commit that the bucket already carries, for an increment on it;
+	// empty for a snapshot.
+	Base   string `json:"base,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// Uploads is the producer's plan.
+type Uploads struct {
+	Checked  int       `json:"checked"`
+	UpToDate int       `json:"up_to_date"`
+	Uploads  []Upload  `json:"uploads,omitempty"`
+	Failures []Failure `json:"failures,omitempty"`
+	// Orphans are the keys of objects whose sync has left the configuration.
+	Orphans []string `json:"orphans,omitempty"`
+	// Superseded counts the objects that newer ones have replaced.
+	Superseded int `json:"superseded,omitempty"`
+}
+
+// Producer is what the producer's plan is made from.
+type Producer struct {
+	Syncs  []project.Sync // as configured
+	Heads  map[project.Branch]Head
+	Chains map[project.Branch]chain.Chain
+	// MaxPruneShare is the largest share (0 to 1) of the bucket's destinations
+	// that may be orphaned at once before the configuration is mistrusted.
+	MaxPruneShare float64
+}
+
+// Accept splits the configured syncs into those that can be worked on and the
+// failures of the others. Two syncs of one destination would overwrite each other in turn:
+// both are refused.
+func Accept(syncs []project.Sync) (accepted []project.Sync, refused []Failure) {
+	bySource := map[project.Branch][]project.Branch{}
+	for _, s := range syncs {
+		bySource[s.Destination] = append(bySource[s.Destination], s.Source)
+	}
+	for _, s := range syncs {
+		if err := s.Validate(); err != nil {
+			refused = append(refused, Failure{s.Destination.String(), KindInvalidSync, err.Error()})
+			continue
+		}
+		if sources := bySource[s.Destination]; len(sources) > 1 {
+			reason := fmt.Sprintf("%d syncs have this destination; this one has the source %s: keep one of them", len(sources), s.Source)
+			refused = append(refused, Failure{s.Destination.String(), KindDuplicateDestination, reason})
+			continue
+		}
+		accepted = append(accepted, s)
+	}
+	return accepted, refused
+}
+
+// Plan compares each source's head with the commit that the bucket carries for
+// its destination.
+func (p Producer) Plan() Uploads {
+	accepted, refused := Accept(p.Syncs)
+	out := Uploads{Checked: len(p.Syncs), Failures: refused}
+	for _, s := range accepted {
+		head := p.Heads[s.Source]
+		if head.Unreachable {
+			out.Failures = append(out.Failures, Failure{s.Destination.String(), KindUnreachable,
+				fmt.Sprintf("source %s: %v; the next cycle tries again", s.Source, head.Err)})
+			continue
+		}
+		if upload, due := p.upload(s, head); due {
+			out.Uploads = append(out.Uploads, upload)
+		} else {
+			out.UpToDate++
+		}
+	}
+	p.prune(&out)
+	return out
+}
+
+func (p Producer) upload(s project.Sync, head Head) (Upload, bool) {
+	c, inBucket := p.Chains[s.Destination]
+	switch {
+	case head.Err != nil:
+		return Upload{Sync: s, Reason: "the source cannot be read: " + head.Err.Error()}, true
+	case head.Commit == "":
+		return Upload{Sync: s, Reason: "the source branch does not exist"}, true
+	case !inBucket:
+		return Upload{Sync: s, Reason: "nothing in the bucket yet: snapshot"}, true
+	case !c.Broken() && c.Tip() == head.Commit:
+		return Upload{}, false
+	}
+	moved := fmt.Sprintf("source moved from %s to %s", Short(c.Tip()), Short(head.Commit))
+	if c.Tip() == head.Commit {
+		moved = "source is at " + Short(head.Commit)
+	}
+	base, why := c.Next()
+	if base == "" {
+		return Upload{Sync: s, Reason: moved + ", " + why + ": snapshot"}, true
+	}
+	return Upload{Sync: s, Base: base, Reason: fmt.Sprintf("%s: increment on %s", moved, Short(base))}, true
+}
+
+// prune names what Prune may delete. Objects of destinations that are no longer
+// configured go, unless the configuration itself is in doubt: when it is empty, when
+// it has entries that cannot be read, or when too much has gone at once.
+func (p Producer) prune(out *Uploads) {
+	configured := map[project.Branch]bool{}
+	doubtful := false
+	for _, s := range p.Syncs {
+		configured[s.Destination] = true
+		doubtful = doubtful || s.Validate() != nil
+	}
+	gone := 0
+	for branch, c := range p.Chains {
+		out.Superseded += len(c.Superseded)
+		if configured[branch] {
+			continue
+		}
+		gone++
+		for _, o := range c.Objects {
+			out.Orphans = append(out.Orphans, o.Name)
+		}
+	}
+	slices.Sort(out.Orphans)
+	switch {
+	case gone == 0:
+		return
+	case doubtful: // reported with the entries that cannot be read
+	case len(configured) == 0:
+		out.refusePrune("no sync is configured: the objects of all %d destinations are kept", gone)
+	case float64(gone) > p.MaxPruneShare*float64(len(p.Chains)):
+		out.refusePrune("%d of %d destinations in the bucket are no longer configured, more than the share of %g that one cycle may delete: "+
+			"check the configuration, or raise PRUNE_MAX_SHARE", gone, len(p.Chains), p.MaxPruneShare)
+	default:
+		return
+	}
+	out.Orphans = nil
+}
+
+func (out *Uploads) refusePrune(format string, args ...any) {
+	out.Failures = append(out.Failures, Failure{"bucket", KindPruneRefused, fmt.Sprintf(format, args...)})
+}

@@ -1,0 +1,180 @@
+package plan
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+var (
+	a = strings.Repeat("a", 40)
+	b = strings.Repeat("b", 40)
+	c = strings.Repeat("c", 40)
+)
+
+func source(name, branch string) project.Branch {
+	return project.Branch{Group: "src", Name: name, Branch: branch}
+}
+
+func destination(name, branch string) project.Branch {
+	return project.Branch{Group: "dst", Name: name, Branch: branch}
+}
+
+func sync(name, branch string) project.Sync {
+	return project.Sync{Source: source(name, branch), Destination: destination(name, branch)}
+}
+
+// bucket holds for each destination a snapshot of the first commit and increments to the others.
+func bucket(commits map[project.Branch][]string) map[project.Branch]chain.Chain {
+	var objects []chain.Object
+	for branch, list := range commits {
+		base, size := "", int64(1000)
+		for i, commit := range list {
+			objects = append(objects, chain.Object{
+				Key:      objectkey.Key{Destination: branch, Commit: commit, Base: base},
+				Name:     branch.String() + ":" + commit[:1],
+				Size:     size,
+				Modified: time.Unix(int64(i), 0),
+			})
+			base, size = commit, size/10
+		}
+	}
+	return chain.Build(objects)
+}
+
+func TestAccept(t *testing.T) {
+	nameless := sync("router", "main")
+	nameless.Source.Name = ""
+	tests := map[string]struct {
+		syncs    []project.Sync
+		accepted int
+		kinds    []string
+	}{
+		"none":                             {nil, 0, nil},
+		"one":                              {[]project.Sync{sync("router", "main")}, 1, nil},
+		"two branches":                     {[]project.Sync{sync("router", "main"), sync("router", "release")}, 2, nil},
+		"one source, two destinations":     {[]project.Sync{{Source: source("a", "m"), Destination: destination("a", "m")}, {Source: source("a", "m"), Destination: destination("b", "m")}}, 2, nil},
+		"two sources, one destination":     {[]project.Sync{{Source: source("a", "m"), Destination: destination("a", "m")}, {Source: source("b", "m"), Destination: destination("a", "m")}, sync("c", "m")}, 1, []string{KindDuplicateDestination, KindDuplicateDestination}},
+		"the same sync twice":              {[]project.Sync{sync("a", "m"), sync("a", "m")}, 0, []string{KindDuplicateDestination, KindDuplicateDestination}},
+		"without a name":                   {[]project.Sync{nameless, sync("a", "m")}, 1, []string{KindInvalidSync}},
+		"a branch that git does not allow": {[]project.Sync{sync("a", "..")}, 0, []string{KindInvalidSync}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			accepted, refused := Accept(test.syncs)
+			require.Len(t, accepted, test.accepted)
+			var kinds []string
+			for _, f := range refused {
+				kinds = append(kinds, f.Kind)
+			}
+			require.Equal(t, test.kinds, kinds)
+		})
+	}
+}
+
+func TestUploads(t *testing.T) {
+	main := destination("router", "main")
+	tests := map[string]struct {
+		head   Head
+		bucket []string
+		want   *Upload
+	}{
+		"new":                    {Head{Commit: a}, nil, &Upload{Reason: "nothing in the bucket yet: snapshot"}},
+		"up to date":             {Head{Commit: a}, []string{a}, nil},
+		"up to date, increments": {Head{Commit: c}, []string{a, b, c}, nil},
+		"moved":                  {Head{Commit: b}, []string{a}, &Upload{Base: a, Reason: "source moved from aaaaaaa to bbbbbbb: increment on aaaaaaa"}},
+		"moved again":            {Head{Commit: c}, []string{a, b}, &Upload{Base: b, Reason: "source moved from bbbbbbb to ccccccc: increment on bbbbbbb"}},
+		"missing branch":         {Head{}, []string{a}, &Upload{Reason: "the source branch does not exist"}},
+		"unreadable":             {Head{Err: errors.New("404")}, []string{a}, &Upload{Reason: "the source cannot be read: 404"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := sync("router", "main")
+			in := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: test.head}, MaxPruneShare: 0.5}
+			if test.bucket != nil {
+				in.Chains = bucket(map[project.Branch][]string{main: test.bucket})
+			}
+			out := in.Plan()
+			require.Equal(t, 1, out.Checked)
+			require.Empty(t, out.Failures)
+			if test.want == nil {
+				require.Equal(t, 1, out.UpToDate)
+				require.Empty(t, out.Uploads)
+				return
+			}
+			test.want.Sync = s
+			require.Equal(t, []Upload{*test.want}, out.Uploads)
+		})
+	}
+}
+
+// A chain that does not restore the branch is replaced, also when the branch has not moved.
+func TestUploadsHealBrokenChain(t *testing.T) {
+	s := sync("router", "main")
+	chains := chain.Build([]chain.Object{{Key: objectkey.Key{Destination: s.Destination, Commit: b, Base: a}, Name: "a/b"}})
+	out := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: {Commit: b}}, Chains: chains}.Plan()
+	require.Equal(t, []Upload{{Sync: s, Reason: "source is at bbbbbbb, the bucket's chain is broken: snapshot"}}, out.Uploads)
+}
+
+func TestUploadsUnreachable(t *testing.T) {
+	s := sync("router", "main")
+	out := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: {Err: errors.New("timeout"), Unreachable: true}}}.Plan()
+	require.Empty(t, out.Uploads)
+	require.Equal(t, []Failure{{"dst/router@main", KindUnreachable, "source src/router@main: timeout; the next cycle tries again"}}, out.Failures)
+}
+
+func TestPrune(t *testing.T) {
+	one, two, three := destination("one", "m"), destination("two", "m"), destination("three", "m")
+	full := map[project.Branch][]string{one: {a}, two: {a, b}, three: {a}}
+	half := map[project.Branch][]string{one: {a}, two: {a, b}}
+	tests := map[string]struct {
+		syncs   []project.Sync
+		bucket  map[project.Branch][]string
+		orphans []string
+		refused string
+	}{
+		"all configured":                          {[]project.Sync{sync("one", "m"), sync("two", "m"), sync("three", "m")}, full, nil, ""},
+		"one gone":                                {[]project.Sync{sync("one", "m"), sync("three", "m")}, full, []string{"dst/two@m:a", "dst/two@m:b"}, ""},
+		"exactly the share":                       {[]project.Sync{sync("one", "m")}, half, []string{"dst/two@m:a", "dst/two@m:b"}, ""},
+		"more than the share":                     {[]project.Sync{sync("one", "m")}, full, nil, "2 of 3 destinations"},
+		"empty configuration":                     {nil, full, nil, "no sync is configured: the objects of all 3 destinations are kept"},
+		"a refused duplicate is still configured": {[]project.Sync{sync("one", "m"), sync("two", "m"), sync("two", "m"), sync("three", "m")}, full, nil, ""},
+		"an unreadable entry may be any of them":  {[]project.Sync{sync("one", "m"), sync("two", "m"), {}}, full, nil, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			heads := map[project.Branch]Head{}
+			for _, s := range test.syncs {
+				heads[s.Source] = Head{Commit: a}
+			}
+			out := Producer{Syncs: test.syncs, Heads: heads, Chains: bucket(test.bucket), MaxPruneShare: 0.5}.Plan()
+			require.Equal(t, test.orphans, out.Orphans)
+			refused := ""
+			for _, f := range out.Failures {
+				if f.Kind == KindPruneRefused {
+					refused = f.Reason
+				}
+			}
+			require.Contains(t, refused, test.refused)
+			require.Equal(t, test.refused == "", refused == "")
+		})
+	}
+}
+
+func TestPruneCountsSuperseded(t *testing.T) {
+	s := sync("router", "main")
+	chains := chain.Build([]chain.Object{
+		{Key: objectkey.Key{Destination: s.Destination, Commit: a}, Name: "old", Modified: time.Unix(0, 0)},
+		{Key: objectkey.Key{Destination: s.Destination, Commit: b}, Name: "new", Modified: time.Unix(1, 0)},
+	})
+	out := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: {Commit: b}}, Chains: chains}.Plan()
+	require.Equal(t, 1, out.Superseded)
+	require.Equal(t, 1, out.UpToDate)
+}
