@@ -1,0 +1,170 @@
+package archive_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/archive"
+)
+
+const signature = "untrusted comment: x\nsignature\n"
+
+// manifestOf returns the encoded manifest of a bundle.
+func manifestOf(t require.TestingT, bundle []byte) []byte {
+	m := newManifest()
+	sum := sha256.Sum256(bundle)
+	m.BundleSize, m.BundleSHA256 = int64(len(bundle)), hex.EncodeToString(sum[:])
+	text, err := m.Encode()
+	require.NoError(t, err)
+	return text
+}
+
+func write(t require.TestingT, signature, bundle []byte) []byte {
+	var b bytes.Buffer
+	require.NoError(t, archive.Write(&b, manifestOf(t, bundle), signature, bytes.NewReader(bundle)))
+	return b.Bytes()
+}
+
+// read reads all of an archive, and returns the first error.
+func read(r io.Reader) error {
+	a, err := archive.NewReader(r)
+	if err != nil {
+		return err
+	}
+	return a.CopyBundle(io.Discard)
+}
+
+func TestRoundTrip(t *testing.T) {
+	for _, size := range []int{1, 511, 512, 513, 100_000} {
+		for _, sig := range [][]byte{nil, []byte(signature)} {
+			bundle := bytes.Repeat([]byte("x"), size)
+			a, err := archive.NewReader(iotest.OneByteReader(bytes.NewReader(write(t, sig, bundle))))
+			require.NoError(t, err)
+			require.Equal(t, manifestOf(t, bundle), a.ManifestBytes)
+			require.Equal(t, sig, a.Signature)
+			require.Equal(t, commitA, a.Manifest.Commit)
+
+			var got bytes.Buffer
+			require.NoError(t, a.CopyBundle(&got))
+			require.Equal(t, bundle, got.Bytes())
+		}
+	}
+}
+
+func TestWriteIsDeterministicAndAnonymous(t *testing.T) {
+	content := write(t, []byte(signature), []byte("bundle"))
+	require.Equal(t, content, write(t, []byte(signature), []byte("bundle")))
+
+	tr := tar.NewReader(bytes.NewReader(content))
+	for _, name := range []string{"manifest.json", "manifest.json.minisig", "repository.bundle"} {
+		h, err := tr.Next()
+		require.NoError(t, err)
+		require.Equal(t, name, h.Name)
+		require.EqualValues(t, 0o644, h.Mode)
+		require.Zero(t, h.Uid)
+		require.Zero(t, h.Gid)
+		require.Empty(t, h.Uname+h.Gname)
+		require.True(t, newManifest().CreatedAt.Equal(h.ModTime))
+		require.Equal(t, tar.FormatUSTAR, h.Format)
+	}
+	_, err := tr.Next()
+	require.Equal(t, io.EOF, err)
+}
+
+func TestSystemTar(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "object.tar")
+	require.NoError(t, os.WriteFile(path, write(t, []byte(signature), []byte("bundle")), 0o600))
+	out, err := exec.Command("tar", "tf", path).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Equal(t, "manifest.json\nmanifest.json.minisig\nrepository.bundle\n", string(out))
+
+	out, err = exec.Command("tar", "xf", path, "-C", dir).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for _, format := range []string{"ustar", "pax", "gnu"} {
+		remade, err := exec.Command("tar", "c", "--format="+format, "-C", dir, "manifest.json", "repository.bundle").Output()
+		require.NoError(t, err)
+		err = read(bytes.NewReader(remade))
+		require.NoError(t, err, format)
+	}
+}
+
+func TestWriteRefuses(t *testing.T) {
+	manifest := manifestOf(t, []byte("bundle"))
+	broken := errors.New("broken disk")
+	tests := map[string]struct {
+		manifest, signature []byte
+		bundle              io.Reader
+		want                string
+	}{
+		"bad manifest":   {[]byte("{}"), nil, strings.NewReader("bundle"), "unknown format version"},
+		"long signature": {manifest, make([]byte, 4097), strings.NewReader("bundle"), "signature: 4097 bytes, limit 4096"},
+		"short bundle":   {manifest, nil, strings.NewReader("bundl"), "not of the manifest's size, 6 bytes"},
+		"long bundle":    {manifest, nil, strings.NewReader("bundles"), "not of the manifest's size, 6 bytes"},
+		"broken bundle":  {manifest, nil, iotest.ErrReader(broken), "broken disk"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := archive.Write(io.Discard, test.manifest, test.signature, test.bundle)
+			require.ErrorContains(t, err, test.want)
+		})
+	}
+}
+
+// full takes n bytes and fails then, as a disk does.
+type full struct {
+	bytes.Buffer
+	n int
+}
+
+var errFull = errors.New("no space left")
+
+func (f *full) Write(p []byte) (int, error) {
+	if f.Len()+len(p) > f.n {
+		return 0, errFull
+	}
+	return f.Buffer.Write(p)
+}
+
+func TestWriteOver8GiB(t *testing.T) {
+	m := newManifest()
+	m.BundleSize = 9 << 30
+	text, err := m.Encode()
+	require.NoError(t, err)
+	w := &full{n: 8192}
+	err = archive.Write(w, text, nil, endless{})
+	require.ErrorIs(t, err, errFull)
+
+	a, err := archive.NewReader(io.MultiReader(&w.Buffer, endless{}))
+	require.NoError(t, err)
+	require.Equal(t, m, a.Manifest)
+}
+
+func TestCopyBundleKeepsWriteErrors(t *testing.T) {
+	for _, n := range []int{0, 40_000} {
+		a, err := archive.NewReader(bytes.NewReader(write(t, nil, make([]byte, 100_000))))
+		require.NoError(t, err)
+		err = a.CopyBundle(&full{n: n})
+		require.ErrorIs(t, err, errFull)
+		require.NotErrorIs(t, err, archive.ErrMalformed)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}

@@ -1,0 +1,121 @@
+package archive
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+// FormatVersion is the version of the archive that this package writes and reads.
+const FormatVersion = 1
+
+// maxManifest bounds a manifest's size in bytes; ours are below 2 KiB.
+const maxManifest = 64 << 10
+
+var (
+	// ErrVersion says that the archive was made by another version of the
+	// software, in a format that this one does not know.
+	ErrVersion = errors.New("unknown format version")
+
+	// ErrMismatch says that an object is not what its key says.
+	ErrMismatch = errors.New("manifest and object key disagree")
+)
+
+// Manifest binds the content of an archive to what it is for.
+type Manifest struct {
+	FormatVersion int            `json:"format_version"` // set by Encode
+	Destination   project.Branch `json:"destination"`
+	Commit        string         `json:"commit_sha"`         // the commit that the destination branch becomes
+	Base          string         `json:"base_sha,omitempty"` // the commit that an increment builds on; empty for a snapshot
+	CreatedAt     time.Time      `json:"created_at"`         // in UTC, whole seconds
+	BundleSize    int64          `json:"bundle_size"`        // bytes
+	BundleSHA256  string         `json:"bundle_sha256"`      // lower-case hexadecimal
+	CreatedBy     string         `json:"created_by"`         // software and its version
+}
+
+var sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// Encode returns m as indented JSON, for operators to read.
+func (m Manifest) Encode() ([]byte, error) {
+	m.FormatVersion = FormatVersion
+	m.CreatedAt = m.CreatedAt.UTC().Truncate(time.Second)
+	if err := m.validate(); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+// ParseManifest reads what Encode wrote, in this or in a later release that only
+// added members. It fails with ErrVersion or ErrMalformed.
+func ParseManifest(text []byte) (Manifest, error) {
+	if len(text) > maxManifest {
+		return Manifest{}, malformed("manifest: %d bytes, limit %d", len(text), maxManifest)
+	}
+	// The version comes first: in another one, all else may have another shape.
+	var version struct {
+		FormatVersion int `json:"format_version"`
+	}
+	if err := json.Unmarshal(text, &version); err != nil {
+		return Manifest{}, malformed("manifest: %w", err)
+	}
+	switch v := version.FormatVersion; {
+	case v > FormatVersion:
+		return Manifest{}, fmt.Errorf("%w %d: made by a newer version of the software, which writes more than this one reads (%d)", ErrVersion, v, FormatVersion)
+	case v < FormatVersion:
+		return Manifest{}, fmt.Errorf("%w %d, expected %d", ErrVersion, v, FormatVersion)
+	}
+	var m Manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		return Manifest{}, malformed("manifest: %w", err)
+	}
+	m.CreatedAt = m.CreatedAt.UTC()
+	if err := m.validate(); err != nil {
+		return Manifest{}, malformed("manifest: %w", err)
+	}
+	return m, nil
+}
+
+func (m Manifest) validate() error {
+	switch {
+	case !project.ValidCommit(m.Commit):
+		return fmt.Errorf("commit_sha %q is not a full SHA-1", m.Commit)
+	case m.Base != "" && !project.ValidCommit(m.Base):
+		return fmt.Errorf("base_sha %q is not a full SHA-1", m.Base)
+	case m.CreatedAt.Unix() <= 0 || m.CreatedAt.Year() > 9999:
+		return fmt.Errorf("created_at %s is not between 1970 and 9999", m.CreatedAt.Format(time.RFC3339))
+	case m.BundleSize <= 0:
+		return fmt.Errorf("bundle_size %d is not positive", m.BundleSize)
+	case !sha256Pattern.MatchString(m.BundleSHA256):
+		return fmt.Errorf("bundle_sha256 %q is not a SHA-256", m.BundleSHA256)
+	}
+	if err := m.Destination.Validate(); err != nil {
+		return fmt.Errorf("destination: %w", err)
+	}
+	return nil
+}
+
+// Matches fails with ErrMismatch when m is not the manifest of the object k: an
+// object may have been copied to, or swapped with, another key.
+func (m Manifest) Matches(k objectkey.Key) error {
+	for _, field := range []struct{ name, manifest, key string }{
+		{"group", m.Destination.Group, k.Destination.Group},
+		{"project_name", m.Destination.Name, k.Destination.Name},
+		{"branch", m.Destination.Branch, k.Destination.Branch},
+		{"commit_sha", m.Commit, k.Commit},
+		{"base_sha", m.Base, k.Base},
+	} {
+		if field.manifest != field.key {
+			return fmt.Errorf("%w: %s is %q in the manifest, %q in the key", ErrMismatch, field.name, field.manifest, field.key)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+package archive_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+const (
+	commitA = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	commitB = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+)
+
+func newManifest() archive.Manifest {
+	return archive.Manifest{
+		FormatVersion: 1,
+		Destination:   project.Branch{Group: "platform/edge", Name: "proxy", Branch: "main"},
+		Commit:        commitA,
+		Base:          commitB,
+		CreatedAt:     time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC),
+		BundleSize:    1234,
+		BundleSHA256:  strings.Repeat("c", 64),
+		CreatedBy:     "git-partition-sync v1.2.3",
+	}
+}
+
+const manifestText = `{
+  "format_version": 1,
+  "destination": {
+    "group": "platform/edge",
+    "project_name": "proxy",
+    "branch": "main"
+  },
+  "commit_sha": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+  "base_sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+  "created_at": "2026-05-04T03:02:01Z",
+  "bundle_size": 1234,
+  "bundle_sha256": "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc",
+  "created_by": "git-partition-sync v1.2.3"
+}
+`
+
+func TestManifestEncode(t *testing.T) {
+	m := newManifest()
+	m.FormatVersion = 0
+	m.CreatedAt = time.Date(2026, 5, 4, 5, 2, 1, 999, time.FixedZone("CEST", 2*60*60))
+	text, err := m.Encode()
+	require.NoError(t, err)
+	require.Equal(t, manifestText, string(text))
+
+	got, err := archive.ParseManifest(text)
+	require.NoError(t, err)
+	require.Equal(t, newManifest(), got)
+}
+
+func TestManifestSnapshotHasNoBase(t *testing.T) {
+	m := newManifest()
+	m.Base = ""
+	text, err := m.Encode()
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "base_sha")
+	got, err := archive.ParseManifest(text)
+	require.NoError(t, err)
+	require.Equal(t, m, got)
+}
+
+func TestParseManifestIgnoresUnknownMembers(t *testing.T) {
+	got, err := archive.ParseManifest([]byte(strings.Replace(manifestText, "{", `{"new": {"x": [1]},`, 1)))
+	require.NoError(t, err)
+	require.Equal(t, newManifest(), got)
+}
+
+func TestParseManifestVersion(t *testing.T) {
+	for version, want := range map[string]string{"2": "newer version", "0": "expected 1", "-1": "expected 1"} {
+		text := `{"format_version": ` + version + `, "destination": "in another shape"}`
+		_, err := archive.ParseManifest([]byte(text))
+		require.ErrorIs(t, err, archive.ErrVersion)
+		require.NotErrorIs(t, err, archive.ErrMalformed)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestManifestRefuses(t *testing.T) {
+	tests := map[string]struct{ old, new, want string }{
+		"not JSON":      {"{\n", "", "invalid character"},
+		"trailing":      {"}\n", "}{}", "invalid character"},
+		"truncated":     {"\"\n}\n", "", "unexpected end"},
+		"wrong type":    {`1234`, `"1234"`, "bundle_size"},
+		"commit":        {commitA, "abc", `commit_sha "abc"`},
+		"null commit":   {commitA, strings.Repeat("0", 40), "commit_sha"},
+		"base":          {commitB, "abc", `base_sha "abc"`},
+		"group":         {"platform", "..", `destination: group path "../edge"`},
+		"branch":        {"main", "-main", `branch "-main"`},
+		"no time":       {`  "created_at": "2026-05-04T03:02:01Z",` + "\n", "", "created_at 0001-01-01"},
+		"year 10000":    {"2026-05-04T03:02:01Z", "9999-12-31T23:59:59-01:00", "created_at 10000-01-01"},
+		"not a time":    {"2026-05-04T03:02:01Z", "yesterday", "yesterday"},
+		"empty bundle":  {"1234", "0", "bundle_size 0"},
+		"negative size": {"1234", "-1", "bundle_size -1"},
+		"huge size":     {"1234", "9223372036854775808", "bundle_size"},
+		"hash":          {"cccc", "CCCC", "bundle_sha256"},
+		"short hash":    {"cccc", "", "bundle_sha256"},
+		"too long":      {"{", "{" + strings.Repeat(" ", 64<<10), "limit 65536"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			require.Contains(t, manifestText, test.old)
+			_, err := archive.ParseManifest([]byte(strings.Replace(manifestText, test.old, test.new, 1)))
+			require.ErrorIs(t, err, archive.ErrMalformed)
+			require.ErrorContains(t, err, test.want)
+		})
+	}
+}
+
+func TestManifestEncodeRefuses(t *testing.T) {
+	m := newManifest()
+	m.BundleSize = 0
+	_, err := m.Encode()
+	require.ErrorContains(t, err, "bundle_size 0 is not positive")
+}
+
+func TestManifestMatches(t *testing.T) {
+	m := newManifest()
+	key := objectkey.Key{Destination: m.Destination, Commit: commitA, Base: commitB}
+	require.NoError(t, m.Matches(key))
+
+	for want, change := range map[string]func(*objectkey.Key){
+		`group is "platform/edge" in the manifest, "other" in the key`: func(k *objectkey.Key) { k.Destination.Group = "other" },
+		`project_name is "proxy"`:                                      func(k *objectkey.Key) { k.Destination.Name = "other" },
+		`branch is "main"`:                                             func(k *objectkey.Key) { k.Destination.Branch = "other" },
+		`commit_sha is "` + commitA:                                    func(k *objectkey.Key) { k.Commit = commitB },
+		`base_sha is "` + commitB + `"`:                                func(k *objectkey.Key) { k.Base = "" },
+	} {
+		k := key
+		change(&k)
+		err := m.Matches(k)
+		require.ErrorIs(t, err, archive.ErrMismatch)
+		require.ErrorContains(t, err, want)
+	}
+}

@@ -1,0 +1,177 @@
+package archive
+
+import (
+	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+const (
+	// maxSignature bounds a minisign signature in bytes. Its two comments may be
+	// of any length; ours make it about 300.
+	maxSignature = 4 << 10
+
+	// maxOverhead bounds, in bytes, what surrounds the bundle: the other two
+	// members, tar's headers, and the zeros at the end, which stock tar pads to
+	// 10 KiB. It also ends a chain of extended headers, which the tar library
+	// would follow forever.
+	maxOverhead = maxManifest + maxSignature + 64<<10
+)
+
+// ErrMalformed says that an archive is not as the format has it.
+var ErrMalformed = errors.New("malformed archive")
+
+func malformed(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrMalformed, fmt.Errorf(format, args...))
+}
+
+// Reader reads an archive from a stream that may be hostile.
+type Reader struct {
+	Manifest      Manifest
+	ManifestBytes []byte // as signed
+	Signature     []byte // not verified; nil when there is none
+
+	src *source
+	tar *tar.Reader
+}
+
+// NewReader reads up to the bundle. It fails with ErrMalformed, ErrVersion, or
+// the error of r.
+func NewReader(r io.Reader) (*Reader, error) {
+	src := &source{r: r, left: maxOverhead}
+	a := &Reader{src: src, tar: tar.NewReader(src)}
+	if err := a.readHead(); err != nil {
+		return nil, fmt.Errorf("read archive: %w", a.classify(err))
+	}
+	return a, nil
+}
+
+func (a *Reader) readHead() error {
+	header, err := a.next()
+	if err != nil {
+		return err
+	}
+	if a.ManifestBytes, err = a.small(header, manifestName, maxManifest); err != nil {
+		return err
+	}
+	if a.Manifest, err = ParseManifest(a.ManifestBytes); err != nil {
+		return err
+	}
+	if header, err = a.next(); err != nil {
+		return err
+	}
+	if header.Name == signatureName {
+		if a.Signature, err = a.small(header, signatureName, maxSignature); err != nil {
+			return err
+		}
+		if header, err = a.next(); err != nil {
+			return err
+		}
+	}
+	if header.Name != bundleName {
+		return malformed("unexpected member %.100q, not %q", header.Name, bundleName)
+	}
+	if header.Size != a.Manifest.BundleSize {
+		return malformed("%s is of %d bytes, the manifest says %d", bundleName, header.Size, a.Manifest.BundleSize)
+	}
+	return nil
+}
+
+// CopyBundle writes the bundle to w, then checks its hash and that the archive
+// ends. What w got may only be used after it succeeded. It fails with
+// ErrMalformed, or the error of w or of NewReader's r. It can be called once.
+func (a *Reader) CopyBundle(w io.Writer) error {
+	hash := sha256.New()
+	a.src.left += a.Manifest.BundleSize
+	dst := &destination{w: w}
+	_, err := io.Copy(io.MultiWriter(dst, hash), a.tar)
+	if dst.err != nil {
+		return fmt.Errorf("copy %s: %w", bundleName, dst.err)
+	}
+	if err == nil {
+		err = a.checkHash(hash.Sum(nil))
+	}
+	if err == nil {
+		err = a.checkEnd()
+	}
+	if err != nil {
+		return fmt.Errorf("read archive: %w", a.classify(err))
+	}
+	return nil
+}
+
+func (a *Reader) checkHash(sum []byte) error {
+	if got := hex.EncodeToString(sum); got != a.Manifest.BundleSHA256 {
+		return malformed("the SHA-256 of %s is %s, the manifest says %s", bundleName, got, a.Manifest.BundleSHA256)
+	}
+	return nil
+}
+
+// next returns the header of the next member, which has to be a plain file.
+func (a *Reader) next() (*tar.Header, error) {
+	header, err := a.tar.Next()
+	if err == io.EOF {
+		return nil, malformed("ends before %s", bundleName)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if header.Typeflag != tar.TypeReg {
+		return nil, malformed("member %.100q is not a file, but of tar type %q", header.Name, header.Typeflag)
+	}
+	for record := range header.PAXRecords {
+		// A few bytes can stand for terabytes of zeros.
+		if strings.HasPrefix(record, "GNU.sparse.") {
+			return nil, malformed("member %.100q is sparse", header.Name)
+		}
+	}
+	return header, nil
+}
+
+func (a *Reader) small(header *tar.Header, name string, limit int64) ([]byte, error) {
+	if header.Name != name {
+		return nil, malformed("unexpected member %.100q, not %q", header.Name, name)
+	}
+	if header.Size > limit {
+		return nil, malformed("%s is of %d bytes, limit %d", name, header.Size, limit)
+	}
+	return io.ReadAll(a.tar)
+}
+
+// checkEnd reads to the end of the stream: an age file is only complete then.
+func (a *Reader) checkEnd() error {
+	header, err := a.tar.Next()
+	if err == nil {
+		return malformed("unexpected member %.100q after %s", header.Name, bundleName)
+	}
+	if err != io.EOF {
+		return err
+	}
+	padding, err := io.ReadAll(a.src)
+	if err != nil {
+		return err
+	}
+	if len(strings.Trim(string(padding), "\x00")) > 0 {
+		return malformed("data after the end")
+	}
+	return nil
+}
+
+// classify keeps the error of the stream below, which is none of the archive's:
+// a failed download, or a ciphertext that does not authenticate. All that is left
+// are ours and the tar library's.
+func (a *Reader) classify(err error) error {
+	switch {
+	case a.src.err != nil:
+		return a.src.err
+	case errors.Is(err, ErrMalformed), errors.Is(err, ErrVersion):
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return malformed("truncated")
+	}
+	return malformed("%w", err)
+}

@@ -1,0 +1,79 @@
+// Package archive writes and reads what an object holds once it is decrypted: a
+// plain tar of exactly
+//
+//	manifest.json           what the bundle is, and for whom
+//	manifest.json.minisig   signature over the bytes before it; optional
+//	repository.bundle       a Git bundle
+//
+// in this order, so that the manifest is checked before the rest is read, and
+// that an operator needs nothing but tar and git. Nothing is ever extracted by
+// the names in an archive.
+package archive
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+)
+
+const (
+	manifestName  = "manifest.json"
+	signatureName = "manifest.json.minisig"
+	bundleName    = "repository.bundle"
+)
+
+// Write writes an archive of an encoded manifest, the signature over it (nil for
+// none) and the bundle, which must have exactly the manifest's size. It refuses
+// what Reader would refuse, but does not hash the bundle again.
+func Write(w io.Writer, manifest, signature []byte, bundle io.Reader) error {
+	m, err := ParseManifest(manifest)
+	if err != nil {
+		return fmt.Errorf("write archive: %w", err)
+	}
+	if len(signature) > maxSignature {
+		return fmt.Errorf("write archive: signature: %d bytes, limit %d", len(signature), maxSignature)
+	}
+	tw := tar.NewWriter(w)
+	if err := writeMembers(tw, m, manifest, signature, bundle); err != nil {
+		return fmt.Errorf("write archive: %w", err)
+	}
+	if err := tw.Close(); err != nil {
+		return fmt.Errorf("write archive: %w", err)
+	}
+	return nil
+}
+
+func writeMembers(tw *tar.Writer, m Manifest, manifest, signature []byte, bundle io.Reader) error {
+	if err := writeFile(tw, m, manifestName, manifest); err != nil {
+		return err
+	}
+	if signature != nil {
+		if err := writeFile(tw, m, signatureName, signature); err != nil {
+			return err
+		}
+	}
+	if err := writeHeader(tw, m, bundleName, m.BundleSize); err != nil {
+		return err
+	}
+	// A longer bundle is tar.ErrWriteTooLong.
+	n, err := io.Copy(tw, bundle)
+	if errors.Is(err, tar.ErrWriteTooLong) || err == nil && n < m.BundleSize {
+		return fmt.Errorf("%s is not of the manifest's size, %d bytes", bundleName, m.BundleSize)
+	}
+	return err
+}
+
+func writeFile(tw *tar.Writer, m Manifest, name string, content []byte) error {
+	if err := writeHeader(tw, m, name, int64(len(content))); err != nil {
+		return err
+	}
+	_, err := tw.Write(content)
+	return err
+}
+
+// writeHeader leaves everything out that would tell one host from another. The
+// tar library chooses USTAR, and PAX for a size over 8 GiB.
+func writeHeader(tw *tar.Writer, m Manifest, name string, size int64) error {
+	return tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, ModTime: m.CreatedAt})
+}
