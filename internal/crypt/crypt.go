@@ -1,0 +1,102 @@
+// Package crypt encrypts objects for the other side of the partition, as age
+// files (age-encryption.org/v1). It adds to filippo.io/age what the caller has to
+// tell apart: a wrong key, a foreign file, a damaged one, and a failed read.
+package crypt
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+
+	"filippo.io/age"
+)
+
+var (
+	// ErrWrongKey says that the object is encrypted, but not for us. A damaged
+	// recipient stanza looks the same.
+	ErrWrongKey = errors.New("no identity matches: the object is encrypted to another public key")
+
+	// ErrNotAge says that the object is something else than a binary age file.
+	ErrNotAge = errors.New("not an age file")
+
+	// ErrCorrupt says that an age file is truncated, or not what was encrypted.
+	ErrCorrupt = errors.New("corrupt age file")
+)
+
+// intro is the first line of every age file.
+const intro = "age-encryption.org/v1\n"
+
+// Encrypt returns a writer whose input arrives encrypted at dst. Close writes the
+// last chunk, and must succeed for dst to be complete; it does not close dst.
+// Each of the recipients can decrypt.
+func Encrypt(dst io.Writer, recipients []age.Recipient) (io.WriteCloser, error) {
+	w, err := age.Encrypt(dst, recipients...)
+	if err != nil {
+		return nil, fmt.Errorf("encrypt: %w", err)
+	}
+	return w, nil
+}
+
+// Decrypt returns a reader of the plaintext of src. Decrypt itself and the reader
+// fail with ErrWrongKey, ErrNotAge or ErrCorrupt, or with src's own error.
+//
+// What is read is authentic, but only io.EOF says that it is complete.
+func Decrypt(src io.Reader, identities []age.Identity) (io.Reader, error) {
+	if len(identities) == 0 {
+		return nil, errors.New("decrypt: no identities")
+	}
+	d := &decrypter{src: &source{r: src}}
+	buffered := bufio.NewReader(d.src)
+	if line, err := buffered.Peek(len(intro)); string(line) != intro {
+		if d.src.err != nil {
+			return nil, d.classify(err)
+		}
+		return nil, fmt.Errorf("decrypt: %w: starts with %q", ErrNotAge, line)
+	}
+	plaintext, err := age.Decrypt(buffered, identities...)
+	if err != nil {
+		return nil, d.classify(err)
+	}
+	d.plaintext = plaintext
+	return d, nil
+}
+
+type decrypter struct {
+	src       *source
+	plaintext io.Reader
+}
+
+func (d *decrypter) Read(p []byte) (int, error) {
+	n, err := d.plaintext.Read(p)
+	if err != nil && err != io.EOF {
+		err = d.classify(err)
+	}
+	return n, err
+}
+
+// classify goes by who failed: age does not type its errors, nor keep src's.
+func (d *decrypter) classify(err error) error {
+	if d.src.err != nil {
+		return fmt.Errorf("read ciphertext: %w", d.src.err)
+	}
+	if _, ok := errors.AsType[*age.NoIdentityMatchError](err); ok {
+		return fmt.Errorf("decrypt: %w", ErrWrongKey)
+	}
+	// age quotes header lines, which may be of any length here.
+	return fmt.Errorf("decrypt: %w: %.200s", ErrCorrupt, err)
+}
+
+// source remembers the error that reading ended with, unless that is io.EOF.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,65 @@
+package crypt
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"filippo.io/age"
+)
+
+// ParseRecipients reads public keys, native X25519 ("age1…") or post-quantum
+// hybrid ("age1pq1…") ones, separated by white space or commas. A '#' at the
+// start of a word begins a comment that lasts to the end of the line. The two
+// kinds do not mix: what anyone could break is not post-quantum.
+func ParseRecipients(s string) ([]age.Recipient, error) {
+	var words []string
+	for line := range strings.Lines(s) {
+		for _, word := range strings.FieldsFunc(line, isSeparator) {
+			if strings.HasPrefix(word, "#") {
+				break
+			}
+			if strings.HasPrefix(strings.ToUpper(word), "AGE-SECRET-KEY-") {
+				// age would quote it.
+				return nil, errors.New("parse recipients: there is a private key among the public ones")
+			}
+			words = append(words, word)
+		}
+	}
+	recipients, err := age.ParseRecipients(strings.NewReader(strings.Join(words, "\n")))
+	if err != nil {
+		return nil, fmt.Errorf("parse recipients: %w", err)
+	}
+	// Whether they mix shows only when they are used.
+	if _, err := Encrypt(io.Discard, recipients); err != nil {
+		return nil, fmt.Errorf("parse recipients: %w", err)
+	}
+	return recipients, nil
+}
+
+func isSeparator(r rune) bool { return strings.ContainsRune(" \t\r\n,", r) }
+
+// ParseIdentities reads private keys as age-keygen writes them: one per line,
+// with empty lines and comments. Its errors name the line and never quote it,
+// nor what age says of it, which may.
+func ParseIdentities(s string) ([]age.Identity, error) {
+	var identities []age.Identity
+	number := 0
+	for line := range strings.Lines(s) {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		parsed, err := age.ParseIdentities(strings.NewReader(line))
+		if err != nil {
+			return nil, fmt.Errorf("parse identities: line %d is not an age secret key", number)
+		}
+		identities = append(identities, parsed...)
+	}
+	if len(identities) == 0 {
+		return nil, errors.New("parse identities: no age secret key found")
+	}
+	return identities, nil
+}
