@@ -1,0 +1,146 @@
+package staging
+
+import (
+	"errors"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func open(t *testing.T, workdir string) *Area {
+	t.Helper()
+	area, err := Open(workdir)
+	require.NoError(t, err)
+	t.Cleanup(func() { area.Close() })
+	return area
+}
+
+func write(t *testing.T, r Run, name, content string) {
+	t.Helper()
+	require.NoError(t, r.Create(name, func(f *os.File) error {
+		_, err := f.WriteString(content)
+		return err
+	}))
+}
+
+func TestFiles(t *testing.T) {
+	area := open(t, filepath.Join(t.TempDir(), "made", "on", "demand"))
+	run, err := area.Run("run-1")
+	require.NoError(t, err)
+	_, err = run.Open("pack")
+	require.ErrorIs(t, err, ErrMissing)
+	require.EqualError(t, err, "staged file is missing: pack")
+
+	write(t, run, "pack", "old")
+	write(t, run, "pack", "new")
+	f, err := run.Open("pack")
+	require.NoError(t, err)
+	defer f.Close()
+	content, err := io.ReadAll(f)
+	require.NoError(t, err)
+	require.Equal(t, "new", string(content))
+
+	require.NoError(t, run.Discard("pack", "never there"))
+	_, err = run.Open("pack")
+	require.ErrorIs(t, err, ErrMissing)
+	require.NoError(t, run.Remove())
+	require.NoError(t, run.Remove())
+	require.NoDirExists(t, run.dir)
+}
+
+// What is half written never looks like a file.
+func TestCreateFails(t *testing.T) {
+	area := open(t, t.TempDir())
+	run, err := area.Run("run-1")
+	require.NoError(t, err)
+	broken := errors.New("broken")
+	require.ErrorIs(t, run.Create("pack", func(f *os.File) error {
+		f.WriteString("half")
+		return broken
+	}), broken)
+	entries, err := os.ReadDir(run.dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+	require.ErrorIs(t, run.Create("pack", func(*os.File) error { return unix.ENOSPC }), ErrDiskFull)
+}
+
+func TestRunRefusesPaths(t *testing.T) {
+	area := open(t, t.TempDir())
+	for _, id := range []string{"", ".", "..", "a/b", "../a", "/a", ".hidden", lockName} {
+		_, err := area.Run(id)
+		require.Error(t, err, "%q", id)
+	}
+}
+
+func TestRequire(t *testing.T) {
+	area := open(t, t.TempDir())
+	require.NoError(t, area.Require(0))
+	require.NoError(t, area.Require(1))
+	err := area.Require(math.MaxInt64)
+	require.ErrorIs(t, err, ErrDiskFull)
+	require.ErrorContains(t, err, "9.2 EB needed")
+}
+
+func TestCloseRemovesAll(t *testing.T) {
+	workdir := t.TempDir()
+	area, err := Open(workdir)
+	require.NoError(t, err)
+	run, err := area.Run("run-1")
+	require.NoError(t, err)
+	write(t, run, "pack", "x")
+	require.NoError(t, area.Close())
+	require.Equal(t, []string{lockName}, names(t, workdir))
+}
+
+// TestOpenRemovesLeftovers kills another process that holds an area, and opens one beside it
+// before and after.
+func TestOpenRemovesLeftovers(t *testing.T) {
+	workdir := t.TempDir()
+	other := exec.Command(os.Args[0], "-test.run=TestHoldArea")
+	other.Env = append(os.Environ(), "HOLD_AREA="+workdir)
+	stdout, err := other.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, other.Start())
+	ready := make([]byte, 6)
+	_, err = io.ReadFull(stdout, ready)
+	require.NoError(t, err)
+
+	open(t, workdir)
+	require.Len(t, names(t, workdir), 3, "a living worker's folder is left alone")
+	require.NoError(t, other.Process.Kill())
+	require.Error(t, other.Wait())
+	open(t, workdir)
+	require.Len(t, names(t, workdir), 3, "the killed worker's folder is gone, ours are here")
+}
+
+// TestHoldArea is the other process of TestOpenRemovesLeftovers.
+func TestHoldArea(t *testing.T) {
+	workdir := os.Getenv("HOLD_AREA")
+	if workdir == "" {
+		return
+	}
+	area, err := Open(workdir)
+	require.NoError(t, err)
+	run, err := area.Run("run-1")
+	require.NoError(t, err)
+	write(t, run, "pack", "x")
+	os.Stdout.WriteString("ready\n")
+	select {}
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
