@@ -1,0 +1,152 @@
+package smarthttp
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const (
+	uploadPack  = "git-upload-pack"
+	receivePack = "git-receive-pack"
+
+	maxCapabilities = 256
+	maxRefs         = 10_000_000
+
+	// drainLimit is what is read for the sake of using the connection again.
+	drainLimit = 16 << 10
+)
+
+// advertisement is the start of an answer to "GET info/refs": either protocol
+// v2's capabilities, or v0's first ref with the capabilities, more refs to come.
+type advertisement struct {
+	url   *url.URL // the repository's, after redirects
+	v2    bool
+	caps  capabilities
+	first string // v0's first ref line, without the capabilities
+	pkts  *pktReader
+	body  io.ReadCloser
+}
+
+// discover asks a repository for its advertisement. The caller closes it.
+func (c *Client) discover(ctx context.Context, repo *url.URL, service string) (*advertisement, error) {
+	u := repo.JoinPath("info", "refs")
+	u.RawQuery = "service=" + service
+	header := http.Header{}
+	if service == uploadPack { // receive-pack has no v2
+		header.Set("Git-Protocol", "version=2")
+	}
+	resp, err := c.get(ctx, u, "application/x-"+service+"-advertisement", header)
+	if err != nil {
+		return nil, err
+	}
+	adv, err := readAdvertisement(resp.Body, service)
+	if err == nil {
+		adv.body = resp.Body
+		adv.url, err = repositoryOf(resp.Request.URL)
+	}
+	if err != nil {
+		_ = resp.Body.Close()
+		return nil, err
+	}
+	return adv, nil
+}
+
+// repositoryOf undoes what discover added to the repository's URL.
+func repositoryOf(u *url.URL) (*url.URL, error) {
+	const suffix = "/info/refs"
+	if !strings.HasSuffix(u.Path, suffix) {
+		return nil, fmt.Errorf("%w to %q, which is not a repository", ErrRedirected, clean(u.Path, 200))
+	}
+	return &url.URL{
+		Scheme: u.Scheme, Host: u.Host,
+		Path: strings.TrimSuffix(u.Path, suffix), RawPath: strings.TrimSuffix(u.RawPath, suffix),
+	}, nil
+}
+
+func (a *advertisement) close() {
+	_, _ = io.CopyN(io.Discard, a.body, drainLimit)
+	_ = a.body.Close()
+}
+
+// readAdvertisement reads up to the capabilities.
+func readAdvertisement(r io.Reader, service string) (*advertisement, error) {
+	adv := &advertisement{pkts: newPktReader(r)}
+	line, err := adv.line()
+	if line == "# service="+service { // left out by git, but not by GitLab, before v2
+		if line, err = adv.line(); err == nil && line == "" {
+			line, err = adv.line()
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if line == "version 2" {
+		adv.v2 = true
+		adv.caps, err = adv.readCapabilities()
+	} else {
+		var caps string
+		adv.first, caps, _ = strings.Cut(line, "\x00")
+		adv.caps = strings.Fields(caps)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if format := adv.caps.value("object-format"); format != "" && format != "sha1" {
+		return nil, fmt.Errorf("%w but %q", ErrObjectFormat, clean(format, 20))
+	}
+	return adv, nil
+}
+
+func (a *advertisement) line() (string, error) {
+	pkt, err := a.pkts.next()
+	return strings.TrimSuffix(string(pkt), "\n"), err
+}
+
+func (a *advertisement) readCapabilities() (capabilities, error) {
+	var caps capabilities
+	for range maxCapabilities {
+		line, err := a.line()
+		if err != nil || line == "" {
+			return caps, err
+		}
+		caps = append(caps, line)
+	}
+	return nil, fmt.Errorf("server advertises more than %d capabilities", maxCapabilities)
+}
+
+// tips reads the rest of a v0 advertisement.
+func (a *advertisement) tips(wanted refSet) (map[string]string, error) {
+	found := map[string]string{}
+	if a.first == "" { // a flush at once: a repository without refs
+		return found, nil
+	}
+	if err := wanted.match(a.first, found); err != nil {
+		return nil, err
+	}
+	return found, readRefs(a.pkts, wanted, found)
+}
+
+// capabilities are "name" or "name=value" each.
+type capabilities []string
+
+func (c capabilities) has(name string) bool {
+	for _, capability := range c {
+		if capability == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (c capabilities) value(name string) string {
+	for _, capability := range c {
+		if value, ok := strings.CutPrefix(capability, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}

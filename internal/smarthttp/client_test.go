@@ -1,0 +1,193 @@
+package smarthttp_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/demo/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+)
+
+func TestWrongCredentialsAndRepositories(t *testing.T) {
+	server, client := newServer(t)
+	u, err := url.Parse(server.URL())
+	require.NoError(t, err)
+	u.User = url.UserPassword("inurl", "hidden")
+	stranger := smarthttp.New(smarthttp.Options{BaseURL: u, Username: "bot", Password: "gu3ss"})
+
+	for name, tt := range map[string]struct {
+		client *smarthttp.Client
+		repo   string
+		want   error
+	}{
+		"wrong password": {stranger, repo, smarthttp.ErrUnauthorized},
+		"no repository":  {client, "group/none", smarthttp.ErrNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, heads := tt.client.Heads(t.Context(), tt.repo, "main")
+			_, fetch := tt.client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: tt.repo, Want: absent})
+			_, known := tt.client.Known(t.Context(), tt.repo, absent)
+			push := tt.client.Push(t.Context(), smarthttp.PushRequest{Repo: tt.repo, Branch: "main", New: absent})
+			for _, err := range []error{heads, fetch, known, push} {
+				require.ErrorIs(t, err, tt.want)
+				require.ErrorContains(t, err, server.URL()+"/group/")
+				for _, secret := range []string{"gu3ss", "s3cret", "inurl", "hidden"} {
+					require.NotContains(t, err.Error(), secret)
+				}
+			}
+		})
+	}
+}
+
+func TestStatus(t *testing.T) {
+	const advertisement = "application/x-git-upload-pack-advertisement"
+	for name, tt := range map[string]struct {
+		code              int
+		contentType, body string
+		is                error
+		text              string
+	}{
+		"forbidden":    {403, "text/plain; charset=utf-8", "You are \x1b[1mnot\x1b[0m allowed\n", smarthttp.ErrUnauthorized, "credentials refused (http status 403): You are not allowed (request id abc)"},
+		"not found":    {404, "text/html", "<html>", smarthttp.ErrNotFound, "may not read it (http status 404) (request id abc)"},
+		"overloaded":   {503, "text/plain", strings.Repeat("x", 1000), nil, "http status 503: " + strings.Repeat("x", 200) + "… (request id abc)"},
+		"rate limited": {429, "text/plain", "", nil, "http status 429 (request id abc)"},
+		"login page":   {200, "text/html; charset=utf-8", "<html>", smarthttp.ErrNotGit, `content type is "text/html; charset=utf-8"`},
+		"no content":   {204, advertisement, "", nil, "http status 204"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := newFake(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", tt.contentType)
+				w.Header().Set("X-Request-Id", "abc")
+				w.WriteHeader(tt.code)
+				_, _ = w.Write([]byte(tt.body))
+			})
+			_, err := client.Heads(t.Context(), repo, "main")
+			require.ErrorContains(t, err, tt.text)
+			if tt.is != nil {
+				require.ErrorIs(t, err, tt.is)
+			}
+			var status *smarthttp.StatusError
+			require.Equal(t, tt.code != http.StatusOK, errors.As(err, &status))
+			if status != nil {
+				require.Equal(t, tt.code, status.Code)
+			}
+		})
+	}
+}
+
+// GitLab answers requests for a renamed project this way.
+func TestRedirectToAnotherPath(t *testing.T) {
+	protocols(t, func(t *testing.T, opts ...gitserver.Option) {
+		renamed := func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if rest, ok := strings.CutPrefix(r.URL.Path, "/old/path.git"); ok {
+					http.Redirect(w, r, "/group/sub/n%C3%A4me.git"+rest+"?"+r.URL.RawQuery, http.StatusMovedPermanently)
+					return
+				}
+				next.ServeHTTP(w, r)
+			})
+		}
+		server, client := newServer(t, append(opts, gitserver.WithMiddleware(renamed))...)
+		tip := commit(t, server, "main", "1")
+
+		heads, err := client.Heads(t.Context(), "old/path", "main")
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"main": tip}, heads)
+		stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: "old/path", Want: tip, Have: tip})
+		require.NoError(t, err)
+		require.NoError(t, client.Push(t.Context(), smarthttp.PushRequest{
+			Repo: "old/path", Branch: "copy", New: tip, Pack: stream, PackSize: 32,
+		}))
+		require.NoError(t, stream.Close())
+		require.Equal(t, tip, git(t, server, "rev-parse", "refs/heads/copy"))
+	})
+}
+
+func TestRedirectsThatAreNotFollowed(t *testing.T) {
+	leaked := false
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { leaked = true }))
+	t.Cleanup(elsewhere.Close)
+
+	for name, tt := range map[string]struct {
+		method, target, want string
+	}{
+		"another host":          {http.MethodGet, elsewhere.URL + "/group/name.git/info/refs", "redirected to another host \"" + elsewhere.URL + "\": refusing to send credentials there"},
+		"another scheme":        {http.MethodGet, "https://{host}/info/refs", "refusing to send credentials there"},
+		"around in a circle":    {http.MethodGet, "/again", "redirected more than 5 times"},
+		"another host, a POST":  {http.MethodPost, elsewhere.URL + "/git-upload-pack", "redirected: a POST is not sent anywhere else"},
+		"the same host, a POST": {http.MethodPost, "/git-upload-pack", "redirected: a POST is not sent anywhere else"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			redirect := func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.Method == tt.method {
+						http.Redirect(w, r, strings.Replace(tt.target, "{host}", r.Host, 1), http.StatusTemporaryRedirect)
+						return
+					}
+					next.ServeHTTP(w, r)
+				})
+			}
+			_, client := newServer(t, gitserver.WithMiddleware(redirect))
+			_, err := client.Heads(t.Context(), repo, "main")
+			require.ErrorIs(t, err, smarthttp.ErrRedirected)
+			require.ErrorContains(t, err, tt.want)
+			require.False(t, leaked)
+
+			_, client = newServer(t, gitserver.WithMiddleware(redirect))
+			err = client.Push(t.Context(), smarthttp.PushRequest{Repo: repo, Branch: "main", New: absent, Pack: strings.NewReader("PACK"), PackSize: 4})
+			require.ErrorIs(t, err, smarthttp.ErrRedirected)
+			require.False(t, leaked)
+		})
+	}
+	t.Run("not to a repository", func(t *testing.T) {
+		client := newFake(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/sign_in" {
+				http.Redirect(w, r, "/sign_in", http.StatusFound)
+				return
+			}
+			w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+			_, _ = w.Write([]byte("0000"))
+		})
+		_, err := client.Heads(t.Context(), repo, "main")
+		require.ErrorIs(t, err, smarthttp.ErrRedirected)
+		require.ErrorContains(t, err, `"/sign_in", which is not a repository`)
+	})
+}
+
+func TestBaseURLWithPath(t *testing.T) {
+	below := func(next http.Handler) http.Handler { return http.StripPrefix("/git lab", next) }
+	server, _ := newServer(t, gitserver.WithMiddleware(below))
+	tip := commit(t, server, "main", "1")
+	heads, err := newClient(t, server.URL()+"/git%20lab/").Heads(t.Context(), repo, "main")
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"main": tip}, heads)
+}
+
+func TestRequestsStopWithTheirContext(t *testing.T) {
+	arrived := make(chan struct{}, 1)
+	client := newFake(t, func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	_, err := client.Heads(ctx, repo, "main")
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestUnreachableServer(t *testing.T) {
+	server := httptest.NewServer(nil)
+	server.Close()
+	_, err := newClient(t, server.URL).Heads(t.Context(), "group/name", "main")
+	require.ErrorContains(t, err, "list branches of "+server.URL+"/group/name.git: dial tcp")
+}

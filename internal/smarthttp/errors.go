@@ -1,0 +1,110 @@
+package smarthttp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+)
+
+// Errors that a caller tells apart with errors.Is.
+var (
+	ErrUnauthorized = errors.New("credentials refused")
+	ErrNotFound     = errors.New("repository not found, or the credentials may not read it")
+	ErrNotGit       = errors.New("answer is not from a git server")
+	ErrRedirected   = errors.New("redirected")
+	ErrObjectFormat = errors.New("repository does not use SHA-1")
+	ErrNotOurRef    = errors.New("commit is no longer on any branch of the repository")
+	ErrCorruptPack  = errors.New("corrupt pack")
+	ErrNoThin       = errors.New("server does not accept thin packs")
+)
+
+const maxBodyText = 200
+
+// StatusError is an HTTP answer other than 200. It is ErrUnauthorized for 401
+// and 403, and ErrNotFound for 404; any other may pass by itself.
+type StatusError struct {
+	Code      int
+	Message   string // the start of a text/plain body, sanitized
+	RequestID string // X-Request-Id, by which GitLab's logs are searched
+}
+
+func newStatusError(resp *http.Response) *StatusError {
+	e := &StatusError{Code: resp.StatusCode, RequestID: clean(resp.Header.Get("X-Request-Id"), 64)}
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/plain" {
+		// More than is kept, as sanitizing shortens it. What came before a read error is still of use.
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 4*maxBodyText))
+		e.Message = clean(string(body), maxBodyText)
+	}
+	return e
+}
+
+func (e *StatusError) Error() string {
+	text := fmt.Sprintf("http status %d", e.Code)
+	if kind := e.Unwrap(); kind != nil {
+		text = fmt.Sprintf("%s (%s)", kind, text)
+	}
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	if e.RequestID != "" {
+		text += fmt.Sprintf(" (request id %s)", e.RequestID)
+	}
+	return text
+}
+
+func (e *StatusError) Unwrap() error {
+	switch e.Code {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return ErrUnauthorized
+	case http.StatusNotFound:
+		return ErrNotFound
+	}
+	return nil
+}
+
+// BranchMovedError says that the branch to push is not where the caller expected
+// it. An empty commit means that the branch does not exist.
+type BranchMovedError struct {
+	Branch   string
+	Expected string
+	Tip      string
+}
+
+func (e *BranchMovedError) Error() string {
+	return fmt.Sprintf("branch %q moved: expected %s, found %s", e.Branch, orAbsent(e.Expected), orAbsent(e.Tip))
+}
+
+func orAbsent(commit string) string {
+	if commit == "" {
+		return "no such branch"
+	}
+	return commit
+}
+
+// RefusedError is the server's decision not to update the ref: a protected
+// branch, a hook, a pack that it cannot complete.
+type RefusedError struct {
+	Ref      string
+	Reason   string
+	Messages []string // the last lines that the server meant for the user
+}
+
+func (e *RefusedError) Error() string {
+	text := fmt.Sprintf("server refused %q: %s", e.Ref, e.Reason)
+	if len(e.Messages) > 0 {
+		text += ": " + strings.Join(e.Messages, "; ")
+	}
+	return text
+}
+
+// remoteError is the text of an ERR packet or of the side-band's error channel.
+func remoteError(text string) error {
+	text = clean(text, maxLine)
+	if strings.Contains(text, "not our ref") {
+		return fmt.Errorf("%w (%s)", ErrNotOurRef, text)
+	}
+	return fmt.Errorf("server failed: %s", text)
+}

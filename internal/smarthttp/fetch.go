@@ -1,0 +1,187 @@
+package smarthttp
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+)
+
+// FetchRequest names the commit whose history is fetched.
+type FetchRequest struct {
+	Repo string // "group/name"
+	Want string
+
+	// Have is a commit whose history the receiver of the pack already has. If the
+	// server has it too, the pack is thin: it leaves that history out, and holds
+	// differences against it. Empty asks for a snapshot.
+	//
+	// One commit only: of several, the server builds on all that it knows, and
+	// the plain protocol does not tell which.
+	Have string
+}
+
+// FetchPack asks for the pack of a commit's history. Neither tags nor other
+// branches come with it. The context covers the reading of the stream, too.
+//
+// The error is ErrNotOurRef when no branch leads to the commit any more.
+func (c *Client) FetchPack(ctx context.Context, req FetchRequest) (*PackStream, error) {
+	u, err := c.repository(req.Repo)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := c.fetch(ctx, u, req)
+	if err != nil {
+		return nil, fmt.Errorf("fetch from %s: %w", u, err)
+	}
+	return stream, nil
+}
+
+func (c *Client) fetch(ctx context.Context, repo *url.URL, req FetchRequest) (*PackStream, error) {
+	// Protocol v0, because v2 does not acknowledge a "have" that "done" follows.
+	caps := "side-band-64k ofs-delta no-progress"
+	var haves []string
+	if req.Have != "" {
+		caps += " thin-pack"
+		haves = []string{req.Have}
+	}
+	resp, err := c.negotiate(ctx, repo, caps, req.Want, haves, true)
+	if err != nil {
+		return nil, err
+	}
+	pkts := newPktReader(resp.Body)
+	common, err := readAck(pkts, req.Have)
+	if err != nil {
+		_ = resp.Body.Close()
+		return nil, err
+	}
+	return &PackStream{
+		origin: repo,
+		body:   resp.Body,
+		pack:   newPackVerifier(newSideband(pkts)),
+		common: common,
+	}, nil
+}
+
+// Known returns which of the commits a repository has, in their order. Tip is a
+// commit that one of its branches points to.
+func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string) ([]string, error) {
+	u, err := c.repository(repo)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.negotiate(ctx, u, "multi_ack_detailed", tip, commits, false)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	known, err := readCommon(newPktReader(resp.Body), commits)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
+	}
+	return known, nil
+}
+
+// negotiate sends an upload-pack request. Without done, the server only
+// says which of the haves are common.
+func (c *Client) negotiate(ctx context.Context, repo *url.URL, caps, want string, haves []string, done bool) (*http.Response, error) {
+	body, err := encodeUploadRequest(caps+" agent="+c.agent, want, haves, done)
+	if err != nil {
+		return nil, err
+	}
+	adv, err := c.discover(ctx, repo, uploadPack) // a POST is not redirected
+	if err != nil {
+		return nil, err
+	}
+	adv.close()
+	return c.post(ctx, adv.url, uploadPack, body, int64(body.Len()), http.Header{})
+}
+
+func encodeUploadRequest(caps, want string, haves []string, done bool) (*bytes.Buffer, error) {
+	lines := []string{"want " + want + " " + caps + "\n", pktline.FlushString}
+	for _, have := range haves {
+		lines = append(lines, "have "+have+"\n")
+	}
+	if done {
+		lines = append(lines, "done\n")
+	} else {
+		lines = append(lines, pktline.FlushString)
+	}
+	for _, hash := range append([]string{want}, haves...) {
+		if !isHash(hash) {
+			return nil, fmt.Errorf("invalid commit %q", hash)
+		}
+	}
+	var body bytes.Buffer
+	return &body, pktline.NewEncoder(&body).EncodeString(lines...)
+}
+
+// readAck reads the one line that precedes the pack.
+func readAck(pkts *pktReader, have string) (common string, err error) {
+	line, err := pkts.next()
+	if err != nil {
+		return "", err
+	}
+	switch text := strings.TrimSuffix(string(line), "\n"); {
+	case text == "NAK":
+		return "", nil
+	case have != "" && text == "ACK "+have:
+		return have, nil
+	default:
+		return "", fmt.Errorf("server answers %q instead of a pack", clean(text, 100))
+	}
+}
+
+// readCommon reads the acknowledgements up to the NAK that ends them. The
+// server may also call itself "ready", with a commit that it does not have.
+func readCommon(pkts *pktReader, commits []string) ([]string, error) {
+	var acked []string
+	for range 2*len(commits) + 1 {
+		line, err := pkts.next()
+		if err != nil {
+			return nil, err
+		}
+		text := strings.TrimSuffix(string(line), "\n")
+		if text == "NAK" {
+			return slices.DeleteFunc(slices.Clone(commits), func(commit string) bool {
+				return !slices.Contains(acked, commit)
+			}), nil
+		}
+		if commit, ok := strings.CutSuffix(text, " common"); ok {
+			acked = append(acked, strings.TrimPrefix(commit, "ACK "))
+		}
+	}
+	return nil, fmt.Errorf("server acknowledges more than the %d commits asked for", len(commits))
+}
+
+// PackStream is a pack as it comes from the server: the bytes that a file
+// "*.pack" would have (gitformat-pack(5)). Only io.EOF says that it came whole:
+// ErrCorruptPack is a pack that its own checksum contradicts, and
+// io.ErrUnexpectedEOF one that was cut off.
+type PackStream struct {
+	origin *url.URL
+	body   io.Closer
+	pack   *packVerifier
+	common string
+}
+
+// Common is the Have that the server acknowledged, on which the pack builds.
+// Empty means that the pack is self-contained.
+func (s *PackStream) Common() string { return s.common }
+
+func (s *PackStream) Read(b []byte) (int, error) {
+	n, err := s.pack.Read(b)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("fetch from %s: %w", s.origin, err)
+	}
+	return n, err
+}
+
+// Close cuts the transfer if it is not complete yet.
+func (s *PackStream) Close() error { return s.body.Close() }

@@ -1,0 +1,128 @@
+package smarthttp
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func FuzzAdvertisement(f *testing.F) {
+	f.Add(wire("# service=git-upload-pack\n", "", hashA+" HEAD\x00ofs-delta symref=HEAD:refs/heads/main\n", hashA+" refs/heads/main\n", ""))
+	f.Add(wire("# service=git-upload-pack\n", "", noCommit+" capabilities^{}\x00object-format=sha256\n", ""))
+	f.Add(wire("version 2\n", "ls-refs=unborn\n", "object-format=sha1\n", ""))
+	f.Add(wire("ERR no"))
+	f.Add(wire("ERR "))
+	f.Fuzz(func(t *testing.T, answer string) {
+		found, err := heads(answer, "main")
+		checkFound(t, found)
+		checkText(t, err)
+	})
+}
+
+func FuzzLsRefs(f *testing.F) {
+	f.Add(wire(hashA+" refs/heads/main\n", hashB+" refs/heads/main-2 symref-target:refs/heads/x\n", ""))
+	f.Add(wire("unborn HEAD\n", hashA+"\n", " refs/heads/main\n"))
+	f.Fuzz(func(t *testing.T, answer string) {
+		found := map[string]string{}
+		err := readRefs(newPktReader(strings.NewReader(answer)), refSet{"refs/heads/main": true}, found)
+		checkFound(t, found)
+		checkText(t, err)
+	})
+}
+
+func checkFound(t *testing.T, found map[string]string) {
+	t.Helper()
+	for branch, commit := range found {
+		require.Equal(t, "main", branch)
+		require.True(t, isHash(commit), "%q", commit)
+	}
+}
+
+// checkText holds errors to what a terminal or a UI can show as it is.
+func checkText(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		require.Equal(t, clean(err.Error(), 1<<20), strings.TrimSpace(err.Error()))
+		require.Less(t, len(err.Error()), 64<<10)
+	}
+}
+
+func FuzzUploadPackAnswer(f *testing.F) {
+	f.Add(wire("NAK\n", "\x02counting\r", "\x01"+testPack("x"), ""))
+	f.Add(wire("ACK "+hashA+"\n", "\x01"+testPack(""), ""))
+	f.Add(wire("NAK\n", "\x02fatal: oops\n", "\x03aborting"))
+	f.Add(wire("ERR upload-pack: not our ref " + hashB))
+	f.Fuzz(func(t *testing.T, answer string) {
+		pkts := newPktReader(strings.NewReader(answer))
+		common, err := readAck(pkts, hashA)
+		checkText(t, err)
+		if err != nil {
+			return
+		}
+		require.Contains(t, []string{"", hashA}, common)
+		_, err = io.Copy(io.Discard, newPackVerifier(newSideband(pkts)))
+		checkText(t, err)
+	})
+}
+
+func FuzzCommon(f *testing.F) {
+	f.Add(wire("ACK "+hashA+" common\n", "ACK "+hashB+" ready\n", "NAK\n"))
+	f.Fuzz(func(t *testing.T, answer string) {
+		known, err := readCommon(newPktReader(strings.NewReader(answer)), []string{hashA, hashB})
+		require.Subset(t, []string{hashA, hashB}, known)
+		checkText(t, err)
+	})
+}
+
+func FuzzReport(f *testing.F) {
+	f.Add(inBand(wire("unpack ok\n", "ok refs/heads/main\n", "")))
+	f.Add(wire("\x02remote says no\n") + inBand(wire("unpack ok\n", "ng refs/heads/main hook declined\n", "")))
+	f.Add(wire("\x03gone"))
+	f.Add(wire("\x03"))
+	f.Fuzz(func(t *testing.T, answer string) {
+		err := readReport(strings.NewReader(answer), "refs/heads/main")
+		checkText(t, err)
+		if err == nil {
+			require.Contains(t, answer, "unpack ok")
+		}
+		var refused *RefusedError
+		if errors.As(err, &refused) {
+			require.LessOrEqual(t, len(refused.Messages), maxMessages)
+		}
+	})
+}
+
+func FuzzPackVerifier(f *testing.F) {
+	f.Add([]byte(testPack("objects")), 7)
+	f.Add([]byte(testPack("")), 1)
+	f.Add([]byte("PACK"), 20)
+	f.Fuzz(func(t *testing.T, pack []byte, step int) {
+		step = max(1, step%64)
+		verifier := newPackVerifier(bytes.NewReader(pack))
+		var got []byte
+		var err error
+		for buffer := make([]byte, step); err == nil; {
+			var n int
+			n, err = verifier.Read(buffer)
+			got = append(got, buffer[:n]...)
+		}
+		require.Equal(t, whole(pack), err == io.EOF, "%v", err)
+		require.True(t, bytes.HasPrefix(pack, got))
+	})
+}
+
+// whole says the same as the verifier, with the pack at hand.
+func whole(pack []byte) bool {
+	if len(pack) < packHeaderSize+sha1.Size {
+		return false
+	}
+	body, trailer := pack[:len(pack)-sha1.Size], pack[len(pack)-sha1.Size:]
+	sum := sha1.Sum(body)
+	version := string(body[4:8])
+	return string(body[:4]) == "PACK" && (version == "\x00\x00\x00\x02" || version == "\x00\x00\x00\x03") && bytes.Equal(sum[:], trailer)
+}

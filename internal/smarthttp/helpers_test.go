@@ -1,0 +1,66 @@
+package smarthttp_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/demo/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+)
+
+const (
+	repo    = "group/sub/näme"
+	absent  = "0123456789012345678901234567890123456789"
+	payload = "a line of text\n"
+)
+
+var login = gitserver.Credentials{User: "bot", Password: "s3cret"}
+
+func newClient(t *testing.T, base string) *smarthttp.Client {
+	t.Helper()
+	u, err := url.Parse(base)
+	require.NoError(t, err)
+	return smarthttp.New(smarthttp.Options{BaseURL: u, Username: login.User, Password: login.Password})
+}
+
+// newServer starts a Git server with one empty repository, and a client of it.
+func newServer(t *testing.T, opts ...gitserver.Option) (*gitserver.Server, *smarthttp.Client) {
+	t.Helper()
+	server, err := gitserver.Start(t.TempDir(), login, opts...)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = server.Close() })
+	require.NoError(t, server.Create(t.Context(), repo))
+	return server, newClient(t, server.URL())
+}
+
+func commit(t *testing.T, server *gitserver.Server, branch, content string) string {
+	t.Helper()
+	sha, err := server.Commit(t.Context(), repo, branch, map[string]string{"file": content}, "change")
+	require.NoError(t, err)
+	return sha
+}
+
+func git(t *testing.T, server *gitserver.Server, args ...string) string {
+	t.Helper()
+	out, err := server.Git(t.Context(), repo, args...)
+	require.NoError(t, err)
+	return out
+}
+
+// newFake starts a server that answers whatever handler says.
+func newFake(t *testing.T, handler http.HandlerFunc) *smarthttp.Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return newClient(t, server.URL)
+}
+
+// protocols runs a test against a server of either protocol version.
+func protocols(t *testing.T, test func(t *testing.T, opts ...gitserver.Option)) {
+	t.Run("v2", func(t *testing.T) { test(t) })
+	t.Run("v0", func(t *testing.T) { test(t, gitserver.WithoutProtocolV2()) })
+}

@@ -1,0 +1,81 @@
+package smarthttp
+
+import (
+	"bytes"
+	"crypto/sha1" // the pack format's checksum, against accidents; nothing is trusted for it
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"io"
+)
+
+const packHeaderSize = 12 // "PACK", version, number of objects
+
+// packVerifier passes a pack on and checks its frame (gitformat-pack(5)): the
+// header, and the trailer, which is the SHA-1 of all that precedes it.
+type packVerifier struct {
+	r      io.Reader
+	header []byte
+	sum    hash.Hash
+	tail   []byte // the last bytes so far, which may be the trailer: not in sum yet
+	err    error
+}
+
+func newPackVerifier(r io.Reader) *packVerifier {
+	return &packVerifier{r: r, sum: sha1.New()}
+}
+
+func (v *packVerifier) Read(b []byte) (int, error) {
+	if v.err != nil {
+		return 0, v.err
+	}
+	n, err := v.r.Read(b)
+	v.update(b[:n])
+	switch {
+	case !v.validHeader():
+		n, v.err = 0, fmt.Errorf("%w: no pack header", ErrCorruptPack)
+	case err == io.EOF:
+		v.err = v.finish()
+	default:
+		v.err = err
+	}
+	return n, v.err
+}
+
+func (v *packVerifier) update(b []byte) {
+	v.header = append(v.header, b[:min(len(b), packHeaderSize-len(v.header))]...)
+	if len(b) >= sha1.Size {
+		v.sum.Write(v.tail)
+		v.sum.Write(b[:len(b)-sha1.Size])
+		v.tail = append(v.tail[:0], b[len(b)-sha1.Size:]...)
+		return
+	}
+	v.tail = append(v.tail, b...)
+	if over := len(v.tail) - sha1.Size; over > 0 {
+		v.sum.Write(v.tail[:over])
+		v.tail = append(v.tail[:0], v.tail[over:]...)
+	}
+}
+
+// validHeader is about as much of the header as has been read.
+func (v *packVerifier) validHeader() bool {
+	const magic = "PACK"
+	if n := min(len(v.header), len(magic)); string(v.header[:n]) != magic[:n] {
+		return false
+	}
+	if len(v.header) < packHeaderSize {
+		return true
+	}
+	version := binary.BigEndian.Uint32(v.header[len(magic):])
+	return version == 2 || version == 3
+}
+
+func (v *packVerifier) finish() error {
+	switch {
+	case len(v.header) < packHeaderSize || len(v.tail) < sha1.Size:
+		return fmt.Errorf("pack: %w", io.ErrUnexpectedEOF)
+	case !bytes.Equal(v.sum.Sum(nil), v.tail):
+		return fmt.Errorf("%w: checksum mismatch", ErrCorruptPack)
+	}
+	return io.EOF
+}

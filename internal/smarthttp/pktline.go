@@ -1,0 +1,119 @@
+package smarthttp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+)
+
+var errTrailingData = errors.New("server sent data after the end of its answer")
+
+// pktReader reads pkt-lines (gitprotocol-common(5)). It adds to go-git's scanner
+// what a relay has to know: whether the answer was cut off.
+type pktReader struct {
+	src  *source
+	scan *pktline.Scanner
+}
+
+func newPktReader(r io.Reader) *pktReader {
+	src := &source{r: r}
+	return &pktReader{src: src, scan: pktline.NewScanner(src)}
+}
+
+// next returns a packet's payload, which is valid until the next call. It is
+// empty for a flush packet. The end of the stream is io.ErrUnexpectedEOF.
+func (p *pktReader) next() ([]byte, error) {
+	if p.scan.Scan() {
+		return p.scan.Bytes(), nil
+	}
+	var remote *pktline.ErrorLine
+	switch err := p.scan.Err(); {
+	case errors.As(err, &remote):
+		return nil, remoteError(remote.Text)
+	case p.src.err == io.EOF:
+		return nil, io.ErrUnexpectedEOF
+	case p.src.err != nil:
+		return nil, p.src.err
+	default:
+		return nil, err
+	}
+}
+
+// end returns io.EOF when nothing follows.
+func (p *pktReader) end() error {
+	var b [1]byte
+	if _, err := io.ReadFull(p.src, b[:]); err != nil {
+		return err
+	}
+	return errTrailingData
+}
+
+// source remembers the error that ended a stream: the scanner reports a cut
+// within a packet's length as a malformed length.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(b []byte) (int, error) {
+	n, err := s.r.Read(b)
+	if err != nil {
+		s.err = err
+	}
+	return n, err
+}
+
+// sideband is the data channel of a multiplexed answer (gitprotocol-pack(5)).
+type sideband struct {
+	pkts     *pktReader
+	messages messages
+	data     []byte // what is left of the current packet
+	err      error
+}
+
+func newSideband(pkts *pktReader) *sideband { return &sideband{pkts: pkts} }
+
+// Read ends with io.EOF at the flush packet that closes the answer, and only there.
+func (s *sideband) Read(b []byte) (int, error) {
+	for len(s.data) == 0 && s.err == nil {
+		s.data, s.err = s.next()
+	}
+	if len(s.data) == 0 {
+		return 0, s.err
+	}
+	n := copy(b, s.data)
+	s.data = s.data[n:]
+	return n, nil
+}
+
+func (s *sideband) next() ([]byte, error) {
+	const data, progress, failure = 1, 2, 3
+	pkt, err := s.pkts.next()
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	if len(pkt) == 0 {
+		return nil, s.pkts.end()
+	}
+	switch pkt[0] {
+	case data:
+		return pkt[1:], nil
+	case progress:
+		s.messages.add(pkt[1:])
+		return nil, nil
+	case failure:
+		return nil, s.explain(remoteError(string(pkt[1:])))
+	}
+	return nil, fmt.Errorf("unknown side-band channel %d", pkt[0])
+}
+
+// explain adds the server's last words, which tell why it stopped.
+func (s *sideband) explain(err error) error {
+	if lines := s.messages.last(); len(lines) > 0 {
+		return fmt.Errorf("%w: %s", err, strings.Join(lines, "; "))
+	}
+	return err
+}
