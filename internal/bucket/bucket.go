@@ -1,0 +1,152 @@
+// Package bucket stores objects in one S3 bucket.
+//
+// Every transfer streams: memory does not grow with an object's size.
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/url"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// Options name the bucket.
+type Options struct {
+	Name string
+	// PathStyle puts the bucket's name in the URL's path instead of the host
+	// name, as most servers other than AWS want it.
+	PathStyle bool
+}
+
+// Bucket is safe for concurrent use.
+type Bucket struct {
+	client   *s3.Client
+	name     string
+	partSize int64
+}
+
+// Object describes a stored object.
+type Object struct {
+	Key      string
+	Size     int64 // bytes
+	Modified time.Time
+}
+
+// Open configures a client from the standard AWS environment: credential chain,
+// region, AWS_ENDPOINT_URL, FIPS, retries and checksums. It makes no request to
+// the bucket. Further load options override the environment.
+func Open(ctx context.Context, opts Options, load ...func(*config.LoadOptions) error) (*Bucket, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return nil, fmt.Errorf("load AWS configuration: %w", err)
+	}
+	if cfg.Region == "" {
+		return nil, errors.New("load AWS configuration: no region is set")
+	}
+	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.UsePathStyle = opts.PathStyle
+		// The SDK would warn about every object that was uploaded in parts: S3
+		// keeps no checksum over the whole of them.
+		o.DisableLogOutputChecksumValidationSkipped = true
+	})
+	return &Bucket{client: client, name: opts.Name, partSize: minPartSize}, nil
+}
+
+// List yields every object, page by page. It stops after the first error.
+func (b *Bucket) List(ctx context.Context) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{
+			Bucket: &b.name,
+			// S3 keys may hold characters that XML cannot: unencoded, one such
+			// key would make the whole listing unreadable.
+			EncodingType: types.EncodingTypeUrl,
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(Object{}, fmt.Errorf("list bucket %q: %w", b.name, cause(err)))
+				return
+			}
+			for _, entry := range page.Contents {
+				object, err := listed(entry, page.EncodingType)
+				if !yield(object, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// listed decodes a key only if the server says that it encoded it: not all
+// servers know the encoding, and a plain + must then stay one.
+func listed(entry types.Object, encoding types.EncodingType) (Object, error) {
+	key := aws.ToString(entry.Key)
+	if encoding == types.EncodingTypeUrl {
+		decoded, err := url.QueryUnescape(key)
+		if err != nil {
+			return Object{}, fmt.Errorf("list: malformed key %.1024q", key)
+		}
+		key = decoded
+	}
+	return Object{
+		Key:      key,
+		Size:     aws.ToInt64(entry.Size),
+		Modified: aws.ToTime(entry.LastModified),
+	}, nil
+}
+
+// Stat describes one object. S3 does not tell a missing bucket from a missing
+// object here: both are ErrNotFound.
+func (b *Bucket) Stat(ctx context.Context, key string) (Object, error) {
+	head, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.name, Key: &key})
+	if err != nil {
+		return Object{}, fmt.Errorf("stat %q: %w", key, cause(err))
+	}
+	return Object{
+		Key:      key,
+		Size:     aws.ToInt64(head.ContentLength),
+		Modified: aws.ToTime(head.LastModified),
+	}, nil
+}
+
+// maxBatch is the most keys that S3 deletes in one request.
+const maxBatch = 1000
+
+// Delete removes the objects with these keys; a key that does not exist is no
+// error. It returns the joined errors of all keys that could not be removed.
+func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
+	var errs []error
+	for len(keys) > 0 {
+		n := min(len(keys), maxBatch)
+		errs = append(errs, b.deleteBatch(ctx, keys[:n]))
+		keys = keys[n:]
+	}
+	return errors.Join(errs...)
+}
+
+func (b *Bucket) deleteBatch(ctx context.Context, keys []string) error {
+	batch := make([]types.ObjectIdentifier, len(keys))
+	for i := range keys {
+		batch[i].Key = &keys[i]
+	}
+	out, err := b.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{
+		Bucket: &b.name,
+		Delete: &types.Delete{Objects: batch, Quiet: aws.Bool(true)},
+	})
+	if err != nil {
+		return fmt.Errorf("delete %d objects, the first %q: %w", len(keys), keys[0], cause(err))
+	}
+	var errs []error
+	for _, e := range out.Errors {
+		failed := &apiError{Code: aws.ToString(e.Code), Message: aws.ToString(e.Message), RequestID: requestID(out.ResultMetadata)}
+		errs = append(errs, fmt.Errorf("delete %q: %w", aws.ToString(e.Key), failed))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,155 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/app-sre/git-partition-sync/demo/s3server"
+	"github.com/app-sre/git-partition-sync/demo/s3server/s3test"
+)
+
+// open returns the server's bucket as one of its users sees it.
+func open(t *testing.T, srv *s3test.Bucket, user s3server.Credentials, load ...func(*config.LoadOptions) error) *Bucket {
+	t.Helper()
+	load = append([]func(*config.LoadOptions) error{srv.ClientConfig(user)}, load...)
+	b, err := Open(t.Context(), Options{Name: srv.Name, PathStyle: true}, load...)
+	require.NoError(t, err)
+	return b
+}
+
+func put(t *testing.T, b *Bucket, key, content string) {
+	t.Helper()
+	require.NoError(t, b.Upload(t.Context(), key, strings.NewReader(content), int64(len(content))))
+}
+
+func list(t *testing.T, b *Bucket) map[string]int64 {
+	t.Helper()
+	sizes := make(map[string]int64)
+	for object, err := range b.List(t.Context()) {
+		require.NoError(t, err)
+		require.NotContains(t, sizes, object.Key)
+		require.False(t, object.Modified.IsZero())
+		sizes[object.Key] = object.Size
+	}
+	return sizes
+}
+
+func TestKeysRoundTrip(t *testing.T) {
+	srv := s3test.Start(t)
+	b := open(t, srv, srv.Producer)
+	require.Empty(t, list(t, b))
+
+	// The JSON's ">>>" and "~~~" make + in base64; its length makes the padding.
+	plus := base64.StdEncoding.EncodeToString([]byte(`{"group":">>>~~~>>","branch":"~>~>~"}`)) + ".tar.age"
+	require.Contains(t, plus, "+")
+	require.Contains(t, plus, "=")
+	want := map[string]int64{}
+	for i, key := range []string{"YQ==.tar.age", plus, strings.Repeat("0a", 20) + "/" + plus, "a%2Bb.tar.age", "ü ?&#.tar.age"} {
+		put(t, b, key, strings.Repeat("x", i))
+		want[key] = int64(i)
+	}
+	require.Equal(t, want, list(t, b))
+
+	for key, size := range want {
+		var got bytes.Buffer
+		n, err := b.Download(t.Context(), key, &got)
+		require.NoError(t, err)
+		require.Equal(t, size, n)
+		require.EqualValues(t, size, got.Len())
+		object, err := b.Stat(t.Context(), key)
+		require.NoError(t, err)
+		require.Equal(t, key, object.Key)
+		require.Equal(t, size, object.Size)
+	}
+}
+
+func TestMoreThanOnePage(t *testing.T) {
+	srv := s3test.Start(t)
+	b := open(t, srv, srv.Producer)
+	keys := make([]string, 1005) // S3 lists and deletes 1000 at a time
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("%04d+=.tar.age", i)
+		group.Go(func() error { return b.Upload(t.Context(), keys[i], strings.NewReader(""), 0) })
+	}
+	require.NoError(t, group.Wait())
+	require.Len(t, list(t, b), len(keys))
+
+	for object, err := range b.List(t.Context()) {
+		require.NoError(t, err)
+		require.Equal(t, keys[0], object.Key)
+		break
+	}
+
+	var requests int64
+	counted := through(t, srv, srv.Producer, func(number int64, _ *http.Response) { requests = number })
+	require.NoError(t, counted.Delete(t.Context(), keys[1:]...))
+	require.EqualValues(t, 2, requests)
+	require.Equal(t, map[string]int64{keys[0]: 0}, list(t, b))
+}
+
+// The gateway does not encode keys, S3 does; this is the form of S3's answer.
+func TestListEncodedKeys(t *testing.T) {
+	answer := func(key string) string {
+		return `<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><EncodingType>url</EncodingType><Contents>` +
+			`<Key>` + key + `</Key><Size>3</Size></Contents></ListBucketResult>`
+	}
+	tests := []struct{ name, sent, want, err string }{
+		{name: "plus and padding", sent: "0a/YT4%2B%3D%3D.tar.age", want: "0a/YT4+==.tar.age"},
+		{name: "control character", sent: "a%01+b", want: "a\x01 b"},
+		{name: "malformed", sent: "a%zz", err: `malformed key "a%zz"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Get("encoding-type") == "url" {
+					_, _ = w.Write([]byte(answer(tt.sent)))
+				}
+			}))
+			defer srv.Close()
+			b, err := Open(t.Context(), Options{Name: "b", PathStyle: true},
+				config.WithBaseEndpoint(srv.URL), config.WithRegion(s3server.Region),
+				config.WithCredentialsProvider(anyCredentials))
+			require.NoError(t, err)
+			var got []string
+			for object, err := range b.List(t.Context()) {
+				if tt.err != "" {
+					require.ErrorContains(t, err, tt.err)
+					return
+				}
+				require.NoError(t, err)
+				got = append(got, object.Key)
+			}
+			require.Equal(t, []string{tt.want}, got)
+		})
+	}
+}
+
+func TestDeleteMissingKey(t *testing.T) {
+	srv := s3test.Start(t)
+	b := open(t, srv, srv.Producer)
+	put(t, b, "here", "x")
+	require.NoError(t, b.Delete(t.Context()))
+	require.NoError(t, b.Delete(t.Context(), "never/was", "here"))
+	require.Empty(t, list(t, b))
+}
+
+func TestOpenNeedsRegion(t *testing.T) {
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_DEFAULT_REGION", "")
+	t.Setenv("AWS_CONFIG_FILE", "/dev/null")
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+	_, err := Open(context.Background(), Options{Name: "b"})
+	require.ErrorContains(t, err, "no region")
+}

@@ -1,0 +1,163 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/demo/s3server"
+	"github.com/app-sre/git-partition-sync/demo/s3server/s3test"
+)
+
+// through returns the user's view of the bucket behind a proxy that alters the server's answers.
+// The first answer is number 1.
+func through(t *testing.T, srv *s3test.Bucket, user s3server.Credentials, alter func(number int64, resp *http.Response)) *Bucket {
+	t.Helper()
+	target, err := url.Parse(srv.URL())
+	require.NoError(t, err)
+	var number atomic.Int64
+	proxy := httptest.NewServer(&httputil.ReverseProxy{
+		ErrorLog: log.New(t.Output(), "proxy: ", 0),
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // it is signed
+		},
+		FlushInterval: -1, // so that what comes before a cut arrives
+		ModifyResponse: func(resp *http.Response) error {
+			alter(number.Add(1), resp)
+			return nil
+		},
+	})
+	t.Cleanup(proxy.Close)
+	return open(t, srv, user, config.WithBaseEndpoint(proxy.URL))
+}
+
+// cut breaks the connection after n bytes of the body.
+func cut(resp *http.Response, n int64) {
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(io.LimitReader(resp.Body, n), broken{}), resp.Body}
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errors.New("cut") }
+
+func TestDownloadResumes(t *testing.T) {
+	srv := s3test.Start(t)
+	content := randomBytes(1 << 20)
+	producer := open(t, srv, srv.Producer)
+	put(t, producer, "key", string(content))
+
+	tests := []struct {
+		name  string
+		alter func(number int64, resp *http.Response)
+		want  string // the error; empty when the download succeeds
+		kind  error
+	}{
+		{name: "never cut", alter: func(int64, *http.Response) {}},
+		{name: "cut after one byte", alter: func(number int64, resp *http.Response) {
+			if number == 1 {
+				cut(resp, 1)
+			}
+		}},
+		{name: "cut as often as allowed", alter: func(number int64, resp *http.Response) {
+			if number <= maxResumes {
+				cut(resp, 99_999)
+			}
+		}},
+		{name: "cut once too often", want: "connection lost at byte 1100 of 1048576, after 10 resumes", alter: func(_ int64, resp *http.Response) {
+			cut(resp, 100)
+		}},
+		{name: "replaced meanwhile", want: `"PreconditionFailed"`, kind: ErrReplaced, alter: func(number int64, resp *http.Response) {
+			if number == 1 {
+				put(t, producer, "key", "another version")
+				cut(resp, 1000)
+			}
+		}},
+		{name: "deleted meanwhile", want: "resume at byte 1000", kind: ErrNotFound, alter: func(number int64, resp *http.Response) {
+			if number == 1 {
+				require.NoError(t, producer.Delete(t.Context(), "key"))
+				cut(resp, 1000)
+			}
+		}},
+		{name: "range ignored", want: "server sent range", alter: func(number int64, resp *http.Response) {
+			if number == 1 {
+				cut(resp, 1000)
+			}
+			resp.Header.Del("Content-Range")
+		}},
+		{name: "no ETag", want: "no length or no ETag", alter: func(_ int64, resp *http.Response) {
+			resp.Header.Del("ETag")
+		}},
+		{name: "corrupted", want: "checksum did not match", alter: func(_ int64, resp *http.Response) {
+			resp.Body = struct {
+				io.Reader
+				io.Closer
+			}{io.MultiReader(bytes.NewReader([]byte{^content[0]}), skip(resp.Body, 1)), resp.Body}
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			put(t, producer, "key", string(content))
+			var got bytes.Buffer
+			n, err := through(t, srv, srv.Consumer, tt.alter).Download(t.Context(), "key", &got)
+			require.EqualValues(t, got.Len(), n)
+			if tt.want == "" {
+				require.NoError(t, err)
+				require.True(t, bytes.Equal(content, got.Bytes()))
+				return
+			}
+			require.ErrorContains(t, err, tt.want)
+			if tt.kind != nil {
+				require.ErrorIs(t, err, tt.kind)
+			}
+			t.Log(err)
+		})
+	}
+}
+
+// skip discards the first n bytes of r.
+func skip(r io.Reader, n int64) io.Reader {
+	_, _ = io.CopyN(io.Discard, r, n)
+	return r
+}
+
+func TestDownloadStopsWhenTheWriterFails(t *testing.T) {
+	srv := s3test.Start(t)
+	put(t, open(t, srv, srv.Producer), "key", string(randomBytes(1<<20)))
+	var requests int64
+	b := through(t, srv, srv.Consumer, func(number int64, _ *http.Response) { requests = number })
+	errFull := errors.New("disk is full")
+	_, err := b.Download(t.Context(), "key", writer(func([]byte) (int, error) { return 0, errFull }))
+	require.ErrorIs(t, err, errFull)
+	require.EqualValues(t, 1, requests)
+}
+
+func TestDownloadStopsWhenCanceled(t *testing.T) {
+	srv := s3test.Start(t)
+	put(t, open(t, srv, srv.Producer), "key", string(randomBytes(8<<20)))
+	ctx, cancel := context.WithCancel(t.Context())
+	n, err := open(t, srv, srv.Consumer).Download(ctx, "key", writer(func(p []byte) (int, error) {
+		cancel()
+		return len(p), nil
+	}))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Less(t, n, int64(8<<20))
+}
+
+type writer func([]byte) (int, error)
+
+func (f writer) Write(p []byte) (int, error) { return f(p) }

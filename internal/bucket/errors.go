@@ -1,0 +1,88 @@
+package bucket
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+)
+
+var (
+	// ErrNotFound reports that the object does not exist.
+	ErrNotFound = errors.New("no such object")
+	// ErrNoBucket reports that the bucket does not exist.
+	ErrNoBucket = errors.New("no such bucket")
+	// ErrAccessDenied reports that the credentials are wrong or lack a
+	// permission. Retrying does not help.
+	ErrAccessDenied = errors.New("access denied")
+	// ErrReplaced reports that the object was replaced while it was being
+	// downloaded. Starting over gets the new one.
+	ErrReplaced = errors.New("object was replaced during the download")
+)
+
+// apiError is what S3 answered, without the SDK's operation, endpoint and
+// retry prose.
+type apiError struct {
+	Code, Message, RequestID string
+	Status                   int // HTTP; 0 for a single key of a batch
+}
+
+// The parts are the server's and quoted for that reason.
+func (e *apiError) Error() string {
+	text := fmt.Sprintf("%.64q: %.200q, request %.64q", e.Code, e.Message, e.RequestID)
+	if kind := e.Unwrap(); kind != nil {
+		return fmt.Sprintf("%v (%s)", kind, text)
+	}
+	return text
+}
+
+// Unwrap returns the sentinel for the error's code, or nil. The codes are
+// those of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html;
+// the answer to a HEAD request has no body, and the SDK makes a code of its status.
+func (e *apiError) Unwrap() error {
+	switch e.Code {
+	case "NoSuchKey", "NotFound":
+		return ErrNotFound
+	case "NoSuchBucket":
+		return ErrNoBucket
+	case "PreconditionFailed":
+		return ErrReplaced
+	case "RequestTimeTooSkewed":
+		return nil // status 403, but it is the clock that is wrong
+	case "AccessDenied", "ExpiredToken", "InvalidToken":
+		return ErrAccessDenied
+	}
+	if e.Status == http.StatusForbidden || e.Status == http.StatusUnauthorized {
+		return ErrAccessDenied
+	}
+	return nil
+}
+
+// cause reduces an SDK error to what an operator needs. The rest of the text
+// repeats the endpoint, the bucket and the key, and does not fit a UI.
+func cause(err error) error {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		e := &apiError{Code: api.ErrorCode(), Message: api.ErrorMessage()}
+		if resp, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+			e.Status, e.RequestID = resp.HTTPStatusCode(), resp.ServiceRequestID()
+		}
+		return e
+	}
+	if send, ok := errors.AsType[*url.Error](err); ok {
+		return send.Err
+	}
+	if op, ok := errors.AsType[*smithy.OperationError](err); ok {
+		return op.Err
+	}
+	return err
+}
+
+func requestID(metadata middleware.Metadata) string {
+	id, _ := awsmiddleware.GetRequestIDMetadata(metadata)
+	return id
+}
