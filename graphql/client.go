@@ -1,0 +1,116 @@
+// Package graphql asks App-Interface's GraphQL server which syncs are wanted.
+//
+// The operation is query.graphql; genqlient checks it against schema.graphql and
+// generates generated.go from both.
+package graphql
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+//go:generate go tool -modfile=../tools/go.mod genqlient
+
+// Schema is the part of App-Interface's schema that the query reads, in GraphQL's
+// schema language.
+//
+//go:embed schema.graphql
+var Schema string
+
+// Options says where the syncs are listed.
+type Options struct {
+	// URL is the server's GraphQL endpoint, http or https and without credentials.
+	URL string
+
+	// Username and Password are sent as basic authentication when either is set.
+	Username, Password string
+
+	// Query is the text of one query operation that replaces the built-in one.
+	// It may select more than the built-in one does, but not less.
+	Query string
+
+	// HTTP is http.DefaultClient when nil. Its CheckRedirect is not used.
+	HTTP *http.Client
+}
+
+// Client lists syncs. It is safe for concurrent use.
+type Client struct {
+	transport *transport
+}
+
+// New refuses a URL or a query that could never work; it does not connect.
+func New(opts Options) (*Client, error) {
+	if err := checkURL(opts.URL); err != nil {
+		return nil, err
+	}
+	if opts.Query != "" {
+		if err := checkQuery(opts.Query); err != nil {
+			return nil, err
+		}
+	}
+	return &Client{transport: newTransport(opts)}, nil
+}
+
+// checkURL keeps the URL out of its errors: what does not parse may be a
+// password in the wrong place.
+func checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return errors.New("graphql url does not parse")
+	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		return errors.New("graphql url must be an absolute http or https url")
+	case u.User != nil:
+		return errors.New("graphql url must not carry credentials: set the username and password instead")
+	}
+	return nil
+}
+
+// Syncs lists every sync in the order of the answer, duplicates included. An
+// answer that is incomplete in any way is an error, because what is missing from
+// the list is what the caller removes from the bucket.
+//
+// Errors: *StatusError for an answer other than 2xx, which is ErrUnauthorized for
+// 401 and 403.
+func (c *Client) Syncs(ctx context.Context) ([]project.Sync, error) {
+	answer, err := gitlabSyncs(ctx, c.transport)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Apps_v1 == nil {
+		return nil, errors.New("graphql server answered without apps_v1")
+	}
+	return collect(answer.Apps_v1)
+}
+
+// collect flattens the answer. An app without components and a component
+// without a sync are normal; a null in their place is neither, and would hide syncs.
+func collect(apps []*app) ([]project.Sync, error) {
+	syncs := []project.Sync{}
+	for i, app := range apps {
+		if app == nil {
+			return nil, fmt.Errorf("graphql server answered null for apps_v1[%d]", i)
+		}
+		for j, component := range app.CodeComponents {
+			if component == nil {
+				return nil, fmt.Errorf("graphql server answered null for apps_v1[%d].codeComponents[%d]", i, j)
+			}
+			if s := component.GitlabSync; s != nil {
+				syncs = append(syncs, project.Sync{Source: branch(s.SourceProject), Destination: branch(s.DestinationProject)})
+			}
+		}
+	}
+	return syncs, nil
+}
+
+// branch leaves empty what the answer left out or null. Such a sync stays in the
+// list, so that its validation refuses it by itself instead of it vanishing.
+func branch(p gitlabProject) project.Branch {
+	return project.Branch{Group: p.Group, Name: p.Name, Branch: p.Branch}
+}
