@@ -1,0 +1,82 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/app-sre/git-partition-sync/internal/bundle"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+)
+
+// ErrNoBranch says that a project has no such branch.
+var ErrNoBranch = errors.New("branch does not exist")
+
+// Cloned is a branch as a Git bundle on a worker's disk.
+type Cloned struct {
+	Staged      Staged         `json:"staged"`
+	Destination project.Branch `json:"destination"`
+	Commit      string         `json:"commit"`
+	Base        string         `json:"base,omitempty"`
+	Size        int64          `json:"size"` // bytes
+	SHA256      string         `json:"sha256"`
+}
+
+// Clone asks the source for the branch and keeps the pack as it comes, as a Git bundle.
+// It takes the branch as it is now, which may be newer than what was planned.
+func (p *Producer) Clone(ctx context.Context, upload plan.Upload) (cloned Cloned, err error) {
+	source := upload.Sync.Source
+	heads, err := p.Source.Heads(ctx, source.Path(), source.Branch)
+	if err != nil {
+		return cloned, fmt.Errorf("source %s: %w", source, err)
+	}
+	tip, ok := heads[source.Branch]
+	if !ok {
+		return cloned, fmt.Errorf("source %s: %w", source, ErrNoBranch)
+	}
+	pack, err := p.Source.FetchPack(ctx, smarthttp.FetchRequest{Repo: source.Path(), Want: tip, Have: upload.Base})
+	if err != nil {
+		return cloned, fmt.Errorf("source %s: %w", source, err)
+	}
+	defer pack.Close()
+
+	header := bundle.Header{Branch: upload.Sync.Destination.Branch, Commit: tip, Base: pack.Common()}
+	cloned = Cloned{Staged: stage(ctx, p.Host), Destination: upload.Sync.Destination, Commit: tip, Base: header.Base}
+	cloned.Size, cloned.SHA256, err = p.keep(ctx, cloned.Staged, header, pack)
+	if err != nil {
+		return cloned, fmt.Errorf("source %s: %w", source, err)
+	}
+	return cloned, nil
+}
+
+// keep writes the bundle. When it fails nothing of the run stays behind: the next attempt
+// may be another worker's.
+func (p *Producer) keep(ctx context.Context, staged Staged, header bundle.Header, pack io.Reader) (size int64, sum string, err error) {
+	run, err := p.Staging.Run(staged.Run)
+	if err != nil {
+		return 0, "", err
+	}
+	meter := startMeter(ctx, 0)
+	defer meter.stop()
+	hash := sha256.New()
+	err = run.Create(bundleFile, func(f *os.File) error {
+		w := io.MultiWriter(f, hash, meter)
+		head, err := header.Encode()
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(w, io.MultiReader(bytes.NewReader(head), pack))
+		return err
+	})
+	if err != nil {
+		return 0, "", errors.Join(err, run.Remove())
+	}
+	return meter.done.Load(), hex.EncodeToString(hash.Sum(nil)), nil
+}

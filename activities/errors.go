@@ -1,0 +1,110 @@
+package activities
+
+import (
+	"context"
+	"errors"
+
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/graphql"
+	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/bundle"
+	"github.com/app-sre/git-partition-sync/internal/crypt"
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/staging"
+)
+
+// KindStagedFileMissing is the kind of failure after which a run starts over.
+const KindStagedFileMissing = "StagedFileMissing"
+
+// kind is a failure that has a name: operators search for it, and docs/operations.md explains it.
+type kind struct {
+	name    string
+	matches func(error) bool
+	retry   bool // it may pass by itself
+	remedy  string
+}
+
+func is(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
+}
+
+func as[T error](err error) bool {
+	_, ok := errors.AsType[T](err)
+	return ok
+}
+
+// kinds are in the order in which they are tried: the more precise one first.
+var kinds = []kind{
+	{KindStagedFileMissing, is(staging.ErrMissing), false, "The worker that held the files is gone; the run starts over by itself."},
+	{"DiskFull", is(staging.ErrDiskFull), true, "Enlarge the volume of WORKDIR, or run fewer syncs at a time."},
+
+	{"BranchNotFound", is(ErrNoBranch), false, "Create the branch at the source, or correct the sync's configuration."},
+	{"ProjectNotFound", is(smarthttp.ErrNotFound), false, "Create the project, correct the sync's configuration, or let the token's user into the project."},
+	{"GitAuthFailed", is(smarthttp.ErrUnauthorized), false, "Check GITLAB_USERNAME and GITLAB_TOKEN: expiry, scopes (read_repository, write_repository), role in the project."},
+	{"Redirected", is(smarthttp.ErrRedirected), false, "Credentials are not sent where a redirect points: correct GITLAB_BASE_URL."},
+	{"NotGit", is(smarthttp.ErrNotGit), false, "Check GITLAB_BASE_URL: something other than a Git server answers there."},
+	{"ObjectFormat", is(smarthttp.ErrObjectFormat), false, "Repositories with SHA-256 object names cannot be synced."},
+	{"PushRefused", as[*smarthttp.RefusedError], false, "Let the token's user push to the branch: protected branches, push rules and hooks of the destination decide."},
+	{"NoThinPacks", is(smarthttp.ErrNoThin), false, "The destination takes no thin packs."},
+	{"BranchMoved", as[*smarthttp.BranchMovedError], true, "Someone else pushed to the destination at the same time."},
+	{"SourceMoved", is(smarthttp.ErrNotOurRef), true, "The source branch was rewritten at the same time."},
+	{"CorruptPack", is(smarthttp.ErrCorruptPack), true, "The source sent a damaged pack: run git fsck there if it happens again."},
+	{"TipDiffers", is(ErrTipDiffers), true, "Someone else pushed to the destination at the same time."},
+
+	{"ObjectNotFound", is(bucket.ErrNotFound), false, "The object was replaced by a newer one; the next cycle takes that."},
+	{"ObjectReplaced", is(bucket.ErrReplaced), true, "The object was replaced while it was read."},
+	{"BucketNotFound", is(bucket.ErrNoBucket), false, "Check AWS_S3_BUCKET and AWS_REGION."},
+	{"BucketAccessDenied", is(bucket.ErrAccessDenied), false, "Check the AWS credentials and what the bucket's policy allows them."},
+
+	{"WrongKey", is(crypt.ErrWrongKey), false, "PRIVATE_KEY does not belong to the PUBLIC_KEY that the producer encrypts to."},
+	{"ForeignObject", is(crypt.ErrNotAge), false, "Something else was put into the bucket under this key: delete the object."},
+	{"CorruptObject", is(crypt.ErrCorrupt), false, "The object is damaged or cut off: delete it, and the producer uploads it again."},
+	{"MalformedObject", is(archive.ErrMalformed), false, "The object was not made by a producer: delete it, and the producer uploads it again."},
+	{"MalformedObject", is(bundle.ErrMalformed), false, "The object was not made by a producer: delete it, and the producer uploads it again."},
+	{"UnknownFormat", is(archive.ErrVersion), false, "Upgrade the consumer to the producer's version."},
+	{"ObjectMismatch", is(archive.ErrMismatch), false, "The object was made for another key: someone has renamed or replaced it. Delete it, and the producer uploads it again."},
+	{"ObjectMismatch", is(ErrBundleDiffers), false, "Delete the object, and the producer uploads it again."},
+	{"KeyTooLong", is(objectkey.ErrTooLong), false, "Shorten the destination's group, project or branch name."},
+
+	{"GraphQLAuthFailed", is(graphql.ErrUnauthorized), false, "Check GRAPHQL_USERNAME and GRAPHQL_PASSWORD."},
+}
+
+// named turns a failure into what Temporal keeps of it: the kind, whether it is retried, and a
+// text whose first line says what happened and whose last says what to do.
+func named(err error) error {
+	var already *temporal.ApplicationError
+	if err == nil || errors.As(err, &already) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	for _, k := range kinds {
+		if k.matches(err) {
+			return temporal.NewApplicationErrorWithOptions(err.Error()+"\n"+k.remedy, k.name,
+				temporal.ApplicationErrorOptions{NonRetryable: !k.retry, Cause: nil})
+		}
+	}
+	return err
+}
+
+// ErrorNaming is the worker's interceptor that names failures. It is the one place where
+// they are converted: a named error that is wrapped again would lose its name.
+type ErrorNaming struct {
+	interceptor.WorkerInterceptorBase
+}
+
+// InterceptActivity implements interceptor.WorkerInterceptor.
+func (*ErrorNaming) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &errorNaming{interceptor.ActivityInboundInterceptorBase{Next: next}}
+}
+
+type errorNaming struct {
+	interceptor.ActivityInboundInterceptorBase
+}
+
+func (e *errorNaming) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	result, err := e.Next.ExecuteActivity(ctx, in)
+	return result, named(err)
+}

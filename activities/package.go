@@ -1,0 +1,59 @@
+package activities
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+)
+
+// Packaged is a branch as a tar archive on a worker's disk.
+type Packaged struct {
+	Staged Staged        `json:"staged"`
+	Object objectkey.Key `json:"object"`
+	Size   int64         `json:"size"` // bytes
+}
+
+// Package writes the archive: the manifest that describes the bundle, and the bundle.
+func (p *Producer) Package(ctx context.Context, cloned Cloned) (packaged Packaged, err error) {
+	run, err := p.Staging.Run(cloned.Staged.Run)
+	if err != nil {
+		return packaged, err
+	}
+	if err := p.Staging.Require(cloned.Size); err != nil {
+		return packaged, err
+	}
+	bundle, err := run.Open(bundleFile)
+	if err != nil {
+		return packaged, err
+	}
+	defer bundle.Close()
+
+	manifest, err := archive.Manifest{
+		Destination:  cloned.Destination,
+		Commit:       cloned.Commit,
+		Base:         cloned.Base,
+		CreatedAt:    time.Now(),
+		BundleSize:   cloned.Size,
+		BundleSHA256: cloned.SHA256,
+		CreatedBy:    p.Version,
+	}.Encode()
+	if err != nil {
+		return packaged, err
+	}
+	meter := startMeter(ctx, cloned.Size)
+	defer meter.stop()
+	err = run.Create(archiveFile, func(f *os.File) error {
+		return archive.Write(f, manifest, nil, meter.read(bundle))
+	})
+	if err != nil {
+		return packaged, err
+	}
+	return Packaged{
+		Staged: cloned.Staged,
+		Object: objectkey.Key{Destination: cloned.Destination, Commit: cloned.Commit, Base: cloned.Base},
+		Size:   cloned.Size,
+	}, nil
+}

@@ -1,0 +1,29 @@
+// Package activities holds the steps of the workflows: one file for each, thin over
+// the libraries below internal.
+package activities
+
+import (
+	"filippo.io/age"
+
+	"github.com/app-sre/git-partition-sync/graphql"
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/staging"
+)
+
+// Producer is what the activities of the source's side work with.
+type Producer struct {
+	Syncs   *graphql.Client
+	Source  *smarthttp.Client
+	Bucket  *bucket.Bucket
+	Staging *staging.Area
+	// Recipients are the keys that objects are encrypted to.
+	Recipients []age.Recipient
+	// Host is the task queue of this worker alone.
+	Host string
+	// MaxPruneShare is the largest share of the bucket's destinations that may leave the
+	// configuration at once before it is mistrusted.
+	MaxPruneShare float64
+	// Version is written into manifests.
+	Version string
+}

@@ -1,0 +1,74 @@
+package activities
+
+import (
+	"context"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+)
+
+// heartbeatEvery is well below the steps' heartbeat timeout.
+const heartbeatEvery = 5 * time.Second
+
+// Progress is what a step tells with its heartbeats.
+type Progress struct {
+	Done  int64 `json:"bytes_done"`
+	Total int64 `json:"bytes_total,omitempty"` // 0 when it is not known
+}
+
+// meter counts the bytes that a step moves and reports them until it is stopped. A step's
+// cancellation, too, reaches it through its heartbeats.
+type meter struct {
+	done    atomic.Int64
+	cancel  context.CancelFunc
+	stopped chan struct{}
+}
+
+func startMeter(ctx context.Context, total int64) *meter {
+	ctx, cancel := context.WithCancel(ctx)
+	m := &meter{cancel: cancel, stopped: make(chan struct{})}
+	go func() {
+		defer close(m.stopped)
+		tick := time.NewTicker(heartbeatEvery)
+		defer tick.Stop()
+		for {
+			activity.RecordHeartbeat(ctx, Progress{Done: m.done.Load(), Total: total})
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return m
+}
+
+// stop ends the heartbeats. None is sent after it: the step is over then.
+func (m *meter) stop() {
+	m.cancel()
+	<-m.stopped
+}
+
+// Write counts what is written along with others, as by io.MultiWriter.
+func (m *meter) Write(p []byte) (int, error) {
+	m.done.Add(int64(len(p)))
+	return len(p), nil
+}
+
+// reach notes that the bytes before offset have been seen.
+func (m *meter) reach(offset int64) {
+	for {
+		done := m.done.Load()
+		if offset <= done || m.done.CompareAndSwap(done, offset) {
+			return
+		}
+	}
+}
+
+// read counts what is read from r.
+func (m *meter) read(r io.Reader) io.Reader { return io.TeeReader(r, m) }
+
+// write counts what is written to w.
+func (m *meter) write(w io.Writer) io.Writer { return io.MultiWriter(w, m) }

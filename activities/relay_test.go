@@ -1,0 +1,217 @@
+package activities
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"filippo.io/age"
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+func TestRelay(t *testing.T) {
+	r := newRig(t)
+	first := r.commit("one")
+	uploaded := r.produce()
+	require.Len(t, uploaded, 1)
+	require.Equal(t, objectkey.Key{Destination: r.sync.Destination, Commit: first}, uploaded[0].Object)
+	require.Contains(t, uploaded[0].Summary, "snapshot "+plan.Short(first))
+	require.Empty(t, r.produce(), "what is in the bucket is not uploaded again")
+
+	pushed := r.consume()
+	require.Len(t, pushed, 1)
+	require.Equal(t, first, r.tip())
+	require.Empty(t, pushed[0].Old)
+	require.Contains(t, pushed[0].Summary, "created at "+plan.Short(first))
+	require.Empty(t, r.consume(), "what is there is not pushed again")
+
+	second := r.commit("two")
+	uploaded = r.produce()
+	require.Equal(t, objectkey.Key{Destination: r.sync.Destination, Commit: second, Base: first}, uploaded[0].Object)
+	require.Equal(t, first, r.consume()[0].Old)
+	require.Equal(t, second, r.tip())
+	_, err := r.destination.Git(t.Context(), destinationRepo, "fsck", "--strict")
+	require.NoError(t, err)
+}
+
+// A step that is run again, as after a lost completion, comes to the same result.
+func TestStepsRunAgain(t *testing.T) {
+	r := newRig(t)
+	tip := r.commit("one")
+	u := must(r, r.producer.PlanUploads, []project.Sync{r.sync}).Uploads[0]
+	must(r, r.producer.Clone, u)
+	cloned := must(r, r.producer.Clone, u)
+	must(r, r.producer.Package, cloned)
+	packaged := must(r, r.producer.Package, cloned)
+	must(r, r.producer.Encrypt, packaged)
+	encrypted := must(r, r.producer.Encrypt, packaged)
+	must(r, r.producer.Upload, encrypted)
+	must(r, r.producer.Upload, encrypted)
+
+	p := r.planPushes().Pushes[0]
+	must(r, r.consumer.Download, p)
+	downloaded := must(r, r.consumer.Download, p)
+	must(r, r.consumer.Decrypt, downloaded)
+	decrypted := must(r, r.consumer.Decrypt, downloaded)
+	must(r, r.consumer.Push, decrypted)
+	pushed := must(r, r.consumer.Push, decrypted)
+	require.Equal(t, "already at "+plan.Short(tip), pushed.Summary)
+	require.Equal(t, tip, r.tip())
+}
+
+func TestFilesAreRemoved(t *testing.T) {
+	r := newRig(t)
+	r.commit("one")
+	u := must(r, r.producer.PlanUploads, []project.Sync{r.sync}).Uploads[0]
+	cloned := must(r, r.producer.Clone, u)
+	packaged := must(r, r.producer.Package, cloned)
+	require.NoError(t, r.producer.Cleanup(t.Context(), cloned.Staged))
+	fails(r, KindStagedFileMissing, r.producer.Encrypt, packaged)
+	require.NoError(t, r.producer.Cleanup(t.Context(), cloned.Staged))
+
+	outside := filepath.Join(t.TempDir(), "outside")
+	require.NoError(t, os.Mkdir(outside, 0o700))
+	require.Error(t, r.producer.Cleanup(t.Context(), Staged{Run: "../../" + filepath.Base(outside)}))
+}
+
+func TestCloneFails(t *testing.T) {
+	r := newRig(t)
+	r.commit("one")
+	upload := plan.Upload{Sync: r.sync}
+
+	missing := upload
+	missing.Sync.Source.Branch = "nowhere"
+	require.Contains(t, fails(r, "BranchNotFound", r.producer.Clone, missing), "source platform/router@nowhere: branch does not exist\n")
+	missing = upload
+	missing.Sync.Source.Name = "nobody"
+	fails(r, "ProjectNotFound", r.producer.Clone, missing)
+
+	_, other := r.git("other/repo")
+	r.producer.Source = other // with another token
+	fails(r, "ProjectNotFound", r.producer.Clone, upload)
+}
+
+// seal makes an object the way a producer does, and returns its key and what is in it.
+func seal(r *rig) (key string, content []byte) {
+	r.Helper()
+	uploaded := r.produce()[0]
+	var object bytes.Buffer
+	_, err := r.consumer.Bucket.Download(r.Context(), uploaded.Key, &object)
+	require.NoError(r, err)
+	return uploaded.Key, object.Bytes()
+}
+
+func TestConsumerRefusesBadObjects(t *testing.T) {
+	r := newRig(t)
+	tip := r.commit("one")
+	key, good := seal(r)
+	foreign := func() []byte {
+		other, err := age.GenerateX25519Identity()
+		require.NoError(t, err)
+		var out bytes.Buffer
+		w, err := age.Encrypt(&out, other.Recipient())
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		return out.Bytes()
+	}
+	flipped := bytes.Clone(good)
+	flipped[len(flipped)-1] ^= 1
+	tests := map[string]struct {
+		content []byte
+		kind    string
+	}{
+		"truncated": {good[:len(good)-1], "CorruptObject"},
+		"empty":     {nil, "ForeignObject"},
+		"damaged":   {flipped, "CorruptObject"},
+		"not ours":  {[]byte("hello"), "ForeignObject"},
+		"wrong key": {foreign(), "WrongKey"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r.put(key, test.content)
+			p := r.planPushes().Pushes[0]
+			fails(r, test.kind, r.consumer.Decrypt, must(r, r.consumer.Download, p))
+		})
+	}
+	t.Run("renamed", func(t *testing.T) {
+		other, err := objectkey.Key{Destination: project.Branch{Group: "mirror", Name: "other", Branch: "main"}, Commit: tip}.Encode()
+		require.NoError(t, err)
+		require.NoError(t, r.destination.Create(t.Context(), "mirror/other"))
+		r.put(other, good)
+		p := r.planPushes().Pushes[0]
+		require.Equal(t, "mirror/other@main", p.Destination.String())
+		fails(r, "ObjectMismatch", r.consumer.Decrypt, must(r, r.consumer.Download, p))
+		require.NoError(t, r.producer.Bucket.Delete(t.Context(), other))
+	})
+	t.Run("healed", func(t *testing.T) {
+		r.put(key, good)
+		r.consume()
+		require.Equal(t, tip, r.tip())
+	})
+}
+
+func TestConsumerCannotPush(t *testing.T) {
+	r := newRig(t)
+	r.commit("one")
+	r.produce()
+	p := r.planPushes().Pushes[0]
+	missing := p
+	missing.Destination.Name = "nobody"
+	require.Contains(t, fails(r, "ProjectNotFound", r.consumer.Download, missing), "destination mirror/platform/nobody@stable: ")
+
+	hook := filepath.Join(r.destination.Dir(destinationRepo), "hooks", "pre-receive")
+	require.NoError(t, os.MkdirAll(filepath.Dir(hook), 0o700))
+	require.NoError(t, os.WriteFile(hook, []byte("#!/bin/sh\necho 'GitLab: the branch is protected' >&2\nexit 1\n"), 0o700))
+	decrypted := must(r, r.consumer.Decrypt, must(r, r.consumer.Download, p))
+	require.Contains(t, fails(r, "PushRefused", r.consumer.Push, decrypted), "GitLab: the branch is protected")
+	require.NoError(t, os.Remove(hook))
+	must(r, r.consumer.Push, decrypted)
+}
+
+func TestObjectThatIsGone(t *testing.T) {
+	r := newRig(t)
+	r.commit("one")
+	key, _ := seal(r)
+	p := r.planPushes().Pushes[0]
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), key))
+	fails(r, "ObjectNotFound", r.consumer.Download, p)
+}
+
+// Prune deletes what newer objects have replaced and the orphans it is told of, and nothing else.
+func TestPrune(t *testing.T) {
+	r := newRig(t)
+	r.commit("one")
+	old, content := seal(r)
+	tip := r.commit("two")
+	r.produce()
+	r.put("orphan", nil)
+	newer, err := objectkey.Key{Destination: r.sync.Destination, Commit: tip}.Encode()
+	require.NoError(t, err)
+	r.put(newer, content)
+	keys := must(r, r.producer.Prune, []string{"orphan"})
+	require.Contains(t, keys, "orphan")
+	require.Contains(t, keys, old)
+	require.NotContains(t, keys, newer)
+	for o, err := range r.producer.Bucket.List(t.Context()) {
+		require.NoError(t, err)
+		require.Equal(t, newer, o.Key)
+	}
+}
+
+func TestUndecodableKeysAreReported(t *testing.T) {
+	r := newRig(t)
+	tip := r.commit("one")
+	r.put("notes.txt", []byte("hello"))
+	require.Len(t, r.produce(), 1, "they stop nobody")
+	p := r.planPushes()
+	require.Len(t, p.Failures, 1)
+	require.Equal(t, plan.KindUndecodableKey, p.Failures[0].Kind)
+	require.Contains(t, p.Failures[0].Subject, "notes.txt")
+	r.consume()
+	require.Equal(t, tip, r.tip())
+}

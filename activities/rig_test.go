@@ -1,0 +1,173 @@
+package activities
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"os"
+	"testing"
+
+	"filippo.io/age"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/app-sre/git-partition-sync/demo/gitserver"
+	"github.com/app-sre/git-partition-sync/demo/s3server/s3test"
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/staging"
+)
+
+// rig is both sides with real Git servers and a real bucket between them.
+type rig struct {
+	*testing.T
+	source, destination *gitserver.Server
+	producer            *Producer
+	consumer            *Consumer
+	activities          *testsuite.TestActivityEnvironment
+	sync                project.Sync
+}
+
+const (
+	sourceRepo      = "platform/router"
+	destinationRepo = "mirror/platform/router"
+)
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{T: t, sync: project.Sync{
+		Source:      project.Branch{Group: "platform", Name: "router", Branch: "main"},
+		Destination: project.Branch{Group: "mirror/platform", Name: "router", Branch: "stable"},
+	}}
+	var source, destination *smarthttp.Client
+	r.source, source = r.git(sourceRepo)
+	r.destination, destination = r.git(destinationRepo)
+
+	s3 := s3test.Start(t)
+	write, err := bucket.Open(t.Context(), bucket.Options{Name: s3.Name, PathStyle: true}, s3.ClientConfig(s3.Producer))
+	require.NoError(t, err)
+	read, err := bucket.Open(t.Context(), bucket.Options{Name: s3.Name, PathStyle: true}, s3.ClientConfig(s3.Consumer))
+	require.NoError(t, err)
+
+	id, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	r.producer = &Producer{
+		Source: source, Bucket: write, Staging: r.area(), Recipients: []age.Recipient{id.Recipient()}, Host: "p", MaxPruneShare: 0.5, Version: "test",
+	}
+	r.consumer = &Consumer{Destination: destination, Bucket: read, Staging: r.area(), Identities: []age.Identity{id}, Host: "c"}
+
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	r.activities = suite.NewTestActivityEnvironment()
+	r.activities.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&ErrorNaming{}}})
+	r.activities.RegisterActivity(r.producer)
+	r.activities.RegisterActivity(r.consumer)
+	return r
+}
+
+func (r *rig) git(repo string) (*gitserver.Server, *smarthttp.Client) {
+	r.Helper()
+	credentials := gitserver.Credentials{User: "bot", Password: "token-" + repo}
+	server, err := gitserver.Start(r.TempDir(), credentials)
+	require.NoError(r, err)
+	r.Cleanup(func() { server.Close() })
+	require.NoError(r, server.Create(r.Context(), repo))
+	u, err := url.Parse(server.URL())
+	require.NoError(r, err)
+	return server, smarthttp.New(smarthttp.Options{BaseURL: u, Username: credentials.User, Password: credentials.Password})
+}
+
+func (r *rig) area() *staging.Area {
+	r.Helper()
+	area, err := staging.Open(r.TempDir())
+	require.NoError(r, err)
+	r.Cleanup(func() { area.Close() })
+	return area
+}
+
+func (r *rig) commit(content string) string {
+	r.Helper()
+	sha, err := r.source.Commit(r.Context(), sourceRepo, r.sync.Source.Branch, map[string]string{"file": content}, content)
+	require.NoError(r, err)
+	return sha
+}
+
+// tip is where the destination's branch really is.
+func (r *rig) tip() string {
+	r.Helper()
+	sha, err := r.destination.Git(r.Context(), destinationRepo, "rev-parse", "--verify", r.sync.Destination.Ref())
+	require.NoError(r, err)
+	return sha
+}
+
+func execute[I, O any](r *rig, activity func(context.Context, I) (O, error), in I) (O, error) {
+	var out O
+	value, err := r.activities.ExecuteActivity(activity, in)
+	if err == nil {
+		err = value.Get(&out)
+	}
+	return out, err
+}
+
+func must[I, O any](r *rig, activity func(context.Context, I) (O, error), in I) O {
+	r.Helper()
+	out, err := execute(r, activity, in)
+	require.NoError(r, err)
+	return out
+}
+
+// produce runs one cycle of the producer's side.
+func (r *rig) produce() (uploaded []Uploaded) {
+	r.Helper()
+	for _, u := range must(r, r.producer.PlanUploads, []project.Sync{r.sync}).Uploads {
+		object := must(r, r.producer.Encrypt, must(r, r.producer.Package, must(r, r.producer.Clone, u)))
+		uploaded = append(uploaded, must(r, r.producer.Upload, object))
+	}
+	return uploaded
+}
+
+func (r *rig) planPushes() plan.Pushes {
+	r.Helper()
+	value, err := r.activities.ExecuteActivity(r.consumer.PlanPushes)
+	require.NoError(r, err)
+	var p plan.Pushes
+	require.NoError(r, value.Get(&p))
+	return p
+}
+
+// consume runs one cycle of the consumer's side.
+func (r *rig) consume() (pushed []Pushed) {
+	r.Helper()
+	for _, p := range r.planPushes().Pushes {
+		pushed = append(pushed, must(r, r.consumer.Push, must(r, r.consumer.Decrypt, must(r, r.consumer.Download, p))))
+	}
+	return pushed
+}
+
+// fails runs an activity that must fail with a named error, and returns its text.
+func fails[I, O any](r *rig, kind string, activity func(context.Context, I) (O, error), in I) string {
+	r.Helper()
+	_, err := execute(r, activity, in)
+	var failure *temporal.ApplicationError
+	require.ErrorAs(r, err, &failure)
+	require.Equal(r, kind, failure.Type(), "%v", err)
+	require.True(r, failure.NonRetryable())
+	return failure.Message()
+}
+
+// put replaces what is in the bucket under a key.
+func (r *rig) put(key string, content []byte) {
+	r.Helper()
+	f, err := os.CreateTemp(r.TempDir(), "")
+	require.NoError(r, err)
+	defer f.Close()
+	_, err = f.Write(content)
+	require.NoError(r, err)
+	require.NoError(r, r.producer.Bucket.Upload(r.Context(), key, f, int64(len(content))))
+}

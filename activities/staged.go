@@ -1,0 +1,50 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/app-sre/git-partition-sync/internal/staging"
+)
+
+// Staged says where a run's files are: on the worker that polls the task queue Host, in the
+// folder Run of its work directory.
+type Staged struct {
+	Host string `json:"host"`
+	Run  string `json:"run"`
+}
+
+// Names of a run's files.
+const (
+	bundleFile  = "repository.bundle"
+	archiveFile = "package.tar"
+	objectFile  = "package.tar.age"
+)
+
+// numbered names one of several files of a kind: a chain has several objects.
+func numbered(name string, i int) string { return fmt.Sprintf("%02d-%s", i, name) }
+
+// stage names the folder of the workflow run that this activity belongs to.
+func stage(ctx context.Context, host string) Staged {
+	return Staged{Host: host, Run: activity.GetInfo(ctx).WorkflowExecution.RunID}
+}
+
+// Cleanup removes the files of a run.
+func (p *Producer) Cleanup(_ context.Context, staged Staged) error {
+	return remove(p.Staging, staged)
+}
+
+// Cleanup removes the files of a run.
+func (c *Consumer) Cleanup(_ context.Context, staged Staged) error {
+	return remove(c.Staging, staged)
+}
+
+func remove(area *staging.Area, staged Staged) error {
+	run, err := area.Run(staged.Run)
+	if err != nil {
+		return err
+	}
+	return run.Remove()
+}
