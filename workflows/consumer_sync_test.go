@@ -1,0 +1,67 @@
+package workflows_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/workflows"
+)
+
+func pushes(names ...string) []plan.Push {
+	var out []plan.Push
+	for _, name := range names {
+		out = append(out, plan.Push{Destination: branch(name), Commit: "c", Reason: "behind"})
+	}
+	return out
+}
+
+func TestConsumerSync(t *testing.T) {
+	env := environment(t)
+	foreign := plan.Failure{Subject: `"junk"`, Kind: plan.KindUndecodableKey, Reason: "not base64"}
+	env.OnActivity(consumer.PlanPushes, mock.Anything).Return(
+		plan.Pushes{Checked: 3, UpToDate: 1, Pushes: pushes("a", "b"), Failures: []plan.Failure{foreign}}, nil).Once()
+	steps(env, nil)
+	env.ExecuteWorkflow(workflows.ConsumerSync, workflows.ConsumerSyncInput{})
+	r, _ := failedReport(t, env)
+	require.Equal(t, []string{"group/a@main: pushed", "group/b@main: pushed"}, r.Synced)
+	require.Equal(t, []plan.Failure{foreign}, r.Failed)
+}
+
+func TestConsumerSyncDryRun(t *testing.T) {
+	env := environment(t)
+	env.OnActivity(consumer.PlanPushes, mock.Anything).Return(plan.Pushes{Checked: 1, Pushes: pushes("a")}, nil).Once()
+	env.ExecuteWorkflow(workflows.ConsumerSync, workflows.ConsumerSyncInput{DryRun: true})
+	require.Equal(t, workflows.Report{Checked: 1, Planned: []string{"push group/a@main: behind"}}, report(t, env))
+}
+
+func TestConsumerSyncPages(t *testing.T) {
+	env := environment(t)
+	env.OnActivity(consumer.PlanPushes, mock.Anything).Return(plan.Pushes{Checked: 3, Pushes: pushes("a", "b", "c")}, nil).Once()
+	env.OnWorkflow(workflows.ConsumeProject, mock.Anything, mock.Anything).Return(activities.Pushed{Summary: "pushed"}, nil)
+	env.ExecuteWorkflow(workflows.ConsumerSync, workflows.ConsumerSyncInput{Limits: workflows.Limits{PageSize: 2}})
+	require.ErrorContains(t, env.GetWorkflowError(), "continue as new")
+}
+
+func TestConsumeProject(t *testing.T) {
+	for _, failing := range []string{"", "Download", "Decrypt", "Push"} {
+		t.Run(failing, func(t *testing.T) {
+			env := environment(t)
+			steps := steps(env, map[string]error{failing: named("WrongKey")})
+			env.ExecuteWorkflow(workflows.ConsumeProject, plan.Push{})
+			if failing == "" {
+				require.NoError(t, env.GetWorkflowError())
+				require.Equal(t, 1, steps.ran["Push"])
+			} else {
+				var failure *temporal.ApplicationError
+				require.ErrorAs(t, env.GetWorkflowError(), &failure)
+				require.Equal(t, "WrongKey", failure.Type())
+			}
+			require.Equal(t, failing != "Download", steps.cleaned)
+		})
+	}
+}

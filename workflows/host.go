@@ -1,0 +1,45 @@
+package workflows
+
+import (
+	"errors"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/app-sre/git-partition-sync/activities"
+)
+
+// maxHosts bounds how often a run starts over because its worker was lost.
+const maxHosts = 3
+
+// onOneHost runs steps that hand each other files on a worker's disk. When that worker is
+// lost, and the files with it, all of them are run again from the first.
+func onOneHost[R any](ctx workflow.Context, steps func(workflow.Context) (R, error)) (R, error) {
+	for host := 1; ; host++ {
+		result, err := steps(ctx)
+		if !filesLost(err) || host == maxHosts || ctx.Err() != nil {
+			return result, err
+		}
+		workflow.GetLogger(ctx).Warn("The worker that held the run's files is lost: starting over", "error", err)
+	}
+}
+
+// filesLost tells the failures that only say where the files are not.
+func filesLost(err error) bool {
+	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) {
+		return timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START
+	}
+	var application *temporal.ApplicationError
+	return errors.As(err, &application) && application.Type() == activities.KindStagedFileMissing
+}
+
+// cleanup removes a run's files, also when the run was cancelled. Its failure is not the run's.
+func cleanup(ctx workflow.Context, step any, staged activities.Staged) {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	if err := workflow.ExecuteActivity(cleanupOn(ctx, staged.Host), step, staged).Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Warn("The run's files were not removed: the next worker to start there will", "error", err)
+	}
+}

@@ -1,0 +1,80 @@
+package workflows
+
+import (
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
+)
+
+// Limits bound what one cycle does at once. Zero means the default.
+type Limits struct {
+	// MaxInFlight is how many children run at a time; the default is 16.
+	MaxInFlight int `json:"max_in_flight,omitempty"`
+	// PageSize is how many children one workflow run starts before it continues as new,
+	// which keeps its history short; the default is 200.
+	PageSize int `json:"page_size,omitempty"`
+	// WaitSeconds is how long the cycle waits for its children before it leaves
+	// those that are still at work alone; the default is ten minutes.
+	WaitSeconds int `json:"wait_seconds,omitempty"`
+}
+
+func (l Limits) withDefaults() Limits {
+	orDefault := func(n *int, value int) {
+		if *n <= 0 {
+			*n = value
+		}
+	}
+	orDefault(&l.MaxInFlight, 16)
+	orDefault(&l.PageSize, 200)
+	orDefault(&l.WaitSeconds, 600)
+	return l
+}
+
+func (l Limits) wait() time.Duration { return time.Duration(l.WaitSeconds) * time.Second }
+
+// ProducerSyncInput is what an operator may say when starting ProducerSync. All of it is optional.
+type ProducerSyncInput struct {
+	// DryRun plans only: nothing is cloned, written or deleted.
+	DryRun bool `json:"dry_run,omitempty"`
+	Limits
+
+	// Rest is set when a cycle continues as a new run: what is left of it.
+	Rest *ProducerRest `json:"rest,omitempty"`
+}
+
+// ProducerRest is the part of a producer's cycle that is still to do, and its report so far.
+type ProducerRest struct {
+	// From is the run that left this behind. A cron run that follows is given the same input
+	// by the server, but does not follow From: it plans anew.
+	From string `json:"from"`
+
+	Uploads []plan.Upload `json:"uploads"`
+	Orphans []string      `json:"orphans,omitempty"`
+	Prune   bool          `json:"prune,omitempty"`
+	Report  Report        `json:"report"`
+}
+
+// ConsumerSyncInput is what an operator may say when starting ConsumerSync. All of it is optional.
+type ConsumerSyncInput struct {
+	// DryRun plans only: nothing is downloaded or pushed.
+	DryRun bool `json:"dry_run,omitempty"`
+	Limits
+
+	// Rest is set when a cycle continues as a new run: what is left of it.
+	Rest *ConsumerRest `json:"rest,omitempty"`
+}
+
+// ConsumerRest is the part of a consumer's cycle that is still to do, and its report so far.
+type ConsumerRest struct {
+	// From is the run that left this behind, as in ProducerRest.
+	From string `json:"from"`
+
+	Pushes []plan.Push `json:"pushes"`
+	Report Report      `json:"report"`
+}
+
+// Outcome is what a child did, in words. It is the part of a child's result that its
+// parent reads.
+type Outcome struct {
+	Summary string `json:"summary"`
+}

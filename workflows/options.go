@@ -1,0 +1,66 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// hostPatience is how long a step waits for the worker that holds its files. A live
+// worker takes it up at once, so that a longer silence means that it is gone.
+const hostPatience = time.Minute
+
+// scan is for the activities that read what is wanted and what is there.
+func scan(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 15 * time.Minute,
+		HeartbeatTimeout:    time.Minute,
+		WaitForCancellation: true,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    time.Second,
+			BackoffCoefficient: 2,
+			MaximumInterval:    30 * time.Second,
+			MaximumAttempts:    4,
+		},
+	})
+}
+
+// transfer is for the steps that move a repository's bytes. They say how far they are with
+// every heartbeat, so a step that hangs is noticed long before it runs out of time.
+func transfer(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, transferOptions())
+}
+
+func transferOptions() workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: 6 * time.Hour,
+		HeartbeatTimeout:    time.Minute,
+		WaitForCancellation: true,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    2 * time.Second,
+			BackoffCoefficient: 2,
+			MaximumInterval:    time.Minute,
+			MaximumAttempts:    5,
+		},
+	}
+}
+
+// transferOn is transfer on the worker that holds the files.
+func transferOn(ctx workflow.Context, host string) workflow.Context {
+	options := transferOptions()
+	options.TaskQueue = host
+	options.ScheduleToStartTimeout = hostPatience
+	return workflow.WithActivityOptions(ctx, options)
+}
+
+// cleanupOn is for the removal of a run's files. When the worker is gone so are
+// they, or they will be when the next worker starts there.
+func cleanupOn(ctx workflow.Context, host string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              host,
+		ScheduleToStartTimeout: 10 * time.Second,
+		StartToCloseTimeout:    time.Minute,
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 3},
+	})
+}

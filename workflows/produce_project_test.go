@@ -1,0 +1,137 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/workflows"
+)
+
+var (
+	producer *activities.Producer
+	consumer *activities.Consumer
+)
+
+// environment runs workflows with activities that each test replaces.
+func environment(t *testing.T) *testsuite.TestWorkflowEnvironment {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(time.Minute)
+	workflows.RegisterProducer(env)
+	workflows.RegisterConsumer(env)
+	env.RegisterActivity(&activities.Producer{})
+	env.RegisterActivity(&activities.Consumer{})
+	t.Cleanup(func() { env.AssertExpectations(t) })
+	return env
+}
+
+func named(kind string) error {
+	return temporal.NewNonRetryableApplicationError(kind+" happened", kind, nil)
+}
+
+func TestProduceProject(t *testing.T) {
+	env := environment(t)
+	staged := activities.Staged{Host: "host-1", Run: "run"}
+	upload := plan.Upload{Reason: "moved"}
+	env.OnActivity(producer.Clone, mock.Anything, upload).Return(activities.Cloned{Staged: staged, Size: 1}, nil).Once()
+	env.OnActivity(producer.Package, mock.Anything, activities.Cloned{Staged: staged, Size: 1}).Return(activities.Packaged{Staged: staged, Size: 2}, nil).Once()
+	env.OnActivity(producer.Encrypt, mock.Anything, activities.Packaged{Staged: staged, Size: 2}).Return(activities.Encrypted{Staged: staged, Size: 3}, nil).Once()
+	env.OnActivity(producer.Upload, mock.Anything, activities.Encrypted{Staged: staged, Size: 3}).Return(activities.Uploaded{Summary: "done"}, nil).Once()
+	env.OnActivity(producer.Cleanup, mock.Anything, staged).Return(nil).Once()
+
+	queues := taskQueues(env)
+	env.ExecuteWorkflow(workflows.ProduceProject, upload)
+	var uploaded activities.Uploaded
+	require.NoError(t, env.GetWorkflowResult(&uploaded))
+	require.Equal(t, "done", uploaded.Summary)
+	require.Equal(t, map[string]string{
+		"Clone": "default-test-taskqueue", "Package": "host-1", "Encrypt": "host-1", "Upload": "host-1", "Cleanup": "host-1",
+	}, *queues, "what follows the clone runs where its files are")
+}
+
+// taskQueues notes on which task queue each activity is started.
+func taskQueues(env *testsuite.TestWorkflowEnvironment) *map[string]string {
+	queues := map[string]string{}
+	env.SetOnActivityStartedListener(func(info *activityInfo, _ context.Context, _ encodedValues) {
+		queues[info.ActivityType.Name] = info.TaskQueue
+	})
+	return &queues
+}
+
+func TestProduceProjectFails(t *testing.T) {
+	for _, failing := range []string{"Clone", "Package", "Encrypt", "Upload"} {
+		t.Run(failing, func(t *testing.T) {
+			env := environment(t)
+			steps := steps(env, map[string]error{failing: named("GitAuthFailed")})
+			env.ExecuteWorkflow(workflows.ProduceProject, plan.Upload{})
+			var failure *temporal.ApplicationError
+			require.ErrorAs(t, env.GetWorkflowError(), &failure)
+			require.Equal(t, "GitAuthFailed", failure.Type())
+			require.Equal(t, failing != "Clone", steps.cleaned, "files are removed once there are any")
+			require.Equal(t, 1, steps.ran[failing], "a named failure is not retried")
+		})
+	}
+}
+
+func TestProduceProjectRetries(t *testing.T) {
+	env := environment(t)
+	steps := steps(env, map[string]error{"Upload": errors.New("connection reset")})
+	env.ExecuteWorkflow(workflows.ProduceProject, plan.Upload{})
+	require.Error(t, env.GetWorkflowError())
+	require.Equal(t, 5, steps.ran["Upload"])
+	require.Equal(t, 1, steps.ran["Clone"])
+	require.True(t, steps.cleaned)
+}
+
+// A run whose worker is lost starts over from its first step, but not for ever.
+func TestProduceProjectHostLost(t *testing.T) {
+	lost := map[string]error{
+		"worker gone": temporal.NewTimeoutError(enums.TIMEOUT_TYPE_SCHEDULE_TO_START, nil),
+		"files gone":  named(activities.KindStagedFileMissing),
+	}
+	for name, err := range lost {
+		t.Run(name, func(t *testing.T) {
+			env := environment(t)
+			steps := steps(env, map[string]error{"Encrypt": err})
+			steps.healAfter = 2
+			env.ExecuteWorkflow(workflows.ProduceProject, plan.Upload{})
+			require.NoError(t, env.GetWorkflowError())
+			require.Equal(t, map[string]int{"Clone": 2, "Package": 2, "Encrypt": 2, "Upload": 1, "Cleanup": 2}, steps.ran)
+		})
+		t.Run(name+" for good", func(t *testing.T) {
+			env := environment(t)
+			steps := steps(env, map[string]error{"Encrypt": err})
+			env.ExecuteWorkflow(workflows.ProduceProject, plan.Upload{})
+			require.Error(t, env.GetWorkflowError())
+			require.Equal(t, 3, steps.ran["Clone"])
+		})
+	}
+}
+
+func TestProduceProjectCancelled(t *testing.T) {
+	env := environment(t)
+	steps := steps(env, nil)
+	env.SetOnActivityStartedListener(func(info *activityInfo, _ context.Context, _ encodedValues) {
+		if info.ActivityType.Name == "Encrypt" {
+			env.CancelWorkflow()
+		}
+	})
+	env.ExecuteWorkflow(workflows.ProduceProject, plan.Upload{})
+	var cancelled *temporal.CanceledError
+	require.ErrorAs(t, env.GetWorkflowError(), &cancelled)
+	require.Zero(t, steps.ran["Upload"])
+	require.True(t, steps.cleaned, "a cancelled run removes its files, too")
+}

@@ -1,0 +1,83 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+// ProducerSync is one cycle of the source's side: it finds the branches that moved, runs a
+// ProduceProject for each, and deletes the objects that are no longer needed. It fails
+// when any sync failed, after all of them were tried.
+func ProducerSync(ctx workflow.Context, in ProducerSyncInput) (Report, error) {
+	in.Limits = in.Limits.withDefaults()
+	rest := in.Rest
+	if rest == nil || rest.From != workflow.GetInfo(ctx).ContinuedExecutionRunID {
+		var err error
+		if rest, err = planUploads(ctx); err != nil {
+			return Report{}, err
+		}
+	}
+	report := &rest.Report
+	if in.DryRun {
+		for _, u := range rest.Uploads {
+			report.Planned = append(report.Planned, "upload "+u.Sync.Destination.String()+": "+u.Reason)
+		}
+		for _, key := range rest.Orphans {
+			report.Planned = append(report.Planned, "delete "+key+": its sync has left the configuration")
+		}
+		return *report, report.err()
+	}
+
+	page := rest.Uploads[:min(in.PageSize, len(rest.Uploads))]
+	if err := runUploads(ctx, in.Limits, report, page); err != nil {
+		return *report, err
+	}
+	rest.Uploads = rest.Uploads[len(page):]
+	rest.Prune = rest.Prune || len(report.Synced) > 0
+	if len(rest.Uploads) > 0 {
+		rest.From = workflow.GetInfo(ctx).WorkflowExecution.RunID
+		in.Rest = rest
+		return *report, workflow.NewContinueAsNewError(ctx, ProducerSync, in)
+	}
+	if rest.Prune {
+		if err := prune(ctx, rest.Orphans, report); err != nil {
+			return *report, err
+		}
+	}
+	return *report, report.err()
+}
+
+func planUploads(ctx workflow.Context) (*ProducerRest, error) {
+	var producer *activities.Producer
+	var syncs []project.Sync
+	if err := workflow.ExecuteActivity(scan(ctx), producer.ListSyncs).Get(ctx, &syncs); err != nil {
+		return nil, err
+	}
+	var p plan.Uploads
+	if err := workflow.ExecuteActivity(scan(ctx), producer.PlanUploads, syncs).Get(ctx, &p); err != nil {
+		return nil, err
+	}
+	return &ProducerRest{
+		Uploads: p.Uploads,
+		Orphans: p.Orphans,
+		Prune:   len(p.Orphans) > 0 || p.Superseded > 0,
+		Report:  Report{Checked: p.Checked, UpToDate: p.UpToDate, Failed: p.Failures},
+	}, nil
+}
+
+func runUploads(ctx workflow.Context, limits Limits, report *Report, uploads []plan.Upload) error {
+	children := make([]child, 0, len(uploads))
+	for _, u := range uploads {
+		children = append(children, child{ProduceProjectID(u.Sync.Destination), u.Sync.Destination, u})
+	}
+	fleet := fleet{workflow: ProduceProject, limits: limits, report: report}
+	return fleet.run(ctx, children)
+}
+
+func prune(ctx workflow.Context, orphans []string, report *Report) error {
+	var producer *activities.Producer
+	return workflow.ExecuteActivity(scan(ctx), producer.Prune, orphans).Get(ctx, &report.Pruned)
+}

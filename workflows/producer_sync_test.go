@@ -1,0 +1,194 @@
+package workflows_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/workflows"
+)
+
+func branch(name string) project.Branch {
+	return project.Branch{Group: "group", Name: name, Branch: "main"}
+}
+
+func uploads(n int) []plan.Upload {
+	out := make([]plan.Upload, n)
+	for i := range out {
+		out[i] = plan.Upload{Sync: project.Sync{Destination: branch(fmt.Sprintf("p%d", i))}, Reason: "moved"}
+	}
+	return out
+}
+
+// planned makes the scan find p.
+func planned(env *testsuite.TestWorkflowEnvironment, p plan.Uploads) {
+	syncs := []project.Sync{{Source: branch("source")}}
+	env.OnActivity(producer.ListSyncs, mock.Anything).Return(syncs, nil).Once()
+	env.OnActivity(producer.PlanUploads, mock.Anything, syncs).Return(p, nil).Once()
+}
+
+func report(t *testing.T, env *testsuite.TestWorkflowEnvironment) workflows.Report {
+	t.Helper()
+	var r workflows.Report
+	require.NoError(t, env.GetWorkflowResult(&r))
+	return r
+}
+
+func failedReport(t *testing.T, env *testsuite.TestWorkflowEnvironment) (workflows.Report, string) {
+	t.Helper()
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, env.GetWorkflowError(), &failure)
+	require.Equal(t, workflows.KindSyncsFailed, failure.Type())
+	require.True(t, failure.NonRetryable())
+	var r workflows.Report
+	require.NoError(t, failure.Details(&r))
+	return r, failure.Message()
+}
+
+func TestProducerSyncIdle(t *testing.T) {
+	env := environment(t)
+	planned(env, plan.Uploads{Checked: 1000, UpToDate: 1000})
+	started := 0
+	env.SetOnActivityStartedListener(func(*activityInfo, context.Context, encodedValues) { started++ })
+	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{})
+	require.Equal(t, workflows.Report{Checked: 1000, UpToDate: 1000}, report(t, env))
+	require.Equal(t, 2, started, "an idle cycle costs the same however many syncs there are")
+}
+
+// One broken project fails its own child and the parent, and stops nobody else.
+func TestProducerSyncIsolatesFailures(t *testing.T) {
+	env := environment(t)
+	refused := plan.Failure{Subject: "x", Kind: plan.KindDuplicateDestination, Reason: "2 syncs"}
+	planned(env, plan.Uploads{Checked: 5, UpToDate: 1, Uploads: uploads(3), Failures: []plan.Failure{refused}})
+	env.OnWorkflow(workflows.ProduceProject, mock.Anything, mock.Anything).Return(
+		func(_ workflow.Context, u plan.Upload) (activities.Uploaded, error) {
+			if u.Sync.Destination.Name == "p1" {
+				return activities.Uploaded{}, named("BranchNotFound")
+			}
+			return activities.Uploaded{Summary: "snapshot abc"}, nil
+		})
+	env.OnActivity(producer.Prune, mock.Anything, []string(nil)).Return([]string{"old"}, nil).Once()
+	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{})
+
+	r, message := failedReport(t, env)
+	require.Equal(t, []plan.Failure{refused, {Subject: "group/p1@main", Kind: "BranchNotFound", Reason: "BranchNotFound happened"}}, r.Failed)
+	require.ElementsMatch(t, []string{"group/p0@main: snapshot abc", "group/p2@main: snapshot abc"}, r.Synced)
+	require.Equal(t, []string{"old"}, r.Pruned)
+	require.Equal(t, "5 checked, 1 up to date, 2 synced, 2 failed, 1 objects pruned", strings.Split(message, "\n")[0])
+	require.Contains(t, message, "group/p1@main: BranchNotFound happened (BranchNotFound)")
+}
+
+func TestProducerSyncDryRun(t *testing.T) {
+	env := environment(t)
+	planned(env, plan.Uploads{Checked: 2, Uploads: uploads(1), Orphans: []string{"key"}})
+	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{DryRun: true})
+	require.Equal(t, []string{
+		"upload group/p0@main: moved",
+		"delete key: its sync has left the configuration",
+	}, report(t, env).Planned)
+}
+
+func TestProducerSyncPrunesOrphans(t *testing.T) {
+	env := environment(t)
+	planned(env, plan.Uploads{Orphans: []string{"key"}})
+	env.OnActivity(producer.Prune, mock.Anything, []string{"key"}).Return([]string{"key"}, nil).Once()
+	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{})
+	require.Equal(t, []string{"key"}, report(t, env).Pruned)
+}
+
+// A cycle that is too long for one history goes on in the next run, and its report with it.
+func TestProducerSyncContinuesAsNew(t *testing.T) {
+	env := environment(t)
+	planned(env, plan.Uploads{Checked: 5, Uploads: uploads(5), Orphans: []string{"key"}})
+	steps(env, nil)
+	input := workflows.ProducerSyncInput{Limits: workflows.Limits{PageSize: 2}}
+	env.ExecuteWorkflow(workflows.ProducerSync, input)
+	next := continued(t, env)
+	require.Len(t, next.Rest.Uploads, 3)
+	require.Len(t, next.Rest.Report.Synced, 2)
+
+	env = environment(t)
+	env.SetContinuedExecutionRunID(next.Rest.From)
+	steps(env, nil)
+	env.ExecuteWorkflow(workflows.ProducerSync, next)
+	next = continued(t, env)
+	require.Len(t, next.Rest.Uploads, 1)
+
+	env = environment(t)
+	env.SetContinuedExecutionRunID(next.Rest.From)
+	steps(env, nil)
+	env.OnActivity(producer.Prune, mock.Anything, []string{"key"}).Return([]string{"key"}, nil).Once()
+	env.ExecuteWorkflow(workflows.ProducerSync, next)
+	r := report(t, env)
+	require.Equal(t, 5, r.Checked)
+	require.Len(t, r.Synced, 5)
+	require.Equal(t, []string{"key"}, r.Pruned)
+}
+
+func continued(t *testing.T, env *testsuite.TestWorkflowEnvironment) workflows.ProducerSyncInput {
+	t.Helper()
+	var again *workflow.ContinueAsNewError
+	require.ErrorAs(t, env.GetWorkflowError(), &again)
+	var next workflows.ProducerSyncInput
+	require.NoError(t, fromPayloads(again.Input, &next))
+	return next
+}
+
+// The server starts a cron's next run with the input of the last one. What that had left
+// over is done by then.
+func TestProducerSyncCronAfterContinueAsNew(t *testing.T) {
+	env := environment(t)
+	env.SetContinuedExecutionRunID("the run that did the rest")
+	planned(env, plan.Uploads{Checked: 7, UpToDate: 7})
+	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{
+		Rest: &workflows.ProducerRest{From: "an earlier run", Uploads: uploads(3)},
+	})
+	require.Equal(t, workflows.Report{Checked: 7, UpToDate: 7}, report(t, env))
+}
+
+// A child that takes very long does not hold up the next cycle.
+func TestProducerSyncLeavesSlowChildrenAlone(t *testing.T) {
+	env := environment(t)
+	planned(env, plan.Uploads{Checked: 4, Uploads: uploads(4)})
+	env.OnWorkflow(workflows.ProduceProject, mock.Anything, mock.Anything).Return(
+		func(ctx workflow.Context, u plan.Upload) (activities.Uploaded, error) {
+			if u.Sync.Destination.Name != "p0" {
+				return activities.Uploaded{}, workflow.Sleep(ctx, time.Hour)
+			}
+			return activities.Uploaded{}, nil
+		})
+	env.OnActivity(producer.Prune, mock.Anything, []string(nil)).Return(nil, nil).Once()
+	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{Limits: workflows.Limits{MaxInFlight: 2, WaitSeconds: 60}})
+	r := report(t, env)
+	require.Len(t, r.Synced, 1)
+	require.Equal(t, []string{"produce/group/p1@main", "produce/group/p2@main"}, r.Running)
+	require.Equal(t, 1, r.Deferred)
+}
+
+func TestProducerSyncCancelled(t *testing.T) {
+	env := environment(t)
+	planned(env, plan.Uploads{Uploads: uploads(3)})
+	cleaned := 0
+	env.OnWorkflow(workflows.ProduceProject, mock.Anything, mock.Anything).Return(
+		func(ctx workflow.Context, _ plan.Upload) (activities.Uploaded, error) {
+			err := workflow.Sleep(ctx, time.Hour)
+			cleaned++
+			return activities.Uploaded{}, err
+		})
+	env.RegisterDelayedCallback(env.CancelWorkflow, time.Second)
+	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{})
+	var cancelled *temporal.CanceledError
+	require.ErrorAs(t, env.GetWorkflowError(), &cancelled)
+	require.Equal(t, 3, cleaned, "the parent waits until its children have cleaned up")
+}

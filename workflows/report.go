@@ -1,0 +1,72 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
+)
+
+// KindSyncsFailed is the type of the error that a parent ends with when any sync failed.
+// Its details hold the Report.
+const KindSyncsFailed = "SyncsFailed"
+
+// maxReasons bounds the reasons in a parent's error: its details have them all.
+const maxReasons = 20
+
+// Report is what one cycle did.
+type Report struct {
+	Checked  int `json:"checked"`
+	UpToDate int `json:"up_to_date"`
+	// Planned is what a dry run would have done, and why.
+	Planned []string `json:"planned,omitempty"`
+	// Synced says of each branch that was moved what was moved.
+	Synced []string `json:"synced,omitempty"`
+	// Running are the children that were at work when the cycle ended, most often
+	// because they started in an earlier one. They are left alone.
+	Running []string `json:"running,omitempty"`
+	// Deferred counts the branches that were left for the next cycle because this one
+	// had waited long enough.
+	Deferred int `json:"deferred,omitempty"`
+	// Pruned are the keys of the objects that were deleted.
+	Pruned []string `json:"pruned,omitempty"`
+	// Failed is what went wrong.
+	Failed []plan.Failure `json:"failed,omitempty"`
+}
+
+func (r Report) String() string {
+	s := fmt.Sprintf("%d checked, %d up to date, %d synced, %d failed", r.Checked, r.UpToDate, len(r.Synced), len(r.Failed))
+	if n := len(r.Planned); n > 0 {
+		s += fmt.Sprintf(", %d planned", n)
+	}
+	if n := len(r.Running); n > 0 {
+		s += fmt.Sprintf(", %d still running", n)
+	}
+	if r.Deferred > 0 {
+		s += fmt.Sprintf(", %d deferred", r.Deferred)
+	}
+	if n := len(r.Pruned); n > 0 {
+		s += fmt.Sprintf(", %d objects pruned", n)
+	}
+	return s
+}
+
+// err is nil when nothing failed.
+func (r Report) err() error {
+	if len(r.Failed) == 0 {
+		return nil
+	}
+	var text strings.Builder
+	text.WriteString(r.String())
+	for i, f := range r.Failed {
+		if i == maxReasons {
+			fmt.Fprintf(&text, "\n... and %d more", len(r.Failed)-maxReasons)
+			break
+		}
+		text.WriteString("\n" + f.String())
+	}
+	return temporal.NewApplicationErrorWithOptions(text.String(), KindSyncsFailed,
+		temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{r}})
+}

@@ -1,0 +1,69 @@
+package workflows_test
+
+import (
+	"context"
+	"sync"
+
+	"github.com/stretchr/testify/mock"
+	common "go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/app-sre/git-partition-sync/activities"
+)
+
+type (
+	activityInfo  = activity.Info
+	encodedValues = converter.EncodedValues
+)
+
+// fakeSteps counts how often each step of a child ran, and fails those it was told to fail.
+type fakeSteps struct {
+	mu      sync.Mutex
+	ran     map[string]int
+	cleaned bool
+	// healAfter is the run of a failing step from which on it succeeds; 0 is never.
+	healAfter int
+}
+
+// steps replaces a child's activities, on both sides.
+func steps(env *testsuite.TestWorkflowEnvironment, failures map[string]error) *fakeSteps {
+	s := &fakeSteps{ran: map[string]int{}}
+	step := func(name string) func() error {
+		return func() error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.ran[name]++
+			if s.healAfter > 0 && s.ran[name] >= s.healAfter {
+				return nil
+			}
+			return failures[name]
+		}
+	}
+	staged := activities.Staged{Host: "host", Run: "run"}
+	on(env, producer.Clone, activities.Cloned{Staged: staged}, step("Clone"))
+	on(env, producer.Package, activities.Packaged{Staged: staged}, step("Package"))
+	on(env, producer.Encrypt, activities.Encrypted{Staged: staged}, step("Encrypt"))
+	on(env, producer.Upload, activities.Uploaded{Summary: "uploaded"}, step("Upload"))
+	on(env, consumer.Download, activities.Downloaded{Staged: staged}, step("Download"))
+	on(env, consumer.Decrypt, activities.Decrypted{Staged: staged}, step("Decrypt"))
+	on(env, consumer.Push, activities.Pushed{Summary: "pushed"}, step("Push"))
+	env.OnActivity(producer.Cleanup, mock.Anything, staged).Return(func(context.Context, activities.Staged) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.cleaned = true
+		s.ran["Cleanup"]++
+		return nil
+	}).Maybe()
+	return s
+}
+
+func on[I, R any](env *testsuite.TestWorkflowEnvironment, step func(context.Context, I) (R, error), result R, run func() error) {
+	env.OnActivity(step, mock.Anything, mock.Anything).Return(
+		func(context.Context, I) (R, error) { return result, run() }).Maybe()
+}
+
+func fromPayloads(payloads *common.Payloads, into any) error {
+	return converter.GetDefaultDataConverter().FromPayloads(payloads, into)
+}
