@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/staging"
+	"github.com/app-sre/git-partition-sync/workflows"
+)
+
+func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*side, error) {
+	c, err := config.LoadConsumer(environ)
+	if err != nil {
+		return nil, err
+	}
+	store, err := bucket.Open(ctx, bucket.Options{Name: c.Bucket, PathStyle: c.PathStyle})
+	if err != nil {
+		return nil, err
+	}
+	area, err := staging.Open(c.WorkDir)
+	if err != nil {
+		return nil, err
+	}
+	host := hostQueue(workflows.ConsumerTaskQueue, area)
+	logger.Info("Consumer configured", "destination", c.BaseURL.Host, "bucket", c.Bucket,
+		"identities", len(c.Identities), "workdir", c.WorkDir)
+	return &side{
+		taskQueue: workflows.ConsumerTaskQueue,
+		hostQueue: host,
+		workflows: workflows.RegisterConsumer,
+		activities: &activities.Consumer{
+			Destination: gitServer(c.Side),
+			Bucket:      store,
+			Staging:     area,
+			Identities:  c.Identities,
+			Host:        host,
+		},
+		staging:       area,
+		maxConcurrent: c.MaxConcurrent,
+		drain:         c.DrainTimeout,
+	}, nil
+}

@@ -1,0 +1,58 @@
+// Command worker runs the workflows and activities of one side. It is configured by its
+// environment; docs/configuration.md lists the variables.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/log"
+)
+
+func main() {
+	role := flag.String("role", "", "side of the partition that the worker serves: `producer` or consumer")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if err := run(ctx, *role, logger); err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx is done.
+func run(ctx context.Context, role string, logger *slog.Logger) error {
+	var open func(context.Context, []string, *slog.Logger) (*side, error)
+	switch role {
+	case "producer":
+		open = openProducer
+	case "consumer":
+		open = openConsumer
+	default:
+		return fmt.Errorf("-role is %q, not producer or consumer", role)
+	}
+	side, err := open(ctx, os.Environ(), logger)
+	if err != nil {
+		return err
+	}
+	options, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return errors.Join(fmt.Errorf("temporal configuration: %w", err), side.staging.Close())
+	}
+	options.Logger = log.NewStructuredLogger(logger)
+	temporal, err := client.DialContext(ctx, options)
+	if err != nil {
+		return errors.Join(fmt.Errorf("connect to temporal at %q: %w", options.HostPort, err), side.staging.Close())
+	}
+	defer temporal.Close()
+	return errors.Join(side.serve(ctx, temporal), side.staging.Close())
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/graphql"
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/staging"
+	"github.com/app-sre/git-partition-sync/workflows"
+)
+
+func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*side, error) {
+	c, err := config.LoadProducer(environ)
+	if err != nil {
+		return nil, err
+	}
+	syncs, err := graphql.New(graphql.Options{
+		URL:      c.GraphQLServer,
+		Username: c.GraphQLUsername,
+		Password: c.GraphQLPassword,
+		Query:    c.Query,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("GRAPHQL_QUERY_FILE: %w", err)
+	}
+	store, err := bucket.Open(ctx, bucket.Options{Name: c.Bucket, PathStyle: c.PathStyle})
+	if err != nil {
+		return nil, err
+	}
+	area, err := staging.Open(c.WorkDir)
+	if err != nil {
+		return nil, err
+	}
+	host := hostQueue(workflows.ProducerTaskQueue, area)
+	logger.Info("Producer configured", "source", c.BaseURL.Host, "bucket", c.Bucket,
+		"graphql", c.GraphQLServer, "recipients", len(c.Recipients), "workdir", c.WorkDir)
+	return &side{
+		taskQueue: workflows.ProducerTaskQueue,
+		hostQueue: host,
+		workflows: workflows.RegisterProducer,
+		activities: &activities.Producer{
+			Syncs:         syncs,
+			Source:        gitServer(c.Side),
+			Bucket:        store,
+			Staging:       area,
+			Recipients:    c.Recipients,
+			Host:          host,
+			MaxPruneShare: c.MaxPruneShare,
+			Version:       version(),
+		},
+		staging:       area,
+		maxConcurrent: c.MaxConcurrent,
+		drain:         c.DrainTimeout,
+	}, nil
+}
