@@ -118,7 +118,7 @@ func TestBuildSeparatesDestinations(t *testing.T) {
 	require.Equal(t, "b", chains[release.Destination].Tip())
 }
 
-func TestNext(t *testing.T) {
+func TestKeep(t *testing.T) {
 	tests := map[string]struct {
 		sizes []int64 // of a snapshot "0" and the increments on it, oldest first
 		base  string  // what the next upload builds on
@@ -143,15 +143,19 @@ func TestNext(t *testing.T) {
 				objects = append(objects, object(previous, commit, size, i))
 				previous = commit
 			}
-			base, reason := Build(objects)[router].Next()
+			kept, reason := Build(objects)[router].Keep()
+			base := ""
+			if len(kept) > 0 {
+				base = kept[len(kept)-1].Commit
+			}
 			require.Equal(t, test.base, base)
 			require.Equal(t, base == "", reason != "", "a snapshot has a reason")
 		})
 	}
 }
 
-func TestNextOfBrokenChain(t *testing.T) {
-	base, reason := Build([]Object{object("x", "a", 1, 0)})[router].Next()
-	require.Empty(t, base)
+func TestKeepOfBrokenChain(t *testing.T) {
+	kept, reason := Build([]Object{object("x", "a", 1, 0)})[router].Keep()
+	require.Empty(t, kept)
 	require.Equal(t, "the bucket's chain is broken", reason)
 }

@@ -12,9 +12,11 @@ import (
 // Push is one destination branch that is behind the bucket.
 type Push struct {
 	Destination project.Branch `json:"destination"`
-	Commit      string         `json:"commit"` // what the branch has to become
-	Objects     []Object       `json:"objects"`
+	Commit      string         `json:"commit"`  // what the branch has to become
+	Objects     []Object       `json:"objects"` // the whole chain, oldest first
 	Reason      string         `json:"reason"`
+	// FromSnapshot says not to build on anything that the destination has.
+	FromSnapshot bool `json:"from_snapshot,omitempty"`
 }
 
 // Object is an object of a chain as the consumer's steps need it.
@@ -82,4 +84,26 @@ func Objects(c chain.Chain) []Object {
 		out = append(out, Object{Key: o.Name, Commit: o.Commit, Base: o.Base, Size: o.Size})
 	}
 	return out
+}
+
+// Bases are the commits that the chain's increments build on.
+func Bases(objects []Object) (bases []string) {
+	for _, o := range objects {
+		if o.Base != "" {
+			bases = append(bases, o.Base)
+		}
+	}
+	return bases
+}
+
+// Lacking is the shortest end of the chain that a destination needs which has the known
+// commits: it starts with an increment on one of them, or with the snapshot. There is
+// none when the chain has no snapshot and its first base is not known either.
+func Lacking(objects []Object, known []string) []Object {
+	for i, o := range slices.Backward(objects) {
+		if o.Base == "" || slices.Contains(known, o.Base) {
+			return objects[i:]
+		}
+	}
+	return nil
 }

@@ -57,3 +57,29 @@ func TestPushesInOrder(t *testing.T) {
 	require.Equal(t, []string{"a", "b", "c"}, names)
 	require.Equal(t, []Failure{{"dst/d@m", KindUnreachable, "timeout; the next cycle tries again"}}, out.Failures)
 }
+
+func TestLacking(t *testing.T) {
+	chain := []Object{{Commit: "a"}, {Commit: "b", Base: "a"}, {Commit: "c", Base: "b"}}
+	tests := map[string]struct {
+		objects []Object
+		known   []string
+		want    []Object
+	}{
+		"nothing known":            {chain, nil, chain},
+		"the snapshot's commit":    {chain, []string{"a"}, chain[1:]},
+		"the last base":            {chain, []string{"b"}, chain[2:]},
+		"all bases":                {chain, []string{"a", "b"}, chain[2:]},
+		"a later base only":        {chain, []string{"x", "b"}, chain[2:]},
+		"unrelated":                {chain, []string{"x"}, chain},
+		"broken, base known":       {chain[1:], []string{"a"}, chain[1:]},
+		"broken, later base known": {chain[1:], []string{"b"}, chain[2:]},
+		"broken, nothing known":    {chain[1:], nil, nil},
+		"back at its own base":     {[]Object{{Commit: "a"}, {Commit: "a", Base: "a"}}, []string{"a"}, []Object{{Commit: "a", Base: "a"}}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, test.want, Lacking(test.objects, test.known))
+		})
+	}
+	require.Equal(t, []string{"a", "b"}, Bases(chain))
+}

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -13,8 +14,13 @@ type Upload struct {
 	Sync project.Sync `json:"sync"`
 	// Base is a commit that the bucket already carries, for an increment on it;
 	// empty for a snapshot.
-	Base   string `json:"base,omitempty"`
-	Reason string `json:"reason"`
+	Base string `json:"base,omitempty"`
+	// Carriers are the keys of the objects that restore Base.
+	Carriers []string `json:"carriers,omitempty"`
+	// After is when the newest object of the destination was uploaded. The upload has to be
+	// later than that to count.
+	After  time.Time `json:"after,omitzero"`
+	Reason string    `json:"reason"`
 }
 
 // Uploads is the producer's plan.
@@ -100,11 +106,17 @@ func (p Producer) upload(s project.Sync, head Head) (Upload, bool) {
 	if c.Tip() == head.Commit {
 		moved = "source is at " + Short(head.Commit)
 	}
-	base, why := c.Next()
-	if base == "" {
-		return Upload{Sync: s, Reason: moved + ", " + why + ": snapshot"}, true
+	after := c.Newest().Modified
+	kept, why := c.Keep()
+	if len(kept) == 0 {
+		return Upload{Sync: s, After: after, Reason: moved + ", " + why + ": snapshot"}, true
 	}
-	return Upload{Sync: s, Base: base, Reason: fmt.Sprintf("%s: increment on %s", moved, Short(base))}, true
+	u := Upload{Sync: s, After: after, Base: kept[len(kept)-1].Commit}
+	u.Reason = fmt.Sprintf("%s: increment on %s", moved, Short(u.Base))
+	for _, o := range kept {
+		u.Carriers = append(u.Carriers, o.Name)
+	}
+	return u, true
 }
 
 // prune names what Prune may delete. Objects of destinations that are no longer
