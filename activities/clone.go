@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
+	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/bundle"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -25,11 +27,16 @@ type Cloned struct {
 	Destination project.Branch `json:"destination"`
 	Commit      string         `json:"commit"`
 	Base        string         `json:"base,omitempty"`
-	Size        int64          `json:"size"` // bytes
+	Thin        bool           `json:"thin,omitempty"`
+	After       time.Time      `json:"after,omitzero"` // of plan.Upload
+	Size        int64          `json:"size"`           // bytes
 	SHA256      string         `json:"sha256"`
 }
 
-// Clone asks the source for the branch and keeps the pack as it comes, as a Git bundle.
+// Clone asks the source for the branch and keeps the pack as it comes, as a Git bundle. It asks
+// for an increment on the planned base; when the source does not know that any more, as after
+// a rewritten history, what comes is a snapshot, and is kept as one.
+//
 // It takes the branch as it is now, which may be newer than what was planned.
 func (p *Producer) Clone(ctx context.Context, upload plan.Upload) (cloned Cloned, err error) {
 	source := upload.Sync.Source
@@ -41,19 +48,45 @@ func (p *Producer) Clone(ctx context.Context, upload plan.Upload) (cloned Cloned
 	if !ok {
 		return cloned, fmt.Errorf("source %s: %w", source, ErrNoBranch)
 	}
-	pack, err := p.Source.FetchPack(ctx, smarthttp.FetchRequest{Repo: source.Path(), Want: tip, Have: upload.Base})
+	base, err := p.carried(ctx, upload)
+	if err != nil {
+		return cloned, err
+	}
+	pack, err := p.Source.FetchPack(ctx, smarthttp.FetchRequest{Repo: source.Path(), Want: tip, Have: base, Thin: p.ThinPacks})
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
 	defer pack.Close()
 
 	header := bundle.Header{Branch: upload.Sync.Destination.Branch, Commit: tip, Base: pack.Common()}
-	cloned = Cloned{Staged: stage(ctx, p.Host), Destination: upload.Sync.Destination, Commit: tip, Base: header.Base}
+	cloned = Cloned{
+		Staged:      stage(ctx, p.Host),
+		Destination: upload.Sync.Destination,
+		Commit:      tip,
+		Base:        header.Base,
+		Thin:        header.Base != "" && p.ThinPacks,
+		After:       upload.After,
+	}
 	cloned.Size, cloned.SHA256, err = p.keep(ctx, cloned.Staged, header, pack)
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
 	return cloned, nil
+}
+
+// carried returns the planned base if the bucket still restores it. A run that was reset long after
+// its plan was made would otherwise build on objects that have been pruned.
+func (p *Producer) carried(ctx context.Context, upload plan.Upload) (base string, err error) {
+	for _, key := range upload.Carriers {
+		_, err := p.Bucket.Stat(ctx, key)
+		if errors.Is(err, bucket.ErrNotFound) {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return upload.Base, nil
 }
 
 // keep writes the bundle. When it fails nothing of the run stays behind: the next attempt

@@ -18,7 +18,14 @@ type Decrypted struct {
 	Staged      Staged         `json:"staged"`
 	Destination project.Branch `json:"destination"`
 	Commit      string         `json:"commit"`
-	Objects     []plan.Object  `json:"objects"` // oldest first; the file names are numbered
+	Bundles     []Bundle       `json:"bundles"` // oldest first; the file names are numbered
+}
+
+// Bundle is what is to be known of a Git bundle.
+type Bundle struct {
+	Commit string `json:"commit"`
+	Base   string `json:"base,omitempty"`
+	Thin   bool   `json:"thin,omitempty"`
 }
 
 // Decrypt takes the bundles out of the objects. An object whose manifest, key and content do
@@ -28,42 +35,41 @@ func (c *Consumer) Decrypt(ctx context.Context, downloaded Downloaded) (decrypte
 	if err != nil {
 		return decrypted, err
 	}
-	var total int64
-	for _, o := range downloaded.Objects {
-		total += o.Size
-	}
-	meter := startMeter(ctx, total)
+	meter := startMeter(ctx, sizeOf(downloaded.Objects))
 	defer meter.stop()
+	decrypted = Decrypted{Staged: downloaded.Staged, Destination: downloaded.Destination, Commit: downloaded.Commit}
 	for i, o := range downloaded.Objects {
-		if err := c.decrypt(run, i, o, meter); err != nil {
+		manifest, err := c.decrypt(run, i, o, meter)
+		if err != nil {
 			return decrypted, fmt.Errorf("object %s: %w", o.Key, err)
 		}
+		decrypted.Bundles = append(decrypted.Bundles, Bundle{manifest.Commit, manifest.Base, manifest.Thin})
 	}
-	return Decrypted(downloaded), nil
+	return decrypted, nil
 }
 
-func (c *Consumer) decrypt(run staging.Run, i int, o plan.Object, meter *meter) error {
+func (c *Consumer) decrypt(run staging.Run, i int, o plan.Object, meter *meter) (manifest archive.Manifest, err error) {
 	key, err := objectkey.Parse(o.Key)
 	if err != nil {
-		return err
+		return manifest, err
 	}
 	object, err := run.Open(numbered(objectFile, i))
 	if err != nil {
-		return err
+		return manifest, err
 	}
 	defer object.Close()
 	plaintext, err := crypt.Decrypt(meter.read(object), c.Identities)
 	if err != nil {
-		return err
+		return manifest, err
 	}
 	reader, err := archive.NewReader(plaintext)
 	if err != nil {
-		return err
+		return manifest, err
 	}
 	if err := reader.Manifest.Matches(key); err != nil {
-		return err
+		return manifest, err
 	}
-	return run.Create(numbered(bundleFile, i), func(f *os.File) error {
+	return reader.Manifest, run.Create(numbered(bundleFile, i), func(f *os.File) error {
 		return reader.CopyBundle(f)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/objectkey"
@@ -14,7 +15,8 @@ import (
 type Encrypted struct {
 	Staged Staged        `json:"staged"`
 	Object objectkey.Key `json:"object"`
-	Size   int64         `json:"size"` // bytes
+	After  time.Time     `json:"after,omitzero"` // of plan.Upload
+	Size   int64         `json:"size"`           // bytes
 }
 
 // Encrypt encrypts the archive to the recipients. What Package worked from is no longer
@@ -38,7 +40,7 @@ func (p *Producer) Encrypt(ctx context.Context, packaged Packaged) (encrypted En
 
 	meter := startMeter(ctx, packaged.Size)
 	defer meter.stop()
-	encrypted = Encrypted{Staged: packaged.Staged, Object: packaged.Object}
+	encrypted = Encrypted{Staged: packaged.Staged, Object: packaged.Object, After: packaged.After}
 	err = run.Create(objectFile, func(f *os.File) error {
 		w, err := crypt.Encrypt(f, p.Recipients)
 		if err != nil {

@@ -17,8 +17,13 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
-// KindStagedFileMissing is the kind of failure after which a run starts over.
-const KindStagedFileMissing = "StagedFileMissing"
+// Kinds of failures that workflows react to.
+const (
+	// KindStagedFileMissing is the kind of failure after which a run starts over.
+	KindStagedFileMissing = "StagedFileMissing"
+	// KindBaseMissing is the kind of failure after which a run takes the whole chain.
+	KindBaseMissing = "BaseMissing"
+)
 
 // kind is a failure that has a name: operators search for it, and docs/operations.md explains it.
 type kind struct {
@@ -48,8 +53,10 @@ var kinds = []kind{
 	{"Redirected", is(smarthttp.ErrRedirected), false, "Credentials are not sent where a redirect points: correct GITLAB_BASE_URL."},
 	{"NotGit", is(smarthttp.ErrNotGit), false, "Check GITLAB_BASE_URL: something other than a Git server answers there."},
 	{"ObjectFormat", is(smarthttp.ErrObjectFormat), false, "Repositories with SHA-256 object names cannot be synced."},
+	{KindBaseMissing, is(ErrBaseMissing), false, "The run starts over with the snapshot by itself."},
+	{"BrokenChain", is(ErrBrokenChain), false, "The producer replaces the chain with a snapshot in its next cycle."},
 	{"PushRefused", as[*smarthttp.RefusedError], false, "Let the token's user push to the branch: protected branches, push rules and hooks of the destination decide."},
-	{"NoThinPacks", is(smarthttp.ErrNoThin), false, "The destination takes no thin packs."},
+	{"NoThinPacks", is(smarthttp.ErrNoThin), false, "Set THIN_PACKS=false for the producer: its increments are then self-contained."},
 	{"BranchMoved", as[*smarthttp.BranchMovedError], true, "Someone else pushed to the destination at the same time."},
 	{"SourceMoved", is(smarthttp.ErrNotOurRef), true, "The source branch was rewritten at the same time."},
 	{"CorruptPack", is(smarthttp.ErrCorruptPack), true, "The source sent a damaged pack: run git fsck there if it happens again."},

@@ -13,7 +13,8 @@ import (
 type Packaged struct {
 	Staged Staged        `json:"staged"`
 	Object objectkey.Key `json:"object"`
-	Size   int64         `json:"size"` // bytes
+	After  time.Time     `json:"after,omitzero"` // of plan.Upload
+	Size   int64         `json:"size"`           // bytes
 }
 
 // Package writes the archive: the manifest that describes the bundle, and the bundle.
@@ -35,6 +36,7 @@ func (p *Producer) Package(ctx context.Context, cloned Cloned) (packaged Package
 		Destination:  cloned.Destination,
 		Commit:       cloned.Commit,
 		Base:         cloned.Base,
+		Thin:         cloned.Thin,
 		CreatedAt:    time.Now(),
 		BundleSize:   cloned.Size,
 		BundleSHA256: cloned.SHA256,
@@ -54,6 +56,7 @@ func (p *Producer) Package(ctx context.Context, cloned Cloned) (packaged Package
 	return Packaged{
 		Staged: cloned.Staged,
 		Object: objectkey.Key{Destination: cloned.Destination, Commit: cloned.Commit, Base: cloned.Base},
+		After:  cloned.After,
 		Size:   cloned.Size,
 	}, nil
 }

@@ -19,6 +19,8 @@ type Producer struct {
 	Staging *staging.Area
 	// Recipients are the keys that objects are encrypted to.
 	Recipients []age.Recipient
+	// ThinPacks lets increments hold differences against what the destination has.
+	ThinPacks bool
 	// Host is the task queue of this worker alone.
 	Host string
 	// MaxPruneShare is the largest share of the bucket's destinations that may leave the

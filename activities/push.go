@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/dustin/go-humanize"
 
@@ -18,6 +19,8 @@ import (
 var (
 	// ErrTipDiffers says that a branch is not where the push has just put it.
 	ErrTipDiffers = errors.New("the branch is not at the pushed commit")
+	// ErrBaseMissing says that the destination could not complete an increment.
+	ErrBaseMissing = errors.New("the destination lacks objects that the increment builds on")
 	// ErrBundleDiffers says that a bundle does not carry what its manifest says.
 	ErrBundleDiffers = errors.New("bundle and manifest disagree")
 )
@@ -31,14 +34,15 @@ type Pushed struct {
 }
 
 // Push sends the packs of the bundles to the destination, oldest first, and verifies the
-// branch afterwards. What an interrupted push has brought there already is not sent again.
+// branch afterwards. The branch is a mirror: when someone else has moved it, it is moved back, and
+// the result names the commit it was at. What an interrupted push has brought there already is not sent again.
 func (c *Consumer) Push(ctx context.Context, decrypted Decrypted) (pushed Pushed, err error) {
 	destination := decrypted.Destination
 	run, err := c.Staging.Run(decrypted.Staged.Run)
 	if err != nil {
 		return pushed, err
 	}
-	for i := range decrypted.Objects {
+	for i := range decrypted.Bundles {
 		if err := run.Discard(numbered(objectFile, i)); err != nil {
 			return pushed, err
 		}
@@ -47,15 +51,18 @@ func (c *Consumer) Push(ctx context.Context, decrypted Decrypted) (pushed Pushed
 	if err != nil {
 		return pushed, err
 	}
+	if len(decrypted.Bundles) == 0 {
+		return Pushed{Summary: "nothing to push", Old: tip, Commit: tip}, nil
+	}
 	pushed = Pushed{Old: tip, Commit: decrypted.Commit}
 	meter := startMeter(ctx, 0)
 	defer meter.stop()
-	for i := reached(decrypted.Objects, tip); i < len(decrypted.Objects); i++ {
-		o := decrypted.Objects[i]
-		if err := c.pushBundle(ctx, run, i, destination, tip, o, meter); err != nil {
+	for i := reached(decrypted.Bundles, tip); i < len(decrypted.Bundles); i++ {
+		b := decrypted.Bundles[i]
+		if err := c.pushBundle(ctx, run, i, destination, tip, b, meter); err != nil {
 			return pushed, fmt.Errorf("destination %s: %w", destination, err)
 		}
-		tip = o.Commit
+		tip = b.Commit
 	}
 	if tip, err = c.tip(ctx, destination); err != nil {
 		return pushed, err
@@ -68,10 +75,10 @@ func (c *Consumer) Push(ctx context.Context, decrypted Decrypted) (pushed Pushed
 	return pushed, nil
 }
 
-// reached is how many of the objects lie behind a destination that is at tip.
-func reached(objects []plan.Object, tip string) int {
-	for i := len(objects) - 1; i >= 0; i-- {
-		if objects[i].Commit == tip {
+// reached is how many of the bundles lie behind a destination that is at tip.
+func reached(bundles []Bundle, tip string) int {
+	for i, b := range slices.Backward(bundles) {
+		if b.Commit == tip {
 			return i + 1
 		}
 	}
@@ -87,7 +94,7 @@ func (c *Consumer) tip(ctx context.Context, b project.Branch) (string, error) {
 	return heads[b.Branch], nil
 }
 
-func (c *Consumer) pushBundle(ctx context.Context, run staging.Run, i int, b project.Branch, tip string, o plan.Object, meter *meter) error {
+func (c *Consumer) pushBundle(ctx context.Context, run staging.Run, i int, to project.Branch, tip string, b Bundle, meter *meter) error {
 	file, err := run.Open(numbered(bundleFile, i))
 	if err != nil {
 		return err
@@ -102,18 +109,22 @@ func (c *Consumer) pushBundle(ctx context.Context, run staging.Run, i int, b pro
 	if err != nil {
 		return err
 	}
-	if want := (bundle.Header{Branch: b.Branch, Commit: o.Commit, Base: o.Base}); header != want {
+	if want := (bundle.Header{Branch: to.Branch, Commit: b.Commit, Base: b.Base}); header != want {
 		return fmt.Errorf("%w: %+v instead of %+v", ErrBundleDiffers, header, want)
 	}
-	return c.Destination.Push(ctx, smarthttp.PushRequest{
-		Repo:     b.Path(),
-		Branch:   b.Branch,
+	err = c.Destination.Push(ctx, smarthttp.PushRequest{
+		Repo:     to.Path(),
+		Branch:   to.Branch,
 		Old:      tip,
-		New:      o.Commit,
+		New:      b.Commit,
 		Pack:     meter.read(r),
 		PackSize: info.Size() - size,
-		Thin:     o.Base != "",
+		Thin:     b.Thin,
 	})
+	if refused, ok := errors.AsType[*smarthttp.RefusedError](err); ok && b.Base != "" && refused.Incomplete() {
+		return fmt.Errorf("%w: %w", ErrBaseMissing, err)
+	}
+	return err
 }
 
 func (p Pushed) describe() string {

@@ -173,15 +173,6 @@ func TestConsumerCannotPush(t *testing.T) {
 	must(r, r.consumer.Push, decrypted)
 }
 
-func TestObjectThatIsGone(t *testing.T) {
-	r := newRig(t)
-	r.commit("one")
-	key, _ := seal(r)
-	p := r.planPushes().Pushes[0]
-	require.NoError(t, r.producer.Bucket.Delete(t.Context(), key))
-	fails(r, "ObjectNotFound", r.consumer.Download, p)
-}
-
 // Prune deletes what newer objects have replaced and the orphans it is told of, and nothing else.
 func TestPrune(t *testing.T) {
 	r := newRig(t)

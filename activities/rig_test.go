@@ -58,7 +58,7 @@ func newRig(t *testing.T) *rig {
 	id, err := age.GenerateX25519Identity()
 	require.NoError(t, err)
 	r.producer = &Producer{
-		Source: source, Bucket: write, Staging: r.area(), Recipients: []age.Recipient{id.Recipient()}, Host: "p", MaxPruneShare: 0.5, Version: "test",
+		Source: source, Bucket: write, Staging: r.area(), ThinPacks: true, Recipients: []age.Recipient{id.Recipient()}, Host: "p", MaxPruneShare: 0.5, Version: "test",
 	}
 	r.consumer = &Consumer{Destination: destination, Bucket: read, Staging: r.area(), Identities: []age.Identity{id}, Host: "c"}
 
@@ -71,10 +71,10 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-func (r *rig) git(repo string) (*gitserver.Server, *smarthttp.Client) {
+func (r *rig) git(repo string, options ...gitserver.Option) (*gitserver.Server, *smarthttp.Client) {
 	r.Helper()
 	credentials := gitserver.Credentials{User: "bot", Password: "token-" + repo}
-	server, err := gitserver.Start(r.TempDir(), credentials)
+	server, err := gitserver.Start(r.TempDir(), credentials, options...)
 	require.NoError(r, err)
 	r.Cleanup(func() { server.Close() })
 	require.NoError(r, server.Create(r.Context(), repo))

@@ -48,6 +48,7 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 			Bucket:        store,
 			Staging:       area,
 			Recipients:    c.Recipients,
+			ThinPacks:     c.ThinPacks,
 			Host:          host,
 			MaxPruneShare: c.MaxPruneShare,
 			Version:       version(),

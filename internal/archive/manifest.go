@@ -32,6 +32,7 @@ type Manifest struct {
 	Destination   project.Branch `json:"destination"`
 	Commit        string         `json:"commit_sha"`         // the commit that the destination branch becomes
 	Base          string         `json:"base_sha,omitempty"` // the commit that an increment builds on; empty for a snapshot
+	Thin          bool           `json:"thin,omitempty"`     // the increment's pack is thin: it is not complete without the base
 	CreatedAt     time.Time      `json:"created_at"`         // in UTC, whole seconds
 	BundleSize    int64          `json:"bundle_size"`        // bytes
 	BundleSHA256  string         `json:"bundle_sha256"`      // lower-case hexadecimal

@@ -55,6 +55,8 @@ type Producer struct {
 	QueryFile       string `env:"GRAPHQL_QUERY_FILE"`
 
 	PublicKey string `env:"PUBLIC_KEY,notEmpty"`
+	// ThinPacks is switched off for destinations that do not accept thin packs.
+	ThinPacks bool `env:"THIN_PACKS" envDefault:"true"`
 	// MaxPruneShare is the largest share of the bucket's destinations whose objects are
 	// deleted in one cycle because they have left the configuration.
 	MaxPruneShare float64 `env:"PRUNE_MAX_SHARE" envDefault:"0.5"`

@@ -46,6 +46,7 @@ func TestLoadProducer(t *testing.T) {
 	require.Len(t, c.Recipients, 1)
 	require.Equal(t, "{ apps_v1 }", c.Query)
 	require.Equal(t, 0.5, c.MaxPruneShare)
+	require.True(t, c.ThinPacks)
 	require.Equal(t, 30*time.Second, c.DrainTimeout)
 	require.NotEmpty(t, c.WorkDir)
 }

@@ -138,7 +138,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	from := via[0]
 	switch {
 	case from.Method != http.MethodGet:
-		return nil
+		return http.ErrUseLastResponse
 	case req.URL.Scheme != from.URL.Scheme || !strings.EqualFold(req.URL.Host, from.URL.Host):
 		return fmt.Errorf("%w to another host %q: refusing to send credentials there",
 			ErrRedirected, clean(req.URL.Scheme+"://"+req.URL.Host, 100))

@@ -100,6 +100,12 @@ func (e *RefusedError) Error() string {
 	return text
 }
 
+// Incomplete tells whether it may have been because the pack builds on objects that the
+// server does not have: it cannot be completed, or leads to commits that are missing.
+func (e *RefusedError) Incomplete() bool {
+	return strings.HasPrefix(e.Reason, unpackFailed) || strings.Contains(e.Reason, "missing necessary objects")
+}
+
 // remoteError is the text of an ERR packet or of the side-band's error channel.
 func remoteError(text string) error {
 	text = clean(text, maxLine)

@@ -19,12 +19,15 @@ type FetchRequest struct {
 	Want string
 
 	// Have is a commit whose history the receiver of the pack already has. If the
-	// server has it too, the pack is thin: it leaves that history out, and holds
-	// differences against it. Empty asks for a snapshot.
+	// server has it too, the pack leaves that history out. Empty asks for a snapshot.
 	//
 	// One commit only: of several, the server builds on all that it knows, and
 	// the plain protocol does not tell which.
 	Have string
+
+	// Thin allows differences against objects of Have's history, which makes the pack
+	// smaller. The receiver has to complete it.
+	Thin bool
 }
 
 // FetchPack asks for the pack of a commit's history. Neither tags nor other
@@ -48,8 +51,10 @@ func (c *Client) fetch(ctx context.Context, repo *url.URL, req FetchRequest) (*P
 	caps := "side-band-64k ofs-delta no-progress"
 	var haves []string
 	if req.Have != "" {
-		caps += " thin-pack"
 		haves = []string{req.Have}
+	}
+	if req.Thin {
+		caps += " thin-pack"
 	}
 	resp, err := c.negotiate(ctx, repo, caps, req.Want, haves, true)
 	if err != nil {

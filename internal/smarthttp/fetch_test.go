@@ -19,7 +19,7 @@ import (
 
 func fetch(t *testing.T, client *smarthttp.Client, want, have string) (pack []byte, common string) {
 	t.Helper()
-	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: want, Have: have})
+	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: want, Have: have, Thin: have != ""})
 	require.NoError(t, err)
 	common = stream.Common()
 	pack, err = io.ReadAll(stream)

@@ -18,6 +18,8 @@ import (
 const (
 	noCommit  = "0000000000000000000000000000000000000000"
 	maxReport = 64 << 10
+
+	unpackFailed = "unpack failed: "
 )
 
 // PushRequest moves one branch to a commit that comes in a pack.
@@ -133,7 +135,7 @@ func readReport(r io.Reader, ref string) error {
 func refusal(report *packp.ReportStatus, ref string) (string, error) {
 	const ok = "ok"
 	if report.UnpackStatus != ok {
-		return "unpack failed: " + report.UnpackStatus, nil
+		return unpackFailed + report.UnpackStatus, nil
 	}
 	for _, status := range report.CommandStatuses {
 		if status.ReferenceName.String() != ref {

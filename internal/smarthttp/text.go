@@ -24,7 +24,7 @@ func clean(text string, limit int) string {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case unicode.IsPrint(r):
+		case true:
 			return r
 		}
 		return -1
