@@ -8,11 +8,16 @@ import (
 )
 
 // ConsumeProject moves one branch from the bucket to the destination:
-// download -> decrypt -> push.
+// download -> decrypt -> push. A destination that cannot complete an increment, although it
+// seemed to have what that builds on, is given the whole chain from its snapshot.
 func ConsumeProject(ctx workflow.Context, push plan.Push) (activities.Pushed, error) {
-	return onOneHost(ctx, func(ctx workflow.Context) (activities.Pushed, error) {
-		return consume(ctx, push)
-	})
+	steps := func(ctx workflow.Context) (activities.Pushed, error) { return consume(ctx, push) }
+	pushed, err := onOneHost(ctx, steps)
+	if isKind(err, activities.KindBaseMissing) && !push.FromSnapshot {
+		push.FromSnapshot = true
+		return onOneHost(ctx, steps)
+	}
+	return pushed, err
 }
 
 func consume(ctx workflow.Context, push plan.Push) (pushed activities.Pushed, err error) {

@@ -27,12 +27,17 @@ func onOneHost[R any](ctx workflow.Context, steps func(workflow.Context) (R, err
 
 // filesLost tells the failures that only say where the files are not.
 func filesLost(err error) bool {
-	var timeout *temporal.TimeoutError
-	if errors.As(err, &timeout) {
+	timeout, ok := errors.AsType[*temporal.TimeoutError](err)
+	if ok {
 		return timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START
 	}
-	var application *temporal.ApplicationError
-	return errors.As(err, &application) && application.Type() == activities.KindStagedFileMissing
+	return isKind(err, activities.KindStagedFileMissing)
+}
+
+// isKind tells whether an activity failed with the named kind of failure.
+func isKind(err error, kind string) bool {
+	failure, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && failure.Type() == kind
 }
 
 // cleanup removes a run's files, also when the run was cancelled. Its failure is not the run's.

@@ -9,13 +9,13 @@ import (
 
 // hostPatience is how long a step waits for the worker that holds its files. A live
 // worker takes it up at once, so that a longer silence means that it is gone.
-const hostPatience = time.Minute
+const hostPatience = 30 * time.Second
 
 // scan is for the activities that read what is wanted and what is there.
 func scan(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 15 * time.Minute,
-		HeartbeatTimeout:    time.Minute,
+		HeartbeatTimeout:    30 * time.Second,
 		WaitForCancellation: true,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval:    time.Second,
@@ -35,7 +35,7 @@ func transfer(ctx workflow.Context) workflow.Context {
 func transferOptions() workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		StartToCloseTimeout: 6 * time.Hour,
-		HeartbeatTimeout:    time.Minute,
+		HeartbeatTimeout:    30 * time.Second,
 		WaitForCancellation: true,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval:    2 * time.Second,

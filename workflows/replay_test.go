@@ -1,0 +1,142 @@
+package workflows_test
+
+import (
+	"flag"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/app-sre/git-partition-sync/demo/stack"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/workflows"
+)
+
+var record = flag.Bool("record", false, "write the histories that TestHistories makes to testdata/histories")
+
+const histories = "testdata/histories"
+
+func replayer() worker.WorkflowReplayer {
+	r := worker.NewWorkflowReplayer()
+	workflows.RegisterProducer(r)
+	workflows.RegisterConsumer(r)
+	return r
+}
+
+// TestReplay runs recorded histories against today's code. Where it fails, workflows that are
+// running when the code is deployed would get stuck.
+func TestReplay(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(histories, "*.json"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			require.NoError(t, replayer().ReplayWorkflowHistoryFromJSONFile(nil, file))
+		})
+	}
+}
+
+// TestHistories runs each workflow through what happens to it on a real server, and replays
+// its history at once. With -record it keeps the histories for TestReplay.
+func TestHistories(t *testing.T) {
+	server := devServer(t)
+	quiet := log.NewStructuredLogger(slog.New(slog.DiscardHandler))
+	c, err := client.Dial(client.Options{HostPort: server.FrontendHostPort(), Logger: quiet, Identity: "recorder"})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	w := worker.New(c, scriptQueue, worker.Options{})
+	workflows.RegisterProducer(w)
+	workflows.RegisterConsumer(w)
+	w.RegisterActivity(newScript())
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+
+	page := workflows.Limits{PageSize: 1}
+	tests := map[string]struct {
+		workflow any
+		input    any
+		status   enums.WorkflowExecutionStatus // of the first run
+	}{
+		"producer-sync":         {workflows.ProducerSync, workflows.ProducerSyncInput{}, failed},
+		"producer-sync-dry-run": {workflows.ProducerSync, workflows.ProducerSyncInput{DryRun: true}, completed},
+		"producer-sync-pages":   {workflows.ProducerSync, workflows.ProducerSyncInput{Limits: page}, continuedAsNew},
+		"consumer-sync":         {workflows.ConsumerSync, workflows.ConsumerSyncInput{}, failed},
+		"consumer-sync-dry-run": {workflows.ConsumerSync, workflows.ConsumerSyncInput{DryRun: true}, completed},
+		"consumer-sync-pages":   {workflows.ConsumerSync, workflows.ConsumerSyncInput{Limits: page}, continuedAsNew},
+		"produce-project":       {workflows.ProduceProject, uploadOf("ok"), completed},
+		"produce-project-fails": {workflows.ProduceProject, uploadOf("fails"), failed},
+		"produce-project-retry": {workflows.ProduceProject, uploadOf("retries"), completed},
+		"produce-project-lost":  {workflows.ProduceProject, uploadOf("lost"), completed},
+		"consume-project":       {workflows.ConsumeProject, pushOf("ok"), completed},
+		"consume-project-fails": {workflows.ConsumeProject, pushOf("fails"), failed},
+		"consume-project-retry": {workflows.ConsumeProject, pushOf("retries"), completed},
+		"consume-project-lost":  {workflows.ConsumeProject, pushOf("lost"), completed},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: name, TaskQueue: scriptQueue}, test.workflow, test.input)
+			require.NoError(t, err)
+			first := run.GetRunID()
+			_ = run.Get(t.Context(), nil) // its status is compared
+			d, err := c.DescribeWorkflow(t.Context(), name, first)
+			require.NoError(t, err)
+			require.Equal(t, test.status.String(), d.Status.String())
+			history := fetch(t, c, name, first)
+			require.NoError(t, replayer().ReplayWorkflowHistory(quiet, history))
+			if *record {
+				text, err := protojson.MarshalOptions{Indent: "  "}.Marshal(history)
+				require.NoError(t, err)
+				require.NoError(t, os.MkdirAll(histories, 0o755))
+				require.NoError(t, os.WriteFile(filepath.Join(histories, name+".json"), text, 0o644))
+			}
+		})
+	}
+}
+
+func devServer(t *testing.T) *testsuite.DevServer {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	require.NoError(t, err)
+	binaries, err := stack.FindServers(root)
+	require.NoError(t, err)
+	server, err := testsuite.StartDevServer(t.Context(), testsuite.DevServerOptions{
+		ExistingPath: binaries.Temporal,
+		Stdout:       io.Discard,
+		Stderr:       t.Output(),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = server.Stop() })
+	return server
+}
+
+func fetch(t *testing.T, c client.Client, id, run string) *historypb.History {
+	t.Helper()
+	events := c.GetWorkflowHistory(t.Context(), id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	history := &historypb.History{}
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(t, err)
+		history.Events = append(history.Events, event)
+	}
+	return history
+}
+
+func uploadOf(name string) plan.Upload {
+	u := plan.Upload{Reason: "nothing in the bucket yet: snapshot"}
+	u.Sync.Source, u.Sync.Destination = branch(name), branch(name)
+	return u
+}
+
+func pushOf(name string) plan.Push {
+	return plan.Push{Destination: branch(name), Commit: name, Reason: "behind"}
+}

@@ -1,0 +1,93 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	enums "go.temporal.io/api/enums/v1"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+const (
+	scriptQueue = "script"
+
+	completed      = enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	failed         = enums.WORKFLOW_EXECUTION_STATUS_FAILED
+	continuedAsNew = enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW
+)
+
+// script stands in for both sides' activities. The name of the destination project says what
+// happens to it: "ok", "fails", "retries" (once), or is "lost" (once).
+type script struct {
+	mu   sync.Mutex
+	done map[string]bool
+}
+
+func newScript() *script { return &script{done: map[string]bool{}} }
+
+// happen is asked by the steps in which something goes wrong.
+func (s *script) happen(step, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	again := s.done[step+name]
+	s.done[step+name] = true
+	switch {
+	case name == "fails":
+		return named("WrongKey")
+	case name == "retries" && !again:
+		return errors.New("connection reset by peer")
+	case name == "lost" && !again:
+		return named(activities.KindStagedFileMissing)
+	}
+	return nil
+}
+
+func staged(name string) activities.Staged { return activities.Staged{Host: scriptQueue, Run: name} }
+
+func (s *script) ListSyncs(context.Context) ([]project.Sync, error) {
+	return []project.Sync{{Source: branch("ok"), Destination: branch("ok")}}, nil
+}
+
+func (s *script) PlanUploads(context.Context, []project.Sync) (plan.Uploads, error) {
+	return plan.Uploads{Checked: 3, UpToDate: 1, Uploads: []plan.Upload{uploadOf("ok"), uploadOf("fails")}}, nil
+}
+
+func (s *script) Clone(_ context.Context, u plan.Upload) (activities.Cloned, error) {
+	return activities.Cloned{Staged: staged(u.Sync.Destination.Name), Destination: u.Sync.Destination}, nil
+}
+
+func (s *script) Package(_ context.Context, c activities.Cloned) (activities.Packaged, error) {
+	return activities.Packaged{Staged: c.Staged}, nil
+}
+
+func (s *script) Encrypt(_ context.Context, p activities.Packaged) (activities.Encrypted, error) {
+	return activities.Encrypted{Staged: p.Staged}, s.happen("Encrypt", p.Staged.Run)
+}
+
+func (s *script) Upload(_ context.Context, e activities.Encrypted) (activities.Uploaded, error) {
+	return activities.Uploaded{Summary: "snapshot " + e.Staged.Run}, nil
+}
+
+func (s *script) Prune(context.Context, []string) ([]string, error) { return []string{"old"}, nil }
+
+func (s *script) PlanPushes(context.Context) (plan.Pushes, error) {
+	return plan.Pushes{Checked: 3, UpToDate: 1, Pushes: []plan.Push{pushOf("ok"), pushOf("fails")}}, nil
+}
+
+func (s *script) Download(_ context.Context, p plan.Push) (activities.Downloaded, error) {
+	return activities.Downloaded{Staged: staged(p.Destination.Name), Destination: p.Destination}, nil
+}
+
+func (s *script) Decrypt(_ context.Context, d activities.Downloaded) (activities.Decrypted, error) {
+	return activities.Decrypted{Staged: d.Staged, Destination: d.Destination}, s.happen("Decrypt", d.Destination.Name)
+}
+
+func (s *script) Push(_ context.Context, d activities.Decrypted) (activities.Pushed, error) {
+	return activities.Pushed{Summary: "created at " + d.Destination.Name}, nil
+}
+
+func (s *script) Cleanup(context.Context, activities.Staged) error { return nil }
