@@ -123,6 +123,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		defer func() { _ = body.Close() }()
 	}
+	if r.ContentLength > 0 {
+		r.Body = &fullLength{ReadCloser: r.Body, left: r.ContentLength}
+	}
 	backend := &cgi.Handler{
 		Path:   s.backend,
 		Root:   "/",
@@ -139,6 +142,28 @@ func (s *Server) authorized(r *http.Request) bool {
 	match := subtle.ConstantTimeCompare([]byte(user), []byte(s.auth.User)) &
 		subtle.ConstantTimeCompare([]byte(password), []byte(s.auth.Password))
 	return match == 1
+}
+
+// fullLength gives a request's body the length that it has announced. git-http-backend spins for
+// ever when its input ends before that, as with a client that is killed in the middle of a
+// push; of zeros it makes a pack that is damaged.
+type fullLength struct {
+	io.ReadCloser
+	left int64
+}
+
+func (f *fullLength) Read(p []byte) (int, error) {
+	if f.left <= 0 {
+		return 0, io.EOF
+	}
+	p = p[:min(int64(len(p)), f.left)]
+	n, err := f.ReadCloser.Read(p)
+	if n == 0 && err != nil {
+		clear(p)
+		n = len(p)
+	}
+	f.left -= int64(n)
+	return n, nil
 }
 
 // spool gives a chunked request a length, which CGI (RFC 3875, section 4.1.2)

@@ -1,8 +1,12 @@
 package gitserver_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
+	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -154,4 +158,20 @@ func TestGenerateStops(t *testing.T) {
 
 func TestCreateStaysBelowItsDirectory(t *testing.T) {
 	require.Error(t, start(t).Create(t.Context(), "../elsewhere"))
+}
+
+// A client that dies in the middle of a push must not leave a server process behind.
+func TestRequestThatIsCutOff(t *testing.T) {
+	server := start(t)
+	require.NoError(t, server.Create(t.Context(), "group/repo"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL(), "http://"))
+	require.NoError(t, err)
+	_, err = fmt.Fprintf(conn, "POST /group/repo.git/git-receive-pack HTTP/1.1\r\nHost: git\r\nAuthorization: Basic %s\r\n"+
+		"Content-Type: application/x-git-receive-pack-request\r\nContent-Length: 1048576\r\n\r\n00",
+		base64.StdEncoding.EncodeToString([]byte(auth.User+":"+auth.Password)))
+	require.NoError(t, err)
+	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err, "the backend has ended")
+	require.NoError(t, answer.Body.Close())
 }
