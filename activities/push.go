@@ -121,7 +121,18 @@ func (c *Consumer) pushBundle(ctx context.Context, run staging.Run, i int, to pr
 		PackSize: info.Size() - size,
 		Thin:     b.Thin,
 	})
-	if refused, ok := errors.AsType[*smarthttp.RefusedError](err); ok && b.Base != "" && refused.Incomplete() {
+	if refused, ok := errors.AsType[*smarthttp.RefusedError](err); ok {
+		return c.explain(ctx, to, tip, b, refused, err)
+	}
+	return err
+}
+
+// explain tells refusals apart that the server words alike.
+func (c *Consumer) explain(ctx context.Context, to project.Branch, tip string, b Bundle, refused *smarthttp.RefusedError, err error) error {
+	if now, tipErr := c.tip(ctx, to); tipErr == nil && now != tip {
+		return fmt.Errorf("%w: %w", &smarthttp.BranchMovedError{Branch: to.Branch, Expected: tip, Tip: now}, err)
+	}
+	if b.Base != "" && refused.Incomplete() {
 		return fmt.Errorf("%w: %w", ErrBaseMissing, err)
 	}
 	return err

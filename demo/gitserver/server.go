@@ -15,6 +15,7 @@ import (
 	"net/http/cgi"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // Credentials are what the server asks for, and what a client presents.
@@ -31,6 +32,7 @@ type Server struct {
 	wrap     func(http.Handler) http.Handler
 	listener net.Listener
 	http     *http.Server
+	inFlight sync.WaitGroup
 }
 
 // Option changes how Start sets a server up.
@@ -81,8 +83,13 @@ func Start(dir string, auth Credentials, opts ...Option) (*Server, error) {
 // URL is the server's base URL, without credentials or a trailing slash.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
-// Close stops the server and cuts the connections that are open.
-func (s *Server) Close() error { return s.http.Close() }
+// Close stops the server and cuts the connections that are open. When it
+// returns, no git process works in the directory any more.
+func (s *Server) Close() error {
+	err := s.http.Close()
+	s.inFlight.Wait()
+	return err
+}
 
 // Dir is where the repository ("group/sub/name") lies on disk.
 func (s *Server) Dir(repo string) string {
@@ -107,6 +114,8 @@ func (s *Server) Create(ctx context.Context, repo string) error {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	s.inFlight.Add(1)
+	defer s.inFlight.Done()
 	if !s.authorized(r) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="gitserver"`)
 		http.Error(w, "HTTP Basic: Access denied", http.StatusUnauthorized)

@@ -24,7 +24,7 @@ func clean(text string, limit int) string {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case true:
+		case unicode.IsPrint(r):
 			return r
 		}
 		return -1

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -183,6 +184,18 @@ func inBand(report string) string {
 		report = report[n:]
 	}
 	return b.String() + wire("")
+}
+
+// The transport may read on after an early answer; the caller's reader is its own again.
+func TestLentReaderIsReturned(t *testing.T) {
+	lent := strings.NewReader("pack")
+	body := &lentReader{r: lent}
+	_, err := body.Read(make([]byte, 1))
+	require.NoError(t, err)
+	require.NoError(t, body.Close())
+	_, err = body.Read(make([]byte, 1))
+	require.ErrorIs(t, err, os.ErrClosed)
+	require.Equal(t, 3, lent.Len())
 }
 
 func TestPackVerifier(t *testing.T) {
