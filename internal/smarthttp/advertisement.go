@@ -118,8 +118,8 @@ func (a *advertisement) readCapabilities() (capabilities, error) {
 	return nil, fmt.Errorf("server advertises more than %d capabilities", maxCapabilities)
 }
 
-// tips reads the rest of a v0 advertisement.
-func (a *advertisement) tips(wanted refSet) (map[string]string, error) {
+// refs reads the rest of a v0 advertisement.
+func (a *advertisement) refs(wanted refFilter) (map[string]string, error) {
 	found := map[string]string{}
 	if a.first == "" { // a flush at once: a repository without refs
 		return found, nil

@@ -65,21 +65,21 @@ func (e *StatusError) Unwrap() error {
 	return nil
 }
 
-// BranchMovedError says that the branch to push is not where the caller expected
-// it. An empty commit means that the branch does not exist.
-type BranchMovedError struct {
-	Branch   string
+// MovedError says that the ref to push is not where the caller expected
+// it. An empty commit means that it does not exist.
+type MovedError struct {
+	Ref      string
 	Expected string
 	Tip      string
 }
 
-func (e *BranchMovedError) Error() string {
-	return fmt.Sprintf("branch %q moved: expected %s, found %s", e.Branch, orAbsent(e.Expected), orAbsent(e.Tip))
+func (e *MovedError) Error() string {
+	return fmt.Sprintf("%q moved: expected %s, found %s", e.Ref, orAbsent(e.Expected), orAbsent(e.Tip))
 }
 
 func orAbsent(commit string) string {
 	if commit == "" {
-		return "no such branch"
+		return "nothing"
 	}
 	return commit
 }

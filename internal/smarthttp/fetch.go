@@ -3,6 +3,7 @@ package smarthttp
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net/http"
@@ -91,6 +92,24 @@ func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string)
 		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
 	}
 	return known, nil
+}
+
+// Descends tells whether a commit that the repository has leads back to another one, which one
+// of its refs points to: then a fetch of that one brings nothing to whoever has the first.
+func (c *Client) Descends(ctx context.Context, repo, commit, ancestor string) (bool, error) {
+	stream, err := c.FetchPack(ctx, FetchRequest{Repo: repo, Want: ancestor, Have: commit})
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = stream.Close() }()
+	if stream.Common() != commit {
+		return false, nil
+	}
+	var header struct{ Signature, Version, Objects uint32 } // gitformat-pack(5)
+	if err := binary.Read(stream, binary.BigEndian, &header); err != nil {
+		return false, err
+	}
+	return header.Objects == 0, nil
 }
 
 // negotiate sends an upload-pack request. Without done, the server only

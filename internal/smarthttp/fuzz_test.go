@@ -29,7 +29,7 @@ func FuzzLsRefs(f *testing.F) {
 	f.Add(wire("unborn HEAD\n", hashA+"\n", " refs/heads/main\n"))
 	f.Fuzz(func(t *testing.T, answer string) {
 		found := map[string]string{}
-		err := readRefs(newPktReader(strings.NewReader(answer)), refSet{"refs/heads/main": true}, found)
+		err := readRefs(newPktReader(strings.NewReader(answer)), refFilter{names: []string{"refs/heads/main"}}, found)
 		checkFound(t, found)
 		checkText(t, err)
 	})
@@ -38,7 +38,7 @@ func FuzzLsRefs(f *testing.F) {
 func checkFound(t *testing.T, found map[string]string) {
 	t.Helper()
 	for branch, commit := range found {
-		require.Equal(t, "main", branch)
+		require.Equal(t, "refs/heads/main", branch)
 		require.True(t, isHash(commit), "%q", commit)
 	}
 }
@@ -85,7 +85,7 @@ func FuzzReport(f *testing.F) {
 	f.Add(wire("\x03gone"))
 	f.Add(wire("\x03"))
 	f.Fuzz(func(t *testing.T, answer string) {
-		err := readReport(strings.NewReader(answer), "refs/heads/main")
+		err := readReport(strings.NewReader(answer), []string{"refs/heads/main"})
 		checkText(t, err)
 		if err == nil {
 			require.Contains(t, answer, "unpack ok")

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
@@ -14,6 +16,9 @@ import (
 const (
 	branchPrefix = "refs/heads/"
 	delimPkt     = "0001" // gitprotocol-v2(5)
+
+	// maxFound is more than the branches of one repository that anyone syncs.
+	maxFound = 10_000
 )
 
 // Heads returns the commit of each of the branches of a repository
@@ -31,24 +36,57 @@ func (c *Client) Heads(ctx context.Context, repo string, branches ...string) (ma
 }
 
 func (c *Client) heads(ctx context.Context, repo *url.URL, branches []string) (map[string]string, error) {
-	wanted, err := newRefSet(branches)
-	if err != nil || len(wanted) == 0 { // ls-refs without a prefix lists all refs
+	names := map[string]string{}
+	for _, branch := range branches {
+		ref, err := refName(branch)
+		if err != nil {
+			return nil, err
+		}
+		names[ref] = branch
+	}
+	if len(names) == 0 { // ls-refs without a prefix lists all refs
+		return nil, nil
+	}
+	refs, err := c.refs(ctx, repo, refFilter{names: slices.Collect(maps.Keys(names))})
+	if err != nil {
 		return nil, err
 	}
+	heads := make(map[string]string, len(refs))
+	for ref, commit := range refs {
+		heads[names[ref]] = commit
+	}
+	return heads, nil
+}
+
+// RefsBelow returns the refs of a repository whose full names start with prefix, which ends in a
+// slash.
+func (c *Client) RefsBelow(ctx context.Context, repo, prefix string) (map[string]string, error) {
+	u, err := c.repository(repo)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := c.refs(ctx, u, refFilter{below: prefix})
+	if err != nil {
+		return nil, fmt.Errorf("list refs of %s: %w", u, err)
+	}
+	return refs, nil
+}
+
+func (c *Client) refs(ctx context.Context, repo *url.URL, wanted refFilter) (map[string]string, error) {
 	adv, err := c.discover(ctx, repo, uploadPack)
 	if err != nil {
 		return nil, err
 	}
 	defer adv.close()
 	if !adv.v2 {
-		return adv.tips(wanted)
+		return adv.refs(wanted)
 	}
 	return c.lsRefs(ctx, adv, wanted)
 }
 
 // lsRefs is the v2 command of that name: the server filters, so that a project
 // with many refs costs no more than one with few.
-func (c *Client) lsRefs(ctx context.Context, adv *advertisement, wanted refSet) (map[string]string, error) {
+func (c *Client) lsRefs(ctx context.Context, adv *advertisement, wanted refFilter) (map[string]string, error) {
 	body, err := encodeLsRefs(c.agent, wanted)
 	if err != nil {
 		return nil, err
@@ -68,14 +106,14 @@ func (c *Client) lsRefs(ctx context.Context, adv *advertisement, wanted refSet) 
 	return found, nil
 }
 
-func encodeLsRefs(agent string, wanted refSet) (*bytes.Buffer, error) {
+func encodeLsRefs(agent string, wanted refFilter) (*bytes.Buffer, error) {
 	var body bytes.Buffer
 	pkts := pktline.NewEncoder(&body)
 	if err := pkts.EncodeString("command=ls-refs\n", "agent="+agent+"\n"); err != nil {
 		return nil, err
 	}
 	body.WriteString(delimPkt)
-	for ref := range wanted {
+	for _, ref := range wanted.prefixes() {
 		if err := pkts.EncodeString("ref-prefix " + ref + "\n"); err != nil {
 			return nil, err
 		}
@@ -83,34 +121,39 @@ func encodeLsRefs(agent string, wanted refSet) (*bytes.Buffer, error) {
 	return &body, pkts.Flush()
 }
 
-// refSet is the full names of the branches to look for.
-type refSet map[string]bool
+// refFilter tells which refs are looked for, by their full names.
+type refFilter struct {
+	names []string
+	below string
+}
 
-func newRefSet(branches []string) (refSet, error) {
-	set := make(refSet, len(branches))
-	for _, branch := range branches {
-		ref, err := refName(branch)
-		if err != nil {
-			return nil, err
-		}
-		set[ref] = true
+func (f refFilter) prefixes() []string {
+	if f.below != "" {
+		return append([]string{f.below}, f.names...)
 	}
-	return set, nil
+	return f.names
+}
+
+func (f refFilter) wants(ref string) bool {
+	return slices.Contains(f.names, ref) || f.below != "" && strings.HasPrefix(ref, f.below)
 }
 
 // refName returns the branch's full name. Beyond what git-check-ref-format(1)
 // is for, no name may end a pkt-line's field and start another.
 func refName(branch string) (string, error) {
-	separator := func(r rune) bool { return r <= ' ' || r == 0x7f }
-	if branch == "" || strings.ContainsFunc(branch, separator) {
+	if !isRefName(branch) {
 		return "", fmt.Errorf("invalid branch name %q", branch)
 	}
 	return branchPrefix + branch, nil
 }
 
+func isRefName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f })
+}
+
 // readRefs reads ref lines up to the flush packet and keeps the wanted ones, so
 // that memory does not depend on how many refs a repository has.
-func readRefs(pkts *pktReader, wanted refSet, found map[string]string) error {
+func readRefs(pkts *pktReader, wanted refFilter, found map[string]string) error {
 	for range maxRefs {
 		line, err := pkts.next()
 		if err != nil || len(line) == 0 {
@@ -123,17 +166,20 @@ func readRefs(pkts *pktReader, wanted refSet, found map[string]string) error {
 	return fmt.Errorf("server lists more than %d refs", maxRefs)
 }
 
-// match adds the branch of a line "<hash> <ref>[ <attribute>...]" if it is wanted.
-func (s refSet) match(line string, found map[string]string) error {
+// match adds the ref of a line "<hash> <ref>[ <attribute>...]" if it is wanted.
+func (f refFilter) match(line string, found map[string]string) error {
 	hash, rest, _ := strings.Cut(line, " ")
 	ref, _, _ := strings.Cut(rest, " ")
-	if !s[ref] {
+	if !f.wants(ref) {
 		return nil
 	}
 	if !isHash(hash) {
-		return fmt.Errorf("server gives %q as the commit of %q", clean(hash, 64), ref)
+		return fmt.Errorf("server gives %q as the commit of %q", clean(hash, 64), clean(ref, 300))
 	}
-	found[strings.TrimPrefix(ref, branchPrefix)] = hash
+	if len(found) == maxFound {
+		return fmt.Errorf("server lists more than %d of the wanted refs", maxFound)
+	}
+	found[ref] = hash
 	return nil
 }
 

@@ -85,8 +85,8 @@ func TestInvalidNames(t *testing.T) {
 	for _, branch := range []string{"", "a b", "main\n0032want", "a\x00b", "a\rb"} {
 		_, err := client.Heads(t.Context(), repo, branch)
 		require.ErrorContains(t, err, "invalid branch name", "%q", branch)
-		err = client.Push(t.Context(), smarthttp.PushRequest{Repo: repo, Branch: branch, New: tip, Pack: strings.NewReader("")})
-		require.ErrorContains(t, err, "invalid branch name", "%q", branch)
+		err = client.Push(t.Context(), smarthttp.PushRequest{Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/" + branch, New: tip}, Pack: strings.NewReader("")})
+		require.ErrorContains(t, err, "invalid ref", "%q", branch)
 	}
 	for _, path := range []string{"", "group//name", "../name", "group/./name"} {
 		_, err := client.Heads(t.Context(), path, "main")

@@ -42,7 +42,7 @@ func TestRelayHoldsNoRepositoryInMemory(t *testing.T) {
 	require.NoError(t, err)
 	require.Less(t, allocated(func() {
 		require.NoError(t, to.Push(t.Context(), smarthttp.PushRequest{
-			Repo: repo, Branch: "main", New: tip, Pack: file, PackSize: packSize,
+			Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/main", New: tip}, Pack: file, PackSize: packSize,
 		}))
 	}), uint64(allowed), "push")
 	require.Equal(t, tip, git(t, destination, "rev-parse", "refs/heads/main"))

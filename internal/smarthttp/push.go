@@ -2,13 +2,16 @@ package smarthttp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha1"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
@@ -22,22 +25,53 @@ const (
 	unpackFailed = "unpack failed: "
 )
 
-// PushRequest moves one branch to a commit that comes in a pack.
+// RefUpdate moves one ref, given by its full name.
+type RefUpdate struct {
+	Ref string
+	Old string // the commit that it points to; empty if it does not exist
+	New string // empty deletes it
+}
+
+func (u RefUpdate) command() (string, error) {
+	for _, commit := range []string{u.Old, u.New} {
+		if commit != "" && (!isHash(commit) || commit == noCommit) {
+			return "", fmt.Errorf("invalid commit %q", commit)
+		}
+	}
+	if u.Old == "" && u.New == "" {
+		return "", fmt.Errorf("nothing to do for %q", u.Ref)
+	}
+	if !isRefName(u.Ref) || strings.HasSuffix(u.Ref, "/") {
+		return "", fmt.Errorf("invalid ref %q", u.Ref)
+	}
+	return cmp.Or(u.Old, noCommit) + " " + cmp.Or(u.New, noCommit) + " " + u.Ref, nil
+}
+
+// PushRequest moves a ref to a commit that comes in a pack. A ref that is deleted needs none.
 type PushRequest struct {
-	Repo   string // "group/name"
-	Branch string
-	Old    string // the commit that the branch points to; empty if it does not exist
-	New    string
+	Repo string // "group/name"
+	RefUpdate
+	// Also is what changes along with it: all of it, or nothing.
+	Also []RefUpdate
 
 	Pack     io.Reader
 	PackSize int64 // bytes, exactly
 	Thin     bool  // the pack builds on objects that are not in it
 }
 
-// Push sends the pack and moves the branch, whether or not that is a
+// EmptyPack is a pack without objects, for refs that move to what the server has.
+var EmptyPack = emptyPack()
+
+func emptyPack() []byte {
+	pack := []byte("PACK\x00\x00\x00\x02\x00\x00\x00\x00")
+	sum := sha1.Sum(pack)
+	return append(pack, sum[:]...)
+}
+
+// Push sends the pack and moves the refs, whether or not that is a
 // fast-forward. The pack is not read after Push has returned.
 //
-// The errors are *BranchMovedError when the branch is not at Old, ErrNoThin,
+// The errors are *MovedError when the ref is not at Old, ErrNoThin,
 // both before anything is sent, and *RefusedError.
 func (c *Client) Push(ctx context.Context, req PushRequest) error {
 	u, err := c.repository(req.Repo)
@@ -51,42 +85,49 @@ func (c *Client) Push(ctx context.Context, req PushRequest) error {
 }
 
 func (c *Client) push(ctx context.Context, repo *url.URL, req PushRequest) error {
-	ref, err := refName(req.Branch)
+	commands, err := c.encodeCommands(req)
 	if err != nil {
 		return err
 	}
-	target, err := c.prepare(ctx, repo, req, ref)
+	target, err := c.prepare(ctx, repo, req)
 	if err != nil {
 		return err
 	}
-	commands, err := c.encodeCommand(req, ref)
-	if err != nil {
-		return err
+	size, content := int64(commands.Len()), io.Reader(commands)
+	if req.New != "" {
+		size, content = size+req.PackSize, io.MultiReader(commands, req.Pack)
 	}
-	size := int64(commands.Len()) + req.PackSize
-	body := &lentReader{r: io.MultiReader(commands, req.Pack)}
+	body := &lentReader{r: content}
 	defer func() { _ = body.Close() }()
 	resp, err := c.post(ctx, target, receivePack, body, size, http.Header{})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return readReport(resp.Body, ref)
+	return readReport(resp.Body, req.refs())
+}
+
+func (r PushRequest) refs() []string {
+	refs := []string{r.Ref}
+	for _, update := range r.Also {
+		refs = append(refs, update.Ref)
+	}
+	return refs
 }
 
 // prepare checks that the push can succeed, and returns the URL to send it to.
-func (c *Client) prepare(ctx context.Context, repo *url.URL, req PushRequest, ref string) (*url.URL, error) {
+func (c *Client) prepare(ctx context.Context, repo *url.URL, req PushRequest) (*url.URL, error) {
 	adv, err := c.discover(ctx, repo, receivePack)
 	if err != nil {
 		return nil, err
 	}
 	defer adv.close()
-	tips, err := adv.tips(refSet{ref: true})
+	tips, err := adv.refs(refFilter{names: []string{req.Ref}})
 	if err != nil {
 		return nil, err
 	}
-	if tip := tips[req.Branch]; tip != req.Old {
-		return nil, &BranchMovedError{Branch: req.Branch, Expected: req.Old, Tip: tip}
+	if tip := tips[req.Ref]; tip != req.Old {
+		return nil, &MovedError{Ref: req.Ref, Expected: req.Old, Tip: tip}
 	}
 	if req.Thin && adv.caps.has("no-thin") {
 		return nil, ErrNoThin
@@ -94,25 +135,33 @@ func (c *Client) prepare(ctx context.Context, repo *url.URL, req PushRequest, re
 	if !adv.caps.has("report-status") || !adv.caps.has("side-band-64k") {
 		return nil, errors.New("server does not report the outcome of a push")
 	}
+	if len(req.Also) > 0 && !adv.caps.has("atomic") {
+		return nil, errors.New("server does not update several refs at once")
+	}
 	return adv.url, nil
 }
 
-func (c *Client) encodeCommand(req PushRequest, ref string) (*bytes.Buffer, error) {
-	old := req.Old
-	if old == "" {
-		old = noCommit
+func (c *Client) encodeCommands(req PushRequest) (*bytes.Buffer, error) {
+	caps := "\x00 report-status side-band-64k agent=" + c.agent
+	if len(req.Also) > 0 {
+		caps += " atomic"
 	}
-	if !isHash(req.New) || req.New == noCommit {
-		return nil, fmt.Errorf("invalid commit %q", req.New)
+	var lines []string
+	for _, update := range append([]RefUpdate{req.RefUpdate}, req.Also...) {
+		command, err := update.command()
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, command+caps)
+		caps = ""
 	}
-	line := fmt.Sprintf("%s %s %s\x00 report-status side-band-64k agent=%s", old, req.New, ref, c.agent)
 	var body bytes.Buffer
-	return &body, pktline.NewEncoder(&body).EncodeString(line, pktline.FlushString)
+	return &body, pktline.NewEncoder(&body).EncodeString(append(lines, pktline.FlushString)...)
 }
 
 // readReport reads the answer of receive-pack: its report-status within the
 // side-band, and what its hooks print beside.
-func readReport(r io.Reader, ref string) error {
+func readReport(r io.Reader, refs []string) error {
 	band := newSideband(newPktReader(r))
 	var report packp.ReportStatus
 	if err := report.Decode(io.LimitReader(band, maxReport)); err != nil {
@@ -124,11 +173,16 @@ func readReport(r io.Reader, ref string) error {
 	// The report is final. What follows are hooks that still run, and they are
 	// given the time to say why.
 	_, _ = io.Copy(io.Discard, band)
-	reason, err := refusal(&report, ref)
-	if err != nil || reason == "" {
-		return err
+	for _, ref := range refs {
+		reason, err := refusal(&report, ref)
+		if err != nil {
+			return err
+		}
+		if reason != "" {
+			return &RefusedError{Ref: ref, Reason: clean(reason, maxLine), Messages: band.messages.last()}
+		}
 	}
-	return &RefusedError{Ref: ref, Reason: clean(reason, maxLine), Messages: band.messages.last()}
+	return nil
 }
 
 // refusal returns why the ref was not updated, or "" if it was.

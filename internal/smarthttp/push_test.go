@@ -37,7 +37,7 @@ func newRelay(t *testing.T, opts ...gitserver.Option) *relay {
 func (r *relay) push(t *testing.T, old, commit string, pack []byte) error {
 	t.Helper()
 	return r.to.Push(t.Context(), smarthttp.PushRequest{
-		Repo: repo, Branch: "copy", Old: old, New: commit,
+		Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", Old: old, New: commit},
 		Pack: bytes.NewReader(pack), PackSize: int64(len(pack)), Thin: bytes.Equal(pack, r.increment),
 	})
 }
@@ -68,16 +68,16 @@ func TestPushToMovedBranch(t *testing.T) {
 	require.NoError(t, r.push(t, "", r.base, r.snapshot))
 	for name, old := range map[string]string{"elsewhere": r.tip, "not expected to exist": ""} {
 		t.Run(name, func(t *testing.T) {
-			var moved *smarthttp.BranchMovedError
+			var moved *smarthttp.MovedError
 			require.ErrorAs(t, r.push(t, old, r.tip, r.increment), &moved)
-			require.Equal(t, smarthttp.BranchMovedError{Branch: "copy", Expected: old, Tip: r.base}, *moved)
+			require.Equal(t, smarthttp.MovedError{Ref: "refs/heads/copy", Expected: old, Tip: r.base}, *moved)
 			require.Equal(t, r.base, git(t, r.destination, "rev-parse", "refs/heads/copy"))
 		})
 	}
-	var moved *smarthttp.BranchMovedError
-	err := r.to.Push(t.Context(), smarthttp.PushRequest{Repo: repo, Branch: "gone", Old: r.base, New: r.tip})
+	var moved *smarthttp.MovedError
+	err := r.to.Push(t.Context(), smarthttp.PushRequest{Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/gone", Old: r.base, New: r.tip}})
 	require.ErrorAs(t, err, &moved)
-	require.ErrorContains(t, err, "found no such branch")
+	require.ErrorContains(t, err, "found nothing")
 }
 
 // The branch moves after it was advertised: receive-pack itself has to notice.
@@ -177,7 +177,7 @@ func TestPushOfThinPackIsNotTriedInVain(t *testing.T) {
 		_, _ = w.Write([]byte("001f# service=git-receive-pack\n0000" +
 			"0065" + strings.Repeat("0", 40) + " capabilities^{}\x00report-status side-band-64k no-thin abc\n0000"))
 	})
-	push := smarthttp.PushRequest{Repo: repo, Branch: "main", New: absent, Pack: strings.NewReader("PACK"), PackSize: 4, Thin: true}
+	push := smarthttp.PushRequest{Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/main", New: absent}, Pack: strings.NewReader("PACK"), PackSize: 4, Thin: true}
 	require.ErrorIs(t, fake.Push(t.Context(), push), smarthttp.ErrNoThin)
 	require.False(t, posted)
 	push.Thin = false
@@ -188,7 +188,7 @@ func TestPushOfThinPackIsNotTriedInVain(t *testing.T) {
 func TestPushOfShortPackIsAnError(t *testing.T) {
 	r := newRelay(t)
 	err := r.to.Push(t.Context(), smarthttp.PushRequest{
-		Repo: repo, Branch: "copy", New: r.base,
+		Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", New: r.base},
 		Pack: bytes.NewReader(r.snapshot), PackSize: int64(len(r.snapshot)) + 1,
 	})
 	require.Error(t, err)

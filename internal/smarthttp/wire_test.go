@@ -35,15 +35,15 @@ func testPack(objects string) string {
 }
 
 func heads(answer string, branches ...string) (map[string]string, error) {
-	wanted, err := newRefSet(branches)
-	if err != nil {
-		return nil, err
+	var wanted refFilter
+	for _, branch := range branches {
+		wanted.names = append(wanted.names, branchPrefix+branch)
 	}
 	adv, err := readAdvertisement(strings.NewReader(answer), uploadPack)
 	if err != nil {
 		return nil, err
 	}
-	return adv.tips(wanted)
+	return adv.refs(wanted)
 }
 
 func TestAdvertisement(t *testing.T) {
@@ -53,8 +53,8 @@ func TestAdvertisement(t *testing.T) {
 		want   map[string]string
 		err    string
 	}{
-		"v0":                       {answer: wire(service, "", hashA+" HEAD\x00ofs-delta agent=git/2\n", hashA+" refs/heads/main\n", hashB+" refs/heads/main-2\n", ""), want: map[string]string{"main": hashA}},
-		"first ref is wanted":      {answer: wire(service, "", hashA+" refs/heads/main\x00ofs-delta\n", ""), want: map[string]string{"main": hashA}},
+		"v0":                       {answer: wire(service, "", hashA+" HEAD\x00ofs-delta agent=git/2\n", hashA+" refs/heads/main\n", hashB+" refs/heads/main-2\n", ""), want: map[string]string{"refs/heads/main": hashA}},
+		"first ref is wanted":      {answer: wire(service, "", hashA+" refs/heads/main\x00ofs-delta\n", ""), want: map[string]string{"refs/heads/main": hashA}},
 		"empty, with capabilities": {answer: wire(service, "", noCommit+" capabilities^{}\x00ofs-delta\n", ""), want: map[string]string{}},
 		"empty":                    {answer: wire(service, "", ""), want: map[string]string{}},
 		"of a shallow clone":       {answer: wire(service, "", hashA+" HEAD\x00\n", "shallow "+hashB+"\n", ""), want: map[string]string{}},
@@ -155,7 +155,7 @@ func TestReport(t *testing.T) {
 		"more than enough": {report: wire("unpack ok\n") + strings.Repeat(wire("ok "+ref+"\n"), 5000) + wire(""), err: "malformed push report"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := readReport(strings.NewReader(inBand(tt.report)), ref)
+			err := readReport(strings.NewReader(inBand(tt.report)), []string{ref})
 			if tt.err == "" {
 				require.NoError(t, err)
 				return
@@ -165,13 +165,13 @@ func TestReport(t *testing.T) {
 		})
 	}
 	t.Run("cut", func(t *testing.T) {
-		err := readReport(strings.NewReader(wire("\x02working\n", "\x01"+wire("unpack ok\n"))), ref)
+		err := readReport(strings.NewReader(wire("\x02working\n", "\x01"+wire("unpack ok\n"))), []string{ref})
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		require.ErrorContains(t, err, "working")
 	})
 	t.Run("no trailing line needed", func(t *testing.T) {
 		report := wire("\x01"+wire("unpack ok\n", "ok "+ref+"\n", ""), "\x02post-receive: bye\n")
-		require.NoError(t, readReport(strings.NewReader(report), ref), "the report is final")
+		require.NoError(t, readReport(strings.NewReader(report), []string{ref}), "the report is final")
 	})
 }
 

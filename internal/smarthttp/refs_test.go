@@ -1,0 +1,107 @@
+package smarthttp_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/demo/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+)
+
+func TestRefsBelow(t *testing.T) {
+	for name, opts := range map[string][]gitserver.Option{"v2": nil, "v0": {gitserver.WithoutProtocolV2()}} {
+		t.Run(name, func(t *testing.T) {
+			server, client := newServer(t, opts...)
+			tip := commit(t, server, "main", payload)
+			for _, ref := range []string{"refs/sync/main/1", "refs/sync/main/2", "refs/sync/main-2/1", "refs/sync/other/1"} {
+				git(t, server, "update-ref", ref, tip)
+			}
+			refs, err := client.RefsBelow(t.Context(), repo, "refs/sync/main/")
+			require.NoError(t, err)
+			require.Equal(t, map[string]string{"refs/sync/main/1": tip, "refs/sync/main/2": tip}, refs)
+			refs, err = client.RefsBelow(t.Context(), repo, "refs/nothing/")
+			require.NoError(t, err)
+			require.Empty(t, refs)
+		})
+	}
+}
+
+// Refs that change together are all changed, or none.
+func TestPushSeveralRefs(t *testing.T) {
+	r := newRelay(t)
+	push := func(old string, also ...smarthttp.RefUpdate) error {
+		return r.to.Push(t.Context(), smarthttp.PushRequest{
+			Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", Old: old, New: r.base}, Also: also,
+			Pack: bytes.NewReader(r.snapshot), PackSize: int64(len(r.snapshot)),
+		})
+	}
+	refs := func() map[string]string {
+		refs, err := r.to.RefsBelow(t.Context(), repo, "refs/sync/")
+		require.NoError(t, err)
+		return refs
+	}
+	require.NoError(t, push("", smarthttp.RefUpdate{Ref: "refs/sync/1", New: r.base}))
+	require.Equal(t, map[string]string{"refs/sync/1": r.base}, refs())
+
+	require.NoError(t, push(r.base, smarthttp.RefUpdate{Ref: "refs/sync/1", Old: r.base}, smarthttp.RefUpdate{Ref: "refs/sync/2", New: r.base}))
+	require.Equal(t, map[string]string{"refs/sync/2": r.base}, refs())
+
+	var refused *smarthttp.RefusedError
+	require.ErrorAs(t, push(r.base, smarthttp.RefUpdate{Ref: "refs/sync/3", New: r.base}, smarthttp.RefUpdate{Ref: "refs/sync/2", New: r.base}), &refused)
+	require.Equal(t, map[string]string{"refs/sync/2": r.base}, refs())
+
+	for name, bad := range map[string]smarthttp.RefUpdate{
+		"nothing to do": {Ref: "refs/sync/4"}, "invalid commit": {Ref: "refs/sync/4", New: "x"}, "invalid ref": {Ref: "refs/sync/4\n0000", New: r.base},
+	} {
+		require.ErrorContains(t, push(r.base, bad), name)
+	}
+}
+
+func TestPushDeletes(t *testing.T) {
+	r := newRelay(t)
+	require.NoError(t, r.push(t, "", r.base, r.snapshot))
+	require.NoError(t, r.to.Push(t.Context(), smarthttp.PushRequest{
+		Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/other", New: r.base},
+		Pack: bytes.NewReader(smarthttp.EmptyPack), PackSize: int64(len(smarthttp.EmptyPack)),
+	}))
+	require.NoError(t, r.to.Push(t.Context(), smarthttp.PushRequest{Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", Old: r.base}}))
+	heads, err := r.to.Heads(t.Context(), repo, "copy", "other")
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"other": r.base}, heads)
+}
+
+func TestDescends(t *testing.T) {
+	server, client := newServer(t)
+	root := commit(t, server, "main", "root")
+	second := commit(t, server, "main", "second")
+	git(t, server, "branch", "side", root)
+	side := commit(t, server, "side", "side")
+	tree := git(t, server, "rev-parse", second+"^{tree}")
+	git(t, server, "config", "user.name", "x")
+	git(t, server, "config", "user.email", "x@example.com")
+	merge := git(t, server, "commit-tree", tree, "-p", second, "-p", side, "-m", "merge")
+	git(t, server, "update-ref", "refs/heads/merged", merge)
+	for name, tt := range map[string]struct {
+		commit, ancestor string
+		want             bool
+	}{
+		"child":         {second, root, true},
+		"itself":        {second, second, true},
+		"parent":        {root, second, false},
+		"sibling":       {side, second, false},
+		"first parent":  {merge, second, true},
+		"second parent": {merge, side, true},
+		"root of both":  {merge, root, true},
+		"merged before": {second, merge, false},
+		"unknown":       {absent, second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			git(t, server, "update-ref", "refs/heads/asked", tt.ancestor)
+			got, err := client.Descends(t.Context(), repo, tt.commit, tt.ancestor)
+			require.NoError(t, err)
+			require.Equal(t, tt.want, got)
+		})
+	}
+}
