@@ -33,7 +33,7 @@ type Manifest struct {
 	Commit        string         `json:"commit_sha"`         // the commit that the destination branch becomes
 	Base          string         `json:"base_sha,omitempty"` // the commit that an increment builds on; empty for a snapshot
 	Thin          bool           `json:"thin,omitempty"`     // the increment's pack is thin: it is not complete without the base
-	CreatedAt     time.Time      `json:"created_at"`         // in UTC, whole seconds
+	CreatedAt     time.Time      `json:"created_at"`         // in UTC
 	BundleSize    int64          `json:"bundle_size"`        // bytes
 	BundleSHA256  string         `json:"bundle_sha256"`      // lower-case hexadecimal
 	CreatedBy     string         `json:"created_by"`         // software and its version
@@ -44,7 +44,7 @@ var sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 // Encode returns m as indented JSON, for operators to read.
 func (m Manifest) Encode() ([]byte, error) {
 	m.FormatVersion = FormatVersion
-	m.CreatedAt = m.CreatedAt.UTC().Truncate(time.Second)
+	m.CreatedAt = m.CreatedAt.UTC()
 	if err := m.validate(); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}

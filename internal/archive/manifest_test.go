@@ -49,7 +49,7 @@ const manifestText = `{
 func TestManifestEncode(t *testing.T) {
 	m := newManifest()
 	m.FormatVersion = 0
-	m.CreatedAt = time.Date(2026, 5, 4, 5, 2, 1, 999, time.FixedZone("CEST", 2*60*60))
+	m.CreatedAt = time.Date(2026, 5, 4, 5, 2, 1, 0, time.FixedZone("CEST", 2*60*60))
 	text, err := m.Encode()
 	require.NoError(t, err)
 	require.Equal(t, manifestText, string(text))

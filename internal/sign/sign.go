@@ -1,0 +1,102 @@
+// Package sign says who made an object: minisign signatures (Ed25519,
+// https://jedisct1.github.io/minisign/) over its manifest. age keeps objects secret, but proves
+// nothing of their sender; anyone may have the public key.
+package sign
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"aead.dev/minisign"
+)
+
+var (
+	// ErrUnsigned says that there is no signature.
+	ErrUnsigned = errors.New("object is not signed")
+	// ErrBadSignature says that none of the trusted keys has made the signature, or that what it
+	// was made for has been altered.
+	ErrBadSignature = errors.New("signature is not by a trusted key, or the manifest was altered")
+)
+
+// Signer signs manifests. A nil Signer signs nothing.
+type Signer struct{ key minisign.PrivateKey }
+
+// ParseSigner reads a minisign secret key without a password, as "minisign -G -W" writes it.
+// Its errors never quote the key.
+func ParseSigner(text string) (*Signer, error) {
+	var key minisign.PrivateKey
+	switch err := key.UnmarshalText([]byte(strings.TrimSpace(text))); {
+	case err == nil:
+		return &Signer{key}, nil
+	case minisign.IsEncrypted([]byte(text)):
+		return nil, errors.New("the minisign secret key has a password: make one without, or remove it with minisign -C -W")
+	default:
+		return nil, errors.New("not a minisign secret key")
+	}
+}
+
+// Sign returns the content of a .minisig file, or nil if there is no signer.
+func (s *Signer) Sign(message []byte) []byte {
+	if s == nil {
+		return nil
+	}
+	return minisign.Sign(s.key, message)
+}
+
+// PublicKey is the key that verifies the signatures, as one line.
+func (s *Signer) PublicKey() string { return s.key.Public().(minisign.PublicKey).String() }
+
+// Verifier trusts a set of keys. One without keys trusts everybody: what it is asked about is not verified.
+type Verifier []minisign.PublicKey
+
+// ParseVerifier reads minisign public keys, separated by white space or commas. Comment lines, as
+// minisign's key files have them, are passed over.
+func ParseVerifier(text string) (Verifier, error) {
+	var v Verifier
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "untrusted comment:") || strings.HasPrefix(line, "#") {
+			continue
+		}
+		for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(" \t\r\n,", r) }) {
+			var key minisign.PublicKey
+			if err := key.UnmarshalText([]byte(word)); err != nil {
+				return nil, fmt.Errorf("word %d is not a minisign public key", len(v)+1)
+			}
+			v = append(v, key)
+		}
+	}
+	if len(v) == 0 {
+		return nil, errors.New("no minisign public key found")
+	}
+	return v, nil
+}
+
+// Verify fails with ErrUnsigned or ErrBadSignature unless one of the keys has signed the message.
+func (v Verifier) Verify(message, signature []byte) error {
+	if len(v) == 0 {
+		return nil
+	}
+	if signature == nil {
+		return ErrUnsigned
+	}
+	for _, key := range v {
+		if minisign.Verify(key, message, signature) {
+			return nil
+		}
+	}
+	return ErrBadSignature
+}
+
+// Generate makes a key pair: a secret key as ParseSigner reads it, and its public key as one line.
+func Generate() (secret, public string, err error) {
+	pub, key, err := minisign.GenerateKey(nil)
+	if err != nil {
+		return "", "", fmt.Errorf("generate signing key: %w", err)
+	}
+	text, err := key.MarshalText()
+	if err != nil {
+		return "", "", fmt.Errorf("generate signing key: %w", err)
+	}
+	return string(text), pub.String(), nil
+}

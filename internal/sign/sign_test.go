@@ -1,0 +1,112 @@
+package sign
+
+import (
+	"strings"
+	"testing"
+
+	"aead.dev/minisign"
+	"github.com/stretchr/testify/require"
+)
+
+func pair(t *testing.T) (*Signer, Verifier) {
+	t.Helper()
+	secret, public, err := Generate()
+	require.NoError(t, err)
+	signer, err := ParseSigner(secret)
+	require.NoError(t, err)
+	require.Equal(t, public, signer.PublicKey())
+	verifier, err := ParseVerifier(public)
+	require.NoError(t, err)
+	return signer, verifier
+}
+
+func TestVerify(t *testing.T) {
+	signer, verifier := pair(t)
+	other, otherVerifier := pair(t)
+	message := []byte("manifest")
+	both := append(append(Verifier{}, otherVerifier...), verifier...)
+	tests := map[string]struct {
+		verifier  Verifier
+		message   string
+		signature []byte
+		err       error
+	}{
+		"signed":                {verifier, "manifest", signer.Sign(message), nil},
+		"one of several keys":   {both, "manifest", signer.Sign(message), nil},
+		"during a key rotation": {both, "manifest", other.Sign(message), nil},
+		"by another key":        {verifier, "manifest", other.Sign(message), ErrBadSignature},
+		"altered":               {verifier, "manifesT", signer.Sign(message), ErrBadSignature},
+		"unsigned":              {verifier, "manifest", nil, ErrUnsigned},
+		"empty":                 {verifier, "manifest", []byte{}, ErrBadSignature},
+		"nonsense":              {verifier, "manifest", []byte("untrusted comment: x\nRW"), ErrBadSignature},
+		"nobody is trusted":     {nil, "manifest", nil, nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			require.ErrorIs(t, test.verifier.Verify([]byte(test.message), test.signature), test.err)
+		})
+	}
+}
+
+func TestNilSignerSignsNothing(t *testing.T) {
+	var signer *Signer
+	require.Nil(t, signer.Sign([]byte("manifest")))
+}
+
+func TestParseSigner(t *testing.T) {
+	secret, _, err := Generate()
+	require.NoError(t, err)
+	_, key, err := minisign.GenerateKey(nil)
+	require.NoError(t, err)
+	encrypted, err := minisign.EncryptKey("password", key)
+	require.NoError(t, err)
+	for name, text := range map[string]string{"empty": "", "cut": secret[:len(secret)-9], "encrypted": string(encrypted), "other": "AGE-SECRET-KEY-1"} {
+		_, err := ParseSigner(text)
+		require.Error(t, err, name)
+		require.NotContains(t, err.Error(), "RW")
+		require.NotContains(t, err.Error(), "AGE")
+	}
+	_, err = ParseSigner(string(encrypted))
+	require.ErrorContains(t, err, "has a password")
+	_, err = ParseSigner("\n" + secret + "\n\n")
+	require.NoError(t, err)
+}
+
+func TestParseVerifier(t *testing.T) {
+	_, a, err := Generate()
+	require.NoError(t, err)
+	_, b, err := Generate()
+	require.NoError(t, err)
+	for name, text := range map[string]string{
+		"words":     a + " " + b,
+		"commas":    a + "," + b,
+		"key files": "untrusted comment: minisign public key 1\n" + a + "\nuntrusted comment: minisign public key 2\n" + b + "\n",
+		"comments":  "# old\n" + a + "\n\n# new\n" + b,
+	} {
+		v, err := ParseVerifier(text)
+		require.NoError(t, err, name)
+		require.Len(t, v, 2, name)
+	}
+	for _, text := range []string{"", "# none", a[:20], a + " x", strings.ToLower(a)} {
+		_, err := ParseVerifier(text)
+		require.Error(t, err, "%q", text)
+	}
+}
+
+func FuzzVerify(f *testing.F) {
+	secret, public, err := Generate()
+	require.NoError(f, err)
+	signer, err := ParseSigner(secret)
+	require.NoError(f, err)
+	verifier, err := ParseVerifier(public)
+	require.NoError(f, err)
+	good := signer.Sign([]byte("manifest"))
+	f.Add([]byte("manifest"), good)
+	f.Add([]byte("other"), good)
+	f.Add([]byte(""), []byte{})
+	f.Fuzz(func(t *testing.T, message, signature []byte) {
+		if verifier.Verify(message, signature) == nil && string(message) != "manifest" {
+			t.Fatalf("verified %q", message)
+		}
+	})
+}
