@@ -4,6 +4,8 @@ import (
 	"filippo.io/age"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
@@ -15,6 +17,22 @@ type Consumer struct {
 	Staging     *staging.Area
 	// Identities are the keys that objects are decrypted with.
 	Identities []age.Identity
+	// Verifier trusts the keys that manifests are signed with. Without any, nothing is verified.
+	Verifier sign.Verifier
+	// Allow is which projects may be pushed to.
+	Allow project.Allowlist
+	// FastForwardOnly is the policy not to overwrite what the destination has.
+	FastForwardOnly bool
 	// Host is the task queue of this worker alone.
 	Host string
+}
+
+// Unverified is the warning that comes with everything a consumer without keys does.
+const Unverified = "signatures are not verified: set VERIFY_KEYS, or whoever can write to the bucket can push code"
+
+func (c *Consumer) warning() string {
+	if len(c.Verifier) == 0 {
+		return Unverified
+	}
+	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
@@ -19,17 +20,20 @@ type Decrypted struct {
 	Destination project.Branch `json:"destination"`
 	Commit      string         `json:"commit"`
 	Bundles     []Bundle       `json:"bundles"` // oldest first; the file names are numbered
+	// AllowRollback is what the operator said, of plan.Push.
+	AllowRollback bool `json:"allow_rollback,omitempty"`
 }
 
 // Bundle is what is to be known of a Git bundle.
 type Bundle struct {
-	Commit string `json:"commit"`
-	Base   string `json:"base,omitempty"`
-	Thin   bool   `json:"thin,omitempty"`
+	Commit string    `json:"commit"`
+	Base   string    `json:"base,omitempty"`
+	Thin   bool      `json:"thin,omitempty"`
+	MadeAt time.Time `json:"made_at"` // of the manifest
 }
 
-// Decrypt takes the bundles out of the objects. An object whose manifest, key and content do
-// not agree is refused.
+// Decrypt takes the bundles out of the objects. An object that a trusted key has not signed, or
+// whose manifest, key and content do not agree, is refused.
 func (c *Consumer) Decrypt(ctx context.Context, downloaded Downloaded) (decrypted Decrypted, err error) {
 	run, err := c.Staging.Run(downloaded.Staged.Run)
 	if err != nil {
@@ -37,13 +41,18 @@ func (c *Consumer) Decrypt(ctx context.Context, downloaded Downloaded) (decrypte
 	}
 	meter := startMeter(ctx, sizeOf(downloaded.Objects))
 	defer meter.stop()
-	decrypted = Decrypted{Staged: downloaded.Staged, Destination: downloaded.Destination, Commit: downloaded.Commit}
+	decrypted = Decrypted{
+		Staged:        downloaded.Staged,
+		Destination:   downloaded.Destination,
+		Commit:        downloaded.Commit,
+		AllowRollback: downloaded.AllowRollback,
+	}
 	for i, o := range downloaded.Objects {
 		manifest, err := c.decrypt(run, i, o, meter)
 		if err != nil {
 			return decrypted, fmt.Errorf("object %s: %w", o.Key, err)
 		}
-		decrypted.Bundles = append(decrypted.Bundles, Bundle{manifest.Commit, manifest.Base, manifest.Thin})
+		decrypted.Bundles = append(decrypted.Bundles, Bundle{manifest.Commit, manifest.Base, manifest.Thin, manifest.CreatedAt})
 	}
 	return decrypted, nil
 }
@@ -64,6 +73,9 @@ func (c *Consumer) decrypt(run staging.Run, i int, o plan.Object, meter *meter) 
 	}
 	reader, err := archive.NewReader(plaintext)
 	if err != nil {
+		return manifest, err
+	}
+	if err := c.Verifier.Verify(reader.ManifestBytes, reader.Signature); err != nil {
 		return manifest, err
 	}
 	if err := reader.Manifest.Matches(key); err != nil {

@@ -26,6 +26,8 @@ type Downloaded struct {
 	Destination project.Branch `json:"destination"`
 	Commit      string         `json:"commit"`
 	Objects     []plan.Object  `json:"objects"` // oldest first; the file names are numbered
+	// AllowRollback is what the operator said, of plan.Push.
+	AllowRollback bool `json:"allow_rollback,omitempty"`
 }
 
 // Download fetches the objects that the destination lacks. When one of them is gone, a newer
@@ -37,7 +39,7 @@ func (c *Consumer) Download(ctx context.Context, push plan.Push) (downloaded Dow
 		return downloaded, err
 	}
 	for replans := 0; ; replans++ {
-		downloaded = Downloaded{Staged: staged, Destination: push.Destination, Commit: push.Commit}
+		downloaded = Downloaded{Staged: staged, Destination: push.Destination, Commit: push.Commit, AllowRollback: push.AllowRollback}
 		if downloaded.Objects, err = c.lacking(ctx, push); err != nil {
 			return downloaded, err
 		}
@@ -58,6 +60,9 @@ func (c *Consumer) Download(ctx context.Context, push plan.Push) (downloaded Dow
 // lacking asks the destination what it has, and picks the end of the chain that it has not.
 // A destination that cannot be pushed to fails here, before anything is fetched for it.
 func (c *Consumer) lacking(ctx context.Context, push plan.Push) ([]plan.Object, error) {
+	if !c.Allow.Allows(push.Destination) {
+		return nil, fmt.Errorf("%w: %s", ErrNotAllowed, push.Destination.Path())
+	}
 	tip, err := c.tip(ctx, push.Destination)
 	if err != nil || tip == push.Commit || len(push.Objects) == 0 {
 		return nil, err

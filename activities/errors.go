@@ -13,6 +13,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bundle"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
@@ -25,7 +27,7 @@ const (
 	KindBaseMissing = "BaseMissing"
 )
 
-// kind is a failure that has a name: operators search for it, and docs/operations.md explains it.
+// kind is a failure that has a name: operators search for it, and docs/errors.md explains it.
 type kind struct {
 	name    string
 	matches func(error) bool
@@ -53,7 +55,7 @@ var kinds = []kind{
 	{"Redirected", is(smarthttp.ErrRedirected), false, "Credentials are not sent where a redirect points: correct GITLAB_BASE_URL."},
 	{"NotGit", is(smarthttp.ErrNotGit), false, "Check GITLAB_BASE_URL: something other than a Git server answers there."},
 	{"ObjectFormat", is(smarthttp.ErrObjectFormat), false, "Repositories with SHA-256 object names cannot be synced."},
-	{"BranchMoved", as[*smarthttp.BranchMovedError], true, "Someone else pushed to the destination at the same time."},
+	{"BranchMoved", as[*smarthttp.MovedError], true, "Someone else pushed to the destination at the same time."},
 	{KindBaseMissing, is(ErrBaseMissing), false, "The run starts over with the snapshot by itself."},
 	{"BrokenChain", is(ErrBrokenChain), false, "The producer replaces the chain with a snapshot in its next cycle."},
 	{"PushRefused", as[*smarthttp.RefusedError], false, "Let the token's user push to the branch: protected branches, push rules and hooks of the destination decide."},
@@ -67,6 +69,11 @@ var kinds = []kind{
 	{"BucketNotFound", is(bucket.ErrNoBucket), false, "Check AWS_S3_BUCKET and AWS_REGION."},
 	{"BucketAccessDenied", is(bucket.ErrAccessDenied), false, "Check the AWS credentials and what the bucket's policy allows them."},
 
+	{"Unsigned", is(sign.ErrUnsigned), false, "Set SIGNING_KEY for the producer, or find out who else writes to the bucket; delete the object."},
+	{"BadSignature", is(sign.ErrBadSignature), false, "Add the producer's key to VERIFY_KEYS, or find out who else writes to the bucket; delete the object."},
+	{"Replayed", is(ErrReplayed), false, "Someone has put an old object back, or deleted the newest. To go back on purpose, start the consumer with allow_rollback for this destination."},
+	{"NotFastForward", is(ErrNotFastForward), false, "The destination has commits of its own. Move them away, or set PUSH_POLICY=overwrite."},
+	{plan.KindNotAllowed, is(ErrNotAllowed), false, "Add the project to ALLOWED_DESTINATIONS, or remove its sync."},
 	{"WrongKey", is(crypt.ErrWrongKey), false, "PRIVATE_KEY does not belong to the PUBLIC_KEY that the producer encrypts to."},
 	{"ForeignObject", is(crypt.ErrNotAge), false, "Something else was put into the bucket under this key: delete the object."},
 	{"CorruptObject", is(crypt.ErrCorrupt), false, "The object is damaged or cut off: delete it, and the producer uploads it again."},
@@ -75,7 +82,8 @@ var kinds = []kind{
 	{"UnknownFormat", is(archive.ErrVersion), false, "Upgrade the consumer to the producer's version."},
 	{"ObjectMismatch", is(archive.ErrMismatch), false, "The object was made for another key: someone has renamed or replaced it. Delete it, and the producer uploads it again."},
 	{"ObjectMismatch", is(ErrBundleDiffers), false, "Delete the object, and the producer uploads it again."},
-	{"KeyTooLong", is(objectkey.ErrTooLong), false, "Shorten the destination's group, project or branch name."},
+	{plan.KindKeyTooLong, is(objectkey.ErrTooLong), false, "Shorten the destination's group, project or branch name."},
+	{plan.KindKeyTooLong, is(bucket.ErrKeyTooLong), false, "Shorten the destination's group, project or branch name."},
 
 	{"GraphQLAuthFailed", is(graphql.ErrUnauthorized), false, "Check GRAPHQL_USERNAME and GRAPHQL_PASSWORD."},
 }

@@ -17,7 +17,7 @@ type Packaged struct {
 	Size   int64         `json:"size"`           // bytes
 }
 
-// Package writes the archive: the manifest that describes the bundle, and the bundle.
+// Package writes the archive: the manifest that describes the bundle, its signature, and the bundle.
 func (p *Producer) Package(ctx context.Context, cloned Cloned) (packaged Packaged, err error) {
 	run, err := p.Staging.Run(cloned.Staged.Run)
 	if err != nil {
@@ -48,7 +48,7 @@ func (p *Producer) Package(ctx context.Context, cloned Cloned) (packaged Package
 	meter := startMeter(ctx, cloned.Size)
 	defer meter.stop()
 	err = run.Create(archiveFile, func(f *os.File) error {
-		return archive.Write(f, manifest, nil, meter.read(bundle))
+		return archive.Write(f, manifest, p.Signer.Sign(manifest), meter.read(bundle))
 	})
 	if err != nil {
 		return packaged, err

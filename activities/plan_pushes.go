@@ -2,10 +2,10 @@ package activities
 
 import (
 	"context"
-	"maps"
-	"slices"
 
+	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
 // PlanPushes compares the bucket with the heads of the destinations.
@@ -15,11 +15,22 @@ func (c *Consumer) PlanPushes(ctx context.Context) (plan.Pushes, error) {
 	if err != nil {
 		return plan.Pushes{}, err
 	}
-	heads, err := readHeads(ctx, c.Destination, slices.Collect(maps.Keys(chains)))
+	heads, err := readHeads(ctx, c.Destination, c.allowed(chains))
 	if err != nil {
 		return plan.Pushes{}, err
 	}
-	out := plan.Consumer{Heads: heads, Chains: chains}.Plan()
+	out := plan.Consumer{Heads: heads, Chains: chains, Allow: c.Allow}.Plan()
 	out.Failures = append(out.Failures, foreign...)
+	out.Warning = c.warning()
 	return out, nil
+}
+
+// allowed are the branches whose Git server is asked at all.
+func (c *Consumer) allowed(chains map[project.Branch]chain.Chain) (branches []project.Branch) {
+	for b := range chains {
+		if c.Allow.Allows(b) {
+			branches = append(branches, b)
+		}
+	}
+	return branches
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/graphql"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
@@ -23,6 +24,8 @@ type Producer struct {
 	ThinPacks bool
 	// Host is the task queue of this worker alone.
 	Host string
+	// Signer signs manifests; nil leaves them unsigned.
+	Signer *sign.Signer
 	// MaxPruneShare is the largest share of the bucket's destinations that may leave the
 	// configuration at once before it is mistrusted.
 	MaxPruneShare float64

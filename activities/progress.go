@@ -21,21 +21,22 @@ type Progress struct {
 // meter counts the bytes that a step moves and reports them until it is stopped. A step's
 // cancellation, too, reaches it through its heartbeats.
 type meter struct {
-	done    atomic.Int64
-	cancel  context.CancelFunc
-	stopped chan struct{}
+	done atomic.Int64
+	quit chan struct{}
+	over chan struct{}
 }
 
 func startMeter(ctx context.Context, total int64) *meter {
-	ctx, cancel := context.WithCancel(ctx)
-	m := &meter{cancel: cancel, stopped: make(chan struct{})}
+	m := &meter{quit: make(chan struct{}), over: make(chan struct{})}
 	go func() {
-		defer close(m.stopped)
+		defer close(m.over)
 		tick := time.NewTicker(heartbeatEvery)
 		defer tick.Stop()
 		for {
 			activity.RecordHeartbeat(ctx, Progress{Done: m.done.Load(), Total: total})
 			select {
+			case <-m.quit:
+				return
 			case <-ctx.Done():
 				return
 			case <-tick.C:
@@ -47,8 +48,8 @@ func startMeter(ctx context.Context, total int64) *meter {
 
 // stop ends the heartbeats. None is sent after it: the step is over then.
 func (m *meter) stop() {
-	m.cancel()
-	<-m.stopped
+	close(m.quit)
+	<-m.over
 }
 
 // Write counts what is written along with others, as by io.MultiWriter.

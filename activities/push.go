@@ -1,29 +1,21 @@
 package activities
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/app-sre/git-partition-sync/internal/bundle"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
-	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
-var (
-	// ErrTipDiffers says that a branch is not where the push has just put it.
-	ErrTipDiffers = errors.New("the branch is not at the pushed commit")
-	// ErrBaseMissing says that the destination could not complete an increment.
-	ErrBaseMissing = errors.New("the destination lacks objects that the increment builds on")
-	// ErrBundleDiffers says that a bundle does not carry what its manifest says.
-	ErrBundleDiffers = errors.New("bundle and manifest disagree")
-)
+// ErrTipDiffers says that a branch is not where the push has just put it.
+var ErrTipDiffers = errors.New("the branch is not at the pushed commit")
 
 // Pushed is what a destination branch has become.
 type Pushed struct {
@@ -31,11 +23,13 @@ type Pushed struct {
 	Old     string `json:"old,omitempty"` // the tip before; empty when the branch is new
 	Commit  string `json:"commit"`
 	Size    int64  `json:"size"` // bytes of packs that were sent
+	Warning string `json:"warning,omitempty"`
 }
 
 // Push sends the packs of the bundles to the destination, oldest first, and verifies the
 // branch afterwards. The branch is a mirror: when someone else has moved it, it is moved back, and
-// the result names the commit it was at. What an interrupted push has brought there already is not sent again.
+// the result names the commit it was at. What an interrupted push has brought there already is
+// not sent again.
 func (c *Consumer) Push(ctx context.Context, decrypted Decrypted) (pushed Pushed, err error) {
 	destination := decrypted.Destination
 	run, err := c.Staging.Run(decrypted.Staged.Run)
@@ -51,18 +45,19 @@ func (c *Consumer) Push(ctx context.Context, decrypted Decrypted) (pushed Pushed
 	if err != nil {
 		return pushed, err
 	}
+	pushed = Pushed{Old: tip, Commit: decrypted.Commit, Warning: c.warning()}
 	if len(decrypted.Bundles) == 0 {
-		return Pushed{Summary: "nothing to push", Old: tip, Commit: tip}, nil
+		pushed.Summary, pushed.Commit = "nothing to push", tip
+		return pushed, nil
 	}
-	pushed = Pushed{Old: tip, Commit: decrypted.Commit}
 	meter := startMeter(ctx, 0)
 	defer meter.stop()
-	for i := reached(decrypted.Bundles, tip); i < len(decrypted.Bundles); i++ {
-		b := decrypted.Bundles[i]
-		if err := c.pushBundle(ctx, run, i, destination, tip, b, meter); err != nil {
-			return pushed, fmt.Errorf("destination %s: %w", destination, err)
-		}
-		tip = b.Commit
+	p := push{consumer: c, run: run, destination: destination, bundles: decrypted.Bundles, meter: meter}
+	if err := p.check(ctx, decrypted.AllowRollback); err != nil {
+		return pushed, err
+	}
+	if err := p.from(ctx, tip); err != nil {
+		return pushed, fmt.Errorf("destination %s: %w", destination, err)
 	}
 	if tip, err = c.tip(ctx, destination); err != nil {
 		return pushed, err
@@ -75,6 +70,15 @@ func (c *Consumer) Push(ctx context.Context, decrypted Decrypted) (pushed Pushed
 	return pushed, nil
 }
 
+// tip reads the destination's branch; "" means that it does not exist.
+func (c *Consumer) tip(ctx context.Context, b project.Branch) (string, error) {
+	heads, err := c.Destination.Heads(ctx, b.Path(), b.Branch)
+	if err != nil {
+		return "", fmt.Errorf("destination %s: %w", b, err)
+	}
+	return heads[b.Branch], nil
+}
+
 // reached is how many of the bundles lie behind a destination that is at tip.
 func reached(bundles []Bundle, tip string) int {
 	for i, b := range slices.Backward(bundles) {
@@ -85,58 +89,8 @@ func reached(bundles []Bundle, tip string) int {
 	return 0
 }
 
-// tip reads the destination's branch; "" means that it does not exist.
-func (c *Consumer) tip(ctx context.Context, b project.Branch) (string, error) {
-	heads, err := c.Destination.Heads(ctx, b.Path(), b.Branch)
-	if err != nil {
-		return "", fmt.Errorf("destination %s: %w", b, err)
-	}
-	return heads[b.Branch], nil
-}
-
-func (c *Consumer) pushBundle(ctx context.Context, run staging.Run, i int, to project.Branch, tip string, b Bundle, meter *meter) error {
-	file, err := run.Open(numbered(bundleFile, i))
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	r := bufio.NewReader(file)
-	header, size, err := bundle.ReadHeader(r)
-	if err != nil {
-		return err
-	}
-	if want := (bundle.Header{Branch: to.Branch, Commit: b.Commit, Base: b.Base}); header != want {
-		return fmt.Errorf("%w: %+v instead of %+v", ErrBundleDiffers, header, want)
-	}
-	err = c.Destination.Push(ctx, smarthttp.PushRequest{
-		Repo:     to.Path(),
-		Branch:   to.Branch,
-		Old:      tip,
-		New:      b.Commit,
-		Pack:     meter.read(r),
-		PackSize: info.Size() - size,
-		Thin:     b.Thin,
-	})
-	if refused, ok := errors.AsType[*smarthttp.RefusedError](err); ok {
-		return c.explain(ctx, to, tip, b, refused, err)
-	}
-	return err
-}
-
-// explain tells refusals apart that the server words alike.
-func (c *Consumer) explain(ctx context.Context, to project.Branch, tip string, b Bundle, refused *smarthttp.RefusedError, err error) error {
-	if now, tipErr := c.tip(ctx, to); tipErr == nil && now != tip {
-		return fmt.Errorf("%w: %w", &smarthttp.BranchMovedError{Branch: to.Branch, Expected: tip, Tip: now}, err)
-	}
-	if b.Base != "" && refused.Incomplete() {
-		return fmt.Errorf("%w: %w", ErrBaseMissing, err)
-	}
-	return err
-}
+// newest is when the manifest was made that decides what the branch becomes.
+func newest(bundles []Bundle) time.Time { return bundles[len(bundles)-1].MadeAt }
 
 func (p Pushed) describe() string {
 	switch p.Old {
@@ -147,4 +101,19 @@ func (p Pushed) describe() string {
 	default:
 		return fmt.Sprintf("%s -> %s, %s", plan.Short(p.Old), plan.Short(p.Commit), humanize.Bytes(uint64(p.Size)))
 	}
+}
+
+// explain tells refusals apart that the server words alike.
+func (c *Consumer) explain(ctx context.Context, to project.Branch, tip string, b Bundle, err error) error {
+	refused, ok := errors.AsType[*smarthttp.RefusedError](err)
+	if !ok {
+		return err
+	}
+	if now, tipErr := c.tip(ctx, to); tipErr == nil && now != tip {
+		return fmt.Errorf("%w: %w", &smarthttp.MovedError{Ref: to.Ref(), Expected: tip, Tip: now}, err)
+	}
+	if b.Base != "" && refused.Incomplete() {
+		return fmt.Errorf("%w: %w", ErrBaseMissing, err)
+	}
+	return err
 }

@@ -39,7 +39,7 @@ func main() {
 	flag.BoolVar(&o.runOnce, "run-once", false, "run one cycle, wait for it, and report; the exit code tells whether all is well")
 	flag.BoolVar(&o.dryRun, "dry-run", false, "plan one cycle, wait for the plan, and print it; nothing is cloned, written or deleted")
 	flag.BoolVar(&o.schedule, "schedule", false, "create or update a Temporal schedule instead of a cron workflow")
-	flag.BoolVar(&o.stop, "stop", false, "end the cron workflow and delete the schedule; running cycles finish")
+	flag.BoolVar(&o.stop, "stop", false, "end the cron workflow and delete the schedule; branches that are being synced are finished")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
 		flag.PrintDefaults()

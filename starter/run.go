@@ -127,6 +127,9 @@ func printReport(r workflows.Report) {
 	for _, key := range r.Pruned {
 		fmt.Println("deleted", key)
 	}
+	if r.Warning != "" {
+		fmt.Println("warning:", r.Warning)
+	}
 	for _, f := range r.Failed {
 		fmt.Println("failed", strings.ReplaceAll(f.String(), "\n", "\n       "))
 	}
@@ -195,6 +198,6 @@ func (s side) stop(ctx context.Context, t client.Client) error {
 	if err != nil && !errors.As(err, &gone) {
 		return fmt.Errorf("end workflow %s: %w", s.id, err)
 	}
-	fmt.Printf("%s is stopped\n", s.id)
+	fmt.Printf("%s is stopped; branches that are being synced are finished\n", s.id)
 	return nil
 }

@@ -26,7 +26,10 @@ func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*
 	}
 	host := hostQueue(workflows.ConsumerTaskQueue, area)
 	logger.Info("Consumer configured", "destination", c.BaseURL.Host, "bucket", c.Bucket,
-		"identities", len(c.Identities), "workdir", c.WorkDir)
+		"identities", len(c.Identities), "verify keys", len(c.Verifier), "policy", c.PushPolicy, "workdir", c.WorkDir)
+	if len(c.Verifier) == 0 {
+		logger.Warn(activities.Unverified)
+	}
 	return &side{
 		taskQueue: workflows.ConsumerTaskQueue,
 		hostQueue: host,
@@ -36,7 +39,12 @@ func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*
 			Bucket:      store,
 			Staging:     area,
 			Identities:  c.Identities,
-			Host:        host,
+			Verifier:    c.Verifier,
+			Allow:       c.Allow,
+
+			FastForwardOnly: c.PushPolicy == config.PolicyFastForward,
+
+			Host: host,
 		},
 		staging:       area,
 		maxConcurrent: c.MaxConcurrent,

@@ -37,7 +37,7 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 	}
 	host := hostQueue(workflows.ProducerTaskQueue, area)
 	logger.Info("Producer configured", "source", c.BaseURL.Host, "bucket", c.Bucket,
-		"graphql", c.GraphQLServer, "recipients", len(c.Recipients), "workdir", c.WorkDir)
+		"graphql", c.GraphQLServer, "recipients", len(c.Recipients), "signed", c.Signer != nil, "workdir", c.WorkDir)
 	return &side{
 		taskQueue: workflows.ProducerTaskQueue,
 		hostQueue: host,
@@ -49,6 +49,7 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 			Staging:       area,
 			Recipients:    c.Recipients,
 			ThinPacks:     c.ThinPacks,
+			Signer:        c.Signer,
 			Host:          host,
 			MaxPruneShare: c.MaxPruneShare,
 			Version:       version(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -76,7 +77,10 @@ func (s *side) serve(ctx context.Context, temporal client.Client) error {
 		return fmt.Errorf("start worker: %w", err)
 	}
 	<-ctx.Done()
-	shared.Stop()
-	own.Stop()
+	// Both at once, as each of them may take as long as the drain does.
+	var draining sync.WaitGroup
+	draining.Go(shared.Stop)
+	draining.Go(own.Stop)
+	draining.Wait()
 	return nil
 }

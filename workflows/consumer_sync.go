@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"slices"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
@@ -17,6 +19,9 @@ func ConsumerSync(ctx workflow.Context, in ConsumerSyncInput) (Report, error) {
 		var err error
 		if rest, err = planPushes(ctx); err != nil {
 			return Report{}, err
+		}
+		for i, p := range rest.Pushes {
+			rest.Pushes[i].AllowRollback = slices.Contains(in.AllowRollback, p.Destination.String())
 		}
 	}
 	report := &rest.Report
@@ -48,7 +53,7 @@ func planPushes(ctx workflow.Context) (*ConsumerRest, error) {
 	}
 	return &ConsumerRest{
 		Pushes: p.Pushes,
-		Report: Report{Checked: p.Checked, UpToDate: p.UpToDate, Failed: p.Failures},
+		Report: Report{Checked: p.Checked, UpToDate: p.UpToDate, Failed: p.Failures, Warning: p.Warning},
 	}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows"
 )
 
@@ -64,4 +65,11 @@ func TestConsumeProject(t *testing.T) {
 			require.Equal(t, failing != "Download", steps.cleaned)
 		})
 	}
+}
+
+// Temporal sends workflow IDs as gRPC headers, which are ASCII.
+func TestWorkflowIDs(t *testing.T) {
+	b := project.Branch{Group: "mirror/platform", Name: "router", Branch: "feature/é 100%"}
+	require.Equal(t, "produce/mirror/platform/router@feature/%C3%A9 100%25", workflows.ProduceProjectID(b))
+	require.Equal(t, "consume/mirror/platform/router@feature/%C3%A9 100%25", workflows.ConsumeProjectID(b))
 }

@@ -58,6 +58,9 @@ type ProducerRest struct {
 type ConsumerSyncInput struct {
 	// DryRun plans only: nothing is downloaded or pushed.
 	DryRun bool `json:"dry_run,omitempty"`
+	// AllowRollback names the destinations ("group/name@branch") for which an object may be older
+	// than what was applied last.
+	AllowRollback []string `json:"allow_rollback,omitempty"`
 	Limits
 
 	// Rest is set when a cycle continues as a new run: what is left of it.

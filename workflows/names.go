@@ -6,6 +6,9 @@
 package workflows
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -24,12 +27,26 @@ const (
 
 // ProduceProjectID is the ID of the child that moves a branch into the bucket.
 func ProduceProjectID(destination project.Branch) string {
-	return "produce/" + destination.String()
+	return "produce/" + ascii(destination.String())
 }
 
 // ConsumeProjectID is the ID of the child that moves a branch out of the bucket.
 func ConsumeProjectID(destination project.Branch) string {
-	return "consume/" + destination.String()
+	return "consume/" + ascii(destination.String())
+}
+
+// ascii writes other bytes, and the percent sign, as URLs do: Temporal's clients send workflow IDs as
+// gRPC headers, which can hold nothing else.
+func ascii(s string) string {
+	var out strings.Builder
+	for _, b := range []byte(s) {
+		if b == '%' || b > '~' {
+			fmt.Fprintf(&out, "%%%02X", b)
+		} else {
+			out.WriteByte(b)
+		}
+	}
+	return out.String()
 }
 
 // Registry is where a role's workflows are registered: a worker, or a test's environment.

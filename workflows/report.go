@@ -32,6 +32,8 @@ type Report struct {
 	Deferred int `json:"deferred,omitempty"`
 	// Pruned are the keys of the objects that were deleted.
 	Pruned []string `json:"pruned,omitempty"`
+	// Warning is what an operator should know although nothing went wrong.
+	Warning string `json:"warning,omitempty"`
 	// Failed is what went wrong.
 	Failed []plan.Failure `json:"failed,omitempty"`
 }

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 )
 
 // Credentials are what the server asks for, and what a client presents.
@@ -83,12 +84,24 @@ func Start(dir string, auth Credentials, opts ...Option) (*Server, error) {
 // URL is the server's base URL, without credentials or a trailing slash.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
+// closeTimeout is how long Close waits for git processes, such as a hook that never ends.
+const closeTimeout = 10 * time.Second
+
 // Close stops the server and cuts the connections that are open. When it
-// returns, no git process works in the directory any more.
+// returns, no git process works in the directory any more, or there is an error.
 func (s *Server) Close() error {
 	err := s.http.Close()
-	s.inFlight.Wait()
-	return err
+	idle := make(chan struct{})
+	go func() {
+		s.inFlight.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+		return err
+	case <-time.After(closeTimeout):
+		return errors.Join(err, errors.New("git processes are still at work"))
+	}
 }
 
 // Dir is where the repository ("group/sub/name") lies on disk.

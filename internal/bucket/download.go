@@ -60,6 +60,9 @@ func (d *download) open() error {
 }
 
 func (d *download) Read(p []byte) (int, error) {
+	if err := d.ctx.Err(); err != nil {
+		return 0, err // what has been received already could last for long
+	}
 	n, err := d.body.Read(p)
 	d.offset += int64(n)
 	// An error after the last byte is not a lost connection: it is the

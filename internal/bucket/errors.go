@@ -20,6 +20,9 @@ var (
 	// ErrAccessDenied reports that the credentials are wrong or lack a
 	// permission. Retrying does not help.
 	ErrAccessDenied = errors.New("access denied")
+	// ErrKeyTooLong reports that the store does not take a key of that length: S3 takes 1,024
+	// bytes, servers that keep objects as files often no more than 255 between two slashes.
+	ErrKeyTooLong = errors.New("key is too long for this object store")
 	// ErrReplaced reports that the object was replaced while it was being
 	// downloaded. Starting over gets the new one.
 	ErrReplaced = errors.New("object was replaced during the download")
@@ -48,6 +51,8 @@ func (e *apiError) Unwrap() error {
 	switch e.Code {
 	case "NoSuchKey", "NotFound":
 		return ErrNotFound
+	case "KeyTooLongError", "XMinioInvalidObjectName":
+		return ErrKeyTooLong
 	case "NoSuchBucket":
 		return ErrNoBucket
 	case "PreconditionFailed":

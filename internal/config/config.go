@@ -16,6 +16,8 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/app-sre/git-partition-sync/internal/crypt"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
 // Side is what both sides' workers need.
@@ -55,6 +57,8 @@ type Producer struct {
 	QueryFile       string `env:"GRAPHQL_QUERY_FILE"`
 
 	PublicKey string `env:"PUBLIC_KEY,notEmpty"`
+	// SigningKey is a minisign secret key without a password.
+	SigningKey string `env:"SIGNING_KEY"`
 	// ThinPacks is switched off for destinations that do not accept thin packs.
 	ThinPacks bool `env:"THIN_PACKS" envDefault:"true"`
 	// MaxPruneShare is the largest share of the bucket's destinations whose objects are
@@ -65,6 +69,8 @@ type Producer struct {
 	Query string `env:"-"`
 	// Recipients is PublicKey, parsed.
 	Recipients []age.Recipient `env:"-"`
+	// Signer is SigningKey, parsed; nil without one.
+	Signer *sign.Signer `env:"-"`
 }
 
 // Consumer is the configuration of a worker at the destination's side.
@@ -72,10 +78,27 @@ type Consumer struct {
 	Side
 
 	PrivateKey string `env:"PRIVATE_KEY,notEmpty"`
+	// VerifyKeys are the minisign public keys of the producers that are trusted.
+	VerifyKeys string `env:"VERIFY_KEYS"`
+	// PushPolicy is "overwrite", for mirrors, or "fast-forward".
+	PushPolicy string `env:"PUSH_POLICY" envDefault:"overwrite"`
+	// AllowedDestinations are the projects (group/name) and groups (group/*) that may be
+	// pushed to; empty allows all.
+	AllowedDestinations string `env:"ALLOWED_DESTINATIONS"`
 
 	// Identities is PrivateKey, parsed.
 	Identities []age.Identity `env:"-"`
+	// Verifier is VerifyKeys, parsed; empty without any.
+	Verifier sign.Verifier `env:"-"`
+	// Allow is AllowedDestinations, parsed.
+	Allow project.Allowlist `env:"-"`
 }
+
+// Values of PUSH_POLICY.
+const (
+	PolicyOverwrite   = "overwrite"
+	PolicyFastForward = "fast-forward"
+)
 
 // defaultQueryFile is read when GRAPHQL_QUERY_FILE is not set and this file exists.
 const defaultQueryFile = "/query.graphql"
@@ -94,11 +117,9 @@ func LoadProducer(environ []string) (Producer, error) {
 	if c.Query, err = readQuery(c.QueryFile); err != nil {
 		problems = append(problems, fmt.Errorf("GRAPHQL_QUERY_FILE: %w", err))
 	}
-	if c.PublicKey != "" {
-		if c.Recipients, err = crypt.ParseRecipients(c.PublicKey); err != nil {
-			problems = append(problems, fmt.Errorf("PUBLIC_KEY: %w", err))
-		}
-	}
+	problems = append(problems,
+		parse("PUBLIC_KEY", c.PublicKey, crypt.ParseRecipients, &c.Recipients),
+		parse("SIGNING_KEY", c.SigningKey, sign.ParseSigner, &c.Signer))
 	return c, join(problems)
 }
 
@@ -106,13 +127,35 @@ func LoadProducer(environ []string) (Producer, error) {
 func LoadConsumer(environ []string) (Consumer, error) {
 	c, problems := load[Consumer](environ)
 	problems = append(problems, c.Side.check()...)
-	if c.PrivateKey != "" {
-		var err error
-		if c.Identities, err = crypt.ParseIdentities(c.PrivateKey); err != nil {
-			problems = append(problems, fmt.Errorf("PRIVATE_KEY: %w", err))
-		}
+	if c.PushPolicy != PolicyOverwrite && c.PushPolicy != PolicyFastForward {
+		problems = append(problems, fmt.Errorf("PUSH_POLICY is %q, not %s or %s", c.PushPolicy, PolicyOverwrite, PolicyFastForward))
 	}
+	problems = append(problems,
+		parse("PRIVATE_KEY", c.PrivateKey, crypt.ParseIdentities, &c.Identities),
+		parse("VERIFY_KEYS", c.VerifyKeys, sign.ParseVerifier, &c.Verifier),
+		parse("ALLOWED_DESTINATIONS", c.AllowedDestinations, project.ParseAllowlist, &c.Allow))
 	return c, join(problems)
+}
+
+// parse reads a variable that has a form of its own. "@/path" stands for a file's content. An
+// empty one is left alone: it is optional, or has been reported as missing.
+func parse[T any](name, value string, how func(string) (T, error), into *T) error {
+	if path, ok := strings.CutPrefix(value, "@"); ok {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		value = string(content)
+	}
+	if value == "" {
+		return nil
+	}
+	parsed, err := how(value)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	*into = parsed
+	return nil
 }
 
 func (s *Side) check() (problems []error) {
@@ -198,12 +241,14 @@ func variable(c any, field string) string {
 }
 
 func join(problems []error) error {
-	if len(problems) == 0 {
-		return nil
+	var texts []string
+	for _, p := range problems {
+		if p != nil {
+			texts = append(texts, p.Error())
+		}
 	}
-	texts := make([]string, len(problems))
-	for i, p := range problems {
-		texts[i] = p.Error()
+	if len(texts) == 0 {
+		return nil
 	}
 	return errors.New("configuration:\n  " + strings.Join(texts, "\n  "))
 }

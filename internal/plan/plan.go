@@ -12,6 +12,8 @@ const (
 	KindUndecodableKey       = "UndecodableKey"
 	KindPruneRefused         = "PruneRefused"
 	KindUnreachable          = "Unreachable"
+	KindNotAllowed           = "NotAllowed"
+	KindKeyTooLong           = "KeyTooLong"
 )
 
 // Failure is one thing that could not be done and why.

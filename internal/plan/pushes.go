@@ -17,6 +17,9 @@ type Push struct {
 	Reason      string         `json:"reason"`
 	// FromSnapshot says not to build on anything that the destination has.
 	FromSnapshot bool `json:"from_snapshot,omitempty"`
+	// AllowRollback is the operator's word that an object may be older than what was
+	// applied last.
+	AllowRollback bool `json:"allow_rollback,omitempty"`
 }
 
 // Object is an object of a chain as the consumer's steps need it.
@@ -33,12 +36,14 @@ type Pushes struct {
 	UpToDate int       `json:"up_to_date"`
 	Pushes   []Push    `json:"pushes,omitempty"`
 	Failures []Failure `json:"failures,omitempty"`
+	Warning  string    `json:"warning,omitempty"`
 }
 
 // Consumer is what the consumer's plan is made from.
 type Consumer struct {
 	Heads  map[project.Branch]Head
 	Chains map[project.Branch]chain.Chain
+	Allow  project.Allowlist
 }
 
 // Plan compares each destination's head with the commit that the bucket
@@ -48,6 +53,8 @@ func (p Consumer) Plan() Pushes {
 	for branch, c := range p.Chains {
 		head := p.Heads[branch]
 		switch {
+		case !p.Allow.Allows(branch):
+			out.Failures = append(out.Failures, Failure{branch.String(), KindNotAllowed, "the destination is not in ALLOWED_DESTINATIONS"})
 		case head.Unreachable:
 			out.Failures = append(out.Failures, Failure{branch.String(), KindUnreachable,
 				fmt.Sprintf("%v; the next cycle tries again", head.Err)})

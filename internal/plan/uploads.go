@@ -3,9 +3,11 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -63,9 +65,20 @@ func Accept(syncs []project.Sync) (accepted []project.Sync, refused []Failure) {
 			refused = append(refused, Failure{s.Destination.String(), KindDuplicateDestination, reason})
 			continue
 		}
+		if err := keyFits(s.Destination); err != nil {
+			refused = append(refused, Failure{s.Destination.String(), KindKeyTooLong, err.Error()})
+			continue
+		}
 		accepted = append(accepted, s)
 	}
 	return accepted, refused
+}
+
+// keyFits tells before any work is done whether an object of the destination can have a key.
+func keyFits(destination project.Branch) error {
+	commit := strings.Repeat("1", 40)
+	_, err := objectkey.Key{Destination: destination, Commit: commit, Base: commit}.Encode()
+	return err
 }
 
 // Plan compares each source's head with the commit that the bucket carries for

@@ -64,6 +64,7 @@ func TestAccept(t *testing.T) {
 		"two sources, one destination":     {[]project.Sync{{Source: source("a", "m"), Destination: destination("a", "m")}, {Source: source("b", "m"), Destination: destination("a", "m")}, sync("c", "m")}, 1, []string{KindDuplicateDestination, KindDuplicateDestination}},
 		"the same sync twice":              {[]project.Sync{sync("a", "m"), sync("a", "m")}, 0, []string{KindDuplicateDestination, KindDuplicateDestination}},
 		"without a name":                   {[]project.Sync{nameless, sync("a", "m")}, 1, []string{KindInvalidSync}},
+		"a name too long for a key":        {[]project.Sync{sync("a", strings.Repeat("é", 120)), sync("b", "m")}, 1, []string{KindKeyTooLong}},
 		"a branch that git does not allow": {[]project.Sync{sync("a", "..")}, 0, []string{KindInvalidSync}},
 	}
 	for name, test := range tests {

@@ -1,0 +1,198 @@
+package activities
+
+import (
+	"testing"
+
+	"filippo.io/age"
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/sign"
+)
+
+func signingKey(t *testing.T) (*sign.Signer, sign.Verifier) {
+	t.Helper()
+	secret, public, err := sign.Generate()
+	require.NoError(t, err)
+	signer, err := sign.ParseSigner(secret)
+	require.NoError(t, err)
+	verifier, err := sign.ParseVerifier(public)
+	require.NoError(t, err)
+	return signer, verifier
+}
+
+// newTrustedRig is a rig whose producer signs and whose consumer verifies.
+func newTrustedRig(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t)
+	r.producer.Signer, r.consumer.Verifier = signingKey(t)
+	return r
+}
+
+// received downloads what the consumer lacks.
+func (r *rig) received() Downloaded {
+	r.Helper()
+	return must(r, r.consumer.Download, r.planPushes().Pushes[0])
+}
+
+func TestSignatures(t *testing.T) {
+	r := newTrustedRig(t)
+	trusted := r.producer.Signer
+	tip := r.commit("one")
+
+	r.producer.Signer = nil
+	unsigned := r.produce()[0]
+	fails(r, "Unsigned", r.consumer.Decrypt, r.received())
+
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), unsigned.Key))
+	r.producer.Signer, _ = signingKey(t)
+	forged := r.produce()[0]
+	fails(r, "BadSignature", r.consumer.Decrypt, r.received())
+
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), forged.Key))
+	r.producer.Signer = trusted
+	r.produce()
+	require.Empty(t, r.consume()[0].Warning)
+	require.Equal(t, tip, r.tip())
+}
+
+func TestUnverifiedIsSaid(t *testing.T) {
+	r := newRig(t)
+	r.commit("one")
+	r.produce()
+	require.Equal(t, Unverified, r.planPushes().Warning)
+	require.Equal(t, Unverified, r.consume()[0].Warning)
+}
+
+// An old object, however well signed, does not take a branch back. A source that was really reset
+// does: its manifest is new.
+func TestReplay(t *testing.T) {
+	r := newTrustedRig(t)
+	first := r.commit(random(20_000))
+	snapshot := r.produce()[0]
+	r.consume()
+	second := r.commit("two")
+	increment := r.produce()[0]
+	r.consume()
+
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), increment.Key))
+	d := r.received()
+	require.Equal(t, first, d.Commit)
+	text := fails(r, "Replayed", r.consumer.Push, must(r, r.consumer.Decrypt, d))
+	require.Contains(t, text, "allow_rollback")
+	require.Equal(t, second, r.tip())
+
+	p := r.planPushes().Pushes[0]
+	p.AllowRollback = true
+	must(r, r.consumer.Push, must(r, r.consumer.Decrypt, must(r, r.consumer.Download, p)))
+	require.Equal(t, first, r.tip(), "the operator said so")
+
+	r.produce()
+	r.consume()
+	require.Equal(t, second, r.tip())
+	r.reset(first)
+	uploaded := r.produce()[0]
+	require.NotEqual(t, snapshot.Key, uploaded.Key)
+	r.consume()
+	require.Equal(t, first, r.tip(), "the source was reset")
+
+	refs, err := r.consumer.Destination.RefsBelow(t.Context(), destinationRepo, refsPrefix)
+	require.NoError(t, err)
+	require.Len(t, refs, 1, "one memory for one branch: %v", refs)
+}
+
+// Someone who pushes to the destination is put right, and that is no replay.
+func TestMirrorIsPutBack(t *testing.T) {
+	r := newTrustedRig(t)
+	tip := r.commit("one")
+	r.produce()
+	r.consume()
+	theirs, err := r.destination.Commit(t.Context(), destinationRepo, r.sync.Destination.Branch, map[string]string{"x": "x"}, "theirs")
+	require.NoError(t, err)
+	require.Equal(t, theirs, r.consume()[0].Old)
+	require.Equal(t, tip, r.tip())
+}
+
+func TestFastForwardPolicy(t *testing.T) {
+	r := newTrustedRig(t)
+	r.consumer.FastForwardOnly = true
+	first := r.commit(random(20_000))
+	r.arrives(first)
+	second := r.commit("two")
+	_, pushed := r.arrives(second)
+	require.Equal(t, first, pushed.Old)
+
+	theirs, err := r.destination.Commit(t.Context(), destinationRepo, r.sync.Destination.Branch, map[string]string{"x": "x"}, "theirs")
+	require.NoError(t, err)
+	refused := func(commit string) {
+		t.Helper()
+		text := fails(r, "NotFastForward", r.consumer.Push, must(r, r.consumer.Decrypt, r.received()))
+		require.Contains(t, text, theirs)
+		require.Contains(t, text, commit)
+		require.Equal(t, theirs, r.tip())
+	}
+	refused(second)
+	third := r.commit("three")
+	r.produce()
+	refused(third)
+	refs, err := r.consumer.Destination.RefsBelow(t.Context(), destinationRepo, refsPrefix)
+	require.NoError(t, err)
+	require.Len(t, refs, 1, "what was refused leaves nothing behind: %v", refs)
+
+	r.at(first)
+	r.consume()
+	require.Equal(t, third, r.tip(), "two updates behind, but an ancestor")
+}
+
+func TestAllowedDestinations(t *testing.T) {
+	r := newRig(t)
+	tip := r.commit("one")
+	r.produce()
+	p := r.planPushes().Pushes[0]
+	decrypted := must(r, r.consumer.Decrypt, must(r, r.consumer.Download, p))
+	var err error
+	r.consumer.Allow, err = project.ParseAllowlist("web/*")
+	require.NoError(t, err)
+	planned := r.planPushes()
+	require.Empty(t, planned.Pushes)
+	require.Equal(t, plan.KindNotAllowed, planned.Failures[0].Kind)
+	fails(r, plan.KindNotAllowed, r.consumer.Download, p) // as when started by hand
+	fails(r, plan.KindNotAllowed, r.consumer.Push, decrypted)
+
+	r.consumer.Allow, err = project.ParseAllowlist("mirror/platform/*")
+	require.NoError(t, err)
+	r.consume()
+	require.Equal(t, tip, r.tip())
+}
+
+// A producer encrypts to the old and the new key, or for several environments, at once.
+func TestKeyRotation(t *testing.T) {
+	r := newRig(t)
+	old := r.consumer.Identities
+	id, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	r.producer.Recipients = append(r.producer.Recipients, id.Recipient())
+	r.commit("one")
+	r.produce()
+	d := r.received()
+	for _, identities := range [][]age.Identity{old, {id}, append(old, id)} {
+		r.consumer.Identities = identities
+		must(r, r.consumer.Decrypt, d)
+	}
+	other, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	r.consumer.Identities = []age.Identity{other}
+	fails(r, "WrongKey", r.consumer.Decrypt, d)
+}
+
+func TestPostQuantumKeys(t *testing.T) {
+	r := newRig(t)
+	id, err := age.GenerateHybridIdentity()
+	require.NoError(t, err)
+	r.producer.Recipients, r.consumer.Identities = []age.Recipient{id.Recipient()}, []age.Identity{id}
+	tip := r.commit("one")
+	r.produce()
+	r.consume()
+	require.Equal(t, tip, r.tip())
+}
