@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"os"
+
+	"github.com/app-sre/git-partition-sync/demo/gitserver"
+	"github.com/app-sre/git-partition-sync/demo/stack"
+)
+
+//go:embed syncs.yaml
+var syncs []byte
+
+// sources are the repositories of the source, with what is on their main branches.
+var sources = map[string]gitserver.History{
+	"platform/router": {Bytes: 2 << 20, Commits: 48},
+	"web/router":      {Bytes: 1 << 18, Commits: 24},
+	"tools/cli":       {Bytes: 1 << 16, Commits: 12},
+}
+
+// destinations are empty: a project has to exist before it can be pushed to.
+var destinations = []string{"enclave/platform/router", "enclave/web/router", "enclave/shared/command-line"}
+
+// fill creates the repositories and says what is synced.
+func fill(ctx context.Context, s *stack.Stack) error {
+	for repo, history := range sources {
+		if err := s.Source.Create(ctx, repo); err != nil {
+			return err
+		}
+		if _, err := s.Source.Generate(ctx, repo, "main", history); err != nil {
+			return err
+		}
+	}
+	if _, err := s.Source.Git(ctx, "platform/router", "branch", "release-1.0", "main~8"); err != nil {
+		return err
+	}
+	if _, err := s.Source.Commit(ctx, "platform/router", "release-1.0", map[string]string{"CHANGES": "1.0.1: a fix\n"}, "a fix for 1.0"); err != nil {
+		return err
+	}
+	for _, repo := range destinations {
+		if err := s.Destination.Create(ctx, repo); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(s.SyncsFile(), syncs, 0o600)
+}

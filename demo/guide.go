@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"io"
+	"os"
+	"path/filepath"
+	"text/template"
+
+	"github.com/app-sre/git-partition-sync/demo/stack"
+)
+
+//go:embed guide.txt
+var guideText string
+
+var guideTemplate = template.Must(template.New("guide").Parse(guideText))
+
+// guide prints what a person can try next, as commands to paste.
+func guide(ctx context.Context, w io.Writer, s *stack.Stack) error {
+	states, err := s.States(ctx)
+	if err != nil {
+		return err
+	}
+	object := ""
+	for _, state := range states {
+		if state.Object != nil { // the last one's project is changed by no other command
+			object = s.ObjectFile(state.Object.Name)
+		}
+	}
+	return guideTemplate.Execute(w, map[string]string{
+		"UI":       s.Temporal.UI,
+		"Dir":      dir,
+		"Source":   s.Source.CloneURL("web/router"),
+		"Syncs":    relative(s.SyncsFile()),
+		"Every":    stack.CycleEvery.String(),
+		"Starter":  s.StarterCommand(stack.Producer),
+		"Identity": relative(s.IdentityFile()),
+		"Object":   relative(object),
+	})
+}
+
+// relative shortens a path for display, to what it is from here.
+func relative(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	short, err := filepath.Rel(here, path)
+	if err != nil {
+		return path
+	}
+	return short
+}

@@ -1,0 +1,128 @@
+// Command demo runs both sides of the partition on this machine, with everything that they
+// need, and shows how branches cross it. It is run by "make demo" in the module's root.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/demo/stack"
+)
+
+// dir is made anew by each start.
+const dir = ".demo"
+
+// deadline is for one more commit or the first sync to arrive with -once.
+const deadline = 2 * time.Minute
+
+func main() {
+	once := flag.Bool("once", false, "exit when everything is synced, and one more commit too; fail when it is not in time")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, *once)
+	if ctx.Err() != nil && !*once {
+		err = nil // Ctrl-C is how the demo ends
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "\ndemo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, once bool) (err error) {
+	binaries, err := stack.FindServers(".")
+	if err != nil {
+		return err
+	}
+	binaries.Worker, binaries.Starter = "bin/worker", "bin/starter"
+	if err := errors.Join(stack.Isolate(), os.RemoveAll(dir)); err != nil {
+		return err
+	}
+	fmt.Printf("Starting both sides of the partition below %s\n\n", dir)
+	s, err := stack.Start(ctx, stack.Options{
+		Dir:      dir,
+		Binaries: binaries,
+		Started:  func(part, where string) { fmt.Printf("  %-24s %s\n", part, where) },
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		fmt.Println("\nStopping ...")
+		err = errors.Join(err, s.Close())
+	}()
+	if err := fill(ctx, s); err != nil {
+		return err
+	}
+	for _, role := range stack.Roles {
+		if out, err := s.Starter(ctx, role, "-schedule"); err != nil {
+			return fmt.Errorf("schedule the %s: %w: %s", role, err, out)
+		}
+	}
+	if once {
+		return verify(ctx, s)
+	}
+	return show(ctx, s)
+}
+
+// show keeps the table up to date until Ctrl-C.
+func show(ctx context.Context, s *stack.Stack) error {
+	fmt.Printf("\nThe first sync; both sides look for work every %s:\n\n", stack.CycleEvery)
+	screen := newScreen(os.Stdout)
+	if err := screen.watch(ctx, s, stack.InSync); err != nil {
+		return err
+	}
+	if err := guide(ctx, os.Stdout, s); err != nil {
+		return err
+	}
+	screen.detach()
+	return screen.watch(ctx, s, func([]stack.State) bool { return false })
+}
+
+// verify waits until everything has arrived, and one more commit too.
+func verify(ctx context.Context, s *stack.Stack) error {
+	screen := newScreen(os.Stdout)
+	fmt.Printf("\nThe first sync:\n\n")
+	first, err := arrive(ctx, s, screen)
+	if err != nil {
+		return err
+	}
+	commit, err := s.Source.Commit(ctx, "platform/router", "main", map[string]string{"NEWS": "one more\n"}, "one more commit")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nOne more commit, %.7s on platform/router@main:\n\n", commit)
+	screen.detach()
+	second, err := arrive(ctx, s, screen)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nEverything is in sync: first after %s, one more commit after %s\n",
+		first.Round(100*time.Millisecond), second.Round(100*time.Millisecond))
+	return nil
+}
+
+// arrive waits until every destination equals its source, and says how long it took.
+func arrive(ctx context.Context, s *stack.Stack, screen *screen) (time.Duration, error) {
+	started := time.Now()
+	limited, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	err := screen.watch(limited, s, stack.InSync)
+	if err == nil || ctx.Err() != nil {
+		return time.Since(started), err
+	}
+	err = fmt.Errorf("not in sync after %s", deadline)
+	for _, role := range stack.Roles {
+		if failure := s.LastFailure(ctx, role); failure != nil {
+			err = fmt.Errorf("%w\nthe %s's last cycle: %w", err, role, failure)
+		}
+	}
+	return 0, err
+}

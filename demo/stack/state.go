@@ -1,0 +1,115 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/graphql"
+	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/workflows"
+)
+
+// CycleEvery is the pause between the cycles of a schedule.
+const CycleEvery = 2 * time.Second
+
+// State is how far a sync is.
+type State struct {
+	Sync        project.Sync
+	Source      string        // the source branch's commit; "" when there is none
+	Object      *chain.Object // the destination's newest object in the bucket; nil when there is none
+	Destination string        // the destination branch's commit; "" when there is none
+}
+
+// InSync tells that the destination is what the source is.
+func (s State) InSync() bool { return s.Source != "" && s.Source == s.Destination }
+
+// States asks both Git servers and the bucket about every configured sync.
+func (s *Stack) States(ctx context.Context) ([]State, error) {
+	c, err := graphql.New(graphql.Options{URL: s.graphql.URL(), Username: graphQLUser, Password: graphQLPassword})
+	if err != nil {
+		return nil, err
+	}
+	syncs, err := c.Syncs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	chains, err := s.chains(ctx)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]State, len(syncs))
+	for i, sync := range syncs {
+		states[i] = State{Sync: sync, Source: s.Source.head(ctx, sync.Source), Destination: s.Destination.head(ctx, sync.Destination)}
+		if c, ok := chains[sync.Destination]; ok {
+			newest := c.Newest()
+			states[i].Object = &newest
+		}
+	}
+	return states, ctx.Err()
+}
+
+// head is "" for a branch or a project that does not exist.
+func (g *GitServer) head(ctx context.Context, b project.Branch) string {
+	heads, err := g.Heads(ctx, b.Path())
+	if err != nil {
+		return ""
+	}
+	return heads[b.Branch]
+}
+
+func (s *Stack) chains(ctx context.Context) (map[project.Branch]chain.Chain, error) {
+	b, err := s.Bucket(ctx, Consumer)
+	if err != nil {
+		return nil, err
+	}
+	var objects []chain.Object
+	for o, err := range b.List(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if key, err := objectkey.Parse(o.Key); err == nil {
+			objects = append(objects, chain.Object{Key: key, Name: o.Key, Size: o.Size, Modified: o.Modified})
+		}
+	}
+	return chain.Build(objects), nil
+}
+
+// LastFailure is what the side's last finished cycle failed with; nil when it did not, or when
+// there was none yet.
+func (s *Stack) LastFailure(ctx context.Context, role Role) error {
+	c := s.Temporal.Clients[role]
+	parent := map[Role]string{Producer: "ProducerSync", Consumer: "ConsumerSync"}[role]
+	list, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Query:    fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus != 'Running'", parent),
+		PageSize: 1, // the newest comes first
+	})
+	if err != nil || len(list.GetExecutions()) == 0 {
+		return err
+	}
+	last := list.GetExecutions()[0].GetExecution()
+	return reason(ctx, c.GetWorkflow(ctx, last.GetWorkflowId(), last.GetRunId()))
+}
+
+// reason is what a workflow run failed with, without what Temporal wraps around it.
+func reason(ctx context.Context, run client.WorkflowRun) error {
+	var report workflows.Report
+	err := run.Get(ctx, &report)
+	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return errors.New(failed.Message())
+	}
+	return err
+}
+
+// InSync tells that every sync is.
+func InSync(states []State) bool {
+	return !slices.ContainsFunc(states, func(s State) bool { return !s.InSync() })
+}
