@@ -23,11 +23,12 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 		Username: c.GraphQLUsername,
 		Password: c.GraphQLPassword,
 		Query:    c.Query,
+		HTTP:     c.HTTP,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("GRAPHQL_QUERY_FILE: %w", err)
 	}
-	store, err := bucket.Open(ctx, bucket.Options{Name: c.Bucket, PathStyle: c.PathStyle})
+	store, err := bucket.Open(ctx, bucket.Options{Name: c.Bucket, PathStyle: c.PathStyle, KMSKeyID: c.KMSKeyID})
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,7 @@ func gitServer(c config.Side) *smarthttp.Client {
 		BaseURL:  c.BaseURL,
 		Username: c.GitLabUsername,
 		Password: c.GitLabToken,
+		HTTP:     c.HTTP,
 		Agent:    version(),
 	})
 }

@@ -23,12 +23,16 @@ type Options struct {
 	// PathStyle puts the bucket's name in the URL's path instead of the host
 	// name, as most servers other than AWS want it.
 	PathStyle bool
+	// KMSKeyID has objects encrypted with that key of the store's key management service
+	// (SSE-KMS). Empty leaves it to the bucket's own default.
+	KMSKeyID string
 }
 
 // Bucket is safe for concurrent use.
 type Bucket struct {
 	client   *s3.Client
 	name     string
+	kmsKeyID *string
 	partSize int64
 }
 
@@ -56,7 +60,11 @@ func Open(ctx context.Context, opts Options, load ...func(*config.LoadOptions) e
 		// keeps no checksum over the whole of them.
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})
-	return &Bucket{client: client, name: opts.Name, partSize: minPartSize}, nil
+	b := &Bucket{client: client, name: opts.Name, partSize: minPartSize}
+	if opts.KMSKeyID != "" {
+		b.kmsKeyID = &opts.KMSKeyID
+	}
+	return b, nil
 }
 
 // List yields every object, page by page. It stops after the first error.

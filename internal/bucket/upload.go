@@ -49,6 +49,9 @@ func (b *Bucket) putWhole(ctx context.Context, key string, body *io.SectionReade
 		Key:         &key,
 		Body:        body,
 		ContentType: aws.String(contentType),
+
+		ServerSideEncryption: b.encryption(),
+		SSEKMSKeyId:          b.kmsKeyID,
 	})
 	return err
 }
@@ -59,6 +62,9 @@ func (b *Bucket) putParts(ctx context.Context, key string, body *io.SectionReade
 		Key:               &key,
 		ContentType:       aws.String(contentType),
 		ChecksumAlgorithm: b.checksumAlgorithm(),
+
+		ServerSideEncryption: b.encryption(),
+		SSEKMSKeyId:          b.kmsKeyID,
 	})
 	if err != nil {
 		return err
@@ -137,4 +143,11 @@ func (b *Bucket) checksumAlgorithm() types.ChecksumAlgorithm {
 // partSize grows the parts with the object, so that there are never too many.
 func partSize(smallest, size int64) int64 {
 	return max(smallest, (size+maxParts-1)/maxParts)
+}
+
+func (b *Bucket) encryption() types.ServerSideEncryption {
+	if b.kmsKeyID == nil {
+		return ""
+	}
+	return types.ServerSideEncryptionAwsKms
 }

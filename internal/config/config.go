@@ -3,17 +3,12 @@
 package config
 
 import (
-	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
-	"reflect"
-	"strings"
 	"time"
 
 	"filippo.io/age"
-	"github.com/caarlos0/env/v11"
 
 	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -37,6 +32,11 @@ type Side struct {
 	GitLabUsername string `env:"GITLAB_USERNAME,notEmpty"`
 	GitLabToken    string `env:"GITLAB_TOKEN,notEmpty"`
 
+	// CAPath is a file of PEM certificates that are trusted besides the system's.
+	CAPath string `env:"INTERNAL_GIT_CA_PATH"`
+	// AllowPlainHTTP lets credentials go over plain HTTP to hosts other than this one.
+	AllowPlainHTTP bool `env:"ALLOW_PLAIN_HTTP"`
+
 	WorkDir string `env:"WORKDIR"`
 	// MaxConcurrent is how many activities of the shared task queue a worker runs at a time.
 	MaxConcurrent int `env:"MAX_CONCURRENT" envDefault:"8"`
@@ -45,6 +45,8 @@ type Side struct {
 
 	// BaseURL is GitLabURL, parsed.
 	BaseURL *url.URL `env:"-"`
+	// HTTP trusts the system's certificates and those of CAPath.
+	HTTP *http.Client `env:"-"`
 }
 
 // Producer is the configuration of a worker at the source's side.
@@ -59,6 +61,8 @@ type Producer struct {
 	PublicKey string `env:"PUBLIC_KEY,notEmpty"`
 	// SigningKey is a minisign secret key without a password.
 	SigningKey string `env:"SIGNING_KEY"`
+	// KMSKeyID makes S3 encrypt objects with that key of its key management service.
+	KMSKeyID string `env:"AWS_S3_SSE_KMS_KEY_ID"`
 	// ThinPacks is switched off for destinations that do not accept thin packs.
 	ThinPacks bool `env:"THIN_PACKS" envDefault:"true"`
 	// MaxPruneShare is the largest share of the bucket's destinations whose objects are
@@ -107,7 +111,7 @@ const defaultQueryFile = "/query.graphql"
 func LoadProducer(environ []string) (Producer, error) {
 	c, problems := load[Producer](environ)
 	problems = append(problems, c.Side.check()...)
-	if err := checkURL(c.GraphQLServer); err != nil {
+	if err := c.checkURL(c.GraphQLServer, c.GraphQLUsername+c.GraphQLPassword != ""); err != nil {
 		problems = append(problems, fmt.Errorf("GRAPHQL_SERVER %w", err))
 	}
 	if c.MaxPruneShare < 0 || c.MaxPruneShare > 1 {
@@ -135,120 +139,4 @@ func LoadConsumer(environ []string) (Consumer, error) {
 		parse("VERIFY_KEYS", c.VerifyKeys, sign.ParseVerifier, &c.Verifier),
 		parse("ALLOWED_DESTINATIONS", c.AllowedDestinations, project.ParseAllowlist, &c.Allow))
 	return c, join(problems)
-}
-
-// parse reads a variable that has a form of its own. "@/path" stands for a file's content. An
-// empty one is left alone: it is optional, or has been reported as missing.
-func parse[T any](name, value string, how func(string) (T, error), into *T) error {
-	if path, ok := strings.CutPrefix(value, "@"); ok {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		value = string(content)
-	}
-	if value == "" {
-		return nil
-	}
-	parsed, err := how(value)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	*into = parsed
-	return nil
-}
-
-func (s *Side) check() (problems []error) {
-	if (s.AccessKeyID == "") != (s.SecretAccessKey == "") {
-		problems = append(problems, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: only one is set"))
-	}
-	if err := checkURL(s.GitLabURL); err != nil {
-		problems = append(problems, fmt.Errorf("GITLAB_BASE_URL %w", err))
-	} else {
-		s.BaseURL, _ = url.Parse(s.GitLabURL)
-	}
-	if s.MaxConcurrent < 1 {
-		problems = append(problems, fmt.Errorf("MAX_CONCURRENT is %d, less than 1", s.MaxConcurrent))
-	}
-	if s.WorkDir == "" {
-		s.WorkDir = filepath.Join(os.TempDir(), "git-partition-sync")
-	}
-	return problems
-}
-
-// checkURL never quotes the URL: it may have been given a password.
-func checkURL(raw string) error {
-	if raw == "" {
-		return nil // reported as missing
-	}
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
-		return errors.New("is not an http or https URL")
-	case u.User != nil:
-		return errors.New("has credentials in it: they have variables of their own")
-	case u.RawQuery != "" || u.Fragment != "":
-		return errors.New("has a query or fragment")
-	}
-	return nil
-}
-
-func readQuery(file string) (string, error) {
-	explicit := file != ""
-	if !explicit {
-		file = defaultQueryFile
-	}
-	query, err := os.ReadFile(file)
-	if !explicit && errors.Is(err, os.ErrNotExist) {
-		return "", nil
-	}
-	return string(query), err
-}
-
-// load parses the environment. What cannot be parsed is named by its variable.
-func load[T any](environ []string) (T, []error) {
-	c, err := env.ParseAsWithOptions[T](env.Options{Environment: env.ToMap(environ)})
-	var all env.AggregateError
-	if !errors.As(err, &all) {
-		if err != nil {
-			return c, []error{err}
-		}
-		return c, nil
-	}
-	var problems []error
-	for _, err := range all.Errors {
-		var empty env.EmptyVarError
-		var parse env.ParseError
-		switch {
-		case errors.As(err, &empty):
-			problems = append(problems, fmt.Errorf("%s is not set", empty.Key))
-		case errors.As(err, &parse):
-			problems = append(problems, fmt.Errorf("%s is not a valid %s", variable(c, parse.Name), parse.Type))
-		default:
-			problems = append(problems, err)
-		}
-	}
-	return c, problems
-}
-
-func variable(c any, field string) string {
-	f, ok := reflect.TypeOf(c).FieldByName(field)
-	if !ok {
-		return field
-	}
-	name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
-	return name
-}
-
-func join(problems []error) error {
-	var texts []string
-	for _, p := range problems {
-		if p != nil {
-			texts = append(texts, p.Error())
-		}
-	}
-	if len(texts) == 0 {
-		return nil
-	}
-	return errors.New("configuration:\n  " + strings.Join(texts, "\n  "))
 }

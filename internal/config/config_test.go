@@ -1,6 +1,18 @@
 package config
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +21,8 @@ import (
 
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
 func identity(t *testing.T) *age.X25519Identity {
@@ -101,4 +115,103 @@ func TestLoadProducerKeepsAMisplacedKeySecret(t *testing.T) {
 	_, err := LoadProducer(environ(map[string]string{"PUBLIC_KEY": key}))
 	require.ErrorContains(t, err, "PUBLIC_KEY: parse recipients: there is a private key among the public ones")
 	require.NotContains(t, err.Error(), key[:20])
+}
+
+// Credentials do not go over plain HTTP to other hosts, unless that is asked for by name.
+func TestPlainHTTP(t *testing.T) {
+	key := identity(t).String()
+	for base, want := range map[string]string{
+		"http://gitlab.example.com": "GITLAB_BASE_URL would send credentials over plain HTTP to gitlab.example.com",
+		"http://127.0.0.1:8080":     "",
+		"http://[::1]:8080":         "",
+		"http://localhost":          "",
+		"https://gitlab.example":    "",
+	} {
+		_, err := LoadConsumer(environ(map[string]string{"PRIVATE_KEY": key, "GITLAB_BASE_URL": base}))
+		if want == "" {
+			require.NoError(t, err, base)
+			continue
+		}
+		require.ErrorContains(t, err, want)
+		_, err = LoadConsumer(environ(map[string]string{"PRIVATE_KEY": key, "GITLAB_BASE_URL": base, "ALLOW_PLAIN_HTTP": "true"}))
+		require.NoError(t, err)
+	}
+
+	graphql := map[string]string{"GRAPHQL_SERVER": "http://graphql.example.com/graphql", "PUBLIC_KEY": identity(t).Recipient().String()}
+	_, err := LoadProducer(environ(graphql))
+	require.NoError(t, err, "there is nothing to keep secret")
+	graphql["GRAPHQL_PASSWORD"] = "canary"
+	_, err = LoadProducer(environ(graphql))
+	require.ErrorContains(t, err, "GRAPHQL_SERVER would send credentials over plain HTTP")
+}
+
+// The extra certificates are trusted besides the system's, not verification switched off.
+func TestInternalCA(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	stranger := httptest.NewUnstartedServer(http.NotFoundHandler())
+	stranger.Config.ErrorLog = log.New(io.Discard, "", 0)
+	stranger.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}
+	stranger.StartTLS()
+	defer stranger.Close()
+
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	require.NoError(t, os.WriteFile(file, ca, 0o600))
+	c, err := LoadConsumer(environ(map[string]string{"PRIVATE_KEY": identity(t).String(), "INTERNAL_GIT_CA_PATH": file}))
+	require.NoError(t, err)
+	answer, err := c.HTTP.Get(server.URL)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	_, err = c.HTTP.Get(stranger.URL)
+	require.ErrorContains(t, err, "certificate")
+
+	for _, content := range []string{"", "nonsense"} {
+		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+		_, err = LoadConsumer(environ(map[string]string{"PRIVATE_KEY": identity(t).String(), "INTERNAL_GIT_CA_PATH": file}))
+		require.ErrorContains(t, err, "INTERNAL_GIT_CA_PATH: no PEM certificate in the file")
+	}
+}
+
+func selfSigned(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func TestKeysFromFiles(t *testing.T) {
+	id := identity(t)
+	dir := t.TempDir()
+	secret, public, err := sign.Generate()
+	require.NoError(t, err)
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		return "@" + path
+	}
+	p, err := LoadProducer(environ(map[string]string{
+		"GRAPHQL_SERVER": "https://graphql.example.com", "PUBLIC_KEY": file("age.pub", id.Recipient().String()), "SIGNING_KEY": file("sign.key", secret),
+	}))
+	require.NoError(t, err)
+	require.Len(t, p.Recipients, 1)
+	require.Equal(t, public, p.Signer.PublicKey())
+	c, err := LoadConsumer(environ(map[string]string{
+		"PRIVATE_KEY": file("age.key", id.String()), "VERIFY_KEYS": file("sign.pub", "untrusted comment: x\n"+public), "PUSH_POLICY": "fast-forward", "ALLOWED_DESTINATIONS": "mirror/*",
+	}))
+	require.NoError(t, err)
+	require.Len(t, c.Identities, 1)
+	require.Len(t, c.Verifier, 1)
+
+	_, err = LoadConsumer(environ(map[string]string{"PRIVATE_KEY": "@" + dir + "/missing", "VERIFY_KEYS": "canary", "PUSH_POLICY": "hope", "ALLOWED_DESTINATIONS": "*"}))
+	for _, want := range []string{"PRIVATE_KEY: open ", "VERIFY_KEYS: ", "PUSH_POLICY is \"hope\"", "ALLOWED_DESTINATIONS: "} {
+		require.ErrorContains(t, err, want)
+	}
+	require.NotContains(t, err.Error(), "canary")
+	_, err = LoadProducer(environ(map[string]string{"SIGNING_KEY": "sign-canary"}))
+	require.ErrorContains(t, err, "SIGNING_KEY: not a minisign secret key")
+	require.NotContains(t, err.Error(), "canary")
 }

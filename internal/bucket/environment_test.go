@@ -1,0 +1,67 @@
+package bucket
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/demo/s3server"
+)
+
+// Small and large objects are encrypted with the configured key of the key management service.
+func TestUploadWithKMSKey(t *testing.T) {
+	for _, key := range []string{"arn:aws:kms:us-east-1:1:key/2", ""} {
+		asked := map[string]http.Header{}
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			asked[r.Method+" "+strings.Split(r.URL.RawQuery, "=")[0]] = r.Header
+			w.Header().Set("ETag", `"x"`)
+			_, _ = w.Write([]byte("<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"))
+		}))
+		defer srv.Close()
+		b, err := Open(t.Context(), Options{Name: "b", PathStyle: true, KMSKeyID: key},
+			config.WithBaseEndpoint(srv.URL), config.WithRegion(s3server.Region), config.WithCredentialsProvider(anyCredentials))
+		require.NoError(t, err)
+		require.NoError(t, b.Upload(t.Context(), "small", strings.NewReader("x"), 1))
+		b.partSize = 1
+		_ = b.Upload(t.Context(), "large", strings.NewReader("xy"), 2)
+		for _, request := range []string{"PUT x-id", "POST uploads"} {
+			require.Contains(t, asked, request)
+			require.Equal(t, key, asked[request].Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"), request)
+			require.Equal(t, key != "", asked[request].Get("X-Amz-Server-Side-Encryption") == "aws:kms", request)
+		}
+	}
+}
+
+// The SDK's own variables say where S3 is and who we are.
+func TestAWSEnvironment(t *testing.T) {
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "session",
+		"AWS_REGION": "us-gov-west-1", "AWS_USE_FIPS_ENDPOINT": "true", "AWS_CA_BUNDLE": "", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+	} {
+		t.Setenv(name, value)
+	}
+	var sent *http.Request
+	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		sent = r
+		return nil, errors.New("not connected")
+	})
+	b, err := Open(t.Context(), Options{Name: "partition"}, config.WithHTTPClient(&http.Client{Transport: transport}),
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
+	require.NoError(t, err)
+	_, err = b.Stat(t.Context(), "key")
+	require.ErrorContains(t, err, "not connected")
+	require.Equal(t, "partition.s3-fips.us-gov-west-1.amazonaws.com", sent.URL.Host)
+	require.Equal(t, "session", sent.Header.Get("X-Amz-Security-Token"))
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

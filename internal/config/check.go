@@ -1,0 +1,114 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+func (s *Side) check() (problems []error) {
+	if (s.AccessKeyID == "") != (s.SecretAccessKey == "") {
+		problems = append(problems, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: only one is set"))
+	}
+	if err := s.checkURL(s.GitLabURL, true); err != nil {
+		problems = append(problems, fmt.Errorf("GITLAB_BASE_URL %w", err))
+	} else {
+		s.BaseURL, _ = url.Parse(s.GitLabURL)
+	}
+	var err error
+	if s.HTTP, err = client(s.CAPath); err != nil {
+		problems = append(problems, fmt.Errorf("INTERNAL_GIT_CA_PATH: %w", err))
+	}
+	if s.MaxConcurrent < 1 {
+		problems = append(problems, fmt.Errorf("MAX_CONCURRENT is %d, less than 1", s.MaxConcurrent))
+	}
+	if s.WorkDir == "" {
+		s.WorkDir = filepath.Join(os.TempDir(), "git-partition-sync")
+	}
+	return problems
+}
+
+// checkURL never quotes the URL: it may have been given a password.
+func (s *Side) checkURL(raw string, credentials bool) error {
+	if raw == "" {
+		return nil // reported as missing
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+		return errors.New("is not an http or https URL")
+	case u.User != nil:
+		return errors.New("has credentials in it: they have variables of their own")
+	case u.RawQuery != "" || u.Fragment != "":
+		return errors.New("has a query or fragment")
+	case u.Scheme == "http" && credentials && !s.AllowPlainHTTP && !isLoopback(u.Hostname()):
+		return fmt.Errorf("would send credentials over plain HTTP to %s: use https, or set ALLOW_PLAIN_HTTP=true", u.Hostname())
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// client trusts the certificates in caPath besides the system's. There is no way to trust everybody.
+func client(caPath string) (*http.Client, error) {
+	if caPath == "" {
+		return &http.Client{}, nil
+	}
+	pem, err := os.ReadFile(caPath)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("system certificates: %w", err)
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, errors.New("no PEM certificate in the file")
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return &http.Client{Transport: transport}, nil
+}
+
+func readQuery(file string) (string, error) {
+	explicit := file != ""
+	if !explicit {
+		file = defaultQueryFile
+	}
+	query, err := os.ReadFile(file)
+	if !explicit && errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	return string(query), err
+}
+
+// parse reads a variable that has a form of its own. "@/path" stands for a file's content. An
+// empty one is left alone: it is optional, or has been reported as missing.
+func parse[T any](name, value string, how func(string) (T, error), into *T) error {
+	if path, ok := strings.CutPrefix(value, "@"); ok {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		value = string(content)
+	}
+	if value == "" {
+		return nil
+	}
+	parsed, err := how(value)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	*into = parsed
+	return nil
+}

@@ -1,0 +1,58 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// load parses the environment. What cannot be parsed is named by its variable.
+func load[T any](environ []string) (T, []error) {
+	c, err := env.ParseAsWithOptions[T](env.Options{Environment: env.ToMap(environ)})
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		if err != nil {
+			return c, []error{err}
+		}
+		return c, nil
+	}
+	var problems []error
+	for _, err := range all.Errors {
+		var empty env.EmptyVarError
+		var parse env.ParseError
+		switch {
+		case errors.As(err, &empty):
+			problems = append(problems, fmt.Errorf("%s is not set", empty.Key))
+		case errors.As(err, &parse):
+			problems = append(problems, fmt.Errorf("%s is not a valid %s", variable(c, parse.Name), parse.Type))
+		default:
+			problems = append(problems, err)
+		}
+	}
+	return c, problems
+}
+
+func variable(c any, field string) string {
+	f, ok := reflect.TypeOf(c).FieldByName(field)
+	if !ok {
+		return field
+	}
+	name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+	return name
+}
+
+func join(problems []error) error {
+	var texts []string
+	for _, p := range problems {
+		if p != nil {
+			texts = append(texts, p.Error())
+		}
+	}
+	if len(texts) == 0 {
+		return nil
+	}
+	return errors.New("configuration:\n  " + strings.Join(texts, "\n  "))
+}
