@@ -17,6 +17,7 @@ import (
 )
 
 const usage = `Usage: starter -role producer|consumer [-run-once] [-dry-run] [-schedule] [-stop]
+       starter -new-keys folder
 
 Starts the syncs of one side. Without further flags it starts the cron workflow, which runs a
 cycle every RECONCILE_SLEEP_TIME (default 5m) until it is stopped. Temporal is found through the
@@ -31,6 +32,8 @@ type options struct {
 	dryRun   bool
 	schedule bool
 	stop     bool
+	newKeys  string
+	rollback []string
 }
 
 func main() {
@@ -40,6 +43,11 @@ func main() {
 	flag.BoolVar(&o.dryRun, "dry-run", false, "plan one cycle, wait for the plan, and print it; nothing is cloned, written or deleted")
 	flag.BoolVar(&o.schedule, "schedule", false, "create or update a Temporal schedule instead of a cron workflow")
 	flag.BoolVar(&o.stop, "stop", false, "end the cron workflow and delete the schedule; branches that are being synced are finished")
+	flag.StringVar(&o.newKeys, "new-keys", "", "make the key pairs of both sides in a `folder`; needs no role")
+	flag.Func("allow-rollback", "with the consumer's -run-once: let this `destination` (group/name@branch) go back to an older object; may be repeated", func(s string) error {
+		o.rollback = append(o.rollback, s)
+		return nil
+	})
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
 		flag.PrintDefaults()

@@ -1,11 +1,13 @@
 package workflows_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -72,4 +74,40 @@ func TestWorkflowIDs(t *testing.T) {
 	b := project.Branch{Group: "mirror/platform", Name: "router", Branch: "feature/é 100%"}
 	require.Equal(t, "produce/mirror/platform/router@feature/%C3%A9 100%25", workflows.ProduceProjectID(b))
 	require.Equal(t, "consume/mirror/platform/router@feature/%C3%A9 100%25", workflows.ConsumeProjectID(b))
+}
+
+func TestConsumerSyncPassesTheOperatorsWordOn(t *testing.T) {
+	env := environment(t)
+	env.OnActivity(consumer.PlanPushes, mock.Anything).Return(plan.Pushes{Pushes: pushes("a", "b"), Warning: "unverified"}, nil).Once()
+	allowed := map[string]bool{}
+	env.OnWorkflow(workflows.ConsumeProject, mock.Anything, mock.Anything).Return(
+		func(_ workflow.Context, p plan.Push) (activities.Pushed, error) {
+			allowed[p.Destination.Name] = p.AllowRollback
+			return activities.Pushed{}, nil
+		})
+	env.ExecuteWorkflow(workflows.ConsumerSync, workflows.ConsumerSyncInput{AllowRollback: []string{"group/b@main"}})
+	require.Equal(t, "unverified", report(t, env).Warning)
+	require.Equal(t, map[string]bool{"a": false, "b": true}, allowed)
+}
+
+// A destination that lacks what an increment builds on is given everything, once.
+func TestConsumeProjectFromSnapshot(t *testing.T) {
+	for _, healed := range []bool{true, false} {
+		env := environment(t)
+		steps := steps(env, map[string]error{"Push": named(activities.KindBaseMissing)})
+		if healed {
+			steps.healAfter = 2
+		}
+		var asked []bool
+		env.SetOnActivityStartedListener(func(info *activityInfo, _ context.Context, args encodedValues) {
+			if info.ActivityType.Name == "Download" {
+				var p plan.Push
+				require.NoError(t, args.Get(&p))
+				asked = append(asked, p.FromSnapshot)
+			}
+		})
+		env.ExecuteWorkflow(workflows.ConsumeProject, plan.Push{})
+		require.Equal(t, healed, env.GetWorkflowError() == nil)
+		require.Equal(t, []bool{false, true}, asked)
+	}
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"filippo.io/age"
+
+	"github.com/app-sre/git-partition-sync/internal/sign"
+)
+
+// newKeys makes an encryption and a signing key pair and says which part goes where. Files that
+// exist are not replaced: a lost private key is not to be had again.
+func newKeys(dir string) error {
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		return err
+	}
+	secret, public, err := sign.Generate()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	files := []struct{ name, content, purpose string }{
+		{"age.pub", identity.Recipient().String(), "producer, PUBLIC_KEY: encrypts objects"},
+		{"age.key", identity.String(), "consumer, PRIVATE_KEY: decrypts them; secret"},
+		{"signing.key", secret, "producer, SIGNING_KEY: signs objects; secret"},
+		{"signing.pub", public, "consumer, VERIFY_KEYS: the signatures it trusts"},
+	}
+	for _, f := range files {
+		path := filepath.Join(dir, f.name)
+		if err := writeNew(path, f.content+"\n"); err != nil {
+			return err
+		}
+		fmt.Printf("%-30s %s\n", path, f.purpose)
+	}
+	fmt.Println("A variable may hold the file's content, or @ and its path.")
+	return nil
+}
+
+func writeNew(path, content string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(content)
+	return errors.Join(err, f.Close())
+}
