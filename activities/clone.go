@@ -13,6 +13,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/bundle"
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
@@ -31,6 +32,11 @@ type Cloned struct {
 	After       time.Time      `json:"after,omitzero"` // of plan.Upload
 	Size        int64          `json:"size"`           // bytes
 	SHA256      string         `json:"sha256"`
+}
+
+// Object is the object that the bundle becomes.
+func (c Cloned) Object() objectkey.Key {
+	return objectkey.Key{Destination: c.Destination, Commit: c.Commit, Base: c.Base}
 }
 
 // Clone asks the source for the branch and keeps the pack as it comes, as a Git bundle. It asks

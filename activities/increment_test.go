@@ -103,7 +103,7 @@ func TestBranchThatIsRewritten(t *testing.T) {
 	})
 	t.Run("deleted and made again", func(t *testing.T) {
 		r.atSource("update-ref", "-d", r.sync.Source.Ref())
-		u := must(r, r.producer.PlanUploads, []project.Sync{r.sync}).Uploads[0]
+		u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
 		require.Equal(t, "the source branch does not exist", u.Reason)
 		fails(r, "BranchNotFound", r.producer.Clone, u)
 		tip := r.commit("five")
@@ -268,7 +268,7 @@ func TestStalePlanMakesSnapshot(t *testing.T) {
 	r.commit("one")
 	first := r.produce()[0]
 	r.commit("two")
-	u := must(r, r.producer.PlanUploads, []project.Sync{r.sync}).Uploads[0]
+	u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
 	require.Equal(t, []string{first.Key}, u.Carriers)
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), first.Key))
 	require.Empty(t, must(r, r.producer.Clone, u).Base)
@@ -279,7 +279,7 @@ func TestTwoDestinationsOfOneBucket(t *testing.T) {
 	tip := r.commit("one")
 	other := r.sync
 	other.Destination.Branch = "other"
-	for _, u := range must(r, r.producer.PlanUploads, []project.Sync{r.sync, other}).Uploads {
+	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync, other}}).Uploads {
 		must(r, r.producer.Upload, must(r, r.producer.Encrypt, must(r, r.producer.Package, must(r, r.producer.Clone, u))))
 	}
 	require.Len(t, r.consume(), 2)

@@ -55,7 +55,7 @@ func (p *Producer) Package(ctx context.Context, cloned Cloned) (packaged Package
 	}
 	return Packaged{
 		Staged: cloned.Staged,
-		Object: objectkey.Key{Destination: cloned.Destination, Commit: cloned.Commit, Base: cloned.Base},
+		Object: cloned.Object(),
 		After:  cloned.After,
 		Size:   cloned.Size,
 	}, nil

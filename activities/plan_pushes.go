@@ -9,7 +9,7 @@ import (
 )
 
 // PlanPushes compares the bucket with the heads of the destinations.
-func (c *Consumer) PlanPushes(ctx context.Context) (plan.Pushes, error) {
+func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pushes, error) {
 	defer startMeter(ctx, 0).stop()
 	chains, foreign, err := listChains(ctx, c.Bucket)
 	if err != nil {
@@ -19,7 +19,7 @@ func (c *Consumer) PlanPushes(ctx context.Context) (plan.Pushes, error) {
 	if err != nil {
 		return plan.Pushes{}, err
 	}
-	out := plan.Consumer{Heads: heads, Chains: chains, Allow: c.Allow}.Plan()
+	out := plan.Consumer{Heads: heads, Chains: chains, Allow: c.Allow, Detail: request.Detail}.Plan()
 	out.Failures = append(out.Failures, foreign...)
 	out.Warning = c.warning()
 	return out, nil

@@ -43,7 +43,7 @@ func TestRelay(t *testing.T) {
 func TestStepsRunAgain(t *testing.T) {
 	r := newRig(t)
 	tip := r.commit("one")
-	u := must(r, r.producer.PlanUploads, []project.Sync{r.sync}).Uploads[0]
+	u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
 	must(r, r.producer.Clone, u)
 	cloned := must(r, r.producer.Clone, u)
 	must(r, r.producer.Package, cloned)
@@ -67,7 +67,7 @@ func TestStepsRunAgain(t *testing.T) {
 func TestFilesAreRemoved(t *testing.T) {
 	r := newRig(t)
 	r.commit("one")
-	u := must(r, r.producer.PlanUploads, []project.Sync{r.sync}).Uploads[0]
+	u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
 	cloned := must(r, r.producer.Clone, u)
 	packaged := must(r, r.producer.Package, cloned)
 	require.NoError(t, r.producer.Cleanup(t.Context(), cloned.Staged))

@@ -125,7 +125,7 @@ func must[I, O any](r *rig, activity func(context.Context, I) (O, error), in I) 
 // produce runs one cycle of the producer's side.
 func (r *rig) produce() (uploaded []Uploaded) {
 	r.Helper()
-	for _, u := range must(r, r.producer.PlanUploads, []project.Sync{r.sync}).Uploads {
+	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads {
 		object := must(r, r.producer.Encrypt, must(r, r.producer.Package, must(r, r.producer.Clone, u)))
 		uploaded = append(uploaded, must(r, r.producer.Upload, object))
 	}
@@ -134,7 +134,7 @@ func (r *rig) produce() (uploaded []Uploaded) {
 
 func (r *rig) planPushes() plan.Pushes {
 	r.Helper()
-	value, err := r.activities.ExecuteActivity(r.consumer.PlanPushes)
+	value, err := r.activities.ExecuteActivity(r.consumer.PlanPushes, PlanRequest{})
 	require.NoError(r, err)
 	var p plan.Pushes
 	require.NoError(r, value.Get(&p))

@@ -47,7 +47,7 @@ func (p *Producer) Upload(ctx context.Context, encrypted Encrypted) (uploaded Up
 		return uploaded, err
 	}
 	return Uploaded{
-		Summary: fmt.Sprintf("%s, %s", describe(encrypted.Object), humanize.Bytes(uint64(encrypted.Size))),
+		Summary: fmt.Sprintf("%s, %s", Describe(encrypted.Object), humanize.Bytes(uint64(encrypted.Size))),
 		Key:     key,
 		Object:  encrypted.Object,
 		Size:    encrypted.Size,
@@ -92,8 +92,8 @@ func (r meteredAt) ReadAt(p []byte, offset int64) (int, error) {
 	return n, err
 }
 
-// describe says in words what an object is.
-func describe(k objectkey.Key) string {
+// Describe says in words what an object is.
+func Describe(k objectkey.Key) string {
 	if k.Base == "" {
 		return "snapshot " + plan.Short(k.Commit)
 	}

@@ -33,7 +33,6 @@ func guide(ctx context.Context, w io.Writer, s *stack.Stack) error {
 		"Dir":      dir,
 		"Source":   s.Source.CloneURL("web/router"),
 		"Syncs":    relative(s.SyncsFile()),
-		"Every":    stack.CycleEvery.String(),
 		"Starter":  s.StarterCommand(stack.Producer),
 		"Identity": relative(s.IdentityFile()),
 		"Object":   relative(object),

@@ -62,7 +62,7 @@ func run(ctx context.Context, once bool) (err error) {
 		return err
 	}
 	for _, role := range stack.Roles {
-		if out, err := s.Starter(ctx, role, "-schedule"); err != nil {
+		if out, err := s.Starter(ctx, role, "schedule", "create"); err != nil {
 			return fmt.Errorf("schedule the %s: %w: %s", role, err, out)
 		}
 	}

@@ -1,15 +1,31 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"filippo.io/age"
+	"github.com/urfave/cli/v3"
 
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
+
+func keysCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "keys",
+		Usage:     "make the key pairs of both sides in a folder, and say which part goes where",
+		ArgsUsage: "FOLDER",
+		Action: func(_ context.Context, c *cli.Command) error {
+			if c.Args().Len() != 1 {
+				return errors.New("name one folder for the keys")
+			}
+			return newKeys(c.Args().First())
+		},
+	}
+}
 
 // newKeys makes an encryption and a signing key pair and says which part goes where. Files that
 // exist are not replaced: a lost private key is not to be had again.

@@ -38,15 +38,3 @@ func TestNewKeys(t *testing.T) {
 	require.ErrorIs(t, newKeys(dir), os.ErrExist)
 	require.Equal(t, before, read("age.key"))
 }
-
-func TestReconcileSleepTime(t *testing.T) {
-	for value, want := range map[string]string{"": "5m0s", "90s": "1m30s", "1h": "1h0m0s", "5": "", "-5m": "", "10ms": "", "soon": ""} {
-		d, err := reconcileSleepTime(value)
-		if want == "" {
-			require.ErrorContains(t, err, "RECONCILE_SLEEP_TIME is", "%q", value)
-			continue
-		}
-		require.NoError(t, err)
-		require.Equal(t, want, d.String())
-	}
-}

@@ -1,76 +1,74 @@
-// Command starter starts and stops the syncs of one side: once, as a plan only, as a cron
-// workflow, or as a schedule.
+// Command starter starts, stops and shows the syncs of one side.
 package main
 
 import (
 	"context"
-	"flag"
+	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
-	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/contrib/envconfig"
-	"go.temporal.io/sdk/log"
+	"github.com/urfave/cli/v3"
 )
 
-const usage = `Usage: starter -role producer|consumer [-run-once] [-dry-run] [-schedule] [-stop]
-       starter -new-keys folder
+const description = `A side is the producer, in the source's environment, or the consumer, in the destination's. Each has a
+Temporal of its own, which is found through the TEMPORAL_* variables and profile file.
 
-Starts the syncs of one side. Without further flags it starts the cron workflow, which runs a
-cycle every RECONCILE_SLEEP_TIME (default 5m) until it is stopped. Temporal is found through the
-TEMPORAL_* variables and profile file.
-
-`
-
-// options are what the command line says.
-type options struct {
-	role     string
-	runOnce  bool
-	dryRun   bool
-	schedule bool
-	stop     bool
-	newKeys  string
-	rollback []string
-}
+Without a command the cron workflow is started; with -run-once one cycle is run; with -dry-run
+one cycle is planned, and nothing is cloned, written or deleted.`
 
 func main() {
-	var o options
-	flag.StringVar(&o.role, "role", "", "side of the partition: `producer` or consumer")
-	flag.BoolVar(&o.runOnce, "run-once", false, "run one cycle, wait for it, and report; the exit code tells whether all is well")
-	flag.BoolVar(&o.dryRun, "dry-run", false, "plan one cycle, wait for the plan, and print it; nothing is cloned, written or deleted")
-	flag.BoolVar(&o.schedule, "schedule", false, "create or update a Temporal schedule instead of a cron workflow")
-	flag.BoolVar(&o.stop, "stop", false, "end the cron workflow and delete the schedule; branches that are being synced are finished")
-	flag.StringVar(&o.newKeys, "new-keys", "", "make the key pairs of both sides in a `folder`; needs no role")
-	flag.Func("allow-rollback", "with the consumer's -run-once: let this `destination` (group/name@branch) go back to an older object; may be repeated", func(s string) error {
-		o.rollback = append(o.rollback, s)
-		return nil
-	})
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), usage)
-		flag.PrintDefaults()
-	}
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	if err := app().Run(ctx, os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "starter:", err)
 		os.Exit(1)
 	}
 }
 
-// dial connects to Temporal as the TEMPORAL_* variables and the profile file say.
-func dial(ctx context.Context) (client.Client, error) {
-	options, err := envconfig.LoadDefaultClientOptions()
-	if err != nil {
-		return nil, fmt.Errorf("temporal configuration: %w", err)
+func app() *cli.Command {
+	return &cli.Command{
+		Name:                  "starter",
+		Usage:                 "start, stop and show the syncs of one side",
+		Description:           description,
+		EnableShellCompletion: true,
+		Suggest:               true,
+		ExitErrHandler:        func(context.Context, *cli.Command, error) {}, // main prints it
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "role", Usage: "producer or consumer; by default what PUBLIC_KEY or PRIVATE_KEY in the environment are for", Sources: cli.EnvVars("SYNC_ROLE")},
+			&cli.BoolFlag{Name: "run-once", Usage: "the same as the command run", Local: true},
+			&cli.BoolFlag{Name: "dry-run", Usage: "the same as the command plan", Local: true},
+			every(),
+		},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			switch {
+			case c.Args().Present():
+				return fmt.Errorf("unknown command %q", c.Args().First())
+			case c.Bool("dry-run"):
+				return cycle(ctx, c, true)
+			case c.Bool("run-once"):
+				return cycle(ctx, c, false)
+			}
+			return startCron(ctx, c)
+		},
+		Commands: []*cli.Command{
+			runCommand(), planCommand(), scheduleCommand(), cronCommand(),
+			statusCommand(), retryCommand(), setupCommand(), keysCommand(),
+		},
 	}
-	options.Logger = log.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
-	t, err := client.DialContext(ctx, options)
-	if err != nil {
-		return nil, fmt.Errorf("connect to temporal at %q: %w", options.HostPort, err)
+}
+
+// every is the flag for the time between two cycles.
+func every() cli.Flag {
+	return &cli.DurationFlag{
+		Name: "every", Local: true, Usage: "time between two cycles", Value: 5 * time.Minute, Sources: cli.EnvVars("RECONCILE_SLEEP_TIME"),
+		Validator: func(d time.Duration) error {
+			if d < time.Second {
+				return errors.New("less than 1s")
+			}
+			return nil
+		},
 	}
-	return t, nil
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/urfave/cli/v3"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -15,101 +17,117 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows"
 )
 
-// side is what the starter needs to know of a role.
-type side struct {
-	id        string
-	taskQueue string
-	workflow  any
-	input     func(once) any
-}
+const (
+	formatTable = "table"
+	formatJSON  = "json"
+)
 
-// once is what may be asked of a single cycle. A cron or schedule asks for nothing.
-type once struct {
-	dryRun   bool
-	limits   workflows.Limits
-	rollback []string
-}
-
-var sides = map[string]side{
-	"producer": {
-		id:        workflows.ProducerSyncID,
-		taskQueue: workflows.ProducerTaskQueue,
-		workflow:  workflows.ProducerSync,
-		input: func(o once) any {
-			return workflows.ProducerSyncInput{DryRun: o.dryRun, Limits: o.limits}
+func output() cli.Flag {
+	return &cli.StringFlag{
+		Name: "output", Aliases: []string{"o"}, Usage: "table or json", Value: formatTable,
+		Validator: func(s string) error {
+			if s != formatTable && s != formatJSON {
+				return fmt.Errorf("output is %q, not table or json", s)
+			}
+			return nil
 		},
-	},
-	"consumer": {
-		id:        workflows.ConsumerSyncID,
-		taskQueue: workflows.ConsumerTaskQueue,
-		workflow:  workflows.ConsumerSync,
-		input: func(o once) any {
-			return workflows.ConsumerSyncInput{DryRun: o.dryRun, Limits: o.limits, AllowRollback: o.rollback}
+	}
+}
+
+func runCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Usage: "run one cycle, show how it goes, and report; the exit code tells whether all is well",
+		Flags: []cli.Flag{
+			output(),
+			&cli.StringSliceFlag{Name: "allow-rollback", Usage: "let this destination (group/name@branch) go back to an older object; may be repeated"},
 		},
-	},
-}
-
-func run(ctx context.Context, o options) error {
-	if o.newKeys != "" {
-		return newKeys(o.newKeys)
-	}
-	side, ok := sides[o.role]
-	if !ok {
-		return fmt.Errorf("-role is %q, not producer or consumer", o.role)
-	}
-	every, err := reconcileSleepTime(os.Getenv("RECONCILE_SLEEP_TIME"))
-	if err != nil {
-		return err
-	}
-	t, err := dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer t.Close()
-	switch {
-	case o.stop:
-		return side.stop(ctx, t)
-	case o.dryRun || o.runOnce:
-		return side.once(ctx, t, once{dryRun: o.dryRun, rollback: o.rollback})
-	case o.schedule:
-		return side.schedule(ctx, t, every)
-	default:
-		return side.cron(ctx, t, every)
+		Action: func(ctx context.Context, c *cli.Command) error { return cycle(ctx, c, false) },
 	}
 }
 
-// once runs a single cycle and prints its report. A second one that is asked for meanwhile
-// waits for the first; one that a cron or schedule runs does not hinder it, as the branches' children
-// lock out each other.
-func (s side) once(ctx context.Context, t client.Client, o once) error {
-	id := s.id + "-once"
-	if o.dryRun {
-		id = s.id + "-plan"
+func planCommand() *cli.Command {
+	return &cli.Command{
+		Name:   "plan",
+		Usage:  "show what a cycle would do, and why; nothing is cloned, written or deleted",
+		Flags:  []cli.Flag{output()},
+		Action: func(ctx context.Context, c *cli.Command) error { return cycle(ctx, c, true) },
 	}
-	o.limits.WaitSeconds = int((24 * time.Hour).Seconds())
-	run, err := t.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       id,
-		TaskQueue:                s.taskQueue,
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-	}, s.workflow, s.input(o))
+}
+
+func cycle(ctx context.Context, c *cli.Command, dryRun bool) error {
+	s, err := connect(ctx, c)
 	if err != nil {
-		return fmt.Errorf("start %s: %w", id, err)
-	}
-	var report workflows.Report
-	err = run.Get(ctx, &report)
-	var failed *temporal.ApplicationError
-	if errors.As(err, &failed) && failed.Type() == workflows.KindSyncsFailed {
-		if err := failed.Details(&report); err != nil {
-			return err
-		}
-	} else if err != nil {
 		return err
 	}
-	printReport(report)
+	defer s.Close()
+	in := input{dryRun: dryRun, rollback: c.StringSlice("allow-rollback")}
+	in.limits.WaitSeconds = int((24 * time.Hour).Seconds())
+	report, err := s.once(ctx, in, c.String("output") != formatJSON)
+	if err != nil {
+		return err
+	}
+	if c.String("output") == formatJSON {
+		err = json.NewEncoder(os.Stdout).Encode(report)
+	} else {
+		printReport(report)
+	}
 	if n := len(report.Failed); n > 0 {
 		return fmt.Errorf("%d failed", n)
 	}
-	return nil
+	return err
+}
+
+// once runs a single cycle. A second one that is asked for meanwhile waits for the first; one
+// that a cron or schedule runs does not hinder it, as the branches' children lock out each other.
+func (s side) once(ctx context.Context, in input, show bool) (report workflows.Report, err error) {
+	id := s.id + "-once"
+	if in.dryRun {
+		id = s.id + "-plan"
+	}
+	run, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       id,
+		TaskQueue:                s.taskQueue,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+	}, s.parent, s.input(ctx, in))
+	if err != nil {
+		return report, fmt.Errorf("start %s: %w", id, err)
+	}
+	if show {
+		watching, stop := context.WithCancel(ctx)
+		defer stop()
+		go s.watch(watching, id)
+	}
+	return reportOf(run.Get(ctx, &report), report)
+}
+
+// reportOf finds the report of a cycle that failed because syncs did.
+func reportOf(err error, report workflows.Report) (workflows.Report, error) {
+	failed, ok := errors.AsType[*temporal.ApplicationError](err)
+	if ok && failed.Type() == workflows.KindSyncsFailed {
+		err = failed.Details(&report)
+	}
+	return report, err
+}
+
+// watch prints each change of what a workflow says of itself.
+func (s side) watch(ctx context.Context, id string) {
+	last := ""
+	for tick := time.NewTicker(500 * time.Millisecond); ; {
+		if value, err := s.QueryWorkflow(ctx, id, "", workflows.QueryStatus); err == nil {
+			var status workflows.Status
+			if value.Get(&status) == nil && status.Step != last && ctx.Err() == nil {
+				last = status.Step
+				fmt.Fprintln(os.Stderr, "...", last)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 func printReport(r workflows.Report) {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -51,7 +52,7 @@ func run(ctx context.Context, role string, logger *slog.Logger) error {
 	options.Logger = log.NewStructuredLogger(logger)
 	temporal, err := client.DialContext(ctx, options)
 	if err != nil {
-		return errors.Join(fmt.Errorf("connect to temporal at %q: %w", options.HostPort, err), side.staging.Close())
+		return errors.Join(fmt.Errorf("connect to temporal at %q: %w", cmp.Or(options.HostPort, client.DefaultHostPort), err), side.staging.Close())
 	}
 	defer temporal.Close()
 	return errors.Join(side.serve(ctx, temporal), side.staging.Close())

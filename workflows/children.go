@@ -20,16 +20,22 @@ const KindChildFailed = "ChildFailed"
 type child struct {
 	id          string
 	destination project.Branch
+	reason      string
 	input       any
 }
 
 // fleet runs the children of one parent.
 type fleet struct {
-	workflow any
-	limits   Limits
-	report   *Report
+	role             string
+	workflow         any
+	limits           Limits
+	searchAttributes bool
+	report           *Report
+	progress         *progress
 
 	inFlight []child
+	done     int
+	all      int
 }
 
 // run starts the children, a bounded number at a time, and waits for them. When the cycle has
@@ -39,6 +45,8 @@ func (f *fleet) run(ctx workflow.Context, children []child) error {
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
 	defer stopTimer()
 	patience := workflow.NewTimer(timerCtx, f.limits.wait())
+	f.all = len(children)
+	f.show()
 
 	for i, c := range children {
 		err := workflow.Await(ctx, func() bool { return len(f.inFlight) < f.limits.MaxInFlight || patience.IsReady() })
@@ -79,14 +87,27 @@ func (f *fleet) start(ctx workflow.Context, c child) {
 		ParentClosePolicy:   enums.PARENT_CLOSE_POLICY_ABANDON,
 		WaitForCancellation: true,
 	})
+	ctx = describe(ctx, f.role, c, f.searchAttributes)
 	f.inFlight = append(f.inFlight, c)
+	f.show()
 	future := workflow.ExecuteChildWorkflow(ctx, f.workflow, c.input)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		var outcome Outcome
 		err := future.Get(ctx, &outcome)
 		f.inFlight = slices.DeleteFunc(f.inFlight, func(other child) bool { return other.id == c.id })
+		f.done++
 		f.record(c, outcome, err)
+		f.show()
 	})
+}
+
+// show tells how far the children are.
+func (f *fleet) show() {
+	f.progress.status.AtWork = nil
+	for _, c := range f.inFlight {
+		f.progress.status.AtWork = append(f.progress.status.AtWork, c.id)
+	}
+	f.progress.step("%d of %d branches done, %d at work, %d failed", f.done, f.all, len(f.inFlight), len(f.report.Failed))
 }
 
 func (f *fleet) record(c child, outcome Outcome, err error) {
@@ -96,13 +117,13 @@ func (f *fleet) record(c child, outcome Outcome, err error) {
 	case temporal.IsWorkflowExecutionAlreadyStartedError(err):
 		f.report.Running = append(f.report.Running, c.id)
 	default:
-		kind, reason := cause(err)
-		f.report.Failed = append(f.report.Failed, plan.Failure{Subject: c.destination.String(), Kind: kind, Reason: reason})
+		kind, reason := Cause(err)
+		f.report.Failed = append(f.report.Failed, plan.Failure{Subject: c.destination.String(), Kind: kind, Reason: reason, Workflow: c.id})
 	}
 }
 
-// cause digs the step's failure out of what Temporal wraps around it.
-func cause(err error) (kind, reason string) {
+// Cause digs the step's failure out of what Temporal wraps around it.
+func Cause(err error) (kind, reason string) {
 	var application *temporal.ApplicationError
 	if errors.As(err, &application) {
 		return application.Type(), application.Message()

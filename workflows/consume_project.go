@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"fmt"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
@@ -10,32 +12,50 @@ import (
 // ConsumeProject moves one branch from the bucket to the destination:
 // download -> decrypt -> push. A destination that cannot complete an increment, although it
 // seemed to have what that builds on, is given the whole chain from its snapshot.
-func ConsumeProject(ctx workflow.Context, push plan.Push) (activities.Pushed, error) {
-	steps := func(ctx workflow.Context) (activities.Pushed, error) { return consume(ctx, push) }
-	pushed, err := onOneHost(ctx, steps)
+func ConsumeProject(ctx workflow.Context, push plan.Push) (pushed activities.Pushed, err error) {
+	progress, err := showProgress(ctx)
+	if err != nil {
+		return pushed, err
+	}
+	steps := func(ctx workflow.Context) (activities.Pushed, error) { return consume(ctx, progress, push) }
+	pushed, err = onOneHost(ctx, steps)
 	if isKind(err, activities.KindBaseMissing) && !push.FromSnapshot {
 		push.FromSnapshot = true
-		return onOneHost(ctx, steps)
+		pushed, err = onOneHost(ctx, steps)
 	}
+	conclude(ctx, err)
 	return pushed, err
 }
 
-func consume(ctx workflow.Context, push plan.Push) (pushed activities.Pushed, err error) {
+func consume(ctx workflow.Context, progress *progress, push plan.Push) (pushed activities.Pushed, err error) {
 	var consumer *activities.Consumer
 
+	progress.step("downloading what %s lacks of %s", push.Destination, plan.Short(push.Commit))
 	var objects activities.Downloaded
-	err = workflow.ExecuteActivity(transfer(ctx), consumer.Download, push).Get(ctx, &objects)
+	err = workflow.ExecuteActivity(transfer(ctx, push.Destination.String()), consumer.Download, push).Get(ctx, &objects)
 	if err != nil {
 		return pushed, err
 	}
 	defer cleanup(ctx, consumer.Cleanup, objects.Staged)
-	host := transferOn(ctx, objects.Staged.Host)
+	summary := fmt.Sprintf("%s to %s, %s", push.Destination, plan.Short(objects.Commit), count(len(objects.Objects), "object"))
+	onHost := func() workflow.Context { return transferOn(ctx, objects.Staged.Host, summary) }
 
+	progress.step("decrypting %s", count(len(objects.Objects), "object"))
 	var bundles activities.Decrypted
-	err = workflow.ExecuteActivity(host, consumer.Decrypt, objects).Get(ctx, &bundles)
-	if err != nil {
+	if err = workflow.ExecuteActivity(onHost(), consumer.Decrypt, objects).Get(ctx, &bundles); err != nil {
 		return pushed, err
 	}
-	err = workflow.ExecuteActivity(host, consumer.Push, bundles).Get(ctx, &pushed)
-	return pushed, err
+	progress.step("pushing %s to %s", plan.Short(objects.Commit), push.Destination)
+	if err = workflow.ExecuteActivity(onHost(), consumer.Push, bundles).Get(ctx, &pushed); err != nil {
+		return pushed, err
+	}
+	progress.step("%s", pushed.Summary)
+	return pushed, nil
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -13,11 +13,15 @@ import (
 // the bucket and runs a ConsumeProject for each. It fails when any sync failed, after all
 // of them were tried.
 func ConsumerSync(ctx workflow.Context, in ConsumerSyncInput) (Report, error) {
+	progress, err := showProgress(ctx)
+	if err != nil {
+		return Report{}, err
+	}
 	in.Limits = in.Limits.withDefaults()
 	rest := in.Rest
 	if rest == nil || rest.From != workflow.GetInfo(ctx).ContinuedExecutionRunID {
-		var err error
-		if rest, err = planPushes(ctx); err != nil {
+		progress.step("comparing both ends")
+		if rest, err = planPushes(ctx, in.DryRun); err != nil {
 			return Report{}, err
 		}
 		for i, p := range rest.Pushes {
@@ -25,15 +29,17 @@ func ConsumerSync(ctx workflow.Context, in ConsumerSyncInput) (Report, error) {
 		}
 	}
 	report := &rest.Report
+	progress.status.Report = report
 	if in.DryRun {
 		for _, p := range rest.Pushes {
 			report.Planned = append(report.Planned, "push "+p.Destination.String()+": "+p.Reason)
+			report.Behind = append(report.Behind, plan.Branch{Destination: p.Destination.String(), Reason: p.Reason, Since: p.Since})
 		}
 		return *report, report.err()
 	}
 
 	page := rest.Pushes[:min(in.PageSize, len(rest.Pushes))]
-	if err := runPushes(ctx, in.Limits, report, page); err != nil {
+	if err := runPushes(ctx, in, report, progress, page); err != nil {
 		return *report, err
 	}
 	rest.Pushes = rest.Pushes[len(page):]
@@ -45,23 +51,26 @@ func ConsumerSync(ctx workflow.Context, in ConsumerSyncInput) (Report, error) {
 	return *report, report.err()
 }
 
-func planPushes(ctx workflow.Context) (*ConsumerRest, error) {
+func planPushes(ctx workflow.Context, detail bool) (*ConsumerRest, error) {
 	var consumer *activities.Consumer
 	var p plan.Pushes
-	if err := workflow.ExecuteActivity(scan(ctx), consumer.PlanPushes).Get(ctx, &p); err != nil {
+	if err := workflow.ExecuteActivity(scan(ctx, "the bucket and its destinations"), consumer.PlanPushes, activities.PlanRequest{Detail: detail}).Get(ctx, &p); err != nil {
 		return nil, err
 	}
 	return &ConsumerRest{
 		Pushes: p.Pushes,
-		Report: Report{Checked: p.Checked, UpToDate: p.UpToDate, Failed: p.Failures, Warning: p.Warning},
+		Report: Report{Checked: p.Checked, UpToDate: p.UpToDate, InSync: p.InSync, Failed: p.Failures, Warning: p.Warning},
 	}, nil
 }
 
-func runPushes(ctx workflow.Context, limits Limits, report *Report, pushes []plan.Push) error {
+func runPushes(ctx workflow.Context, in ConsumerSyncInput, report *Report, progress *progress, pushes []plan.Push) error {
 	children := make([]child, 0, len(pushes))
 	for _, p := range pushes {
-		children = append(children, child{ConsumeProjectID(p.Destination), p.Destination, p})
+		children = append(children, child{ConsumeProjectID(p.Destination), p.Destination, p.Reason, p})
 	}
-	fleet := fleet{workflow: ConsumeProject, limits: limits, report: report}
+	fleet := fleet{
+		role: RoleConsumer, workflow: ConsumeProject, limits: in.Limits, searchAttributes: in.SearchAttributes,
+		report: report, progress: progress,
+	}
 	return fleet.run(ctx, children)
 }

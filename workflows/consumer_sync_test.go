@@ -26,7 +26,7 @@ func pushes(names ...string) []plan.Push {
 func TestConsumerSync(t *testing.T) {
 	env := environment(t)
 	foreign := plan.Failure{Subject: `"junk"`, Kind: plan.KindUndecodableKey, Reason: "not base64"}
-	env.OnActivity(consumer.PlanPushes, mock.Anything).Return(
+	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(
 		plan.Pushes{Checked: 3, UpToDate: 1, Pushes: pushes("a", "b"), Failures: []plan.Failure{foreign}}, nil).Once()
 	steps(env, nil)
 	env.ExecuteWorkflow(workflows.ConsumerSync, workflows.ConsumerSyncInput{})
@@ -37,14 +37,14 @@ func TestConsumerSync(t *testing.T) {
 
 func TestConsumerSyncDryRun(t *testing.T) {
 	env := environment(t)
-	env.OnActivity(consumer.PlanPushes, mock.Anything).Return(plan.Pushes{Checked: 1, Pushes: pushes("a")}, nil).Once()
+	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Pushes{Checked: 1, Pushes: pushes("a")}, nil).Once()
 	env.ExecuteWorkflow(workflows.ConsumerSync, workflows.ConsumerSyncInput{DryRun: true})
-	require.Equal(t, workflows.Report{Checked: 1, Planned: []string{"push group/a@main: behind"}}, report(t, env))
+	require.Equal(t, workflows.Report{Checked: 1, Planned: []string{"push group/a@main: behind"}, Behind: []plan.Branch{{Destination: "group/a@main", Reason: "behind"}}}, report(t, env))
 }
 
 func TestConsumerSyncPages(t *testing.T) {
 	env := environment(t)
-	env.OnActivity(consumer.PlanPushes, mock.Anything).Return(plan.Pushes{Checked: 3, Pushes: pushes("a", "b", "c")}, nil).Once()
+	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Pushes{Checked: 3, Pushes: pushes("a", "b", "c")}, nil).Once()
 	env.OnWorkflow(workflows.ConsumeProject, mock.Anything, mock.Anything).Return(activities.Pushed{Summary: "pushed"}, nil)
 	env.ExecuteWorkflow(workflows.ConsumerSync, workflows.ConsumerSyncInput{Limits: workflows.Limits{PageSize: 2}})
 	require.ErrorContains(t, env.GetWorkflowError(), "continue as new")
@@ -78,7 +78,7 @@ func TestWorkflowIDs(t *testing.T) {
 
 func TestConsumerSyncPassesTheOperatorsWordOn(t *testing.T) {
 	env := environment(t)
-	env.OnActivity(consumer.PlanPushes, mock.Anything).Return(plan.Pushes{Pushes: pushes("a", "b"), Warning: "unverified"}, nil).Once()
+	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Pushes{Pushes: pushes("a", "b"), Warning: "unverified"}, nil).Once()
 	allowed := map[string]bool{}
 	env.OnWorkflow(workflows.ConsumeProject, mock.Anything, mock.Anything).Return(
 		func(_ workflow.Context, p plan.Push) (activities.Pushed, error) {

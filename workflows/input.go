@@ -36,6 +36,8 @@ func (l Limits) wait() time.Duration { return time.Duration(l.WaitSeconds) * tim
 type ProducerSyncInput struct {
 	// DryRun plans only: nothing is cloned, written or deleted.
 	DryRun bool `json:"dry_run,omitempty"`
+	// SearchAttributes are set on the children. They have to be registered.
+	SearchAttributes bool `json:"search_attributes,omitempty"`
 	Limits
 
 	// Rest is set when a cycle continues as a new run: what is left of it.
@@ -58,6 +60,8 @@ type ProducerRest struct {
 type ConsumerSyncInput struct {
 	// DryRun plans only: nothing is downloaded or pushed.
 	DryRun bool `json:"dry_run,omitempty"`
+	// SearchAttributes are set on the children. They have to be registered.
+	SearchAttributes bool `json:"search_attributes,omitempty"`
 	// AllowRollback names the destinations ("group/name@branch") for which an object may be older
 	// than what was applied last.
 	AllowRollback []string `json:"allow_rollback,omitempty"`

@@ -12,8 +12,9 @@ import (
 const hostPatience = 30 * time.Second
 
 // scan is for the activities that read what is wanted and what is there.
-func scan(ctx workflow.Context) workflow.Context {
+func scan(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		Summary:             clip(summary),
 		StartToCloseTimeout: 15 * time.Minute,
 		HeartbeatTimeout:    30 * time.Second,
 		WaitForCancellation: true,
@@ -28,12 +29,13 @@ func scan(ctx workflow.Context) workflow.Context {
 
 // transfer is for the steps that move a repository's bytes. They say how far they are with
 // every heartbeat, so a step that hangs is noticed long before it runs out of time.
-func transfer(ctx workflow.Context) workflow.Context {
-	return workflow.WithActivityOptions(ctx, transferOptions())
+func transfer(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, transferOptions(summary))
 }
 
-func transferOptions() workflow.ActivityOptions {
+func transferOptions(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
+		Summary:             clip(summary),
 		StartToCloseTimeout: 6 * time.Hour,
 		HeartbeatTimeout:    30 * time.Second,
 		WaitForCancellation: true,
@@ -47,8 +49,8 @@ func transferOptions() workflow.ActivityOptions {
 }
 
 // transferOn is transfer on the worker that holds the files.
-func transferOn(ctx workflow.Context, host string) workflow.Context {
-	options := transferOptions()
+func transferOn(ctx workflow.Context, host, summary string) workflow.Context {
+	options := transferOptions(summary)
 	options.TaskQueue = host
 	options.ScheduleToStartTimeout = hostPatience
 	return workflow.WithActivityOptions(ctx, options)
@@ -58,6 +60,7 @@ func transferOn(ctx workflow.Context, host string) workflow.Context {
 // they, or they will be when the next worker starts there.
 func cleanupOn(ctx workflow.Context, host string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		Summary:                "remove the run's files",
 		TaskQueue:              host,
 		ScheduleToStartTimeout: 10 * time.Second,
 		StartToCloseTimeout:    time.Minute,

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"github.com/dustin/go-humanize"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
@@ -9,33 +10,46 @@ import (
 
 // ProduceProject moves one branch from the source into the bucket:
 // clone -> package -> encrypt -> upload.
-func ProduceProject(ctx workflow.Context, upload plan.Upload) (activities.Uploaded, error) {
-	return onOneHost(ctx, func(ctx workflow.Context) (activities.Uploaded, error) {
-		return produce(ctx, upload)
+func ProduceProject(ctx workflow.Context, upload plan.Upload) (uploaded activities.Uploaded, err error) {
+	progress, err := showProgress(ctx)
+	if err != nil {
+		return uploaded, err
+	}
+	uploaded, err = onOneHost(ctx, func(ctx workflow.Context) (activities.Uploaded, error) {
+		return produce(ctx, progress, upload)
 	})
+	conclude(ctx, err)
+	return uploaded, err
 }
 
-func produce(ctx workflow.Context, upload plan.Upload) (uploaded activities.Uploaded, err error) {
+func produce(ctx workflow.Context, progress *progress, upload plan.Upload) (uploaded activities.Uploaded, err error) {
 	var producer *activities.Producer
 
+	progress.step("cloning %s", upload.Sync.Source)
 	var clone activities.Cloned
-	err = workflow.ExecuteActivity(transfer(ctx), producer.Clone, upload).Get(ctx, &clone)
+	err = workflow.ExecuteActivity(transfer(ctx, upload.Sync.Source.String()), producer.Clone, upload).Get(ctx, &clone)
 	if err != nil {
 		return uploaded, err
 	}
 	defer cleanup(ctx, producer.Cleanup, clone.Staged)
-	host := transferOn(ctx, clone.Staged.Host)
+	onHost := func() workflow.Context {
+		return transferOn(ctx, clone.Staged.Host, activities.Describe(clone.Object())+", "+humanize.Bytes(uint64(clone.Size)))
+	}
 
+	progress.step("packaging %s", activities.Describe(clone.Object()))
 	var archive activities.Packaged
-	err = workflow.ExecuteActivity(host, producer.Package, clone).Get(ctx, &archive)
-	if err != nil {
+	if err = workflow.ExecuteActivity(onHost(), producer.Package, clone).Get(ctx, &archive); err != nil {
 		return uploaded, err
 	}
+	progress.step("encrypting %s", activities.Describe(clone.Object()))
 	var object activities.Encrypted
-	err = workflow.ExecuteActivity(host, producer.Encrypt, archive).Get(ctx, &object)
-	if err != nil {
+	if err = workflow.ExecuteActivity(onHost(), producer.Encrypt, archive).Get(ctx, &object); err != nil {
 		return uploaded, err
 	}
-	err = workflow.ExecuteActivity(host, producer.Upload, object).Get(ctx, &uploaded)
-	return uploaded, err
+	progress.step("uploading %s, %s", activities.Describe(clone.Object()), humanize.Bytes(uint64(object.Size)))
+	if err = workflow.ExecuteActivity(onHost(), producer.Upload, object).Get(ctx, &uploaded); err != nil {
+		return uploaded, err
+	}
+	progress.step("uploaded %s", uploaded.Summary)
+	return uploaded, nil
 }

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"fmt"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
@@ -12,18 +14,24 @@ import (
 // ProduceProject for each, and deletes the objects that are no longer needed. It fails
 // when any sync failed, after all of them were tried.
 func ProducerSync(ctx workflow.Context, in ProducerSyncInput) (Report, error) {
+	progress, err := showProgress(ctx)
+	if err != nil {
+		return Report{}, err
+	}
 	in.Limits = in.Limits.withDefaults()
 	rest := in.Rest
 	if rest == nil || rest.From != workflow.GetInfo(ctx).ContinuedExecutionRunID {
-		var err error
-		if rest, err = planUploads(ctx); err != nil {
+		progress.step("comparing both ends")
+		if rest, err = planUploads(ctx, in.DryRun); err != nil {
 			return Report{}, err
 		}
 	}
 	report := &rest.Report
+	progress.status.Report = report
 	if in.DryRun {
 		for _, u := range rest.Uploads {
 			report.Planned = append(report.Planned, "upload "+u.Sync.Destination.String()+": "+u.Reason)
+			report.Behind = append(report.Behind, plan.Branch{Destination: u.Sync.Destination.String(), Reason: u.Reason, Since: u.After})
 		}
 		for _, key := range rest.Orphans {
 			report.Planned = append(report.Planned, "delete "+key+": its sync has left the configuration")
@@ -32,7 +40,7 @@ func ProducerSync(ctx workflow.Context, in ProducerSyncInput) (Report, error) {
 	}
 
 	page := rest.Uploads[:min(in.PageSize, len(rest.Uploads))]
-	if err := runUploads(ctx, in.Limits, report, page); err != nil {
+	if err := runUploads(ctx, in, report, progress, page); err != nil {
 		return *report, err
 	}
 	rest.Uploads = rest.Uploads[len(page):]
@@ -43,6 +51,7 @@ func ProducerSync(ctx workflow.Context, in ProducerSyncInput) (Report, error) {
 		return *report, workflow.NewContinueAsNewError(ctx, ProducerSync, in)
 	}
 	if rest.Prune {
+		progress.step("deleting objects that are no longer needed")
 		if err := prune(ctx, rest.Orphans, report); err != nil {
 			return *report, err
 		}
@@ -50,34 +59,37 @@ func ProducerSync(ctx workflow.Context, in ProducerSyncInput) (Report, error) {
 	return *report, report.err()
 }
 
-func planUploads(ctx workflow.Context) (*ProducerRest, error) {
+func planUploads(ctx workflow.Context, detail bool) (*ProducerRest, error) {
 	var producer *activities.Producer
 	var syncs []project.Sync
-	if err := workflow.ExecuteActivity(scan(ctx), producer.ListSyncs).Get(ctx, &syncs); err != nil {
+	if err := workflow.ExecuteActivity(scan(ctx, "the configured syncs"), producer.ListSyncs).Get(ctx, &syncs); err != nil {
 		return nil, err
 	}
 	var p plan.Uploads
-	if err := workflow.ExecuteActivity(scan(ctx), producer.PlanUploads, syncs).Get(ctx, &p); err != nil {
+	if err := workflow.ExecuteActivity(scan(ctx, fmt.Sprintf("%d sources and the bucket", len(syncs))), producer.PlanUploads, activities.PlanRequest{Syncs: syncs, Detail: detail}).Get(ctx, &p); err != nil {
 		return nil, err
 	}
 	return &ProducerRest{
 		Uploads: p.Uploads,
 		Orphans: p.Orphans,
 		Prune:   len(p.Orphans) > 0 || p.Superseded > 0,
-		Report:  Report{Checked: p.Checked, UpToDate: p.UpToDate, Failed: p.Failures},
+		Report:  Report{Checked: p.Checked, UpToDate: p.UpToDate, InSync: p.InSync, Failed: p.Failures},
 	}, nil
 }
 
-func runUploads(ctx workflow.Context, limits Limits, report *Report, uploads []plan.Upload) error {
+func runUploads(ctx workflow.Context, in ProducerSyncInput, report *Report, progress *progress, uploads []plan.Upload) error {
 	children := make([]child, 0, len(uploads))
 	for _, u := range uploads {
-		children = append(children, child{ProduceProjectID(u.Sync.Destination), u.Sync.Destination, u})
+		children = append(children, child{ProduceProjectID(u.Sync.Destination), u.Sync.Destination, u.Reason, u})
 	}
-	fleet := fleet{workflow: ProduceProject, limits: limits, report: report}
+	fleet := fleet{
+		role: RoleProducer, workflow: ProduceProject, limits: in.Limits, searchAttributes: in.SearchAttributes,
+		report: report, progress: progress,
+	}
 	return fleet.run(ctx, children)
 }
 
 func prune(ctx workflow.Context, orphans []string, report *Report) error {
 	var producer *activities.Producer
-	return workflow.ExecuteActivity(scan(ctx), producer.Prune, orphans).Get(ctx, &report.Pruned)
+	return workflow.ExecuteActivity(scan(ctx, "superseded objects and orphans"), producer.Prune, orphans).Get(ctx, &report.Pruned)
 }

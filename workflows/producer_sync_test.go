@@ -35,7 +35,7 @@ func uploads(n int) []plan.Upload {
 func planned(env *testsuite.TestWorkflowEnvironment, p plan.Uploads) {
 	syncs := []project.Sync{{Source: branch("source")}}
 	env.OnActivity(producer.ListSyncs, mock.Anything).Return(syncs, nil).Once()
-	env.OnActivity(producer.PlanUploads, mock.Anything, syncs).Return(p, nil).Once()
+	env.OnActivity(producer.PlanUploads, mock.Anything, mock.Anything).Return(p, nil).Once()
 }
 
 func report(t *testing.T, env *testsuite.TestWorkflowEnvironment) workflows.Report {
@@ -82,11 +82,11 @@ func TestProducerSyncIsolatesFailures(t *testing.T) {
 	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{})
 
 	r, message := failedReport(t, env)
-	require.Equal(t, []plan.Failure{refused, {Subject: "group/p1@main", Kind: "BranchNotFound", Reason: "BranchNotFound happened"}}, r.Failed)
+	require.Equal(t, []plan.Failure{refused, {Subject: "group/p1@main", Kind: "BranchNotFound", Reason: "BranchNotFound happened", Workflow: "produce/group/p1@main"}}, r.Failed)
 	require.ElementsMatch(t, []string{"group/p0@main: snapshot abc", "group/p2@main: snapshot abc"}, r.Synced)
 	require.Equal(t, []string{"old"}, r.Pruned)
 	require.Equal(t, "5 checked, 1 up to date, 2 synced, 2 failed, 1 objects pruned", strings.Split(message, "\n")[0])
-	require.Contains(t, message, "group/p1@main: BranchNotFound happened (BranchNotFound)")
+	require.Contains(t, message, "group/p1@main: BranchNotFound happened (BranchNotFound, workflow produce/group/p1@main)")
 }
 
 func TestProducerSyncDryRun(t *testing.T) {
@@ -97,6 +97,7 @@ func TestProducerSyncDryRun(t *testing.T) {
 		"upload group/p0@main: moved",
 		"delete key: its sync has left the configuration",
 	}, report(t, env).Planned)
+	require.Equal(t, []plan.Branch{{Destination: "group/p0@main", Reason: "moved"}}, report(t, env).Behind)
 }
 
 func TestProducerSyncPrunesOrphans(t *testing.T) {

@@ -22,6 +22,9 @@ type Report struct {
 	UpToDate int `json:"up_to_date"`
 	// Planned is what a dry run would have done, and why.
 	Planned []string `json:"planned,omitempty"`
+	// InSync and Behind are where a dry run found the branches.
+	InSync []plan.Branch `json:"in_sync,omitempty"`
+	Behind []plan.Branch `json:"behind,omitempty"`
 	// Synced says of each branch that was moved what was moved.
 	Synced []string `json:"synced,omitempty"`
 	// Running are the children that were at work when the cycle ended, most often

@@ -52,7 +52,7 @@ func (s *script) ListSyncs(context.Context) ([]project.Sync, error) {
 	return []project.Sync{{Source: branch("ok"), Destination: branch("ok")}}, nil
 }
 
-func (s *script) PlanUploads(context.Context, []project.Sync) (plan.Uploads, error) {
+func (s *script) PlanUploads(context.Context, activities.PlanRequest) (plan.Uploads, error) {
 	return plan.Uploads{Checked: 3, UpToDate: 1, Uploads: []plan.Upload{uploadOf("ok"), uploadOf("fails")}}, nil
 }
 
@@ -74,7 +74,7 @@ func (s *script) Upload(_ context.Context, e activities.Encrypted) (activities.U
 
 func (s *script) Prune(context.Context, []string) ([]string, error) { return []string{"old"}, nil }
 
-func (s *script) PlanPushes(context.Context) (plan.Pushes, error) {
+func (s *script) PlanPushes(context.Context, activities.PlanRequest) (plan.Pushes, error) {
 	return plan.Pushes{Checked: 3, UpToDate: 1, Pushes: []plan.Push{pushOf("ok"), pushOf("fails")}}, nil
 }
 

@@ -2,7 +2,10 @@
 // and what is there, and answers with actions that carry their reasons.
 package plan
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Kinds of failures that are found while planning. Like the kinds that the
 // activities give, they are what operators search for.
@@ -22,9 +25,24 @@ type Failure struct {
 	Subject string `json:"subject"`
 	Kind    string `json:"kind"`
 	Reason  string `json:"reason"`
+	// Workflow is the ID of the child that failed; empty when there was none.
+	Workflow string `json:"workflow,omitempty"`
 }
 
-func (f Failure) String() string { return fmt.Sprintf("%s: %s (%s)", f.Subject, f.Reason, f.Kind) }
+func (f Failure) String() string {
+	where := ""
+	if f.Workflow != "" {
+		where = ", workflow " + f.Workflow
+	}
+	return fmt.Sprintf("%s: %s (%s%s)", f.Subject, f.Reason, f.Kind, where)
+}
+
+// Branch is where one destination branch is. Plans list them when they are asked to.
+type Branch struct {
+	Destination string    `json:"destination"`
+	Reason      string    `json:"reason,omitempty"` // why it has to move
+	Since       time.Time `json:"since,omitzero"`   // when its newest object was uploaded
+}
 
 // Head is what is known of a branch on its Git server.
 type Head struct {

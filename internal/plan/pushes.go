@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -15,6 +16,7 @@ type Push struct {
 	Commit      string         `json:"commit"`  // what the branch has to become
 	Objects     []Object       `json:"objects"` // the whole chain, oldest first
 	Reason      string         `json:"reason"`
+	Since       time.Time      `json:"since,omitzero"` // when the newest object was uploaded
 	// FromSnapshot says not to build on anything that the destination has.
 	FromSnapshot bool `json:"from_snapshot,omitempty"`
 	// AllowRollback is the operator's word that an object may be older than what was
@@ -34,6 +36,7 @@ type Object struct {
 type Pushes struct {
 	Checked  int       `json:"checked"`
 	UpToDate int       `json:"up_to_date"`
+	InSync   []Branch  `json:"in_sync,omitempty"` // only with Consumer.Detail
 	Pushes   []Push    `json:"pushes,omitempty"`
 	Failures []Failure `json:"failures,omitempty"`
 	Warning  string    `json:"warning,omitempty"`
@@ -44,6 +47,8 @@ type Consumer struct {
 	Heads  map[project.Branch]Head
 	Chains map[project.Branch]chain.Chain
 	Allow  project.Allowlist
+	// Detail lists the branches that are in sync, too.
+	Detail bool
 }
 
 // Plan compares each destination's head with the commit that the bucket
@@ -54,12 +59,14 @@ func (p Consumer) Plan() Pushes {
 		head := p.Heads[branch]
 		switch {
 		case !p.Allow.Allows(branch):
-			out.Failures = append(out.Failures, Failure{branch.String(), KindNotAllowed, "the destination is not in ALLOWED_DESTINATIONS"})
+			out.Failures = append(out.Failures, Failure{Subject: branch.String(), Kind: KindNotAllowed, Reason: "the destination is not in ALLOWED_DESTINATIONS"})
 		case head.Unreachable:
-			out.Failures = append(out.Failures, Failure{branch.String(), KindUnreachable,
-				fmt.Sprintf("%v; the next cycle tries again", head.Err)})
+			out.Failures = append(out.Failures, Failure{Subject: branch.String(), Kind: KindUnreachable, Reason: fmt.Sprintf("%v; the next cycle tries again", head.Err)})
 		case head.Err == nil && head.Commit == c.Tip():
 			out.UpToDate++
+			if p.Detail {
+				out.InSync = append(out.InSync, Branch{Destination: branch.String(), Since: c.Newest().Modified})
+			}
 		default:
 			out.Pushes = append(out.Pushes, push(branch, head, c))
 		}
@@ -72,7 +79,7 @@ func (p Consumer) Plan() Pushes {
 }
 
 func push(branch project.Branch, head Head, c chain.Chain) Push {
-	p := Push{Destination: branch, Commit: c.Tip(), Objects: Objects(c)}
+	p := Push{Destination: branch, Commit: c.Tip(), Objects: Objects(c), Since: c.Newest().Modified}
 	switch {
 	case head.Err != nil:
 		p.Reason = "the destination cannot be read: " + head.Err.Error()

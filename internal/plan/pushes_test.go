@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -40,6 +41,7 @@ func TestPushes(t *testing.T) {
 					{Key: "dst/router@main:b", Commit: b, Base: a, Size: 100},
 				},
 				Reason: test.reason,
+				Since:  time.Unix(1, 0),
 			}}, out.Pushes)
 		})
 	}
@@ -55,7 +57,7 @@ func TestPushesInOrder(t *testing.T) {
 		names = append(names, p.Destination.Name)
 	}
 	require.Equal(t, []string{"a", "b", "c"}, names)
-	require.Equal(t, []Failure{{"dst/d@m", KindUnreachable, "timeout; the next cycle tries again"}}, out.Failures)
+	require.Equal(t, []Failure{{Subject: "dst/d@m", Kind: KindUnreachable, Reason: "timeout; the next cycle tries again"}}, out.Failures)
 }
 
 func TestLacking(t *testing.T) {

@@ -29,6 +29,7 @@ type Upload struct {
 type Uploads struct {
 	Checked  int       `json:"checked"`
 	UpToDate int       `json:"up_to_date"`
+	InSync   []Branch  `json:"in_sync,omitempty"` // only with Producer.Detail
 	Uploads  []Upload  `json:"uploads,omitempty"`
 	Failures []Failure `json:"failures,omitempty"`
 	// Orphans are the keys of objects whose sync has left the configuration.
@@ -45,6 +46,8 @@ type Producer struct {
 	// MaxPruneShare is the largest share (0 to 1) of the bucket's destinations
 	// that may be orphaned at once before the configuration is mistrusted.
 	MaxPruneShare float64
+	// Detail lists the branches that are in sync, too.
+	Detail bool
 }
 
 // Accept splits the configured syncs into those that can be worked on and the
@@ -57,16 +60,16 @@ func Accept(syncs []project.Sync) (accepted []project.Sync, refused []Failure) {
 	}
 	for _, s := range syncs {
 		if err := s.Validate(); err != nil {
-			refused = append(refused, Failure{s.Destination.String(), KindInvalidSync, err.Error()})
+			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindInvalidSync, Reason: err.Error()})
 			continue
 		}
 		if sources := bySource[s.Destination]; len(sources) > 1 {
 			reason := fmt.Sprintf("%d syncs have this destination; this one has the source %s: keep one of them", len(sources), s.Source)
-			refused = append(refused, Failure{s.Destination.String(), KindDuplicateDestination, reason})
+			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindDuplicateDestination, Reason: reason})
 			continue
 		}
 		if err := keyFits(s.Destination); err != nil {
-			refused = append(refused, Failure{s.Destination.String(), KindKeyTooLong, err.Error()})
+			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindKeyTooLong, Reason: err.Error()})
 			continue
 		}
 		accepted = append(accepted, s)
@@ -89,14 +92,16 @@ func (p Producer) Plan() Uploads {
 	for _, s := range accepted {
 		head := p.Heads[s.Source]
 		if head.Unreachable {
-			out.Failures = append(out.Failures, Failure{s.Destination.String(), KindUnreachable,
-				fmt.Sprintf("source %s: %v; the next cycle tries again", s.Source, head.Err)})
+			out.Failures = append(out.Failures, Failure{Subject: s.Destination.String(), Kind: KindUnreachable, Reason: fmt.Sprintf("source %s: %v; the next cycle tries again", s.Source, head.Err)})
 			continue
 		}
 		if upload, due := p.upload(s, head); due {
 			out.Uploads = append(out.Uploads, upload)
 		} else {
 			out.UpToDate++
+			if p.Detail {
+				out.InSync = append(out.InSync, Branch{Destination: s.Destination.String(), Since: p.Chains[s.Destination].Newest().Modified})
+			}
 		}
 	}
 	p.prune(&out)
@@ -170,5 +175,5 @@ func (p Producer) prune(out *Uploads) {
 }
 
 func (out *Uploads) refusePrune(format string, args ...any) {
-	out.Failures = append(out.Failures, Failure{"bucket", KindPruneRefused, fmt.Sprintf(format, args...)})
+	out.Failures = append(out.Failures, Failure{Subject: "bucket", Kind: KindPruneRefused, Reason: fmt.Sprintf(format, args...)})
 }

@@ -131,7 +131,7 @@ func TestUploadsUnreachable(t *testing.T) {
 	s := sync("router", "main")
 	out := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: {Err: errors.New("timeout"), Unreachable: true}}}.Plan()
 	require.Empty(t, out.Uploads)
-	require.Equal(t, []Failure{{"dst/router@main", KindUnreachable, "source src/router@main: timeout; the next cycle tries again"}}, out.Failures)
+	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: KindUnreachable, Reason: "source src/router@main: timeout; the next cycle tries again"}}, out.Failures)
 }
 
 func TestPrune(t *testing.T) {

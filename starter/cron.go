@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v3"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+)
+
+func cronCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "cron",
+		Usage: "start and stop the cron workflow, for those whose tooling is built on it; else use a schedule",
+		Commands: []*cli.Command{
+			{Name: "start", Usage: "run a cycle again and again", Flags: []cli.Flag{every()}, Action: startCron},
+			{Name: "stop", Usage: "end the cron workflow; branches that are being synced are finished", Action: stopCron},
+		},
+	}
+}
+
+func startCron(ctx context.Context, c *cli.Command) error {
+	s, err := connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	interval := c.Duration("every")
+	_, err = s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                                       s.id,
+		TaskQueue:                                s.taskQueue,
+		CronSchedule:                             "@every " + interval.String(),
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+	}, s.parent, s.input(ctx, input{}))
+	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return fmt.Errorf("%s is running already: end it with cron stop to start it anew", s.id)
+	}
+	if err != nil {
+		return fmt.Errorf("start %s: %w", s.id, err)
+	}
+	fmt.Printf("%s runs every %s\n", s.id, interval)
+	return nil
+}
+
+func stopCron(ctx context.Context, c *cli.Command) error {
+	s, err := connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	err = s.TerminateWorkflow(ctx, s.id, "", "stopped by the starter")
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
+		return fmt.Errorf("%s is not running", s.id)
+	}
+	if err != nil {
+		return fmt.Errorf("end workflow %s: %w", s.id, err)
+	}
+	fmt.Printf("%s is stopped; branches that are being synced are finished\n", s.id)
+	return nil
+}

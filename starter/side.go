@@ -1,0 +1,104 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+
+	"github.com/urfave/cli/v3"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/log"
+
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/workflows"
+)
+
+// side is one side of the partition, connected to its Temporal.
+type side struct {
+	client.Client
+
+	namespace string
+	role      string
+	id        string // of the parent workflow, and of the schedule that starts it
+	taskQueue string
+	parent    any
+	childType string
+	childID   func(project.Branch) string
+}
+
+var sides = map[string]side{
+	workflows.RoleProducer: {
+		role: workflows.RoleProducer, id: workflows.ProducerSyncID, taskQueue: workflows.ProducerTaskQueue,
+		parent: workflows.ProducerSync, childType: "ProduceProject", childID: workflows.ProduceProjectID,
+	},
+	workflows.RoleConsumer: {
+		role: workflows.RoleConsumer, id: workflows.ConsumerSyncID, taskQueue: workflows.ConsumerTaskQueue,
+		parent: workflows.ConsumerSync, childType: "ConsumeProject", childID: workflows.ConsumeProjectID,
+	},
+}
+
+// connect finds out which side is meant and dials its Temporal.
+func connect(ctx context.Context, c *cli.Command) (side, error) {
+	role, err := roleOf(c.String("role"), os.Getenv("PUBLIC_KEY") != "", os.Getenv("PRIVATE_KEY") != "")
+	if err != nil {
+		return side{}, err
+	}
+	options, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return side{}, fmt.Errorf("temporal configuration: %w", err)
+	}
+	options.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler)) // its errors are returned, too
+	s := sides[role]
+	if s.namespace = options.Namespace; s.namespace == "" {
+		s.namespace = client.DefaultNamespace
+	}
+	if s.Client, err = client.DialContext(ctx, options); err != nil {
+		return side{}, fmt.Errorf("connect to temporal at %q: %w", cmp.Or(options.HostPort, client.DefaultHostPort), err)
+	}
+	return s, nil
+}
+
+func roleOf(flag string, hasPublicKey, hasPrivateKey bool) (string, error) {
+	switch {
+	case flag != "":
+		if _, ok := sides[flag]; !ok {
+			return "", fmt.Errorf("role is %q, not producer or consumer", flag)
+		}
+		return flag, nil
+	case hasPublicKey && !hasPrivateKey:
+		return workflows.RoleProducer, nil
+	case hasPrivateKey && !hasPublicKey:
+		return workflows.RoleConsumer, nil
+	}
+	return "", errors.New("which side? say -role producer or -role consumer")
+}
+
+// input is what a parent is started with.
+type input struct {
+	dryRun   bool
+	limits   workflows.Limits
+	rollback []string
+}
+
+func (s side) input(ctx context.Context, in input) any {
+	attributes := s.hasSearchAttributes(ctx)
+	if s.role == workflows.RoleProducer {
+		return workflows.ProducerSyncInput{DryRun: in.dryRun, Limits: in.limits, SearchAttributes: attributes}
+	}
+	return workflows.ConsumerSyncInput{DryRun: in.dryRun, Limits: in.limits, SearchAttributes: attributes, AllowRollback: in.rollback}
+}
+
+// hasSearchAttributes tells whether setup has been run. Where we may not ask, they are not used.
+func (s side) hasSearchAttributes(ctx context.Context) bool {
+	registered, err := s.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})
+	return err == nil && !slices.ContainsFunc(searchAttributes, func(name string) bool {
+		_, ok := registered.CustomAttributes[name]
+		return !ok
+	})
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/urfave/cli/v3"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/app-sre/git-partition-sync/workflows"
+)
+
+// branchStatus is what is known of one destination branch at this side.
+type branchStatus struct {
+	Destination string    `json:"destination"`
+	InSync      bool      `json:"in_sync"`
+	Since       time.Time `json:"since,omitzero"` // of the last change of InSync that is known
+	Reason      string    `json:"reason,omitempty"`
+	LastError   string    `json:"last_error,omitempty"`
+	Workflow    string    `json:"workflow,omitempty"` // of the last run
+}
+
+func statusCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "status",
+		Usage: "show each sync as this side sees it: in sync or behind, since when, and the last error",
+		Flags: []cli.Flag{output()},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			s, err := connect(ctx, c)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			branches, err := s.status(ctx)
+			if err != nil {
+				return err
+			}
+			if c.String("output") == formatJSON {
+				return json.NewEncoder(os.Stdout).Encode(branches)
+			}
+			return printStatus(branches)
+		},
+	}
+}
+
+// status joins a plan, which knows where each branch is, with the last runs of the children,
+// which know since when and why.
+func (s side) status(ctx context.Context) ([]branchStatus, error) {
+	report, err := s.once(ctx, input{dryRun: true}, false)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := s.lastRuns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	branches := map[string]*branchStatus{}
+	for _, b := range report.InSync {
+		branches[b.Destination] = &branchStatus{Destination: b.Destination, InSync: true, Since: b.Since}
+	}
+	for _, b := range report.Behind {
+		branches[b.Destination] = &branchStatus{Destination: b.Destination, Reason: b.Reason, Since: b.Since}
+	}
+	for _, f := range report.Failed {
+		branches[f.Subject] = &branchStatus{Destination: f.Subject, Reason: f.Reason}
+	}
+	for destination, b := range branches {
+		if err := s.join(ctx, b, runs[destination]); err != nil {
+			return nil, err
+		}
+	}
+	sorted := make([]branchStatus, 0, len(branches))
+	for _, b := range branches {
+		sorted = append(sorted, *b)
+	}
+	slices.SortFunc(sorted, func(a, b branchStatus) int { return strings.Compare(a.Destination, b.Destination) })
+	return sorted, nil
+}
+
+// join adds what the last run of a branch's child tells.
+func (s side) join(ctx context.Context, b *branchStatus, run *workflow.WorkflowExecutionInfo) error {
+	if run == nil {
+		return nil
+	}
+	b.Workflow = run.Execution.WorkflowId
+	if b.InSync || run.Status != enums.WORKFLOW_EXECUTION_STATUS_FAILED {
+		return nil
+	}
+	err := s.GetWorkflow(ctx, run.Execution.WorkflowId, run.Execution.RunId).Get(ctx, nil)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		_, b.LastError = workflows.Cause(err)
+	}
+	return nil
+}
+
+// lastRuns finds the newest execution of each branch's child, by the destination in its memo.
+func (s side) lastRuns(ctx context.Context) (map[string]*workflow.WorkflowExecutionInfo, error) {
+	runs := map[string]*workflow.WorkflowExecutionInfo{}
+	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, Query: fmt.Sprintf("WorkflowType = %q", s.childType)}
+	for {
+		page, err := s.ListWorkflow(ctx, request)
+		if err != nil {
+			return nil, fmt.Errorf("list the branches' workflows: %w", err)
+		}
+		for _, run := range page.Executions {
+			destination := memoOf(run)
+			if last := runs[destination]; last == nil || run.StartTime.AsTime().After(last.StartTime.AsTime()) {
+				runs[destination] = run
+			}
+		}
+		if len(page.NextPageToken) == 0 {
+			return runs, nil
+		}
+		request.NextPageToken = page.NextPageToken
+	}
+}
+
+func memoOf(run *workflow.WorkflowExecutionInfo) (destination string) {
+	_ = json.Unmarshal(run.GetMemo().GetFields()["destination"].GetData(), &destination)
+	return destination
+}
+
+func printStatus(branches []branchStatus) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "IN SYNC\tDESTINATION\tSINCE\tWHY NOT")
+	for _, b := range branches {
+		inSync, since := "no", ""
+		if b.InSync {
+			inSync = "yes"
+		}
+		if !b.Since.IsZero() {
+			since = humanize.Time(b.Since)
+		}
+		reason := b.Reason
+		if b.LastError != "" {
+			reason = b.LastError
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", inSync, b.Destination, since, strings.ReplaceAll(reason, "\n", " "))
+	}
+	return w.Flush()
+}

@@ -1,0 +1,22 @@
+package workflows
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A server refuses a summary that is too long, and the workflow would be stuck.
+func TestClip(t *testing.T) {
+	require.Equal(t, "short", clip("short"))
+	whole := strings.Repeat("x", maxSummary)
+	require.Equal(t, whole, clip(whole))
+	for _, long := range []string{whole + "x", strings.Repeat("ü", maxSummary), "x" + strings.Repeat("ü", maxSummary)} {
+		clipped := clip(long)
+		require.LessOrEqual(t, len(clipped), maxSummary)
+		require.True(t, utf8.ValidString(clipped))
+		require.True(t, strings.HasSuffix(clipped, "..."))
+	}
+}

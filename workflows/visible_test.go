@@ -1,0 +1,84 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/workflows"
+)
+
+func status(t *testing.T, env *testsuite.TestWorkflowEnvironment) workflows.Status {
+	t.Helper()
+	value, err := env.QueryWorkflow(workflows.QueryStatus)
+	require.NoError(t, err)
+	var s workflows.Status
+	require.NoError(t, value.Get(&s))
+	return s
+}
+
+func TestParentTellsItsStatus(t *testing.T) {
+	env := environment(t)
+	planned(env, plan.Uploads{Checked: 3, UpToDate: 1, Uploads: uploads(2)})
+	env.OnWorkflow(workflows.ProduceProject, mock.Anything, mock.Anything).Return(
+		func(ctx workflow.Context, u plan.Upload) (activities.Uploaded, error) {
+			if u.Sync.Destination.Name == "p0" {
+				return activities.Uploaded{}, named("WrongKey")
+			}
+			return activities.Uploaded{Summary: "snapshot"}, workflow.Sleep(ctx, time.Minute)
+		})
+	env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(nil, nil)
+	env.RegisterDelayedCallback(func() {
+		s := status(t, env)
+		require.Equal(t, "1 of 2 branches done, 1 at work, 1 failed", s.Step)
+		require.Equal(t, []string{"produce/group/p1@main"}, s.AtWork)
+		require.Equal(t, 3, s.Report.Checked)
+	}, time.Second)
+	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{})
+	require.Error(t, env.GetWorkflowError())
+	require.Len(t, status(t, env).Report.Failed, 1)
+}
+
+func TestChildTellsItsStatus(t *testing.T) {
+	env := environment(t)
+	steps(env, nil)
+	env.ExecuteWorkflow(workflows.ProduceProject, uploadOf("p"))
+	require.NoError(t, env.GetWorkflowError())
+	require.Equal(t, "uploaded uploaded", status(t, env).Step)
+
+	env = environment(t)
+	steps(env, map[string]error{"Decrypt": named("WrongKey")})
+	env.ExecuteWorkflow(workflows.ConsumeProject, pushOf("p"))
+	require.Error(t, env.GetWorkflowError())
+	require.Equal(t, "decrypting 0 objects", status(t, env).Step, "where it failed")
+}
+
+// Search attributes are set on request only: where they are not registered the server refuses them.
+func TestSearchAttributes(t *testing.T) {
+	for _, registered := range []bool{true, false} {
+		env := environment(t)
+		planned(env, plan.Uploads{Uploads: uploads(1)})
+		steps(env, nil)
+		var children int
+		env.SetOnChildWorkflowStartedListener(func(info *workflow.Info, _ workflow.Context, _ encodedValues) {
+			children++
+			require.Equal(t, registered, info.SearchAttributes != nil && len(info.SearchAttributes.IndexedFields) > 0)
+		})
+		outcome := ""
+		env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
+			outcome, _ = args.Get(0).(temporal.SearchAttributes).GetKeyword(workflows.AttributeOutcome)
+		}).Maybe()
+		env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(nil, nil)
+		env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{SearchAttributes: registered})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, 1, children)
+		require.Equal(t, registered, outcome == workflows.OutcomeSynced)
+	}
+}
