@@ -134,7 +134,7 @@ func memoOf(run *workflow.WorkflowExecutionInfo) (destination string) {
 
 func printStatus(branches []branchStatus) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "IN SYNC\tDESTINATION\tSINCE\tWHY NOT")
+	_, _ = fmt.Fprintln(w, "IN SYNC\tDESTINATION\tSINCE\tWHY NOT") // Flush has its error
 	for _, b := range branches {
 		inSync, since := "no", ""
 		if b.InSync {
@@ -147,7 +147,7 @@ func printStatus(branches []branchStatus) error {
 		if b.LastError != "" {
 			reason = b.LastError
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", inSync, b.Destination, since, strings.ReplaceAll(reason, "\n", " "))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", inSync, b.Destination, since, strings.ReplaceAll(reason, "\n", " "))
 	}
 	return w.Flush()
 }

@@ -45,7 +45,7 @@ func steps(env *testsuite.TestWorkflowEnvironment, failures map[string]error) *f
 	on(env, producer.Clone, activities.Cloned{Staged: staged}, step("Clone"))
 	on(env, producer.Package, activities.Packaged{Staged: staged}, step("Package"))
 	on(env, producer.Encrypt, activities.Encrypted{Staged: staged}, step("Encrypt"))
-	on(env, producer.Upload, activities.Uploaded{Summary: "uploaded"}, step("Upload"))
+	on(env, producer.Upload, activities.Uploaded{Summary: "snapshot"}, step("Upload"))
 	on(env, consumer.Download, activities.Downloaded{Staged: staged}, step("Download"))
 	on(env, consumer.Decrypt, activities.Decrypted{Staged: staged}, step("Decrypt"))
 	on(env, consumer.Push, activities.Pushed{Summary: "pushed"}, step("Push"))

@@ -51,7 +51,7 @@ func TestChildTellsItsStatus(t *testing.T) {
 	steps(env, nil)
 	env.ExecuteWorkflow(workflows.ProduceProject, uploadOf("p"))
 	require.NoError(t, env.GetWorkflowError())
-	require.Equal(t, "uploaded uploaded", status(t, env).Step)
+	require.Equal(t, "uploaded snapshot", status(t, env).Step)
 
 	env = environment(t)
 	steps(env, map[string]error{"Decrypt": named("WrongKey")})
@@ -67,9 +67,9 @@ func TestSearchAttributes(t *testing.T) {
 		planned(env, plan.Uploads{Uploads: uploads(1)})
 		steps(env, nil)
 		var children int
-		env.SetOnChildWorkflowStartedListener(func(info *workflow.Info, _ workflow.Context, _ encodedValues) {
+		env.SetOnChildWorkflowStartedListener(func(_ *workflow.Info, ctx workflow.Context, _ encodedValues) {
 			children++
-			require.Equal(t, registered, info.SearchAttributes != nil && len(info.SearchAttributes.IndexedFields) > 0)
+			require.Equal(t, registered, workflow.GetTypedSearchAttributes(ctx).Size() > 0)
 		})
 		outcome := ""
 		env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
