@@ -4,10 +4,14 @@
 VERSITYGW     := github.com/versity/versitygw/cmd/versitygw v1.8.0
 TEMPORAL      := github.com/temporalio/cli/cmd/temporal v1.5.1
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0
+COMPOSE_MODULE := github.com/docker/compose/v5 v5.5.1
 GO_TOOL       := go tool -modfile=tools/go.mod
 
 # The race detector needs a C compiler, and is left out where there is none.
 RACE := $(if $(shell command -v $$(go env CC)),-race)
+
+# Inputs for each target, as a count: with a duration, go test fails now and then when it is up (go.dev/issue/75804).
+FUZZTIME ?= 50000x
 
 .PHONY: help
 help: ## list the targets
@@ -37,6 +41,20 @@ test: tools ## run all tests, those on real servers included
 	@test -n "$(RACE)" || echo "No C compiler: testing without the race detector"
 	$(GO_TOOL) gotestsum --format pkgname-and-test-fails -- $(RACE) ./...
 
+.PHONY: bench
+bench: tools ## measure what docs/benchmarks.md quotes, about fifteen minutes
+	@CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x -timeout 1h ./demo ./internal/chain
+	@CGO_ENABLED=0 go test -run '^$$' -bench . ./internal/smarthttp
+
+.PHONY: fuzz
+fuzz: ## feed made-up input to every parser of foreign bytes: FUZZTIME=60s for longer
+	@set -e; for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$target in $$package"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$package; \
+		done; \
+	done
+
 .PHONY: lint
 lint: ## check style, import directions, determinism, generated code and go.mod
 	@tools/install $(GOLANGCI_LINT)
@@ -45,6 +63,22 @@ lint: ## check style, import directions, determinism, generated code and go.mod
 	tools/check-generated
 	go mod tidy -diff
 	cd tools && go mod tidy -diff
+
+.PHONY: image
+image: ## build the container image of the worker and the starter
+	docker build --build-arg VERSION=$$(git describe --tags --always --dirty) --build-arg REVISION=$$(git rev-parse HEAD) -t git-partition-sync .
+
+.PHONY: compose-images
+compose-images: ## pull what docker-compose.yml and the images build on; where that fails, build stand-ins
+	@deploy/compose/images || { $(MAKE) tools && deploy/compose/images; }
+
+.PHONY: compose-check
+compose-check: ## check docker-compose.yml and deploy/kubernetes, without an engine or a cluster
+	cd deploy/check && go test -count=1 ./...
+
+.PHONY: compose-test
+compose-test: compose-check ## run docker-compose.yml, break it and see it heal; without a container engine, only check it
+	@deploy/compose/test "$(COMPOSE_MODULE)"
 
 .PHONY: generate
 generate: ## write graphql/generated.go from the schema and the query

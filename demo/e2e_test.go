@@ -65,7 +65,7 @@ func run(m *testing.M) (code int, err error) {
 }
 
 // begin gives a test an empty bucket, and afterwards checks that no run has left files behind.
-func begin(t *testing.T) *bucket.Bucket {
+func begin(t testing.TB) *bucket.Bucket {
 	t.Helper()
 	b, err := both.Bucket(t.Context(), stack.Producer)
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func begin(t *testing.T) *bucket.Bucket {
 	return b
 }
 
-func keys(t *testing.T, b *bucket.Bucket) (keys []string) {
+func keys(t testing.TB, b *bucket.Bucket) (keys []string) {
 	t.Helper()
 	for o, err := range b.List(t.Context()) {
 		require.NoError(t, err)
@@ -88,7 +88,7 @@ func keys(t *testing.T, b *bucket.Bucket) (keys []string) {
 }
 
 // staged lists what is in a side's work directory, apart from locks and the folders of workers.
-func staged(t *testing.T, role stack.Role) (files []string) {
+func staged(t testing.TB, role stack.Role) (files []string) {
 	t.Helper()
 	dir := both.WorkDir(role)
 	require.NoError(t, filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
@@ -112,7 +112,7 @@ func branch(s string) project.Branch {
 }
 
 // configure replaces what is synced by pairs of source and destination.
-func configure(t *testing.T, pairs ...[2]string) {
+func configure(t testing.TB, pairs ...[2]string) {
 	t.Helper()
 	var text strings.Builder
 	text.WriteString("syncs:\n")
@@ -137,7 +137,7 @@ func commit(t *testing.T, source string) string {
 	return sha
 }
 
-func create(t *testing.T, server *stack.GitServer, repos ...string) {
+func create(t testing.TB, server *stack.GitServer, repos ...string) {
 	t.Helper()
 	for _, repo := range repos {
 		require.NoError(t, server.Create(t.Context(), repo))

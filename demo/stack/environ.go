@@ -7,11 +7,7 @@ import (
 	"github.com/app-sre/git-partition-sync/demo/s3server"
 )
 
-// Credentials that the GraphQL server asks the producer for.
-const (
-	graphQLUser     = "graphql-reader"
-	graphQLPassword = "graphql-password"
-)
+const graphQLUser = "graphql-reader"
 
 // WorkerEnviron is the whole environment of a side's worker: what the documentation names, with the
 // credentials of that side alone.
@@ -21,11 +17,12 @@ func (s *Stack) WorkerEnviron(role Role) []string {
 		"PUBLIC_KEY=" + s.Identity.Recipient().String(),
 		"GRAPHQL_SERVER=" + s.graphql.URL(),
 		"GRAPHQL_USERNAME=" + graphQLUser,
-		"GRAPHQL_PASSWORD=" + graphQLPassword,
+		"GRAPHQL_PASSWORD=" + s.graphQLPassword,
+		"SIGNING_KEY=" + s.signingKey,
 	}
 	if role == Consumer {
 		git = s.Destination
-		keys = []string{"PRIVATE_KEY=" + s.Identity.String()}
+		keys = []string{"PRIVATE_KEY=" + s.Identity.String(), "VERIFY_KEYS=" + s.verifyKey}
 	}
 	return append(append(s.temporalEnviron(role), keys...),
 		"AWS_ACCESS_KEY_ID="+s.users[role].AccessKey,

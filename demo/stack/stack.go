@@ -4,6 +4,7 @@ package stack
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/demo/graphqlserver"
 	"github.com/app-sre/git-partition-sync/demo/s3server"
+	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
 // Role is a side of the partition. Its Temporal namespace has the same name.
@@ -47,8 +49,12 @@ type Stack struct {
 
 	options Options
 	graphql *graphqlserver.Server
-	users   map[Role]s3server.Credentials
-	closers []func() error
+	// graphQLPassword is what the GraphQL server asks the producer for.
+	graphQLPassword string
+	// signingKey is the producer's, and verifyKey the consumer's half of it.
+	signingKey, verifyKey string
+	users                 map[Role]s3server.Credentials
+	closers               []func() error
 }
 
 // Start starts all parts, one after the other. When one does not start, the
@@ -57,7 +63,7 @@ func Start(ctx context.Context, options Options) (_ *Stack, err error) {
 	if options.Dir, err = filepath.Abs(options.Dir); err != nil {
 		return nil, err
 	}
-	s := &Stack{options: options, Workers: map[Role]*Worker{}}
+	s := &Stack{options: options, Workers: map[Role]*Worker{}, graphQLPassword: rand.Text()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -68,10 +74,7 @@ func Start(ctx context.Context, options Options) (_ *Stack, err error) {
 			return nil, err
 		}
 	}
-	if s.Identity, err = age.GenerateX25519Identity(); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(s.IdentityFile(), []byte(s.Identity.String()+"\n"), 0o600); err != nil {
+	if err := s.makeKeys(); err != nil {
 		return nil, err
 	}
 	for _, start := range []func(context.Context) error{s.startTemporal, s.startS3, s.startGit, s.startGraphQL, s.startWorkers} {
@@ -80,6 +83,18 @@ func Start(ctx context.Context, options Options) (_ *Stack, err error) {
 		}
 	}
 	return s, nil
+}
+
+// makeKeys makes both key pairs: the one that objects are encrypted with, and the one that
+// they are signed with.
+func (s *Stack) makeKeys() (err error) {
+	if s.Identity, err = age.GenerateX25519Identity(); err != nil {
+		return err
+	}
+	if s.signingKey, s.verifyKey, err = sign.Generate(); err != nil {
+		return err
+	}
+	return os.WriteFile(s.IdentityFile(), []byte(s.Identity.String()+"\n"), 0o600)
 }
 
 // Close stops everything, the workers first.
@@ -110,7 +125,7 @@ func (s *Stack) startGit(context.Context) (err error) {
 }
 
 func (s *Stack) startGraphQL(context.Context) (err error) {
-	s.graphql, err = graphqlserver.Start(graphqlserver.Options{File: s.SyncsFile(), Username: graphQLUser, Password: graphQLPassword})
+	s.graphql, err = graphqlserver.Start(graphqlserver.Options{File: s.SyncsFile(), Username: graphQLUser, Password: s.graphQLPassword})
 	if err != nil {
 		return fmt.Errorf("GraphQL server: %w", err)
 	}
@@ -124,6 +139,9 @@ func (s *Stack) started(part, where string, closer func() error) {
 		s.options.Started(part, where)
 	}
 }
+
+// Dir is what everything is below.
+func (s *Stack) Dir() string { return s.options.Dir }
 
 // SyncsFile is what the GraphQL server reads for every query.
 func (s *Stack) SyncsFile() string { return filepath.Join(s.options.Dir, "syncs.yaml") }

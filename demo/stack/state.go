@@ -34,7 +34,7 @@ func (s State) InSync() bool { return s.Source != "" && s.Source == s.Destinatio
 
 // States asks both Git servers and the bucket about every configured sync.
 func (s *Stack) States(ctx context.Context) ([]State, error) {
-	c, err := graphql.New(graphql.Options{URL: s.graphql.URL(), Username: graphQLUser, Password: graphQLPassword})
+	c, err := graphql.New(graphql.Options{URL: s.graphql.URL(), Username: graphQLUser, Password: s.graphQLPassword})
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,10 @@ func (s *Stack) runTemporal(ctx context.Context) (_ *Temporal, err error) {
 	cmd := exec.Command(s.options.Binaries.Temporal, "server", "start-dev",
 		"--ip", "127.0.0.1", "--port", ports[0], "--ui-port", ports[1],
 		"--db-filename", filepath.Join(s.options.Dir, "temporal.db"),
-		"--namespace", string(Producer), "--namespace", string(Consumer))
+		"--namespace", string(Producer), "--namespace", string(Consumer),
+		// A development server has one shard, where a cluster has hundreds, and hands out 20 tasks a
+		// second for each.
+		"--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000")
 	cmd.Env = s.baseEnviron()
 	cmd.Stdout, cmd.Stderr = log, log
 	if t.process, err = child.Start(cmd); err != nil {

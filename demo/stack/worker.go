@@ -45,8 +45,8 @@ func (s *Stack) startWorkers(ctx context.Context) error {
 }
 
 // StartWorker starts a side's worker, in place of one that has ended, and returns when
-// it takes work.
-func (s *Stack) StartWorker(ctx context.Context, role Role) error {
+// it takes work. Of its environment, what is given here replaces what WorkerEnviron has.
+func (s *Stack) StartWorker(ctx context.Context, role Role, environ ...string) error {
 	part := string(role) + "-worker"
 	log, err := s.openLog(part)
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *Stack) StartWorker(ctx context.Context, role Role) error {
 	}
 	defer func() { _ = log.Close() }()
 	cmd := exec.Command(s.options.Binaries.Worker, "-role", string(role))
-	cmd.Env = s.WorkerEnviron(role)
+	cmd.Env = append(s.WorkerEnviron(role), environ...) // of two of one name the last counts
 	cmd.Stdout, cmd.Stderr = log, log
 	process, err := child.Start(cmd)
 	if err != nil {
