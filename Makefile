@@ -39,7 +39,7 @@ demo-once: build tools ## the same, until everything is synced; fails when it is
 .PHONY: test
 test: tools ## run all tests, those on real servers included
 	@test -n "$(RACE)" || echo "No C compiler: testing without the race detector"
-	$(GO_TOOL) gotestsum --format pkgname-and-test-fails -- $(RACE) ./...
+	$(GO_TOOL) gotestsum --format pkgname-and-test-fails -- $(RACE) -timeout 30m ./...
 
 .PHONY: bench
 bench: tools ## measure what docs/benchmarks.md quotes, about fifteen minutes

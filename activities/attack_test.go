@@ -90,7 +90,7 @@ func TestCutObjectsAreRefused(t *testing.T) {
 	t.Run("ciphertext", func(t *testing.T) {
 		const chunk = 64<<10 + 16 // of age, with its tag
 		head := len(object) - (len(plaintext) + (len(plaintext)+64<<10-1)/(64<<10)*16)
-		for i := range len(object) {
+		for i := range object {
 			nearEdge := (i-head+1)%chunk <= 2
 			if i%997 == 0 || nearEdge || i == len(object)-1 {
 				r.receive(d, object[:i])

@@ -34,7 +34,7 @@ func requireFailed(t *testing.T, role stack.Role, id func(destination string) st
 		require.True(t, failure.NonRetryable(), b.destination)
 		require.Contains(t, failure.Message(), b.text, b.destination)
 		require.Contains(t, out, "failed "+b.destination+": ")
-		require.Contains(t, out, "("+b.kind+")")
+		require.Contains(t, out, "("+b.kind+", workflow "+id(b.destination)+")")
 	}
 }
 

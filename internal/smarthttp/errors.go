@@ -36,9 +36,19 @@ func newStatusError(resp *http.Response) *StatusError {
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/plain" {
 		// More than is kept, as sanitizing shortens it. What came before a read error is still of use.
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 4*maxBodyText))
-		e.Message = clean(string(body), maxBodyText)
+		e.Message = clean(redact(string(body), resp.Request), maxBodyText)
 	}
 	return e
+}
+
+// redact masks the credentials in the server's words: error pages echo requests.
+func redact(text string, req *http.Request) string {
+	_, password, _ := req.BasicAuth()
+	if password == "" {
+		return text
+	}
+	_, encoded, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	return strings.NewReplacer(encoded, "***", password, "***").Replace(text)
 }
 
 func (e *StatusError) Error() string {
