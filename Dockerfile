@@ -1,0 +1,34 @@
+# The worker and the starter in one image:
+#
+#   docker build -t git-partition-sync .
+#   docker run git-partition-sync /worker -role producer
+#   docker run git-partition-sync /starter -role producer -schedule
+#
+# Nothing here needs BuildKit.
+FROM golang:1.26-trixie AS build
+WORKDIR /src
+# In a layer of its own, so that it is downloaded again only when go.mod changes.
+COPY go.mod go.sum ./
+RUN go mod download
+# With .git, from which the binaries get their version: manifests and Git servers are told it.
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=true -ldflags='-s -w' -o /out/ ./worker ./starter \
+    && mkdir /out/work
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /out/worker /out/starter /
+COPY graphql/query.graphql /query.graphql
+# A volume that is mounted here for the first time takes over the owner of the folder.
+COPY --from=build --chown=65532:65532 /out/work /work
+ENV WORKDIR=/work
+USER 65532:65532
+CMD ["/worker"]
+
+ARG VERSION=devel
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="git-partition-sync" \
+      org.opencontainers.image.description="Mirrors Git branches across a network partition through an S3 bucket" \
+      org.opencontainers.image.source="https://github.com/app-sre/git-partition-sync" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"

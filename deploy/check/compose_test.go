@@ -1,0 +1,57 @@
+package check_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/stretchr/testify/require"
+)
+
+func load(t *testing.T) *types.Project {
+	t.Helper()
+	options, err := cli.NewProjectOptions([]string{"../../docker-compose.yml"}, cli.WithName("check"))
+	require.NoError(t, err)
+	project, err := options.LoadProject(t.Context())
+	require.NoError(t, err)
+	return project
+}
+
+// TestComposePartition shows that only Temporal and the bucket are on both networks, and
+// everything else on one or none.
+func TestComposePartition(t *testing.T) {
+	project := load(t)
+	require.ElementsMatch(t, []string{"source", "destination"}, slices.Collect(maps.Keys(project.Networks)))
+	var both []string
+	for name, service := range project.Services {
+		if len(service.Networks) > 1 {
+			both = append(both, name)
+		}
+		require.NotEqual(t, "host", service.NetworkMode, name)
+	}
+	require.ElementsMatch(t, []string{"s3", "temporal"}, both)
+}
+
+func TestComposeListensOnLoopbackOnly(t *testing.T) {
+	for name, service := range load(t).Services {
+		for _, port := range service.Ports {
+			require.Equal(t, "127.0.0.1", port.HostIP, name)
+		}
+	}
+}
+
+func TestComposeContainment(t *testing.T) {
+	for name, service := range load(t).Services {
+		require.False(t, service.Privileged, name)
+		if !strings.HasPrefix(service.Image, "git-partition-sync") {
+			require.Regexp(t, `:v?\d+\.\d+\.\d+`, service.Image, "%s: version", name)
+			continue
+		}
+		require.True(t, service.ReadOnly, name)
+		require.Equal(t, []string{"ALL"}, service.CapDrop, name)
+		require.NotContains(t, []string{"", "root", "0"}, service.User, name)
+	}
+}
