@@ -49,5 +49,6 @@ func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*
 		staging:       area,
 		maxConcurrent: c.MaxConcurrent,
 		drain:         c.DrainTimeout,
+		healthAddress: c.HealthAddress,
 	}, nil
 }

@@ -20,11 +20,18 @@ import (
 
 func main() {
 	role := flag.String("role", "", "side of the partition that the worker serves: `producer` or consumer")
+	ask := flag.Bool("check", false, "ask the worker that runs here, at HEALTH_ADDRESS, whether it is ready; exit 1 if not")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if err := run(ctx, *role, logger); err != nil {
+	var err error
+	if *ask {
+		err = check(ctx, os.Getenv("HEALTH_ADDRESS"))
+	} else {
+		err = run(ctx, *role, logger)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
 	}

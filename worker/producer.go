@@ -58,5 +58,6 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 		staging:       area,
 		maxConcurrent: c.MaxConcurrent,
 		drain:         c.DrainTimeout,
+		healthAddress: c.HealthAddress,
 	}, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -31,6 +32,7 @@ type side struct {
 	staging       *staging.Area
 	maxConcurrent int
 	drain         time.Duration
+	healthAddress string
 }
 
 // hostQueue names the task queue of this process alone. A worker that is started again has another
@@ -54,9 +56,13 @@ func gitServer(c config.Side) *smarthttp.Client {
 	})
 }
 
-// serve polls both task queues until ctx is done, and lets running steps finish then.
+// serve polls both task queues until ctx is done, or until Temporal refuses for good, and lets
+// running steps finish then.
 func (s *side) serve(ctx context.Context, temporal client.Client) error {
+	ctx, give := context.WithCancelCause(ctx)
+	defer give(nil)
 	options := worker.Options{
+		OnFatalError:                       func(err error) { give(fmt.Errorf("worker gave up: %w", err)) },
 		Interceptors:                       []interceptor.WorkerInterceptor{&activities.ErrorNaming{}},
 		WorkerStopTimeout:                  s.drain,
 		MaxConcurrentActivityExecutionSize: s.maxConcurrent,
@@ -70,6 +76,15 @@ func (s *side) serve(ctx context.Context, temporal client.Client) error {
 	own := worker.New(temporal, s.hostQueue, options)
 	own.RegisterActivity(s.activities)
 
+	probes := &health{temporal: func(ctx context.Context) error {
+		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+		return err
+	}}
+	closeProbes, err := probes.listen(ctx, s.healthAddress)
+	if err != nil {
+		return err
+	}
+	defer closeProbes()
 	if err := own.Start(); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
@@ -77,11 +92,16 @@ func (s *side) serve(ctx context.Context, temporal client.Client) error {
 		own.Stop()
 		return fmt.Errorf("start worker: %w", err)
 	}
+	probes.started.Store(true)
 	<-ctx.Done()
+	probes.draining.Store(true)
 	// Both at once, as each of them may take as long as the drain does.
 	var draining sync.WaitGroup
 	draining.Go(shared.Stop)
 	draining.Go(own.Stop)
 	draining.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
 	return nil
 }

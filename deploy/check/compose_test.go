@@ -43,6 +43,13 @@ func TestComposeListensOnLoopbackOnly(t *testing.T) {
 	}
 }
 
+// TestComposeHealth leaves nothing that keeps running unwatched.
+func TestComposeHealth(t *testing.T) {
+	for name, service := range load(t).Services {
+		require.Equal(t, service.Restart != "", service.HealthCheck != nil, name)
+	}
+}
+
 func TestComposeContainment(t *testing.T) {
 	for name, service := range load(t).Services {
 		require.False(t, service.Privileged, name)

@@ -2,6 +2,7 @@
 package check_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,7 @@ func TestOverlays(t *testing.T) {
 			deployment := one[*appsv1.Deployment](t, objects)
 			job := one[*batchv1.Job](t, objects)
 			require.Equal(t, []string{"-role", role}, deployment.Spec.Template.Spec.Containers[0].Args)
+			requireProbes(t, deployment.Spec.Template.Spec.Containers[0])
 			requireRestricted(t, deployment.Spec.Template)
 			requireRestricted(t, job.Spec.Template)
 			requireReferences(t, objects, deployment.Spec.Template.Spec)
@@ -85,6 +87,19 @@ func requireRestricted(t *testing.T, template corev1.PodTemplateSpec) {
 	results := evaluator.EvaluatePod(level, &template.ObjectMeta, &template.Spec)
 	for _, result := range results {
 		require.True(t, result.Allowed, "%s: %s", result.ForbiddenReason, result.ForbiddenDetail)
+	}
+}
+
+// requireProbes follows the probes to the port where the worker serves them.
+func requireProbes(t *testing.T, worker corev1.Container) {
+	t.Helper()
+	require.Len(t, worker.Ports, 1)
+	port := worker.Ports[0]
+	require.Contains(t, worker.Env, corev1.EnvVar{Name: "HEALTH_ADDRESS", Value: fmt.Sprintf(":%d", port.ContainerPort)})
+	for path, probe := range map[string]*corev1.Probe{"/livez": worker.LivenessProbe, "/readyz": worker.ReadinessProbe} {
+		require.NotNil(t, probe, path)
+		require.Equal(t, path, probe.HTTPGet.Path)
+		require.Equal(t, port.Name, probe.HTTPGet.Port.String())
 	}
 }
 

@@ -20,6 +20,7 @@ func TestCompose(t *testing.T) {
 	for _, sync := range syncs {
 		s.awaitInSync(sync)
 	}
+	s.compose("up", "--detach", "--no-build", "--no-deps", "--wait", "producer", "consumer")
 	work := s.clone(syncs[0].Source)
 	s.push(work, "after the first sync")
 	s.awaitInSync(syncs[0])

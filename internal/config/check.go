@@ -29,6 +29,11 @@ func (s *Side) check() (problems []error) {
 	if s.MaxConcurrent < 1 {
 		problems = append(problems, fmt.Errorf("MAX_CONCURRENT is %d, less than 1", s.MaxConcurrent))
 	}
+	if s.HealthAddress != "" {
+		if _, port, err := net.SplitHostPort(s.HealthAddress); err != nil || port == "" {
+			problems = append(problems, fmt.Errorf("HEALTH_ADDRESS is %q, not host:port or :port", s.HealthAddress))
+		}
+	}
 	if s.WorkDir == "" {
 		s.WorkDir = filepath.Join(os.TempDir(), "git-partition-sync")
 	}

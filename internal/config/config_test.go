@@ -91,12 +91,13 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 	_, err = LoadProducer(environ(map[string]string{
 		"AWS_ACCESS_KEY_ID": "", "AWS_S3_USE_PATH_STYLE": "perhaps", "GITLAB_BASE_URL": "https://bot:url-canary@gitlab.example.com",
 		"GRAPHQL_SERVER": "graphql-canary", "PUBLIC_KEY": "age1-nonsense", "PRUNE_MAX_SHARE": "2", "GRAPHQL_QUERY_FILE": "/does/not/exist",
-		"DRAIN_TIMEOUT": "soon", "MAX_CONCURRENT": "0",
+		"DRAIN_TIMEOUT": "soon", "MAX_CONCURRENT": "0", "HEALTH_ADDRESS": "8080",
 	}))
 	for _, want := range []string{
 		"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together", "AWS_S3_USE_PATH_STYLE is not a valid bool",
 		"GITLAB_BASE_URL has credentials in it", "GRAPHQL_SERVER is not an http or https URL", "PUBLIC_KEY: ", "PRUNE_MAX_SHARE is 2",
 		"GRAPHQL_QUERY_FILE: open /does/not/exist", "DRAIN_TIMEOUT is not a valid", "MAX_CONCURRENT is 0",
+		`HEALTH_ADDRESS is "8080", not host:port or :port`,
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -181,6 +182,21 @@ func selfSigned(t *testing.T) tls.Certificate {
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	require.NoError(t, err)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func TestHealthAddress(t *testing.T) {
+	key := identity(t).String()
+	for address, valid := range map[string]bool{
+		"": true, ":8080": true, "127.0.0.1:8080": true, "[::1]:8080": true, "8080": false, "localhost": false, "localhost:": false, "::1:8080": false,
+	} {
+		c, err := LoadConsumer(environ(map[string]string{"PRIVATE_KEY": key, "HEALTH_ADDRESS": address}))
+		if !valid {
+			require.ErrorContains(t, err, "HEALTH_ADDRESS is ", address)
+			continue
+		}
+		require.NoError(t, err, address)
+		require.Equal(t, address, c.HealthAddress)
+	}
 }
 
 func TestKeysFromFiles(t *testing.T) {
