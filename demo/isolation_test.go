@@ -15,7 +15,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/objectkey"
-	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 func containsLine(text, line string) bool {
@@ -38,8 +38,8 @@ func requireFailed(t *testing.T, role stack.Role, id func(destination string) st
 	}
 }
 
-func produceID(destination string) string { return workflows.ProduceProjectID(branch(destination)) }
-func consumeID(destination string) string { return workflows.ConsumeProjectID(branch(destination)) }
+func produceID(destination string) string { return contract.ProduceProjectID(branch(destination)) }
+func consumeID(destination string) string { return contract.ConsumeProjectID(branch(destination)) }
 
 func TestBrokenSourcesFailAlone(t *testing.T) {
 	b := begin(t)

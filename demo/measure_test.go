@@ -19,6 +19,7 @@ import (
 	"github.com/app-sre/git-partition-sync/demo/stack"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // No step may hold a repository in memory, on either side.
@@ -78,9 +79,9 @@ func restartWorkers(t testing.TB) {
 func syncOnce(t testing.TB) (produced, consumed time.Duration) {
 	t.Helper()
 	begin := time.Now()
-	runCycle(t, stack.Producer, workflows.ProducerTaskQueue, workflows.ProducerSync, workflows.ProducerSyncInput{})
+	runCycle(t, stack.Producer, contract.ProducerTaskQueue, workflows.ProducerSync, contract.ProducerSyncInput{})
 	produced = time.Since(begin)
-	runCycle(t, stack.Consumer, workflows.ConsumerTaskQueue, workflows.ConsumerSync, workflows.ConsumerSyncInput{})
+	runCycle(t, stack.Consumer, contract.ConsumerTaskQueue, workflows.ConsumerSync, contract.ConsumerSyncInput{})
 	return produced, time.Since(begin) - produced
 }
 

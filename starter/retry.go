@@ -14,7 +14,7 @@ import (
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 func retryCommand() *cli.Command {
@@ -68,7 +68,7 @@ func (s side) retry(ctx context.Context, destinations []string) error {
 			return fmt.Errorf("the last run of %q has not failed: it is %s", destination, run.Status)
 		}
 		if err := s.reset(ctx, run); err != nil {
-			_, reason := workflows.Cause(err)
+			_, reason := contract.Cause(err)
 			fmt.Printf("failed %s: %s\n", destination, strings.ReplaceAll(reason, "\n", "\n       "))
 			failed = append(failed, destination)
 			continue

@@ -14,7 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 const (
@@ -80,7 +80,7 @@ func cycle(ctx context.Context, c *cli.Command, dryRun bool) error {
 
 // once runs a single cycle. A second one that is asked for meanwhile waits for the first; one
 // that a cron or schedule runs does not hinder it, as the branches' children lock out each other.
-func (s side) once(ctx context.Context, in input, show bool) (report workflows.Report, err error) {
+func (s side) once(ctx context.Context, in input, show bool) (report contract.Report, err error) {
 	id := s.id + "-once"
 	if in.dryRun {
 		id = s.id + "-plan"
@@ -102,9 +102,9 @@ func (s side) once(ctx context.Context, in input, show bool) (report workflows.R
 }
 
 // reportOf finds the report of a cycle that failed because syncs did.
-func reportOf(err error, report workflows.Report) (workflows.Report, error) {
+func reportOf(err error, report contract.Report) (contract.Report, error) {
 	failed, ok := errors.AsType[*temporal.ApplicationError](err)
-	if ok && failed.Type() == workflows.KindSyncsFailed {
+	if ok && failed.Type() == contract.KindSyncsFailed {
 		err = failed.Details(&report)
 	}
 	return report, err
@@ -114,8 +114,8 @@ func reportOf(err error, report workflows.Report) (workflows.Report, error) {
 func (s side) watch(ctx context.Context, id string) {
 	last := ""
 	for tick := time.NewTicker(500 * time.Millisecond); ; {
-		if value, err := s.QueryWorkflow(ctx, id, "", workflows.QueryStatus); err == nil {
-			var status workflows.Status
+		if value, err := s.QueryWorkflow(ctx, id, "", contract.QueryStatus); err == nil {
+			var status contract.Status
 			if value.Get(&status) == nil && status.Step != last && ctx.Err() == nil {
 				last = status.Step
 				fmt.Fprintln(os.Stderr, "...", last)
@@ -130,7 +130,7 @@ func (s side) watch(ctx context.Context, id string) {
 	}
 }
 
-func printReport(r workflows.Report) {
+func printReport(r contract.Report) {
 	for _, line := range r.Planned {
 		fmt.Println("would", line)
 	}

@@ -8,11 +8,11 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 
-	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 var searchAttributes = []string{
-	workflows.AttributeRole.GetName(), workflows.AttributeDestination.GetName(), workflows.AttributeOutcome.GetName(),
+	contract.AttributeRole.GetName(), contract.AttributeDestination.GetName(), contract.AttributeOutcome.GetName(),
 }
 
 func setupCommand() *cli.Command {

@@ -16,7 +16,7 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"github.com/app-sre/git-partition-sync/internal/project"
-	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // side is one side of the partition, connected to its Temporal.
@@ -27,19 +27,19 @@ type side struct {
 	role      string
 	id        string // of the parent workflow, and of the schedule that starts it
 	taskQueue string
-	parent    any
+	parent    string
 	childType string
 	childID   func(project.Branch) string
 }
 
 var sides = map[string]side{
-	workflows.RoleProducer: {
-		role: workflows.RoleProducer, id: workflows.ProducerSyncID, taskQueue: workflows.ProducerTaskQueue,
-		parent: workflows.ProducerSync, childType: "ProduceProject", childID: workflows.ProduceProjectID,
+	contract.RoleProducer: {
+		role: contract.RoleProducer, id: contract.ProducerSyncID, taskQueue: contract.ProducerTaskQueue,
+		parent: contract.ProducerSync, childType: contract.ProduceProject, childID: contract.ProduceProjectID,
 	},
-	workflows.RoleConsumer: {
-		role: workflows.RoleConsumer, id: workflows.ConsumerSyncID, taskQueue: workflows.ConsumerTaskQueue,
-		parent: workflows.ConsumerSync, childType: "ConsumeProject", childID: workflows.ConsumeProjectID,
+	contract.RoleConsumer: {
+		role: contract.RoleConsumer, id: contract.ConsumerSyncID, taskQueue: contract.ConsumerTaskQueue,
+		parent: contract.ConsumerSync, childType: contract.ConsumeProject, childID: contract.ConsumeProjectID,
 	},
 }
 
@@ -72,9 +72,9 @@ func roleOf(flag string, hasPublicKey, hasPrivateKey bool) (string, error) {
 		}
 		return flag, nil
 	case hasPublicKey && !hasPrivateKey:
-		return workflows.RoleProducer, nil
+		return contract.RoleProducer, nil
 	case hasPrivateKey && !hasPublicKey:
-		return workflows.RoleConsumer, nil
+		return contract.RoleConsumer, nil
 	}
 	return "", errors.New("which side? say -role producer or -role consumer")
 }
@@ -82,16 +82,16 @@ func roleOf(flag string, hasPublicKey, hasPrivateKey bool) (string, error) {
 // input is what a parent is started with.
 type input struct {
 	dryRun   bool
-	limits   workflows.Limits
+	limits   contract.Limits
 	rollback []string
 }
 
 func (s side) input(ctx context.Context, in input) any {
 	attributes := s.hasSearchAttributes(ctx)
-	if s.role == workflows.RoleProducer {
-		return workflows.ProducerSyncInput{DryRun: in.dryRun, Limits: in.limits, SearchAttributes: attributes}
+	if s.role == contract.RoleProducer {
+		return contract.ProducerSyncInput{DryRun: in.dryRun, Limits: in.limits, SearchAttributes: attributes}
 	}
-	return workflows.ConsumerSyncInput{DryRun: in.dryRun, Limits: in.limits, SearchAttributes: attributes, AllowRollback: in.rollback}
+	return contract.ConsumerSyncInput{DryRun: in.dryRun, Limits: in.limits, SearchAttributes: attributes, AllowRollback: in.rollback}
 }
 
 // hasSearchAttributes tells whether setup has been run. Where we may not ask, they are not used.

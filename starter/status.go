@@ -16,7 +16,7 @@ import (
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // branchStatus is what is known of one destination branch at this side.
@@ -100,7 +100,7 @@ func (s side) join(ctx context.Context, b *branchStatus, run *workflow.WorkflowE
 		return ctx.Err()
 	}
 	if err != nil {
-		_, b.LastError = workflows.Cause(err)
+		_, b.LastError = contract.Cause(err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*side, error) {
@@ -24,14 +25,14 @@ func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	host := hostQueue(workflows.ConsumerTaskQueue, area)
+	host := hostQueue(contract.ConsumerTaskQueue, area)
 	logger.Info("Consumer configured", "destination", c.BaseURL.Host, "bucket", c.Bucket,
 		"identities", len(c.Identities), "verify keys", len(c.Verifier), "policy", c.PushPolicy, "workdir", c.WorkDir)
 	if len(c.Verifier) == 0 {
 		logger.Warn(activities.Unverified)
 	}
 	return &side{
-		taskQueue: workflows.ConsumerTaskQueue,
+		taskQueue: contract.ConsumerTaskQueue,
 		hostQueue: host,
 		workflows: workflows.RegisterConsumer,
 		activities: &activities.Consumer{

@@ -11,6 +11,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*side, error) {
@@ -36,11 +37,11 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	host := hostQueue(workflows.ProducerTaskQueue, area)
+	host := hostQueue(contract.ProducerTaskQueue, area)
 	logger.Info("Producer configured", "source", c.BaseURL.Host, "bucket", c.Bucket,
 		"graphql", c.GraphQLServer, "recipients", len(c.Recipients), "signed", c.Signer != nil, "workdir", c.WorkDir)
 	return &side{
-		taskQueue: workflows.ProducerTaskQueue,
+		taskQueue: contract.ProducerTaskQueue,
 		hostQueue: host,
 		workflows: workflows.RegisterProducer,
 		activities: &activities.Producer{

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"slices"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -10,11 +9,8 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
-
-// KindChildFailed is the kind of a failure whose child names none, such as one that was
-// terminated by hand.
-const KindChildFailed = "ChildFailed"
 
 // child is the workflow that moves one branch.
 type child struct {
@@ -28,9 +24,9 @@ type child struct {
 type fleet struct {
 	role             string
 	workflow         any
-	limits           Limits
+	limits           contract.Limits
 	searchAttributes bool
-	report           *Report
+	report           *contract.Report
 	progress         *progress
 
 	inFlight []child
@@ -44,7 +40,7 @@ type fleet struct {
 func (f *fleet) run(ctx workflow.Context, children []child) error {
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
 	defer stopTimer()
-	patience := workflow.NewTimer(timerCtx, f.limits.wait())
+	patience := workflow.NewTimer(timerCtx, f.limits.Wait())
 	f.all = len(children)
 	f.show()
 
@@ -92,7 +88,7 @@ func (f *fleet) start(ctx workflow.Context, c child) {
 	f.show()
 	future := workflow.ExecuteChildWorkflow(ctx, f.workflow, c.input)
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		var outcome Outcome
+		var outcome contract.Outcome
 		err := future.Get(ctx, &outcome)
 		f.inFlight = slices.DeleteFunc(f.inFlight, func(other child) bool { return other.id == c.id })
 		f.done++
@@ -110,26 +106,14 @@ func (f *fleet) show() {
 	f.progress.step("%d of %d branches done, %d at work, %d failed", f.done, f.all, len(f.inFlight), len(f.report.Failed))
 }
 
-func (f *fleet) record(c child, outcome Outcome, err error) {
+func (f *fleet) record(c child, outcome contract.Outcome, err error) {
 	switch {
 	case err == nil:
 		f.report.Synced = append(f.report.Synced, c.destination.String()+": "+outcome.Summary)
 	case temporal.IsWorkflowExecutionAlreadyStartedError(err):
 		f.report.Running = append(f.report.Running, c.id)
 	default:
-		kind, reason := Cause(err)
+		kind, reason := contract.Cause(err)
 		f.report.Failed = append(f.report.Failed, plan.Failure{Subject: c.destination.String(), Kind: kind, Reason: reason, Workflow: c.id})
 	}
-}
-
-// Cause digs the step's failure out of what Temporal wraps around it.
-func Cause(err error) (kind, reason string) {
-	var application *temporal.ApplicationError
-	if errors.As(err, &application) {
-		return application.Type(), application.Message()
-	}
-	if inner := errors.Unwrap(err); inner != nil {
-		return KindChildFailed, inner.Error()
-	}
-	return KindChildFailed, err.Error()
 }

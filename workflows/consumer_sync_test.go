@@ -13,6 +13,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 func pushes(names ...string) []plan.Push {
@@ -29,7 +30,7 @@ func TestConsumerSync(t *testing.T) {
 	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(
 		plan.Pushes{Checked: 3, UpToDate: 1, Pushes: pushes("a", "b"), Failures: []plan.Failure{foreign}}, nil).Once()
 	steps(env, nil)
-	env.ExecuteWorkflow(workflows.ConsumerSync, workflows.ConsumerSyncInput{})
+	env.ExecuteWorkflow(workflows.ConsumerSync, contract.ConsumerSyncInput{})
 	r, _ := failedReport(t, env)
 	require.ElementsMatch(t, []string{"group/a@main: pushed", "group/b@main: pushed"}, r.Synced)
 	require.Equal(t, []plan.Failure{foreign}, r.Failed)
@@ -38,15 +39,15 @@ func TestConsumerSync(t *testing.T) {
 func TestConsumerSyncDryRun(t *testing.T) {
 	env := environment(t)
 	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Pushes{Checked: 1, Pushes: pushes("a")}, nil).Once()
-	env.ExecuteWorkflow(workflows.ConsumerSync, workflows.ConsumerSyncInput{DryRun: true})
-	require.Equal(t, workflows.Report{Checked: 1, Planned: []string{"push group/a@main: behind"}, Behind: []plan.Branch{{Destination: "group/a@main", Reason: "behind"}}}, report(t, env))
+	env.ExecuteWorkflow(workflows.ConsumerSync, contract.ConsumerSyncInput{DryRun: true})
+	require.Equal(t, contract.Report{Checked: 1, Planned: []string{"push group/a@main: behind"}, Behind: []plan.Branch{{Destination: "group/a@main", Reason: "behind"}}}, report(t, env))
 }
 
 func TestConsumerSyncPages(t *testing.T) {
 	env := environment(t)
 	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Pushes{Checked: 3, Pushes: pushes("a", "b", "c")}, nil).Once()
 	env.OnWorkflow(workflows.ConsumeProject, mock.Anything, mock.Anything).Return(activities.Pushed{Summary: "pushed"}, nil)
-	env.ExecuteWorkflow(workflows.ConsumerSync, workflows.ConsumerSyncInput{Limits: workflows.Limits{PageSize: 2}})
+	env.ExecuteWorkflow(workflows.ConsumerSync, contract.ConsumerSyncInput{Limits: contract.Limits{PageSize: 2}})
 	require.ErrorContains(t, env.GetWorkflowError(), "continue as new")
 }
 
@@ -72,8 +73,8 @@ func TestConsumeProject(t *testing.T) {
 // Temporal sends workflow IDs as gRPC headers, which are ASCII.
 func TestWorkflowIDs(t *testing.T) {
 	b := project.Branch{Group: "mirror/platform", Name: "router", Branch: "feature/é 100%"}
-	require.Equal(t, "produce/mirror/platform/router@feature/%C3%A9 100%25", workflows.ProduceProjectID(b))
-	require.Equal(t, "consume/mirror/platform/router@feature/%C3%A9 100%25", workflows.ConsumeProjectID(b))
+	require.Equal(t, "produce/mirror/platform/router@feature/%C3%A9 100%25", contract.ProduceProjectID(b))
+	require.Equal(t, "consume/mirror/platform/router@feature/%C3%A9 100%25", contract.ConsumeProjectID(b))
 }
 
 func TestConsumerSyncPassesTheOperatorsWordOn(t *testing.T) {
@@ -85,7 +86,7 @@ func TestConsumerSyncPassesTheOperatorsWordOn(t *testing.T) {
 			allowed[p.Destination.Name] = p.AllowRollback
 			return activities.Pushed{}, nil
 		})
-	env.ExecuteWorkflow(workflows.ConsumerSync, workflows.ConsumerSyncInput{AllowRollback: []string{"group/b@main"}})
+	env.ExecuteWorkflow(workflows.ConsumerSync, contract.ConsumerSyncInput{AllowRollback: []string{"group/b@main"}})
 	require.Equal(t, "unverified", report(t, env).Warning)
 	require.Equal(t, map[string]bool{"a": false, "b": true}, allowed)
 }

@@ -8,22 +8,23 @@ import (
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // ProducerSync is one cycle of the source's side: it finds the branches that moved, runs a
 // ProduceProject for each, and deletes the objects that are no longer needed. It fails
 // when any sync failed, after all of them were tried.
-func ProducerSync(ctx workflow.Context, in ProducerSyncInput) (Report, error) {
+func ProducerSync(ctx workflow.Context, in contract.ProducerSyncInput) (contract.Report, error) {
 	progress, err := showProgress(ctx)
 	if err != nil {
-		return Report{}, err
+		return contract.Report{}, err
 	}
-	in.Limits = in.Limits.withDefaults()
+	in.Limits = in.Limits.WithDefaults()
 	rest := in.Rest
 	if rest == nil || rest.From != workflow.GetInfo(ctx).ContinuedExecutionRunID {
 		progress.step("comparing both ends")
 		if rest, err = planUploads(ctx, in.DryRun); err != nil {
-			return Report{}, err
+			return contract.Report{}, err
 		}
 	}
 	report := &rest.Report
@@ -36,7 +37,7 @@ func ProducerSync(ctx workflow.Context, in ProducerSyncInput) (Report, error) {
 		for _, key := range rest.Orphans {
 			report.Planned = append(report.Planned, "delete "+key+": its sync has left the configuration")
 		}
-		return *report, report.err()
+		return *report, report.Err()
 	}
 
 	page := rest.Uploads[:min(in.PageSize, len(rest.Uploads))]
@@ -56,10 +57,10 @@ func ProducerSync(ctx workflow.Context, in ProducerSyncInput) (Report, error) {
 			return *report, err
 		}
 	}
-	return *report, report.err()
+	return *report, report.Err()
 }
 
-func planUploads(ctx workflow.Context, detail bool) (*ProducerRest, error) {
+func planUploads(ctx workflow.Context, detail bool) (*contract.ProducerRest, error) {
 	var producer *activities.Producer
 	var syncs []project.Sync
 	if err := workflow.ExecuteActivity(scan(ctx, "the configured syncs"), producer.ListSyncs).Get(ctx, &syncs); err != nil {
@@ -69,27 +70,27 @@ func planUploads(ctx workflow.Context, detail bool) (*ProducerRest, error) {
 	if err := workflow.ExecuteActivity(scan(ctx, fmt.Sprintf("%d sources and the bucket", len(syncs))), producer.PlanUploads, activities.PlanRequest{Syncs: syncs, Detail: detail}).Get(ctx, &p); err != nil {
 		return nil, err
 	}
-	return &ProducerRest{
+	return &contract.ProducerRest{
 		Uploads: p.Uploads,
 		Orphans: p.Orphans,
 		Prune:   len(p.Orphans) > 0 || p.Superseded > 0,
-		Report:  Report{Checked: p.Checked, UpToDate: p.UpToDate, InSync: p.InSync, Failed: p.Failures},
+		Report:  contract.Report{Checked: p.Checked, UpToDate: p.UpToDate, InSync: p.InSync, Failed: p.Failures},
 	}, nil
 }
 
-func runUploads(ctx workflow.Context, in ProducerSyncInput, report *Report, progress *progress, uploads []plan.Upload) error {
+func runUploads(ctx workflow.Context, in contract.ProducerSyncInput, report *contract.Report, progress *progress, uploads []plan.Upload) error {
 	children := make([]child, 0, len(uploads))
 	for _, u := range uploads {
-		children = append(children, child{ProduceProjectID(u.Sync.Destination), u.Sync.Destination, u.Reason, u})
+		children = append(children, child{contract.ProduceProjectID(u.Sync.Destination), u.Sync.Destination, u.Reason, u})
 	}
 	fleet := fleet{
-		role: RoleProducer, workflow: ProduceProject, limits: in.Limits, searchAttributes: in.SearchAttributes,
+		role: contract.RoleProducer, workflow: ProduceProject, limits: in.Limits, searchAttributes: in.SearchAttributes,
 		report: report, progress: progress,
 	}
 	return fleet.run(ctx, children)
 }
 
-func prune(ctx workflow.Context, orphans []string, report *Report) error {
+func prune(ctx workflow.Context, orphans []string, report *contract.Report) error {
 	var producer *activities.Producer
 	return workflow.ExecuteActivity(scan(ctx, "superseded objects and orphans"), producer.Prune, orphans).Get(ctx, &report.Pruned)
 }

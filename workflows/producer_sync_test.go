@@ -17,6 +17,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 func branch(name string) project.Branch {
@@ -38,20 +39,20 @@ func planned(env *testsuite.TestWorkflowEnvironment, p plan.Uploads) {
 	env.OnActivity(producer.PlanUploads, mock.Anything, mock.Anything).Return(p, nil).Once()
 }
 
-func report(t *testing.T, env *testsuite.TestWorkflowEnvironment) workflows.Report {
+func report(t *testing.T, env *testsuite.TestWorkflowEnvironment) contract.Report {
 	t.Helper()
-	var r workflows.Report
+	var r contract.Report
 	require.NoError(t, env.GetWorkflowResult(&r))
 	return r
 }
 
-func failedReport(t *testing.T, env *testsuite.TestWorkflowEnvironment) (workflows.Report, string) {
+func failedReport(t *testing.T, env *testsuite.TestWorkflowEnvironment) (contract.Report, string) {
 	t.Helper()
 	var failure *temporal.ApplicationError
 	require.ErrorAs(t, env.GetWorkflowError(), &failure)
-	require.Equal(t, workflows.KindSyncsFailed, failure.Type())
+	require.Equal(t, contract.KindSyncsFailed, failure.Type())
 	require.True(t, failure.NonRetryable())
-	var r workflows.Report
+	var r contract.Report
 	require.NoError(t, failure.Details(&r))
 	return r, failure.Message()
 }
@@ -61,8 +62,8 @@ func TestProducerSyncIdle(t *testing.T) {
 	planned(env, plan.Uploads{Checked: 1000, UpToDate: 1000})
 	started := 0
 	env.SetOnActivityStartedListener(func(*activityInfo, context.Context, encodedValues) { started++ })
-	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{})
-	require.Equal(t, workflows.Report{Checked: 1000, UpToDate: 1000}, report(t, env))
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
+	require.Equal(t, contract.Report{Checked: 1000, UpToDate: 1000}, report(t, env))
 	require.Equal(t, 2, started, "an idle cycle costs the same however many syncs there are")
 }
 
@@ -79,7 +80,7 @@ func TestProducerSyncIsolatesFailures(t *testing.T) {
 			return activities.Uploaded{Summary: "snapshot abc"}, nil
 		})
 	env.OnActivity(producer.Prune, mock.Anything, []string(nil)).Return([]string{"old"}, nil).Once()
-	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{})
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
 
 	r, message := failedReport(t, env)
 	require.Equal(t, []plan.Failure{refused, {Subject: "group/p1@main", Kind: "BranchNotFound", Reason: "BranchNotFound happened", Workflow: "produce/group/p1@main"}}, r.Failed)
@@ -92,7 +93,7 @@ func TestProducerSyncIsolatesFailures(t *testing.T) {
 func TestProducerSyncDryRun(t *testing.T) {
 	env := environment(t)
 	planned(env, plan.Uploads{Checked: 2, Uploads: uploads(1), Orphans: []string{"key"}})
-	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{DryRun: true})
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{DryRun: true})
 	require.Equal(t, []string{
 		"upload group/p0@main: moved",
 		"delete key: its sync has left the configuration",
@@ -104,7 +105,7 @@ func TestProducerSyncPrunesOrphans(t *testing.T) {
 	env := environment(t)
 	planned(env, plan.Uploads{Orphans: []string{"key"}})
 	env.OnActivity(producer.Prune, mock.Anything, []string{"key"}).Return([]string{"key"}, nil).Once()
-	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{})
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
 	require.Equal(t, []string{"key"}, report(t, env).Pruned)
 }
 
@@ -113,7 +114,7 @@ func TestProducerSyncContinuesAsNew(t *testing.T) {
 	env := environment(t)
 	planned(env, plan.Uploads{Checked: 5, Uploads: uploads(5), Orphans: []string{"key"}})
 	steps(env, nil)
-	input := workflows.ProducerSyncInput{Limits: workflows.Limits{PageSize: 2}}
+	input := contract.ProducerSyncInput{Limits: contract.Limits{PageSize: 2}}
 	env.ExecuteWorkflow(workflows.ProducerSync, input)
 	next := continued(t, env)
 	require.Len(t, next.Rest.Uploads, 3)
@@ -137,11 +138,11 @@ func TestProducerSyncContinuesAsNew(t *testing.T) {
 	require.Equal(t, []string{"key"}, r.Pruned)
 }
 
-func continued(t *testing.T, env *testsuite.TestWorkflowEnvironment) workflows.ProducerSyncInput {
+func continued(t *testing.T, env *testsuite.TestWorkflowEnvironment) contract.ProducerSyncInput {
 	t.Helper()
 	var again *workflow.ContinueAsNewError
 	require.ErrorAs(t, env.GetWorkflowError(), &again)
-	var next workflows.ProducerSyncInput
+	var next contract.ProducerSyncInput
 	require.NoError(t, fromPayloads(again.Input, &next))
 	return next
 }
@@ -152,10 +153,10 @@ func TestProducerSyncCronAfterContinueAsNew(t *testing.T) {
 	env := environment(t)
 	env.SetContinuedExecutionRunID("the run that did the rest")
 	planned(env, plan.Uploads{Checked: 7, UpToDate: 7})
-	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{
-		Rest: &workflows.ProducerRest{From: "an earlier run", Uploads: uploads(3)},
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{
+		Rest: &contract.ProducerRest{From: "an earlier run", Uploads: uploads(3)},
 	})
-	require.Equal(t, workflows.Report{Checked: 7, UpToDate: 7}, report(t, env))
+	require.Equal(t, contract.Report{Checked: 7, UpToDate: 7}, report(t, env))
 }
 
 // A child that takes very long does not hold up the next cycle.
@@ -170,7 +171,7 @@ func TestProducerSyncLeavesSlowChildrenAlone(t *testing.T) {
 			return activities.Uploaded{}, nil
 		})
 	env.OnActivity(producer.Prune, mock.Anything, []string(nil)).Return(nil, nil).Once()
-	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{Limits: workflows.Limits{MaxInFlight: 2, WaitSeconds: 60}})
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{Limits: contract.Limits{MaxInFlight: 2, WaitSeconds: 60}})
 	r := report(t, env)
 	require.Len(t, r.Synced, 1)
 	require.Equal(t, []string{"produce/group/p1@main", "produce/group/p2@main"}, r.Running)
@@ -188,7 +189,7 @@ func TestProducerSyncCancelled(t *testing.T) {
 			return activities.Uploaded{}, err
 		})
 	env.RegisterDelayedCallback(env.CancelWorkflow, time.Second)
-	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{})
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
 	var cancelled *temporal.CanceledError
 	require.ErrorAs(t, env.GetWorkflowError(), &cancelled)
 	require.Equal(t, 3, cleaned, "the parent waits until its children have cleaned up")

@@ -20,6 +20,7 @@ import (
 	"github.com/app-sre/git-partition-sync/demo/stack"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 var record = flag.Bool("record", false, "write the histories that TestHistories makes to testdata/histories")
@@ -61,18 +62,18 @@ func TestHistories(t *testing.T) {
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
 
-	page := workflows.Limits{PageSize: 1}
+	page := contract.Limits{PageSize: 1}
 	tests := map[string]struct {
 		workflow any
 		input    any
 		status   enums.WorkflowExecutionStatus // of the first run
 	}{
-		"producer-sync":         {workflows.ProducerSync, workflows.ProducerSyncInput{}, failed},
-		"producer-sync-dry-run": {workflows.ProducerSync, workflows.ProducerSyncInput{DryRun: true}, completed},
-		"producer-sync-pages":   {workflows.ProducerSync, workflows.ProducerSyncInput{Limits: page}, continuedAsNew},
-		"consumer-sync":         {workflows.ConsumerSync, workflows.ConsumerSyncInput{}, failed},
-		"consumer-sync-dry-run": {workflows.ConsumerSync, workflows.ConsumerSyncInput{DryRun: true}, completed},
-		"consumer-sync-pages":   {workflows.ConsumerSync, workflows.ConsumerSyncInput{Limits: page}, continuedAsNew},
+		"producer-sync":         {workflows.ProducerSync, contract.ProducerSyncInput{}, failed},
+		"producer-sync-dry-run": {workflows.ProducerSync, contract.ProducerSyncInput{DryRun: true}, completed},
+		"producer-sync-pages":   {workflows.ProducerSync, contract.ProducerSyncInput{Limits: page}, continuedAsNew},
+		"consumer-sync":         {workflows.ConsumerSync, contract.ConsumerSyncInput{}, failed},
+		"consumer-sync-dry-run": {workflows.ConsumerSync, contract.ConsumerSyncInput{DryRun: true}, completed},
+		"consumer-sync-pages":   {workflows.ConsumerSync, contract.ConsumerSyncInput{Limits: page}, continuedAsNew},
 		"produce-project":       {workflows.ProduceProject, uploadOf("ok"), completed},
 		"produce-project-fails": {workflows.ProduceProject, uploadOf("fails"), failed},
 		"produce-project-retry": {workflows.ProduceProject, uploadOf("retries"), completed},

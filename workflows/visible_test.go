@@ -13,13 +13,14 @@ import (
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-func status(t *testing.T, env *testsuite.TestWorkflowEnvironment) workflows.Status {
+func status(t *testing.T, env *testsuite.TestWorkflowEnvironment) contract.Status {
 	t.Helper()
-	value, err := env.QueryWorkflow(workflows.QueryStatus)
+	value, err := env.QueryWorkflow(contract.QueryStatus)
 	require.NoError(t, err)
-	var s workflows.Status
+	var s contract.Status
 	require.NoError(t, value.Get(&s))
 	return s
 }
@@ -41,7 +42,7 @@ func TestParentTellsItsStatus(t *testing.T) {
 		require.Equal(t, []string{"produce/group/p1@main"}, s.AtWork)
 		require.Equal(t, 3, s.Report.Checked)
 	}, time.Second)
-	env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{})
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
 	require.Error(t, env.GetWorkflowError())
 	require.Len(t, status(t, env).Report.Failed, 1)
 }
@@ -73,12 +74,12 @@ func TestSearchAttributes(t *testing.T) {
 		})
 		outcome := ""
 		env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
-			outcome, _ = args.Get(0).(temporal.SearchAttributes).GetKeyword(workflows.AttributeOutcome)
+			outcome, _ = args.Get(0).(temporal.SearchAttributes).GetKeyword(contract.AttributeOutcome)
 		}).Maybe()
 		env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(nil, nil)
-		env.ExecuteWorkflow(workflows.ProducerSync, workflows.ProducerSyncInput{SearchAttributes: registered})
+		env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{SearchAttributes: registered})
 		require.NoError(t, env.GetWorkflowError())
 		require.Equal(t, 1, children)
-		require.Equal(t, registered, outcome == workflows.OutcomeSynced)
+		require.Equal(t, registered, outcome == contract.OutcomeSynced)
 	}
 }

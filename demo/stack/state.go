@@ -15,7 +15,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/project"
-	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // CycleEvery is the pause between the cycles of a schedule.
@@ -101,7 +101,7 @@ func (s *Stack) LastFailure(ctx context.Context, role Role) error {
 
 // reason is what a workflow run failed with, without what Temporal wraps around it.
 func reason(ctx context.Context, run client.WorkflowRun) error {
-	var report workflows.Report
+	var report contract.Report
 	err := run.Get(ctx, &report)
 	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return errors.New(failed.Message())

@@ -11,13 +11,13 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 
 	"github.com/app-sre/git-partition-sync/demo/child"
-	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // drainTimeout is longer than a worker's own, after which it gives up what is still running.
 const drainTimeout = 40 * time.Second
 
-var taskQueues = map[Role]string{Producer: workflows.ProducerTaskQueue, Consumer: workflows.ConsumerTaskQueue}
+var taskQueues = map[Role]string{Producer: contract.ProducerTaskQueue, Consumer: contract.ConsumerTaskQueue}
 
 // Worker is the running worker of a side.
 type Worker struct {

@@ -1,15 +1,40 @@
-// Package workflows orchestrates the syncs. It is deterministic: whatever touches a
-// clock, a network or a disk is an activity.
-//
-// On each side one parent workflow finds what has to move and starts one child workflow
-// for each branch that does; the child's activities are the steps.
-package workflows
+// Package contract is what is said to the workflows and heard from them: their names, inputs
+// and reports. Whoever only starts and watches them needs no more than this.
+package contract
 
 import (
 	"fmt"
 	"strings"
 
+	"go.temporal.io/sdk/temporal"
+
 	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+// Names of the workflows.
+const (
+	ProducerSync   = "ProducerSync"
+	ProduceProject = "ProduceProject"
+	ConsumerSync   = "ConsumerSync"
+	ConsumeProject = "ConsumeProject"
+)
+
+// Search attributes, all of type Keyword. They are optional: a namespace where they are not
+// registered would refuse to start workflows with them, so that whoever starts a parent says
+// whether they are there.
+var (
+	AttributeRole        = temporal.NewSearchAttributeKeyKeyword("SyncRole")
+	AttributeDestination = temporal.NewSearchAttributeKeyKeyword("SyncDestination")
+	AttributeOutcome     = temporal.NewSearchAttributeKeyKeyword("SyncOutcome")
+)
+
+// Values of the search attributes.
+const (
+	RoleProducer = "producer"
+	RoleConsumer = "consumer"
+
+	OutcomeSynced = "synced"
+	OutcomeFailed = "failed"
 )
 
 // Task queues of the two sides.
@@ -47,21 +72,4 @@ func ascii(s string) string {
 		}
 	}
 	return out.String()
-}
-
-// Registry is where a role's workflows are registered: a worker, or a test's environment.
-type Registry interface {
-	RegisterWorkflow(w any)
-}
-
-// RegisterProducer registers the workflows of the producer's side.
-func RegisterProducer(r Registry) {
-	r.RegisterWorkflow(ProducerSync)
-	r.RegisterWorkflow(ProduceProject)
-}
-
-// RegisterConsumer registers the workflows of the consumer's side.
-func RegisterConsumer(r Registry) {
-	r.RegisterWorkflow(ConsumerSync)
-	r.RegisterWorkflow(ConsumeProject)
 }

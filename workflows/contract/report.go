@@ -1,4 +1,4 @@
-package workflows
+package contract
 
 import (
 	"fmt"
@@ -58,8 +58,8 @@ func (r Report) String() string {
 	return s
 }
 
-// err is nil when nothing failed.
-func (r Report) err() error {
+// Err is nil when nothing failed.
+func (r Report) Err() error {
 	if len(r.Failed) == 0 {
 		return nil
 	}

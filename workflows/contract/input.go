@@ -1,4 +1,4 @@
-package workflows
+package contract
 
 import (
 	"time"
@@ -18,7 +18,8 @@ type Limits struct {
 	WaitSeconds int `json:"wait_seconds,omitempty"`
 }
 
-func (l Limits) withDefaults() Limits {
+// WithDefaults fills in what was left out.
+func (l Limits) WithDefaults() Limits {
 	orDefault := func(n *int, value int) {
 		if *n <= 0 {
 			*n = value
@@ -30,7 +31,8 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-func (l Limits) wait() time.Duration { return time.Duration(l.WaitSeconds) * time.Second }
+// Wait is WaitSeconds as a duration.
+func (l Limits) Wait() time.Duration { return time.Duration(l.WaitSeconds) * time.Second }
 
 // ProducerSyncInput is what an operator may say when starting ProducerSync. All of it is optional.
 type ProducerSyncInput struct {

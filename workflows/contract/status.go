@@ -1,0 +1,36 @@
+package contract
+
+import (
+	"errors"
+
+	"go.temporal.io/sdk/temporal"
+)
+
+// QueryStatus is the query that parents and children answer with their Status.
+const QueryStatus = "status"
+
+// Status is how far a workflow is.
+type Status struct {
+	// Step is the step that a child is at, or what a parent is doing.
+	Step string `json:"step"`
+	// Report is a parent's report so far.
+	Report *Report `json:"report,omitempty"`
+	// AtWork are the parent's children that are at work.
+	AtWork []string `json:"at_work,omitempty"`
+}
+
+// KindChildFailed is the kind of a failure whose child names none, such as one that was
+// terminated by hand.
+const KindChildFailed = "ChildFailed"
+
+// Cause digs the step's failure out of what Temporal wraps around it.
+func Cause(err error) (kind, reason string) {
+	var application *temporal.ApplicationError
+	if errors.As(err, &application) {
+		return application.Type(), application.Message()
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return KindChildFailed, inner.Error()
+	}
+	return KindChildFailed, err.Error()
+}

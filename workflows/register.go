@@ -1,0 +1,23 @@
+// Package workflows orchestrates the syncs. It is deterministic: whatever touches a
+// clock, a network or a disk is an activity.
+//
+// On each side one parent workflow finds what has to move and starts one child workflow
+// for each branch that does; the child's activities are the steps.
+package workflows
+
+// Registry is where a role's workflows are registered: a worker, or a test's environment.
+type Registry interface {
+	RegisterWorkflow(w any)
+}
+
+// RegisterProducer registers the workflows of the producer's side.
+func RegisterProducer(r Registry) {
+	r.RegisterWorkflow(ProducerSync)
+	r.RegisterWorkflow(ProduceProject)
+}
+
+// RegisterConsumer registers the workflows of the consumer's side.
+func RegisterConsumer(r Registry) {
+	r.RegisterWorkflow(ConsumerSync)
+	r.RegisterWorkflow(ConsumeProject)
+}
