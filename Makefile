@@ -63,6 +63,7 @@ lint: ## check style, import directions, determinism, generated code and go.mod
 	tools/check-generated
 	go mod tidy -diff
 	cd tools && go mod tidy -diff
+	cd deploy/check && go mod tidy -diff
 
 .PHONY: image
 image: ## build the container image of the worker and the starter

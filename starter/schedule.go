@@ -21,7 +21,7 @@ const catchup = time.Minute
 
 func scheduleCommand() *cli.Command {
 	note := &cli.StringFlag{Name: "note", Usage: "why, for whoever looks at the schedule", Value: "by the starter"}
-	handle := func(name, usage string, do func(context.Context, client.ScheduleHandle, *cli.Command) error, flags ...cli.Flag) *cli.Command {
+	handle := func(name, usage, done string, do func(context.Context, client.ScheduleHandle, *cli.Command) error, flags ...cli.Flag) *cli.Command {
 		return &cli.Command{Name: name, Usage: usage, Flags: flags, Action: func(ctx context.Context, c *cli.Command) error {
 			s, err := connect(ctx, c)
 			if err != nil {
@@ -30,6 +30,9 @@ func scheduleCommand() *cli.Command {
 			defer s.Close()
 			if err := do(ctx, s.ScheduleClient().GetHandle(ctx, s.id), c); err != nil {
 				return fmt.Errorf("%s schedule %s: %w", name, s.id, err)
+			}
+			if done != "" {
+				fmt.Println(s.id, done)
 			}
 			return nil
 		}}
@@ -43,20 +46,20 @@ func scheduleCommand() *cli.Command {
 		Commands: []*cli.Command{
 			create("create", "create the schedule, or update the one that is there"),
 			create("update", "the same as create"),
-			handle("describe", "show the schedule, its last cycles and the next ones", describeSchedule),
-			handle("pause", "start no more cycles; what is running finishes", func(ctx context.Context, h client.ScheduleHandle, c *cli.Command) error {
+			handle("describe", "show the schedule, its last cycles and the next ones", "", describeSchedule),
+			handle("pause", "start no more cycles; what is running finishes", "is paused; what is running finishes", func(ctx context.Context, h client.ScheduleHandle, c *cli.Command) error {
 				return h.Pause(ctx, client.SchedulePauseOptions{Note: c.String("note")})
 			}, note),
-			handle("unpause", "start cycles again", func(ctx context.Context, h client.ScheduleHandle, c *cli.Command) error {
+			handle("unpause", "start cycles again", "is no longer paused", func(ctx context.Context, h client.ScheduleHandle, c *cli.Command) error {
 				return h.Unpause(ctx, client.ScheduleUnpauseOptions{Note: c.String("note")})
 			}, note),
-			handle("trigger", "run a cycle now", func(ctx context.Context, h client.ScheduleHandle, _ *cli.Command) error {
+			handle("trigger", "run a cycle now, unless one is running", "is triggered: see the command describe", func(ctx context.Context, h client.ScheduleHandle, _ *cli.Command) error {
 				return h.Trigger(ctx, client.ScheduleTriggerOptions{Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP})
 			}),
-			handle("backfill", "run the cycles of a time in which none ran; each looks at the present", backfill,
+			handle("backfill", "run the cycles of a time in which none ran; each looks at the present", "is backfilled", backfill,
 				&cli.TimestampFlag{Name: "start", Required: true, Config: cli.TimestampConfig{Layouts: []string{time.RFC3339}}},
 				&cli.TimestampFlag{Name: "end", Required: true, Config: cli.TimestampConfig{Layouts: []string{time.RFC3339}}}),
-			handle("delete", "delete the schedule; what is running finishes", func(ctx context.Context, h client.ScheduleHandle, _ *cli.Command) error {
+			handle("delete", "delete the schedule; what is running finishes", "is no longer scheduled; what is running finishes", func(ctx context.Context, h client.ScheduleHandle, _ *cli.Command) error {
 				return h.Delete(ctx)
 			}),
 		},
