@@ -9,8 +9,8 @@ import (
 	"go.temporal.io/sdk/activity"
 )
 
-// heartbeatEvery is well below the steps' heartbeat timeout.
-const heartbeatEvery = 5 * time.Second
+// HeartbeatEvery is well below the steps' heartbeat timeout.
+const HeartbeatEvery = 5 * time.Second
 
 // Progress is what a step tells with its heartbeats.
 type Progress struct {
@@ -30,7 +30,7 @@ func startMeter(ctx context.Context, total int64) *meter {
 	m := &meter{quit: make(chan struct{}), over: make(chan struct{})}
 	go func() {
 		defer close(m.over)
-		tick := time.NewTicker(heartbeatEvery)
+		tick := time.NewTicker(HeartbeatEvery)
 		defer tick.Stop()
 		for {
 			activity.RecordHeartbeat(ctx, Progress{Done: m.done.Load(), Total: total})

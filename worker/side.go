@@ -66,6 +66,8 @@ func (s *side) serve(ctx context.Context, temporal client.Client) error {
 		Interceptors:                       []interceptor.WorkerInterceptor{&activities.ErrorNaming{}},
 		WorkerStopTimeout:                  s.drain,
 		MaxConcurrentActivityExecutionSize: s.maxConcurrent,
+		// By default the SDK holds heartbeats back for most of their timeout, and cancellations with them.
+		MaxHeartbeatThrottleInterval: activities.HeartbeatEvery,
 	}
 	shared := worker.New(temporal, s.taskQueue, options)
 	s.workflows(shared)

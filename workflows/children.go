@@ -38,7 +38,8 @@ type fleet struct {
 // waited long enough, those that are still at work are reported and left alone, so that
 // one huge repository does not hold up everyone else's next cycle.
 func (f *fleet) run(ctx workflow.Context, children []child) error {
-	timerCtx, stopTimer := workflow.WithCancel(ctx)
+	// A cancellation is no end of patience: it is passed on to the children first.
+	timerCtx, stopTimer := workflow.NewDisconnectedContext(ctx)
 	defer stopTimer()
 	patience := workflow.NewTimer(timerCtx, f.limits.Wait())
 	f.all = len(children)

@@ -14,14 +14,27 @@ import (
 const maxHosts = 3
 
 // onOneHost runs steps that hand each other files on a worker's disk. When that worker is
-// lost, and the files with it, all of them are run again from the first.
-func onOneHost[R any](ctx workflow.Context, steps func(workflow.Context) (R, error)) (R, error) {
+// lost, and the files with it, all of them are run again from the first. So they are when
+// an operator has reset the execution to an event after their failure, which is then history.
+func onOneHost[R any](ctx workflow.Context, steps func(workflow.Context) (R, error)) (result R, err error) {
+	current := workflow.GetInfo(ctx).WorkflowExecution.RunID
 	for host := 1; ; host++ {
-		result, err := steps(ctx)
-		if !filesLost(err) || host == maxHosts || ctx.Err() != nil {
+		// A reset makes a new run, which inherits what the earlier one has recorded.
+		var begun string
+		recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return current })
+		if err = recorded.Get(&begun); err != nil {
 			return result, err
 		}
-		workflow.GetLogger(ctx).Warn("The worker that held the run's files is lost: starting over", "error", err)
+		result, err = steps(ctx)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return result, err
+		case begun != current:
+			host = 0
+		case !filesLost(err) || host == maxHosts:
+			return result, err
+		}
+		workflow.GetLogger(ctx).Warn("Starting over", "error", err)
 	}
 }
 
