@@ -127,8 +127,7 @@ func TestReaderRefusesSparseBundles(t *testing.T) {
 
 func TestReaderRefusesTruncation(t *testing.T) {
 	content := write(t, []byte(signature), make([]byte, 2048))
-	end := len(content) - 1024 // two blocks of zeros, which say nothing
-	for n := 0; n < end; n += 61 {
+	for n := 0; n < len(content); n += 61 {
 		err := read(bytes.NewReader(content[:n]))
 		require.ErrorIs(t, err, archive.ErrMalformed, "%d of %d bytes", n, len(content))
 	}
@@ -136,14 +135,18 @@ func TestReaderRefusesTruncation(t *testing.T) {
 
 func TestReaderBoundsWhatFollows(t *testing.T) {
 	content := write(t, nil, []byte("bundle"))
+	end := make([]byte, 1024) // as stock tar marks it
 	tests := map[string]struct {
 		tail io.Reader
 		want string
 	}{
-		"padding of stock tar": {bytes.NewReader(make([]byte, 20*512)), ""},
-		"garbage":              {strings.NewReader("x"), "data after the end"},
-		"second archive":       {bytes.NewReader(content), "data after the end"},
-		"endless":              {endless{}, "longer than its manifest allows"},
+		"end":                          {bytes.NewReader(end), ""},
+		"padding of stock tar":         {bytes.NewReader(make([]byte, 20*512)), ""},
+		"garbage":                      {strings.NewReader("x"), "truncated"},
+		"garbage after the end":        {io.MultiReader(bytes.NewReader(end), strings.NewReader("x")), "data after the end"},
+		"second archive":               {bytes.NewReader(content), `unexpected member "manifest.json" after repository.bundle`},
+		"second archive after the end": {io.MultiReader(bytes.NewReader(end), bytes.NewReader(content)), "data after the end"},
+		"endless":                      {endless{}, "longer than its manifest allows"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -210,7 +213,8 @@ func TestReaderKeepsCorruption(t *testing.T) {
 func FuzzReader(f *testing.F) {
 	content := write(f, []byte(signature), []byte("bundle"))
 	f.Add(content)
-	f.Add(content[:len(content)-1024])
+	f.Add(append(content, make([]byte, 1024)...))
+	f.Add(content[:len(content)-1])
 	f.Add(write(f, nil, make([]byte, 600)))
 	f.Add(tarOf(f, file("manifest.json", manifestText), member{header: tar.Header{Name: "repository.bundle", Typeflag: tar.TypeSymlink, Linkname: "x"}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
