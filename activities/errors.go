@@ -104,7 +104,7 @@ func named(err error) error {
 	return err
 }
 
-// ErrorNaming is the worker's interceptor that names failures. It is the one place where
+// ErrorNaming is the worker's interceptor that names failures, and counts them. It is the one place where
 // they are converted: a named error that is wrapped again would lose its name.
 type ErrorNaming struct {
 	interceptor.WorkerInterceptorBase
@@ -121,5 +121,7 @@ type errorNaming struct {
 
 func (e *errorNaming) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	result, err := e.Next.ExecuteActivity(ctx, in)
-	return result, named(err)
+	err = named(err)
+	countFailure(ctx, err)
+	return result, err
 }

@@ -20,6 +20,7 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pu
 		return plan.Pushes{}, err
 	}
 	out := plan.Consumer{Heads: heads, Chains: chains, Allow: c.Allow, Detail: request.Detail}.Plan()
+	countBranches(ctx, out.UpToDate, len(out.Pushes), out.Checked-out.UpToDate-len(out.Pushes))
 	out.Failures = append(out.Failures, foreign...)
 	out.Warning = c.warning()
 	return out, nil

@@ -37,6 +37,7 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (plan.U
 		MaxPruneShare: p.MaxPruneShare,
 		Detail:        request.Detail,
 	}.Plan()
+	countBranches(ctx, out.UpToDate, len(out.Uploads), out.Checked-out.UpToDate-len(out.Uploads))
 	out.Failures = append(out.Failures, foreign...)
 	return out, nil
 }

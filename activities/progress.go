@@ -21,13 +21,14 @@ type Progress struct {
 // meter counts the bytes that a step moves and reports them until it is stopped. A step's
 // cancellation, too, reaches it through its heartbeats.
 type meter struct {
+	ctx  context.Context //nolint:containedctx // of the activity that is metered
 	done atomic.Int64
 	quit chan struct{}
 	over chan struct{}
 }
 
 func startMeter(ctx context.Context, total int64) *meter {
-	m := &meter{quit: make(chan struct{}), over: make(chan struct{})}
+	m := &meter{ctx: ctx, quit: make(chan struct{}), over: make(chan struct{})}
 	go func() {
 		defer close(m.over)
 		tick := time.NewTicker(HeartbeatEvery)
@@ -46,10 +47,13 @@ func startMeter(ctx context.Context, total int64) *meter {
 	return m
 }
 
-// stop ends the heartbeats. None is sent after it: the step is over then.
+// stop ends the heartbeats, and counts what was moved. None is sent after it: the step is over then.
 func (m *meter) stop() {
 	close(m.quit)
 	<-m.over
+	if done := m.done.Load(); done > 0 {
+		activity.GetMetricsHandler(m.ctx).Counter(metricBytes).Inc(done)
+	}
 }
 
 // Write counts what is written along with others, as by io.MultiWriter.

@@ -21,8 +21,9 @@ const (
 )
 
 // health answers the probes of what runs the worker, such as a kubelet: /livez as long as it serves,
-// /readyz with 503 and the reason while it cannot take work.
+// /readyz with 503 and the reason while it cannot take work. Prometheus reads /metrics.
 type health struct {
+	metrics  http.Handler
 	temporal func(context.Context) error // asks Temporal whether it serves
 	started  atomic.Bool
 	draining atomic.Bool
@@ -31,6 +32,9 @@ type health struct {
 func (h *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch r.URL.Path {
+	case "/metrics":
+		h.metrics.ServeHTTP(w, r)
+		return
 	case "/livez":
 	case "/readyz":
 		err = h.ready(r.Context())

@@ -57,6 +57,9 @@ func run(ctx context.Context, role string, logger *slog.Logger) error {
 		return errors.Join(fmt.Errorf("temporal configuration: %w", err), side.staging.Close())
 	}
 	options.Logger = log.NewStructuredLogger(logger)
+	if options.MetricsHandler, side.metrics, err = newMetrics(role); err != nil {
+		return errors.Join(err, side.staging.Close())
+	}
 	temporal, err := client.DialContext(ctx, options)
 	if err != nil {
 		return errors.Join(fmt.Errorf("connect to temporal at %q: %w", cmp.Or(options.HostPort, client.DefaultHostPort), err), side.staging.Close())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type side struct {
 	maxConcurrent int
 	drain         time.Duration
 	healthAddress string
+	metrics       http.Handler // the page that is served with the probes
 }
 
 // hostQueue names the task queue of this process alone. A worker that is started again has another
@@ -78,7 +80,7 @@ func (s *side) serve(ctx context.Context, temporal client.Client) error {
 	own := worker.New(temporal, s.hostQueue, options)
 	own.RegisterActivity(s.activities)
 
-	probes := &health{temporal: func(ctx context.Context) error {
+	probes := &health{metrics: s.metrics, temporal: func(ctx context.Context) error {
 		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
 		return err
 	}}

@@ -1,0 +1,47 @@
+package activities
+
+import (
+	"context"
+	"errors"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+)
+
+// What is counted besides what Temporal's SDK counts by itself. Everything is a counter: it means the
+// same however many workers share the work, and whichever of them is asked.
+const (
+	// metricBranches counts the branches that scans found, by state.
+	metricBranches = "git_partition_sync_branches"
+	// metricBytes counts the bytes that steps moved, those of failed attempts included.
+	metricBytes = "git_partition_sync_bytes"
+	// metricFailures counts the attempts of activities that failed, by kind.
+	metricFailures = "git_partition_sync_failures"
+)
+
+// States of metricBranches.
+const (
+	stateUpToDate = "up_to_date"
+	stateBehind   = "behind"
+	stateRefused  = "refused" // left alone, with a reason that the report gives
+)
+
+// kindOther is the kind of failures that have no name, such as a network's.
+const kindOther = "Other"
+
+func countBranches(ctx context.Context, upToDate, behind, refused int) {
+	for state, n := range map[string]int{stateUpToDate: upToDate, stateBehind: behind, stateRefused: refused} {
+		activity.GetMetricsHandler(ctx).WithTags(map[string]string{"state": state}).Counter(metricBranches).Inc(int64(n))
+	}
+}
+
+func countFailure(ctx context.Context, err error) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	kind := kindOther
+	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok && failure.Type() != "" {
+		kind = failure.Type()
+	}
+	activity.GetMetricsHandler(ctx).WithTags(map[string]string{"kind": kind}).Counter(metricFailures).Inc(1)
+}
