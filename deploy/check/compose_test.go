@@ -13,7 +13,7 @@ import (
 
 func load(t *testing.T) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{"../../docker-compose.yml"}, cli.WithName("check"))
+	options, err := cli.NewProjectOptions([]string{"../../docker-compose.yml"}, cli.WithName("check"), cli.WithProfiles([]string{"*"}))
 	require.NoError(t, err)
 	project, err := options.LoadProject(t.Context())
 	require.NoError(t, err)

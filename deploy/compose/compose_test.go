@@ -25,6 +25,8 @@ func TestCompose(t *testing.T) {
 	s.push(work, "after the first sync")
 	s.awaitInSync(syncs[0])
 
+	t.Run("image", func(t *testing.T) { testImage(s.in(t)) })
+	t.Run("observability", func(t *testing.T) { testObservability(s.in(t)) })
 	t.Run("partition", func(t *testing.T) { testPartition(t, s) })
 	for _, service := range servers {
 		t.Run("without "+service, func(t *testing.T) { testHeals(t, s, service, work) })
@@ -68,6 +70,10 @@ func testPartition(t *testing.T, s *stack) {
 		{"consumer", "destination", "temporal", 7233, true},
 		{"consumer", "source", "source-forge", 3000, false},
 		{"consumer", "source", "graphql", 8080, false},
+		{"source-prometheus", "source", "producer", 8080, true},
+		{"source-prometheus", "destination", "consumer", 8080, false},
+		{"destination-prometheus", "destination", "consumer", 8080, true},
+		{"destination-prometheus", "source", "producer", 8080, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.from+" to "+tt.to, func(t *testing.T) {

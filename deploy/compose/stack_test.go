@@ -37,11 +37,11 @@ func newStack(t *testing.T) *stack {
 		t.Skip("COMPOSE is not set to the command for docker compose: run make compose-test")
 	}
 	s := &stack{T: t, command: command, ports: map[string]string{}, password: rand.Text()}
-	s.environ = append(os.Environ(), "COMPOSE_PROJECT_NAME="+projectName, "RECONCILE_SLEEP_TIME=3s", "FORGE_PASSWORD="+s.password)
+	s.environ = append(os.Environ(), "COMPOSE_PROJECT_NAME="+projectName, "COMPOSE_PROFILES=observability", "RECONCILE_SLEEP_TIME=3s", "FORGE_PASSWORD="+s.password)
 	for _, name := range []string{"SOURCE_TOKEN", "DESTINATION_TOKEN", "GRAPHQL_PASSWORD", "S3_ROOT_SECRET", "S3_PRODUCER_SECRET", "S3_CONSUMER_SECRET"} {
 		s.environ = append(s.environ, name+"="+rand.Text())
 	}
-	for _, name := range []string{"TEMPORAL_PORT", "TEMPORAL_UI_PORT", "S3_PORT", "SOURCE_FORGE_PORT", "DESTINATION_FORGE_PORT"} {
+	for _, name := range []string{"TEMPORAL_PORT", "TEMPORAL_UI_PORT", "S3_PORT", "SOURCE_FORGE_PORT", "DESTINATION_FORGE_PORT", "SOURCE_PROMETHEUS_PORT", "DESTINATION_PROMETHEUS_PORT"} {
 		s.ports[name] = freePort(t)
 		s.environ = append(s.environ, name+"="+s.ports[name])
 	}
