@@ -42,7 +42,7 @@ type Side struct {
 	MaxConcurrent int `env:"MAX_CONCURRENT" envDefault:"8"`
 	// DrainTimeout is how long a worker that was told to stop lets running steps finish.
 	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT" envDefault:"30s"`
-	// HealthAddress is the host and port where probes are served; empty for nowhere.
+	// HealthAddress is the host and port where probes and metrics are served; empty for nowhere.
 	HealthAddress string `env:"HEALTH_ADDRESS"`
 
 	// BaseURL is GitLabURL, parsed.
