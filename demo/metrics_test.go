@@ -19,10 +19,7 @@ func TestMetrics(t *testing.T) {
 	begin(t)
 	address := map[stack.Role]string{}
 	for _, role := range stack.Roles {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		address[role] = listener.Addr().String()
-		require.NoError(t, listener.Close())
+		address[role] = freeAddress(t)
 		require.NoError(t, both.Workers[role].Stop())
 		require.NoError(t, both.StartWorker(t.Context(), role, "HEALTH_ADDRESS="+address[role]))
 	}
@@ -65,6 +62,14 @@ func TestMetrics(t *testing.T) {
 			require.Regexp(t, "(?m)^"+n+"[{ ]", producer+consumer, file)
 		}
 	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return listener.Addr().String()
 }
 
 func scrape(t *testing.T, address string) string {

@@ -109,7 +109,7 @@ func TestSecretsStayInside(t *testing.T) {
 	for _, file := range databases { // what is in no history: heartbeats, retries
 		c.searchFiles("database", file)
 	}
-	for _, place := range []string{"starter", "staging", "logs", "bucket", "plaintext", "history", "database", "arguments"} {
+	for _, place := range []string{"starter", "staging", "logs", "bucket", "plaintext", "history", "database", "arguments", "metrics"} {
 		require.Positive(t, c.places[place], "nothing was searched in: %s", place)
 	}
 	t.Log("bytes searched:", c.places)
@@ -126,16 +126,16 @@ func (c *canaries) suffer(t *testing.T, m mishap) {
 	if m.before != nil {
 		m.before(t)
 	}
-	if m.environ != nil {
-		restart(m.environ...)
-		defer restart()
-	}
+	metrics := freeAddress(t)
+	restart(append([]string{"HEALTH_ADDRESS=" + metrics}, m.environ...)...)
+	defer restart()
 	if runtime.GOOS == "linux" {
 		c.searchArguments(m.role)
 	}
 	out := failingCycle(t, m.role)
 	require.Contains(t, out, m.says)
 	c.search("starter", m.step, []byte(out))
+	c.search("metrics", m.step, []byte(scrape(t, metrics)))
 }
 
 // What looks for secrets finds them.

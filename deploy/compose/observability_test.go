@@ -34,7 +34,9 @@ func testImage(s *stack) {
 func testObservability(s *stack) {
 	text, err := os.ReadFile("../observability/dashboard.json")
 	require.NoError(s, err)
-	var dashboard struct{ Panels []struct{ Targets []struct{ Expr string } } }
+	var dashboard struct {
+		Panels []struct{ Targets []struct{ Expr string } }
+	}
 	require.NoError(s, json.Unmarshal(text, &dashboard))
 	require.NotEmpty(s, dashboard.Panels)
 
