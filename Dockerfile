@@ -2,7 +2,7 @@
 #
 #   docker build -t git-partition-sync .
 #   docker run git-partition-sync /worker -role producer
-#   docker run git-partition-sync /starter -role producer -schedule
+#   docker run git-partition-sync /starter -role producer schedule create
 #
 # Nothing here needs BuildKit.
 FROM golang:1.26-trixie AS build

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 )
 
 // HeartbeatEvery is well below the steps' heartbeat timeout.
@@ -21,14 +22,14 @@ type Progress struct {
 // meter counts the bytes that a step moves and reports them until it is stopped. A step's
 // cancellation, too, reaches it through its heartbeats.
 type meter struct {
-	ctx  context.Context //nolint:containedctx // of the activity that is metered
 	done atomic.Int64
+	all  client.MetricsCounter // of all steps of this kind
 	quit chan struct{}
 	over chan struct{}
 }
 
 func startMeter(ctx context.Context, total int64) *meter {
-	m := &meter{ctx: ctx, quit: make(chan struct{}), over: make(chan struct{})}
+	m := &meter{all: activity.GetMetricsHandler(ctx).Counter(metricBytes), quit: make(chan struct{}), over: make(chan struct{})}
 	go func() {
 		defer close(m.over)
 		tick := time.NewTicker(HeartbeatEvery)
@@ -52,7 +53,7 @@ func (m *meter) stop() {
 	close(m.quit)
 	<-m.over
 	if done := m.done.Load(); done > 0 {
-		activity.GetMetricsHandler(m.ctx).Counter(metricBytes).Inc(done)
+		m.all.Inc(done)
 	}
 }
 
