@@ -14,8 +14,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
-// maxFraming is how much larger than its pack a signed increment may be, in bytes, whatever it is
-// called. Each 64 KiB of the pack beyond the first add the 16 bytes of an age chunk's tag.
+// maxFraming is how much larger than its pack a signed increment may be, in bytes, for branches of up to
+// 150 bytes. Each 64 KiB of the pack beyond the first add the 16 bytes of an age chunk's tag.
 const maxFraming = 4096
 
 func TestFraming(t *testing.T) {
