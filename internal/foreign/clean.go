@@ -1,0 +1,59 @@
+package foreign
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+var (
+	// escapes are terminal control sequences (ECMA-48): CSI, the strings OSC, DCS, SOS, PM and
+	// APC, and escapes of two characters.
+	escapes = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\r\n]*(\x07|\x1b\\)?|.)?`)
+
+	// c1 are the same controls as single characters.
+	c1 = strings.NewReplacer("\u009b", "\x1b[", "\u009d", "\x1b]", "\u0090", "\x1bP", "\u0098", "\x1bX", "\u009e", "\x1b^", "\u009f", "\x1b_")
+)
+
+// cleanLines splits a text wherever a line ends in any program's eyes. Its lines are not empty, are
+// UTF-8 and have nothing in them but characters that can be seen, and single spaces between.
+func cleanLines(text string) []string {
+	text = escapes.ReplaceAllString(c1.Replace(strings.ToValidUTF8(text, "")), "")
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case isLineBreak(r):
+			return '\n'
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsPrint(r) && !isInvisible(r):
+			return r
+		}
+		return -1 // control, format, bidi, private use, not assigned
+	}, text)
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.Join(strings.Fields(line), " "); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func isLineBreak(r rune) bool {
+	switch r {
+	case '\n', '\r', '\v', '\f', '\u0085', '\u2028', '\u2029':
+		return true
+	}
+	return false
+}
+
+// isInvisible tells the characters that count as printable and show nothing.
+func isInvisible(r rune) bool {
+	return unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// Hidden tells characters that a terminal or a browser acts on, or does not show: controls, line
+// separators, bidi and zero-width characters. No name needs one.
+func Hidden(r rune) bool {
+	return r != ' ' && !unicode.IsPrint(r) || isInvisible(r)
+}

@@ -1,0 +1,161 @@
+package foreign
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+)
+
+const (
+	// stars replace what was found of a secret, however long it is.
+	stars = "***"
+
+	// minForm is the length in bytes from which a secret is masked by itself. Shorter ones are
+	// words like any other, and would turn texts into stars; those are found only together with
+	// the user's name, as "user:password" and as the base64 of it.
+	minForm = 6
+
+	// run is how many bytes in a row of a longer secret are enough to give it away.
+	run = 20
+
+	// minPart is how many bytes of a secret are masked where a text begins or ends with them: there
+	// they may be what a limit on its length has left of it.
+	minPart = 8
+
+	// maxEscape is what may be left of an escape that was cut in two, in bytes: "&#x0022;" less one.
+	maxEscape = 7
+)
+
+// Mask knows the secrets of a program. The nil Mask knows none. It does not change, and may be
+// used concurrently.
+type Mask struct {
+	forms []string                    // what secrets look like in a view
+	runs  map[int]map[string]struct{} // pieces of forms, by their length
+}
+
+// NewMask returns a Mask of the secrets. One that has several lines is taken as a secret for each.
+// For basic authentication (RFC 7617), which sends a user's name and password as one, give
+// "user:password" as well as the password.
+//
+// A secret is found in plain text, in base64 whatever stands before it, in hexadecimal, escaped as
+// in URLs, JSON or HTML, in either case, with white space anywhere in it, and cut off
+// by an end of the text. A server that means to tell it to others has many more ways.
+func NewMask(secrets ...string) *Mask {
+	m := &Mask{runs: map[int]map[string]struct{}{}}
+	for _, secret := range secrets {
+		for line := range strings.Lines(secret) {
+			line = strings.TrimSpace(line)
+			for _, form := range spellings(line) {
+				m.learn(string(newView(form).text))
+			}
+		}
+	}
+	return m
+}
+
+// spellings are the forms that a view does not decode.
+func spellings(secret string) []string {
+	forms := []string{secret, hex.EncodeToString([]byte(secret))}
+	if fields := strings.Fields(secret); len(fields) > 1 {
+		forms = append(forms, strings.Join(fields, "+"))
+	}
+	for lead := range 3 { // of the bytes before it, modulo 3
+		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(" ", lead) + secret))
+		first, last := (lead*8+5)/6, (lead+len(secret))*8/6 // the characters that the secret alone decides
+		if first < last {
+			forms = append(forms, encoded[first:last])
+		}
+	}
+	return forms
+}
+
+func (m *Mask) learn(form string) {
+	if len(form) < minForm {
+		return
+	}
+	m.forms = append(m.forms, form)
+	size := min(len(form), run)
+	if m.runs[size] == nil {
+		m.runs[size] = map[string]struct{}{}
+	}
+	for i := range len(form) - size + 1 {
+		m.runs[size][form[i:i+size]] = struct{}{}
+	}
+}
+
+// Hide replaces what it finds of secrets in a text that is clean.
+func (m *Mask) Hide(text string) string {
+	if m == nil || len(m.forms) == 0 {
+		return text
+	}
+	for { // what is left may by chance be a secret again; each round makes the text shorter
+		secret, any := m.find(text)
+		if !any {
+			return text
+		}
+		text = strings.ToValidUTF8(replace(text, secret), "")
+	}
+}
+
+// find tells which bytes of the text belong to a secret.
+func (m *Mask) find(text string) (secret []bool, any bool) {
+	secret = make([]bool, len(text))
+	mark := func(v view, from, to int) {
+		any = true
+		for i := v.at[from].start; i < v.at[to-1].end; i++ {
+			secret[i] = true
+		}
+	}
+	v := newView(text)
+	for range maxDecodings + 1 {
+		m.findRuns(v, mark)
+		m.findParts(v, mark)
+		decoded, changed := v.decode()
+		if !changed {
+			break
+		}
+		v = decoded
+	}
+	return secret, any
+}
+
+func (m *Mask) findRuns(v view, mark func(v view, from, to int)) {
+	for size, known := range m.runs {
+		for i := range len(v.text) - size + 1 {
+			if _, ok := known[string(v.text[i:i+size])]; ok {
+				mark(v, i, i+size)
+			}
+		}
+	}
+}
+
+// findParts finds the end of a secret at the beginning of the text, and the beginning of one at its
+// end, be it that the cut went through an escape.
+func (m *Mask) findParts(v view, mark func(v view, from, to int)) {
+	text := string(v.text)
+	cut := strings.TrimRight(strings.TrimRight(text, ellipsis), ".") // whoever cut it may have said so
+	for _, form := range m.forms {
+		for size := min(len(form)-1, run-1); size >= minPart; size-- {
+			if at := strings.Index(text[:min(len(text), size+maxEscape)], form[len(form)-size:]); at >= 0 {
+				mark(v, at, at+size)
+			}
+			end := max(0, len(cut)-size-maxEscape)
+			if at := strings.LastIndex(cut[end:], form[:size]); at >= 0 {
+				mark(v, end+at, end+at+size)
+			}
+		}
+	}
+}
+
+func replace(text string, secret []bool) string {
+	var out strings.Builder
+	for i := range len(text) {
+		switch {
+		case !secret[i]:
+			out.WriteByte(text[i])
+		case i == 0 || !secret[i-1]:
+			out.WriteString(stars)
+		}
+	}
+	return out.String()
+}

@@ -1,0 +1,117 @@
+package foreign
+
+import (
+	"html"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxDecodings is how often a text is taken as escaped: a URL in JSON in an HTML page.
+const maxDecodings = 3
+
+// view is a text as secrets are looked for in it: without white space and combining
+// marks, in lower case, and with one alphabet for both kinds of base64.
+type view struct {
+	text []byte
+	at   []place // of each byte
+}
+
+// place is the part of the original text that a byte stands for.
+type place struct{ start, end int }
+
+func newView(text string) view {
+	v := view{text: make([]byte, 0, len(text)), at: make([]place, 0, len(text))}
+	for i, r := range text {
+		size := utf8.RuneLen(r)
+		if r == utf8.RuneError {
+			size = 1
+		}
+		if !unicode.IsSpace(r) && !unicode.Is(unicode.M, r) {
+			v.add(text[i:i+size], place{i, i + size})
+		}
+	}
+	return v
+}
+
+func (v *view) add(text string, at place) {
+	for _, b := range []byte(text) {
+		switch {
+		case b <= ' ' || b == 0x7f: // an escaped line break is white space, too
+			continue
+		case 'A' <= b && b <= 'Z':
+			b += 'a' - 'A'
+		case b == '-':
+			b = '+'
+		case b == '_':
+			b = '/'
+		}
+		v.text = append(v.text, b)
+		v.at = append(v.at, at)
+	}
+}
+
+// decode undoes the escapes of URLs, of JSON and other quoted strings, and of HTML once.
+func (v view) decode() (decoded view, changed bool) {
+	for i := 0; i < len(v.text); {
+		plain, size := unescape(v.text[i:])
+		changed = changed || size > 1
+		decoded.add(plain, place{v.at[i].start, v.at[i+size-1].end})
+		i += size
+	}
+	return decoded, changed
+}
+
+// unescape returns what the text begins with, and of how many bytes of it that is made.
+func unescape(text []byte) (plain string, size int) {
+	switch text[0] {
+	case '%':
+		if b, ok := number(text, 1, 3, 16); ok {
+			return string([]byte{byte(b)}), 3
+		}
+	case '\\':
+		return unquote(text)
+	case '&':
+		const longest = len("&#x0000ff;")
+		head := string(text[:min(len(text), longest)])
+		if end := strings.IndexByte(head, ';'); end > 0 {
+			if plain := html.UnescapeString(head[:end+1]); plain != head[:end+1] {
+				return plain, end + 1
+			}
+		}
+	}
+	return string(text[:1]), 1
+}
+
+// unquote is unescape for what follows a backslash.
+func unquote(text []byte) (plain string, size int) {
+	if len(text) == 1 {
+		return `\`, 1
+	}
+	switch text[1] {
+	case 'u':
+		if r, ok := number(text, 2, 6, 16); ok {
+			return string(rune(r)), 6
+		}
+	case 'x':
+		if b, ok := number(text, 2, 4, 16); ok {
+			return string([]byte{byte(b)}), 4
+		}
+	case '0', '1', '2', '3':
+		if b, ok := number(text, 1, 4, 8); ok {
+			return string([]byte{byte(b)}), 4
+		}
+	case 'n', 'r', 't', 'b', 'f', 'v', 'a':
+		return "", 2
+	}
+	return string(text[1:2]), 2
+}
+
+func number(text []byte, from, to, base int) (uint64, bool) {
+	if len(text) < to {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[from:to]), base, 32)
+	return n, err == nil
+}
