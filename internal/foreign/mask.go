@@ -89,8 +89,8 @@ func (m *Mask) Hide(text string) string {
 		return text
 	}
 	for { // what is left may by chance be a secret again; each round makes the text shorter
-		secret, any := m.find(text)
-		if !any {
+		secret, found := m.find(text)
+		if !found {
 			return text
 		}
 		text = strings.ToValidUTF8(replace(text, secret), "")
@@ -98,10 +98,10 @@ func (m *Mask) Hide(text string) string {
 }
 
 // find tells which bytes of the text belong to a secret.
-func (m *Mask) find(text string) (secret []bool, any bool) {
+func (m *Mask) find(text string) (secret []bool, found bool) {
 	secret = make([]bool, len(text))
 	mark := func(v view, from, to int) {
-		any = true
+		found = true
 		for i := v.at[from].start; i < v.at[to-1].end; i++ {
 			secret[i] = true
 		}
@@ -116,7 +116,7 @@ func (m *Mask) find(text string) (secret []bool, any bool) {
 		}
 		v = decoded
 	}
-	return secret, any
+	return secret, found
 }
 
 func (m *Mask) findRuns(v view, mark func(v view, from, to int)) {
