@@ -19,7 +19,7 @@ func listChains(ctx context.Context, b *bucket.Bucket) (map[project.Branch]chain
 	var objects []chain.Object
 	var foreign []plan.Failure
 	more := 0
-	for o, err := range b.List(ctx) {
+	for o, err := range b.List(ctx, "") {
 		if err != nil {
 			return nil, nil, err
 		}

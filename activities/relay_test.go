@@ -188,7 +188,7 @@ func TestPrune(t *testing.T) {
 	require.Contains(t, keys, "orphan")
 	require.Contains(t, keys, old)
 	require.NotContains(t, keys, newer)
-	for o, err := range r.producer.Bucket.List(t.Context()) {
+	for o, err := range r.producer.Bucket.List(t.Context(), "") {
 		require.NoError(t, err)
 		require.Equal(t, newer, o.Key)
 	}

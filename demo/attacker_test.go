@@ -85,7 +85,7 @@ func (a *attacker) delete(keys ...string) {
 func (a *attacker) awaitNextSecond() {
 	a.Helper()
 	var newest time.Time
-	for o, err := range a.bucket.List(a.Context()) {
+	for o, err := range a.bucket.List(a.Context(), "") {
 		require.NoError(a, err)
 		newest = slices.MaxFunc([]time.Time{newest, o.Modified}, time.Time.Compare)
 	}

@@ -80,7 +80,7 @@ func begin(t testing.TB) *bucket.Bucket {
 
 func keys(t testing.TB, b *bucket.Bucket) (keys []string) {
 	t.Helper()
-	for o, err := range b.List(t.Context()) {
+	for o, err := range b.List(t.Context(), "") {
 		require.NoError(t, err)
 		keys = append(keys, o.Key)
 	}

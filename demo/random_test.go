@@ -208,7 +208,7 @@ func (t *team) requireMirrored() {
 func chainsOf(t testing.TB, b *bucket.Bucket) map[project.Branch]chain.Chain {
 	t.Helper()
 	var objects []chain.Object
-	for o, err := range b.List(t.Context()) {
+	for o, err := range b.List(t.Context(), "") {
 		require.NoError(t, err)
 		key, err := objectkey.Parse(o.Key)
 		require.NoError(t, err)

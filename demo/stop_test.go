@@ -208,7 +208,7 @@ func requireWhole(t *testing.T, want int) {
 	b, err := both.Bucket(t.Context(), stack.Producer)
 	require.NoError(t, err)
 	var objects []chain.Object
-	for o, err := range b.List(t.Context()) {
+	for o, err := range b.List(t.Context(), "") {
 		require.NoError(t, err)
 		key, err := objectkey.Parse(o.Key)
 		require.NoError(t, err)

@@ -72,7 +72,7 @@ func (s *Stack) chains(ctx context.Context) (map[project.Branch]chain.Chain, err
 		return nil, err
 	}
 	var objects []chain.Object
-	for o, err := range b.List(ctx) {
+	for o, err := range b.List(ctx, "") {
 		if err != nil {
 			return nil, err
 		}

@@ -67,11 +67,12 @@ func Open(ctx context.Context, opts Options, load ...func(*config.LoadOptions) e
 	return b, nil
 }
 
-// List yields every object, page by page. It stops after the first error.
-func (b *Bucket) List(ctx context.Context) iter.Seq2[Object, error] {
+// List yields every object whose key begins with prefix, page by page. It stops after the first error.
+func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
 		pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{
 			Bucket: &b.name,
+			Prefix: optional(prefix),
 			// S3 keys may hold characters that XML cannot: unencoded, one such
 			// key would make the whole listing unreadable.
 			EncodingType: types.EncodingTypeUrl,
@@ -90,6 +91,14 @@ func (b *Bucket) List(ctx context.Context) iter.Seq2[Object, error] {
 			}
 		}
 	}
+}
+
+// optional leaves a parameter out of a request when it says nothing.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 // listed decodes a key only if the server says that it encoded it: not all

@@ -21,7 +21,7 @@ var anyCredentials = credentials.NewStaticCredentialsProvider("access", "secret"
 // operations runs each of the bucket's methods on a key.
 var operations = map[string]func(ctx context.Context, b *Bucket, key string) error{
 	"list": func(ctx context.Context, b *Bucket, _ string) error {
-		for _, err := range b.List(ctx) {
+		for _, err := range b.List(ctx, "") {
 			return err
 		}
 		return nil
