@@ -19,6 +19,8 @@ type Consumer struct {
 	Identities []age.Identity
 	// Verifier trusts the keys that manifests are signed with. Without any, nothing is verified.
 	Verifier sign.Verifier
+	// Environment is the name that manifests must have; empty for any.
+	Environment string
 	// Allow is which projects may be pushed to.
 	Allow project.Allowlist
 	// FastForwardOnly is the policy not to overwrite what the destination has.

@@ -81,6 +81,9 @@ func (c *Consumer) decrypt(run staging.Run, i int, o plan.Object, meter *meter) 
 	if err := reader.Manifest.Matches(key); err != nil {
 		return manifest, err
 	}
+	if err := reader.Manifest.IsFor(c.Environment); err != nil {
+		return manifest, err
+	}
 	return reader.Manifest, run.Create(numbered(bundleFile, i), func(f *os.File) error {
 		return reader.CopyBundle(f)
 	})

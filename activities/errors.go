@@ -82,6 +82,7 @@ var kinds = []kind{
 	{"UnknownFormat", is(archive.ErrVersion), false, "Upgrade the consumer to the producer's version."},
 	{"ObjectMismatch", is(archive.ErrMismatch), false, "The object was made for another key: someone has renamed or replaced it. Delete it, and the producer uploads it again."},
 	{"ObjectMismatch", is(ErrBundleDiffers), false, "Delete the object, and the producer uploads it again."},
+	{"WrongEnvironment", is(archive.ErrEnvironment), false, "Give both sides the same ENVIRONMENT; if they have it, the other environment's producer writes to this bucket: correct its AWS_S3_BUCKET, and delete the object."},
 	{plan.KindKeyTooLong, is(objectkey.ErrTooLong), false, "Shorten the destination's group, project or branch name."},
 	{plan.KindKeyTooLong, is(bucket.ErrKeyTooLong), false, "Shorten the destination's group, project or branch name."},
 

@@ -41,6 +41,7 @@ func (p *Producer) Package(ctx context.Context, cloned Cloned) (packaged Package
 		BundleSize:   cloned.Size,
 		BundleSHA256: cloned.SHA256,
 		CreatedBy:    p.Version,
+		Environment:  p.Environment,
 	}.Encode()
 	if err != nil {
 		return packaged, err

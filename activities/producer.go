@@ -26,6 +26,8 @@ type Producer struct {
 	Host string
 	// Signer signs manifests; nil leaves them unsigned.
 	Signer *sign.Signer
+	// Environment is the name that manifests are given; empty for none.
+	Environment string
 	// MaxPruneShare is the largest share of the bucket's destinations that may leave the
 	// configuration at once before it is mistrusted.
 	MaxPruneShare float64

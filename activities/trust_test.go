@@ -57,6 +57,22 @@ func TestSignatures(t *testing.T) {
 	require.Equal(t, tip, r.tip())
 }
 
+// Two environments that share their keys and, by mistake, their bucket do not take each other's objects.
+func TestEnvironments(t *testing.T) {
+	r := newTrustedRig(t)
+	r.producer.Environment, r.consumer.Environment = "staging", "production"
+	tip := r.commit("one")
+	r.produce()
+	d := r.received()
+	text := fails(r, "WrongEnvironment", r.consumer.Decrypt, d)
+	require.Contains(t, text, `made for another environment: "staging", this is "production"`)
+	require.Contains(t, text, "ENVIRONMENT")
+
+	r.consumer.Environment = "staging"
+	must(r, r.consumer.Push, must(r, r.consumer.Decrypt, d))
+	require.Equal(t, tip, r.tip())
+}
+
 func TestUnverifiedIsSaid(t *testing.T) {
 	r := newRig(t)
 	r.commit("one")

@@ -45,7 +45,8 @@ func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*
 
 			FastForwardOnly: c.PushPolicy == config.PolicyFastForward,
 
-			Host: host,
+			Environment: c.Environment,
+			Host:        host,
 		},
 		staging:       area,
 		maxConcurrent: c.MaxConcurrent,

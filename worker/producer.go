@@ -53,6 +53,7 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 			ThinPacks:     c.ThinPacks,
 			Signer:        c.Signer,
 			Host:          host,
+			Environment:   c.Environment,
 			MaxPruneShare: c.MaxPruneShare,
 			Version:       version(),
 		},

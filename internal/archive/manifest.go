@@ -24,6 +24,9 @@ var (
 
 	// ErrMismatch says that an object is not what its key says.
 	ErrMismatch = errors.New("manifest and object key disagree")
+
+	// ErrEnvironment says that an object was made for another environment.
+	ErrEnvironment = errors.New("made for another environment")
 )
 
 // Manifest binds the content of an archive to what it is for.
@@ -37,9 +40,22 @@ type Manifest struct {
 	BundleSize    int64          `json:"bundle_size"`        // bytes
 	BundleSHA256  string         `json:"bundle_sha256"`      // lower-case hexadecimal
 	CreatedBy     string         `json:"created_by"`         // software and its version
+	// Environment names the pair of sides that the object is for; empty when the producer has no name for it.
+	Environment string `json:"environment,omitempty"`
 }
 
-var sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var (
+	sha256Pattern      = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	environmentPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+)
+
+// ParseEnvironment returns the name of an environment, or why it is none.
+func ParseEnvironment(name string) (string, error) {
+	if !environmentPattern.MatchString(name) {
+		return "", fmt.Errorf("%.100q is not a name of at most 63 letters, digits, '.', '_' and '-' that begins with a letter or digit", name)
+	}
+	return name, nil
+}
 
 // Encode returns m as indented JSON, for operators to read.
 func (m Manifest) Encode() ([]byte, error) {
@@ -101,6 +117,12 @@ func (m Manifest) validate() error {
 	if err := m.Destination.Validate(); err != nil {
 		return fmt.Errorf("destination: %w", err)
 	}
+	if m.Environment == "" {
+		return nil
+	}
+	if _, err := ParseEnvironment(m.Environment); err != nil {
+		return fmt.Errorf("environment: %w", err)
+	}
 	return nil
 }
 
@@ -119,4 +141,16 @@ func (m Manifest) Matches(k objectkey.Key) error {
 		}
 	}
 	return nil
+}
+
+// IsFor fails with ErrEnvironment when m was made for another environment than this one, or for none that it
+// names. To a reader without a name of its own, all are the same.
+func (m Manifest) IsFor(environment string) error {
+	switch {
+	case environment == "" || m.Environment == environment:
+		return nil
+	case m.Environment == "":
+		return fmt.Errorf("%w: it names none, this is %q", ErrEnvironment, environment)
+	}
+	return fmt.Errorf("%w: %q, this is %q", ErrEnvironment, m.Environment, environment)
 }

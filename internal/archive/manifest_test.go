@@ -59,6 +59,44 @@ func TestManifestEncode(t *testing.T) {
 	require.Equal(t, newManifest(), got)
 }
 
+// An environment is another member, which readers that know none pass over.
+func TestManifestEnvironment(t *testing.T) {
+	named, unnamed := newManifest(), newManifest()
+	named.Environment = "staging-1"
+	text, err := named.Encode()
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"environment": "staging-1"`)
+	got, err := archive.ParseManifest(text)
+	require.NoError(t, err)
+	require.Equal(t, named, got)
+
+	tests := []struct {
+		manifest archive.Manifest
+		here     string
+		refused  string
+	}{
+		{unnamed, "", ""},
+		{named, "", ""},
+		{named, "staging-1", ""},
+		{named, "staging-2", `made for another environment: "staging-1", this is "staging-2"`},
+		{unnamed, "staging-1", `made for another environment: it names none, this is "staging-1"`},
+	}
+	for _, test := range tests {
+		err := test.manifest.IsFor(test.here)
+		if test.refused == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, archive.ErrEnvironment)
+		require.EqualError(t, err, test.refused)
+	}
+	for _, name := range []string{" ", "-x", "a b", "a\n", strings.Repeat("x", 64)} {
+		named.Environment = name
+		_, err := named.Encode()
+		require.ErrorContains(t, err, "manifest: environment: ", "%q", name)
+	}
+}
+
 func TestManifestSnapshotHasNoBase(t *testing.T) {
 	m := newManifest()
 	m.Base = ""

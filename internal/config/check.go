@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/app-sre/git-partition-sync/internal/archive"
 )
 
 func (s *Side) check() (problems []error) {
@@ -25,6 +27,11 @@ func (s *Side) check() (problems []error) {
 	var err error
 	if s.HTTP, err = client(s.CAPath); err != nil {
 		problems = append(problems, fmt.Errorf("INTERNAL_GIT_CA_PATH: %w", err))
+	}
+	if s.Environment != "" {
+		if _, err := archive.ParseEnvironment(s.Environment); err != nil {
+			problems = append(problems, fmt.Errorf("ENVIRONMENT: %w", err))
+		}
 	}
 	if s.MaxConcurrent < 1 {
 		problems = append(problems, fmt.Errorf("MAX_CONCURRENT is %d, less than 1", s.MaxConcurrent))

@@ -37,6 +37,9 @@ type Side struct {
 	// AllowPlainHTTP lets credentials go over plain HTTP to hosts other than this one.
 	AllowPlainHTTP bool `env:"ALLOW_PLAIN_HTTP"`
 
+	// Environment names the pair of sides that share the bucket. With it, a consumer takes no other's objects.
+	Environment string `env:"ENVIRONMENT"`
+
 	WorkDir string `env:"WORKDIR"`
 	// MaxConcurrent is how many activities of the shared task queue a worker runs at a time.
 	MaxConcurrent int `env:"MAX_CONCURRENT" envDefault:"8"`

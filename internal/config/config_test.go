@@ -53,13 +53,14 @@ func TestLoadProducer(t *testing.T) {
 	query := filepath.Join(t.TempDir(), "query.graphql")
 	require.NoError(t, os.WriteFile(query, []byte("{ apps_v1 }"), 0o600))
 	c, err := LoadProducer(environ(map[string]string{
-		"GRAPHQL_SERVER": "https://graphql.example.com/graphql", "PUBLIC_KEY": identity(t).Recipient().String(), "GRAPHQL_QUERY_FILE": query,
+		"GRAPHQL_SERVER": "https://graphql.example.com/graphql", "PUBLIC_KEY": identity(t).Recipient().String(), "GRAPHQL_QUERY_FILE": query, "ENVIRONMENT": "staging-1",
 	}))
 	require.NoError(t, err)
 	require.Equal(t, "gitlab.example.com", c.BaseURL.Host)
 	require.Len(t, c.Recipients, 1)
 	require.Equal(t, "{ apps_v1 }", c.Query)
 	require.Equal(t, 0.5, c.MaxPruneShare)
+	require.Equal(t, "staging-1", c.Environment)
 	require.True(t, c.ThinPacks)
 	require.Equal(t, 30*time.Second, c.DrainTimeout)
 	require.NotEmpty(t, c.WorkDir)
@@ -91,13 +92,13 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 	_, err = LoadProducer(environ(map[string]string{
 		"AWS_ACCESS_KEY_ID": "", "AWS_S3_USE_PATH_STYLE": "perhaps", "GITLAB_BASE_URL": "https://bot:url-canary@gitlab.example.com",
 		"GRAPHQL_SERVER": "graphql-canary", "PUBLIC_KEY": "age1-nonsense", "PRUNE_MAX_SHARE": "2", "GRAPHQL_QUERY_FILE": "/does/not/exist",
-		"DRAIN_TIMEOUT": "soon", "MAX_CONCURRENT": "0", "HEALTH_ADDRESS": "8080",
+		"DRAIN_TIMEOUT": "soon", "MAX_CONCURRENT": "0", "HEALTH_ADDRESS": "8080", "ENVIRONMENT": " ",
 	}))
 	for _, want := range []string{
 		"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together", "AWS_S3_USE_PATH_STYLE is not a valid bool",
 		"GITLAB_BASE_URL has credentials in it", "GRAPHQL_SERVER is not an http or https URL", "PUBLIC_KEY: ", "PRUNE_MAX_SHARE is 2",
 		"GRAPHQL_QUERY_FILE: open /does/not/exist", "DRAIN_TIMEOUT is not a valid", "MAX_CONCURRENT is 0",
-		`HEALTH_ADDRESS is "8080", not host:port or :port`,
+		`HEALTH_ADDRESS is "8080", not host:port or :port`, `ENVIRONMENT: " " is not a name`,
 	} {
 		require.ErrorContains(t, err, want)
 	}
