@@ -55,7 +55,8 @@ func NewMask(secrets ...string) *Mask {
 
 // spellings are the forms that a view does not decode.
 func spellings(secret string) []string {
-	forms := []string{secret, hex.EncodeToString([]byte(secret))}
+	whole := base64.StdEncoding.EncodeToString([]byte(secret))
+	forms := []string{secret, hex.EncodeToString([]byte(secret)), whole, strings.TrimRight(whole, "=")}
 	if fields := strings.Fields(secret); len(fields) > 1 {
 		forms = append(forms, strings.Join(fields, "+"))
 	}

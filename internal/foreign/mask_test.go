@@ -131,7 +131,7 @@ func TestShortSecretsDoNotTurnTextsIntoStars(t *testing.T) {
 	}
 	m := foreign.NewMask("token", "robot:token")
 	require.Equal(t, "***", m.Line("robot:token", 300))
-	require.Equal(t, "Basic ***4=", m.Line("Basic "+base64.StdEncoding.EncodeToString([]byte("robot:token")), 300))
+	require.Equal(t, "Basic ***", m.Line("Basic "+base64.StdEncoding.EncodeToString([]byte("robot:token")), 300))
 }
 
 func TestSecretOfSeveralLines(t *testing.T) {

@@ -53,14 +53,14 @@ func (w *Words) Lines(m *Mask) []string {
 	return lines
 }
 
-// lines masks the text as a whole: a secret may go over a line's end. Of a counter that is
+// lines masks the text as a whole: a secret may go over a line's end. Of a percentage that is
 // written over and over only the last state is kept.
 func (m *Mask) lines(text []byte) (lines []string) {
 	for line := range strings.SplitSeq(m.Text(string(text), 2*maxEnd), "\n") {
 		if line = m.Line(line, maxLine); line == "" {
 			continue
 		}
-		if n := len(lines); n > 0 && withoutDigits(lines[n-1]) == withoutDigits(line) {
+		if n := len(lines); n > 0 && strings.Contains(line, "%") && withoutDigits(lines[n-1]) == withoutDigits(line) {
 			lines = lines[:n-1]
 		}
 		lines = append(lines, line)

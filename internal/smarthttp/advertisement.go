@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
 const (
@@ -43,10 +45,10 @@ func (c *Client) discover(ctx context.Context, repo *url.URL, service string) (*
 	if err != nil {
 		return nil, err
 	}
-	adv, err := readAdvertisement(resp.Body, service)
+	adv, err := readAdvertisement(newPktReader(resp.Body, c.mask), service)
 	if err == nil {
 		adv.body = resp.Body
-		adv.url, err = repositoryOf(resp.Request.URL)
+		adv.url, err = repositoryOf(resp.Request.URL, c.mask)
 	}
 	if err != nil {
 		_ = resp.Body.Close()
@@ -56,10 +58,10 @@ func (c *Client) discover(ctx context.Context, repo *url.URL, service string) (*
 }
 
 // repositoryOf undoes what discover added to the repository's URL.
-func repositoryOf(u *url.URL) (*url.URL, error) {
+func repositoryOf(u *url.URL, mask *foreign.Mask) (*url.URL, error) {
 	const suffix = "/info/refs"
 	if !strings.HasSuffix(u.Path, suffix) {
-		return nil, fmt.Errorf("%w to %q, which is not a repository", ErrRedirected, clean(u.Path, 200))
+		return nil, fmt.Errorf("%w to %q, which is not a repository", ErrRedirected, mask.Line(u.Path, 200))
 	}
 	return &url.URL{
 		Scheme: u.Scheme, Host: u.Host,
@@ -73,8 +75,8 @@ func (a *advertisement) close() {
 }
 
 // readAdvertisement reads up to the capabilities.
-func readAdvertisement(r io.Reader, service string) (*advertisement, error) {
-	adv := &advertisement{pkts: newPktReader(r)}
+func readAdvertisement(pkts *pktReader, service string) (*advertisement, error) {
+	adv := &advertisement{pkts: pkts}
 	line, err := adv.line()
 	if line == "# service="+service { // left out by git, but not by GitLab, before v2
 		if line, err = adv.line(); err == nil && line == "" {
@@ -96,7 +98,7 @@ func readAdvertisement(r io.Reader, service string) (*advertisement, error) {
 		return nil, err
 	}
 	if format := adv.caps.value("object-format"); format != "" && format != "sha1" {
-		return nil, fmt.Errorf("%w but %q", ErrObjectFormat, clean(format, 20))
+		return nil, fmt.Errorf("%w but %q", ErrObjectFormat, pkts.mask.Line(format, 20))
 	}
 	return adv, nil
 }
@@ -124,7 +126,7 @@ func (a *advertisement) refs(wanted refFilter) (map[string]string, error) {
 	if a.first == "" { // a flush at once: a repository without refs
 		return found, nil
 	}
-	if err := wanted.match(a.first, found); err != nil {
+	if err := wanted.match(a.first, found, a.pkts.mask); err != nil {
 		return nil, err
 	}
 	return found, readRefs(a.pkts, wanted, found)

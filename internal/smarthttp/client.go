@@ -5,8 +5,7 @@
 // repository's size.
 //
 // What a server answers is hostile until checked: each list, line and message
-// has a limit, and its text is stripped of control characters before it can
-// reach an error.
+// has a limit, and its words pass package foreign before they reach an error.
 package smarthttp
 
 import (
@@ -17,9 +16,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-)
 
-const maxRedirects = 5
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/redirect"
+)
 
 // Options says which server to talk to, and how.
 type Options struct {
@@ -46,6 +46,7 @@ type Client struct {
 	username, password string
 	http               *http.Client
 	agent              string
+	mask               *foreign.Mask
 }
 
 // New returns a client for the server that opts names.
@@ -56,12 +57,13 @@ func New(opts Options) *Client {
 	if opts.HTTP != nil {
 		*client = *opts.HTTP
 	}
-	client.CheckRedirect = checkRedirect
+	mask := foreign.NewMask(opts.Password, opts.Username+":"+opts.Password)
+	client.CheckRedirect = checkRedirect(mask)
 	agent := opts.Agent
 	if agent == "" {
 		agent = "git-partition-sync"
 	}
-	return &Client{base: &base, username: opts.Username, password: opts.Password, http: client, agent: agent}
+	return &Client{base: &base, username: opts.Username, password: opts.Password, http: client, agent: agent, mask: mask}
 }
 
 // repository returns the URL of "group/name": BaseURL/group/name.git.
@@ -111,39 +113,35 @@ func (c *Client) do(req *http.Request, contentType string) (*http.Response, erro
 		if errors.As(err, &wrapper) {
 			err = wrapper.Err
 		}
-		return nil, err
+		return nil, c.mask.Error(err, maxLine) // may quote what is not HTTP, or a certificate
 	}
-	if err := checkResponse(resp, contentType); err != nil {
+	if err := c.checkResponse(resp, contentType); err != nil {
 		_ = resp.Body.Close()
 		return nil, err
 	}
 	return resp, nil
 }
 
-func checkResponse(resp *http.Response, contentType string) error {
+func (c *Client) checkResponse(resp *http.Response, contentType string) error {
 	switch got := resp.Header.Get("Content-Type"); {
 	case resp.StatusCode/100 == 3:
 		return fmt.Errorf("%w: a POST is not sent anywhere else", ErrRedirected)
 	case resp.StatusCode != http.StatusOK:
-		return newStatusError(resp)
+		return newStatusError(resp, c.mask)
 	case got != contentType:
-		return fmt.Errorf("%w: its content type is %q", ErrNotGit, clean(got, 100))
+		return fmt.Errorf("%w: its content type is %q", ErrNotGit, c.mask.Line(got, 100))
 	}
 	return nil
 }
 
 // checkRedirect follows what a GitLab instance answers for a project that was
 // renamed, and nothing that would take the credentials elsewhere.
-func checkRedirect(req *http.Request, via []*http.Request) error {
-	from := via[0]
-	switch {
-	case from.Method != http.MethodGet:
-		return http.ErrUseLastResponse
-	case req.URL.Scheme != from.URL.Scheme || !strings.EqualFold(req.URL.Host, from.URL.Host):
-		return fmt.Errorf("%w to another host %q: refusing to send credentials there",
-			ErrRedirected, clean(req.URL.Scheme+"://"+req.URL.Host, 100))
-	case len(via) > maxRedirects:
-		return fmt.Errorf("%w more than %d times", ErrRedirected, maxRedirects)
+func checkRedirect(mask *foreign.Mask) func(*http.Request, []*http.Request) error {
+	within := redirect.Within(mask)
+	return func(req *http.Request, via []*http.Request) error {
+		if via[0].Method != http.MethodGet {
+			return http.ErrUseLastResponse
+		}
+		return within(req, via)
 	}
-	return nil
 }

@@ -56,7 +56,7 @@ func TestStatus(t *testing.T) {
 	}{
 		"forbidden":    {403, "text/plain; charset=utf-8", "You are \x1b[1mnot\x1b[0m allowed\n", smarthttp.ErrUnauthorized, "credentials refused (http status 403): You are not allowed (request id abc)"},
 		"not found":    {404, "text/html", "<html>", smarthttp.ErrNotFound, "may not read it (http status 404) (request id abc)"},
-		"overloaded":   {503, "text/plain", strings.Repeat("x", 1000), nil, "http status 503: " + strings.Repeat("x", 200) + "… (request id abc)"},
+		"overloaded":   {503, "text/plain", strings.Repeat("x", 1000), nil, "http status 503: " + strings.Repeat("x", 199) + "… (request id abc)"},
 		"echo":         {500, "text/plain", "Authorization: Basic Ym90OnMzY3JldA== (s3cret)", nil, "http status 500: Authorization: Basic *** (***) (request id abc)"},
 		"rate limited": {429, "text/plain", "", nil, "http status 429 (request id abc)"},
 		"login page":   {200, "text/html; charset=utf-8", "<html>", smarthttp.ErrNotGit, `content type is "text/html; charset=utf-8"`},
@@ -119,7 +119,7 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 	for name, tt := range map[string]struct {
 		method, target, want string
 	}{
-		"another host":          {http.MethodGet, elsewhere.URL + "/group/name.git/info/refs", "redirected to another host \"" + elsewhere.URL + "\": refusing to send credentials there"},
+		"another host":          {http.MethodGet, elsewhere.URL + "/group/name.git/info/refs", "redirected to another server \"" + elsewhere.URL + "\": refusing to send credentials there"},
 		"another scheme":        {http.MethodGet, "https://{host}/info/refs", "refusing to send credentials there"},
 		"around in a circle":    {http.MethodGet, "/again", "redirected more than 5 times"},
 		"another host, a POST":  {http.MethodPost, elsewhere.URL + "/git-upload-pack", "redirected: a POST is not sent anywhere else"},

@@ -7,6 +7,9 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/redirect"
 )
 
 // Errors that a caller tells apart with errors.Is.
@@ -14,7 +17,7 @@ var (
 	ErrUnauthorized = errors.New("credentials refused")
 	ErrNotFound     = errors.New("repository not found, or the credentials may not read it")
 	ErrNotGit       = errors.New("answer is not from a git server")
-	ErrRedirected   = errors.New("redirected")
+	ErrRedirected   = redirect.ErrRefused
 	ErrObjectFormat = errors.New("repository does not use SHA-1")
 	ErrNotOurRef    = errors.New("commit is no longer on any branch of the repository")
 	ErrCorruptPack  = errors.New("corrupt pack")
@@ -27,28 +30,18 @@ const maxBodyText = 200
 // and 403, and ErrNotFound for 404; any other may pass by itself.
 type StatusError struct {
 	Code      int
-	Message   string // the start of a text/plain body, sanitized
+	Message   string // the start of a text/plain body, fit to be shown
 	RequestID string // X-Request-Id, by which GitLab's logs are searched
 }
 
-func newStatusError(resp *http.Response) *StatusError {
-	e := &StatusError{Code: resp.StatusCode, RequestID: clean(resp.Header.Get("X-Request-Id"), 64)}
+func newStatusError(resp *http.Response, mask *foreign.Mask) *StatusError {
+	e := &StatusError{Code: resp.StatusCode, RequestID: mask.Line(resp.Header.Get("X-Request-Id"), 64)}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/plain" {
-		// More than is kept, as sanitizing shortens it. What came before a read error is still of use.
+		// More than is kept, as it gets shorter. What came before a read error is still of use.
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 4*maxBodyText))
-		e.Message = clean(redact(string(body), resp.Request), maxBodyText)
+		e.Message = mask.Line(string(body), maxBodyText)
 	}
 	return e
-}
-
-// redact masks the credentials in the server's words: error pages echo requests.
-func redact(text string, req *http.Request) string {
-	_, password, _ := req.BasicAuth()
-	if password == "" {
-		return text
-	}
-	_, encoded, _ := strings.Cut(req.Header.Get("Authorization"), " ")
-	return strings.NewReplacer(encoded, "***", password, "***").Replace(text)
 }
 
 func (e *StatusError) Error() string {
@@ -99,7 +92,7 @@ func orAbsent(commit string) string {
 type RefusedError struct {
 	Ref      string
 	Reason   string
-	Messages []string // the last lines that the server meant for the user
+	Messages []string // the first and last lines that the server meant for the user
 }
 
 func (e *RefusedError) Error() string {
@@ -117,8 +110,8 @@ func (e *RefusedError) Incomplete() bool {
 }
 
 // remoteError is the text of an ERR packet or of the side-band's error channel.
-func remoteError(text string) error {
-	text = clean(text, maxLine)
+func remoteError(text string, mask *foreign.Mask) error {
+	text = mask.Line(text, maxLine)
 	if strings.Contains(text, "not our ref") {
 		return fmt.Errorf("%w (%s)", ErrNotOurRef, text)
 	}

@@ -61,7 +61,7 @@ func (c *Client) fetch(ctx context.Context, repo *url.URL, req FetchRequest) (*P
 	if err != nil {
 		return nil, err
 	}
-	pkts := newPktReader(resp.Body)
+	pkts := newPktReader(resp.Body, c.mask)
 	common, err := readAck(pkts, req.Have)
 	if err != nil {
 		_ = resp.Body.Close()
@@ -87,7 +87,7 @@ func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string)
 		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	known, err := readCommon(newPktReader(resp.Body), commits)
+	known, err := readCommon(newPktReader(resp.Body, c.mask), commits)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
 	}
@@ -158,7 +158,7 @@ func readAck(pkts *pktReader, have string) (common string, err error) {
 	case have != "" && text == "ACK "+have:
 		return have, nil
 	default:
-		return "", fmt.Errorf("server answers %q instead of a pack", clean(text, 100))
+		return "", fmt.Errorf("server answers %q instead of a pack", pkts.mask.Line(text, 100))
 	}
 }
 

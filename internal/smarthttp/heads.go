@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
 const (
@@ -98,7 +100,7 @@ func (c *Client) lsRefs(ctx context.Context, adv *advertisement, wanted refFilte
 	}
 	defer func() { _ = resp.Body.Close() }()
 	found := map[string]string{}
-	pkts := newPktReader(resp.Body)
+	pkts := newPktReader(resp.Body, c.mask)
 	if err := readRefs(pkts, wanted, found); err != nil {
 		return nil, err
 	}
@@ -159,7 +161,7 @@ func readRefs(pkts *pktReader, wanted refFilter, found map[string]string) error 
 		if err != nil || len(line) == 0 {
 			return err
 		}
-		if err := wanted.match(strings.TrimSuffix(string(line), "\n"), found); err != nil {
+		if err := wanted.match(strings.TrimSuffix(string(line), "\n"), found, pkts.mask); err != nil {
 			return err
 		}
 	}
@@ -167,14 +169,14 @@ func readRefs(pkts *pktReader, wanted refFilter, found map[string]string) error 
 }
 
 // match adds the ref of a line "<hash> <ref>[ <attribute>...]" if it is wanted.
-func (f refFilter) match(line string, found map[string]string) error {
+func (f refFilter) match(line string, found map[string]string, mask *foreign.Mask) error {
 	hash, rest, _ := strings.Cut(line, " ")
 	ref, _, _ := strings.Cut(rest, " ")
 	if !f.wants(ref) {
 		return nil
 	}
 	if !isHash(hash) {
-		return fmt.Errorf("server gives %q as the commit of %q", clean(hash, 64), clean(ref, 300))
+		return fmt.Errorf("server gives %q as the commit of %q", mask.Line(hash, 64), mask.Line(ref, maxLine))
 	}
 	if len(found) == maxFound {
 		return fmt.Errorf("server lists more than %d of the wanted refs", maxFound)

@@ -7,20 +7,26 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
 var errTrailingData = errors.New("server sent data after the end of its answer")
+
+// maxLine is how much of one line of a server's words is kept, in characters.
+const maxLine = 300
 
 // pktReader reads pkt-lines (gitprotocol-common(5)). It adds to go-git's scanner
 // what a relay has to know: whether the answer was cut off.
 type pktReader struct {
 	src  *source
 	scan *pktline.Scanner
+	mask *foreign.Mask // for what is quoted of them
 }
 
-func newPktReader(r io.Reader) *pktReader {
+func newPktReader(r io.Reader, mask *foreign.Mask) *pktReader {
 	src := &source{r: r}
-	return &pktReader{src: src, scan: pktline.NewScanner(src)}
+	return &pktReader{src: src, scan: pktline.NewScanner(src), mask: mask}
 }
 
 // next returns a packet's payload, which is valid until the next call. It is
@@ -32,7 +38,7 @@ func (p *pktReader) next() ([]byte, error) {
 	var remote *pktline.ErrorLine
 	switch err := p.scan.Err(); {
 	case errors.As(err, &remote):
-		return nil, remoteError(remote.Text)
+		return nil, remoteError(remote.Text, p.mask)
 	case p.src.err == io.EOF:
 		return nil, io.ErrUnexpectedEOF
 	case p.src.err != nil:
@@ -68,10 +74,10 @@ func (s *source) Read(b []byte) (int, error) {
 
 // sideband is the data channel of a multiplexed answer (gitprotocol-pack(5)).
 type sideband struct {
-	pkts     *pktReader
-	messages messages
-	data     []byte // what is left of the current packet
-	err      error
+	pkts  *pktReader
+	words foreign.Words // what the server says meanwhile
+	data  []byte        // what is left of the current packet
+	err   error
 }
 
 func newSideband(pkts *pktReader) *sideband { return &sideband{pkts: pkts} }
@@ -102,17 +108,17 @@ func (s *sideband) next() ([]byte, error) {
 	case data:
 		return pkt[1:], nil
 	case progress:
-		s.messages.add(pkt[1:])
+		_, _ = s.words.Write(pkt[1:])
 		return nil, nil
 	case failure:
-		return nil, s.explain(remoteError(string(pkt[1:])))
+		return nil, s.explain(remoteError(string(pkt[1:]), s.pkts.mask))
 	}
 	return nil, fmt.Errorf("unknown side-band channel %d", pkt[0])
 }
 
-// explain adds the server's last words, which tell why it stopped.
+// explain adds the server's words, which tell why it stopped.
 func (s *sideband) explain(err error) error {
-	if lines := s.messages.last(); len(lines) > 0 {
+	if lines := s.words.Lines(s.pkts.mask); len(lines) > 0 {
 		return fmt.Errorf("%w: %s", err, strings.Join(lines, "; "))
 	}
 	return err

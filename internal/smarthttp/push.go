@@ -104,7 +104,7 @@ func (c *Client) push(ctx context.Context, repo *url.URL, req PushRequest) error
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return readReport(resp.Body, req.refs())
+	return readReport(newPktReader(resp.Body, c.mask), req.refs())
 }
 
 func (r PushRequest) refs() []string {
@@ -161,14 +161,14 @@ func (c *Client) encodeCommands(req PushRequest) (*bytes.Buffer, error) {
 
 // readReport reads the answer of receive-pack: its report-status within the
 // side-band, and what its hooks print beside.
-func readReport(r io.Reader, refs []string) error {
-	band := newSideband(newPktReader(r))
+func readReport(pkts *pktReader, refs []string) error {
+	band := newSideband(pkts)
 	var report packp.ReportStatus
 	if err := report.Decode(io.LimitReader(band, maxReport)); err != nil {
 		if band.err != nil && band.err != io.EOF {
 			return band.err
 		}
-		return band.explain(fmt.Errorf("malformed push report: %s", clean(err.Error(), maxLine)))
+		return band.explain(fmt.Errorf("malformed push report: %s", pkts.mask.Line(err.Error(), maxLine)))
 	}
 	// The report is final. What follows are hooks that still run, and they are
 	// given the time to say why.
@@ -179,7 +179,7 @@ func readReport(r io.Reader, refs []string) error {
 			return err
 		}
 		if reason != "" {
-			return &RefusedError{Ref: ref, Reason: clean(reason, maxLine), Messages: band.messages.last()}
+			return &RefusedError{Ref: ref, Reason: pkts.mask.Line(reason, maxLine), Messages: band.words.Lines(pkts.mask)}
 		}
 	}
 	return nil

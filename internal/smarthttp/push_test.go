@@ -160,13 +160,15 @@ func TestPushRefused(t *testing.T) {
 	}
 }
 
-func TestPushKeepsTheHooksLastWords(t *testing.T) {
+func TestPushKeepsTheHooksFirstAndLastWords(t *testing.T) {
 	r := newRelay(t)
 	r.hook(t, `i=0; while [ $i -lt 500 ]; do echo "line $i" >&2; i=$((i+1)); done; exit 1`)
 	var refused *smarthttp.RefusedError
 	require.ErrorAs(t, r.push(t, "", r.base, r.snapshot), &refused)
-	require.Len(t, refused.Messages, 10)
-	require.Equal(t, "line 499", refused.Messages[9])
+	require.Len(t, refused.Messages, 21)
+	require.Equal(t, "line 0", refused.Messages[0])
+	require.Equal(t, "… 480 more lines …", refused.Messages[10])
+	require.Equal(t, "line 499", refused.Messages[20])
 }
 
 func TestPushOfThinPackIsNotTriedInVain(t *testing.T) {

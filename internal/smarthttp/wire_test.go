@@ -3,7 +3,6 @@ package smarthttp
 import (
 	"bytes"
 	"crypto/sha1"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
 const (
@@ -39,7 +40,7 @@ func heads(answer string, branches ...string) (map[string]string, error) {
 	for _, branch := range branches {
 		wanted.names = append(wanted.names, branchPrefix+branch)
 	}
-	adv, err := readAdvertisement(strings.NewReader(answer), uploadPack)
+	adv, err := readAdvertisement(newPktReader(strings.NewReader(answer), nil), uploadPack)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func TestAdvertisement(t *testing.T) {
 // GitLab announces the service before v2, too; git does not.
 func TestAdvertisementOfV2(t *testing.T) {
 	for _, prefix := range []string{"", wire("# service=git-upload-pack\n", "")} {
-		adv, err := readAdvertisement(strings.NewReader(prefix+wire("version 2\n", "agent=git/2\n", "object-format=sha1\n", "")), uploadPack)
+		adv, err := readAdvertisement(newPktReader(strings.NewReader(prefix+wire("version 2\n", "agent=git/2\n", "object-format=sha1\n", "")), nil), uploadPack)
 		require.NoError(t, err)
 		require.True(t, adv.v2)
 		require.True(t, adv.caps.has("agent=git/2"))
@@ -101,7 +102,7 @@ func TestAck(t *testing.T) {
 		"multi_ack's form": {line: "ACK " + hashA + " continue\n", have: hashA, err: "instead of a pack"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			common, err := readAck(newPktReader(strings.NewReader(wire(tt.line))), tt.have)
+			common, err := readAck(newPktReader(strings.NewReader(wire(tt.line)), nil), tt.have)
 			if tt.err != "" {
 				require.ErrorContains(t, err, tt.err)
 				return
@@ -114,11 +115,11 @@ func TestAck(t *testing.T) {
 
 func TestCommonIgnoresReady(t *testing.T) {
 	answer := wire("ACK "+hashA+" common\n", "ACK "+hashB+" ready\n", "NAK\n")
-	known, err := readCommon(newPktReader(strings.NewReader(answer)), []string{hashB, hashA})
+	known, err := readCommon(newPktReader(strings.NewReader(answer), nil), []string{hashB, hashA})
 	require.NoError(t, err)
 	require.Equal(t, []string{hashA}, known)
 
-	_, err = readCommon(newPktReader(strings.NewReader(strings.Repeat(wire("ACK "+hashA+" common\n"), 10))), []string{hashA})
+	_, err = readCommon(newPktReader(strings.NewReader(strings.Repeat(wire("ACK "+hashA+" common\n"), 10)), nil), []string{hashA})
 	require.ErrorContains(t, err, "more than the 1 commits")
 }
 
@@ -131,7 +132,7 @@ func TestSideband(t *testing.T) {
 		"trailing data":              {answer: wire("\x01one", "") + "x", want: "one", err: "data after the end"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := io.ReadAll(newSideband(newPktReader(iotest.OneByteReader(strings.NewReader(tt.answer)))))
+			got, err := io.ReadAll(newSideband(newPktReader(iotest.OneByteReader(strings.NewReader(tt.answer)), nil)))
 			require.Equal(t, tt.want, string(got))
 			if tt.err == "" {
 				require.NoError(t, err)
@@ -155,23 +156,23 @@ func TestReport(t *testing.T) {
 		"more than enough": {report: wire("unpack ok\n") + strings.Repeat(wire("ok "+ref+"\n"), 5000) + wire(""), err: "malformed push report"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := readReport(strings.NewReader(inBand(tt.report)), []string{ref})
+			err := readReport(newPktReader(strings.NewReader(inBand(tt.report)), nil), []string{ref})
 			if tt.err == "" {
 				require.NoError(t, err)
 				return
 			}
 			require.ErrorContains(t, err, tt.err)
-			require.Equal(t, err.Error(), clean(err.Error(), 1000))
+			require.Equal(t, err.Error(), foreign.Line(err.Error(), 1000))
 		})
 	}
 	t.Run("cut", func(t *testing.T) {
-		err := readReport(strings.NewReader(wire("\x02working\n", "\x01"+wire("unpack ok\n"))), []string{ref})
+		err := readReport(newPktReader(strings.NewReader(wire("\x02working\n", "\x01"+wire("unpack ok\n"))), nil), []string{ref})
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		require.ErrorContains(t, err, "working")
 	})
 	t.Run("no trailing line needed", func(t *testing.T) {
 		report := wire("\x01"+wire("unpack ok\n", "ok "+ref+"\n", ""), "\x02post-receive: bye\n")
-		require.NoError(t, readReport(strings.NewReader(report), []string{ref}), "the report is final")
+		require.NoError(t, readReport(newPktReader(strings.NewReader(report), nil), []string{ref}), "the report is final")
 	})
 }
 
@@ -235,32 +236,4 @@ func repack(pack string) string {
 	body := pack[:len(pack)-sha1.Size]
 	sum := sha1.Sum([]byte(body))
 	return body + string(sum[:])
-}
-
-func TestClean(t *testing.T) {
-	for in, want := range map[string]string{
-		"  plain\ttext\r\n":                 "plain text",
-		"\x1b[31;1mred\x1b[0m":              "red",
-		"\x1b]0;title\x07text":              "text",
-		"\x1b]8;;http://x\x1b\\link":        "link",
-		"\x1bcreset":                        "reset",
-		"bell\x07 del\x7f nul\x00 c1\u009b": "bell del nul c1",
-		"bidi\u202e\u2066 zero\u200bwidth":  "bidi zerowidth",
-		"bad\xff utf8":                      "bad utf8",
-		"grüße":                             "grüße",
-		strings.Repeat("ü", 301):            strings.Repeat("ü", 300) + "…",
-	} {
-		require.Equal(t, want, clean(in, maxLine), "%q", in)
-	}
-}
-
-func TestMessagesAreBounded(t *testing.T) {
-	var m messages
-	for n := range 100 {
-		m.add([]byte(strings.Repeat("x", 1<<16)))
-		m.add(fmt.Appendf(nil, "\n\n%d\r", n))
-	}
-	require.Len(t, m.last(), maxMessages)
-	require.Equal(t, "99", m.last()[maxMessages-1])
-	require.Equal(t, maxLine+len("…"), len(m.last()[maxMessages-2]))
 }
