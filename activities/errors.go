@@ -1,11 +1,7 @@
 package activities
 
 import (
-	"context"
 	"errors"
-
-	"go.temporal.io/sdk/interceptor"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/app-sre/git-partition-sync/graphql"
 	"github.com/app-sre/git-partition-sync/internal/archive"
@@ -87,42 +83,4 @@ var kinds = []kind{
 	{plan.KindKeyTooLong, is(bucket.ErrKeyTooLong), false, "Shorten the destination's group, project or branch name."},
 
 	{"GraphQLAuthFailed", is(graphql.ErrUnauthorized), false, "Check GRAPHQL_USERNAME and GRAPHQL_PASSWORD."},
-}
-
-// named turns a failure into what Temporal keeps of it: the kind, whether it is retried, and a
-// text whose first line says what happened and whose last says what to do.
-func named(err error) error {
-	var already *temporal.ApplicationError
-	if err == nil || errors.As(err, &already) || errors.Is(err, context.Canceled) {
-		return err
-	}
-	for _, k := range kinds {
-		if k.matches(err) {
-			return temporal.NewApplicationErrorWithOptions(err.Error()+"\n"+k.remedy, k.name,
-				temporal.ApplicationErrorOptions{NonRetryable: !k.retry, Cause: nil})
-		}
-	}
-	return err
-}
-
-// ErrorNaming is the worker's interceptor that names failures, and counts them. It is the one place where
-// they are converted: a named error that is wrapped again would lose its name.
-type ErrorNaming struct {
-	interceptor.WorkerInterceptorBase
-}
-
-// InterceptActivity implements interceptor.WorkerInterceptor.
-func (*ErrorNaming) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	return &errorNaming{interceptor.ActivityInboundInterceptorBase{Next: next}}
-}
-
-type errorNaming struct {
-	interceptor.ActivityInboundInterceptorBase
-}
-
-func (e *errorNaming) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
-	result, err := e.Next.ExecuteActivity(ctx, in)
-	err = named(err)
-	countFailure(ctx, err)
-	return result, err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/app-sre/git-partition-sync/demo/gitserver"
 	"github.com/app-sre/git-partition-sync/demo/s3server/s3test"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
@@ -35,6 +36,9 @@ type rig struct {
 }
 
 const (
+	// workerSecret is one that none of the clients knows.
+	workerSecret = "AGE-SECRET-KEY-1WORKER"
+
 	sourceRepo      = "platform/router"
 	destinationRepo = "mirror/platform/router"
 )
@@ -65,7 +69,7 @@ func newRig(t *testing.T) *rig {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	r.activities = suite.NewTestActivityEnvironment()
-	r.activities.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&ErrorNaming{}}})
+	r.activities.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&ErrorNaming{Mask: foreign.NewMask(workerSecret)}}})
 	r.activities.RegisterActivity(r.producer)
 	r.activities.RegisterActivity(r.consumer)
 	return r

@@ -16,6 +16,9 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
+
+	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
 func main() {
@@ -24,21 +27,22 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	mask := foreign.NewMask(config.Secrets(os.Environ())...)
+	logger := newLogger(os.Stderr, mask)
 	var err error
 	if *ask {
 		err = check(ctx, os.Getenv("HEALTH_ADDRESS"))
 	} else {
-		err = run(ctx, *role, logger)
+		err = run(ctx, *role, logger, mask)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "worker:", err)
+		fmt.Fprintln(os.Stderr, "worker:", mask.Text(err.Error(), maxLogged))
 		os.Exit(1)
 	}
 }
 
 // run serves until ctx is done.
-func run(ctx context.Context, role string, logger *slog.Logger) error {
+func run(ctx context.Context, role string, logger *slog.Logger, mask *foreign.Mask) error {
 	var open func(context.Context, []string, *slog.Logger) (*side, error)
 	switch role {
 	case "producer":
@@ -52,6 +56,7 @@ func run(ctx context.Context, role string, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	side.mask = mask
 	options, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
 		return errors.Join(fmt.Errorf("temporal configuration: %w", err), side.staging.Close())

@@ -15,6 +15,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 	"github.com/app-sre/git-partition-sync/workflows"
@@ -34,7 +35,8 @@ type side struct {
 	maxConcurrent int
 	drain         time.Duration
 	healthAddress string
-	metrics       http.Handler // the page that is served with the probes
+	mask          *foreign.Mask // of all secrets of the worker
+	metrics       http.Handler  // the page that is served with the probes
 }
 
 // hostQueue names the task queue of this process alone. A worker that is started again has another
@@ -65,7 +67,7 @@ func (s *side) serve(ctx context.Context, temporal client.Client) error {
 	defer give(nil)
 	options := worker.Options{
 		OnFatalError:                       func(err error) { give(fmt.Errorf("worker gave up: %w", err)) },
-		Interceptors:                       []interceptor.WorkerInterceptor{&activities.ErrorNaming{}},
+		Interceptors:                       []interceptor.WorkerInterceptor{&activities.ErrorNaming{Mask: s.mask}},
 		WorkerStopTimeout:                  s.drain,
 		MaxConcurrentActivityExecutionSize: s.maxConcurrent,
 		// By default the SDK holds heartbeats back for most of their timeout, and cancellations with them.

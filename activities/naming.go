@@ -1,0 +1,72 @@
+package activities
+
+import (
+	"context"
+	"errors"
+
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+)
+
+// maxErrorText is how much of an error Temporal is told, in characters. Its server cuts off what is
+// longer than 4 KiB while an activity is retried, and what to do stands at the end.
+const maxErrorText = 3000
+
+// ErrorNaming is the worker's interceptor that names failures, and counts them. It is the one place where
+// they are converted: a named error that is wrapped again would lose its name. It is also the last
+// net that every error passes on its way to Temporal, whoever's words are in it.
+type ErrorNaming struct {
+	interceptor.WorkerInterceptorBase
+
+	// Mask knows all secrets of the worker.
+	Mask *foreign.Mask
+}
+
+// InterceptActivity implements interceptor.WorkerInterceptor.
+func (n *ErrorNaming) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &errorNaming{interceptor.ActivityInboundInterceptorBase{Next: next}, n.Mask}
+}
+
+type errorNaming struct {
+	interceptor.ActivityInboundInterceptorBase
+	mask *foreign.Mask
+}
+
+func (e *errorNaming) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	result, err := e.Next.ExecuteActivity(ctx, in)
+	err = named(err, e.mask)
+	countFailure(ctx, err)
+	return result, err
+}
+
+// named turns a failure into what Temporal keeps of it: the kind, whether it is retried, and a
+// text whose first line says what happened and whose last says what to do. Nothing of the error itself
+// is left in it: Temporal's SDK would put all that it wraps into history, word by word.
+func named(err error, mask *foreign.Mask) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) {
+		return canceled(mask.Text(err.Error(), maxErrorText))
+	}
+	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return temporal.NewApplicationErrorWithOptions(mask.Text(failure.Message(), maxErrorText), failure.Type(),
+			temporal.ApplicationErrorOptions{NonRetryable: failure.NonRetryable(), NextRetryDelay: failure.NextRetryDelay()})
+	}
+	for _, k := range kinds {
+		if k.matches(err) {
+			return temporal.NewApplicationErrorWithOptions(mask.Text(err.Error()+"\n"+k.remedy, maxErrorText), k.name,
+				temporal.ApplicationErrorOptions{NonRetryable: !k.retry})
+		}
+	}
+	return temporal.NewApplicationError(mask.Text(err.Error(), maxErrorText), kindOther)
+}
+
+// canceled is the text of an error that is context.Canceled.
+type canceled string
+
+func (c canceled) Error() string { return string(c) }
+
+func (c canceled) Unwrap() error { return context.Canceled }

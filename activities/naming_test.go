@@ -1,0 +1,65 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+)
+
+// Whatever an error wraps, and whether or not it has a name: what Temporal is told has no secret.
+func TestLastNet(t *testing.T) {
+	t.Parallel()
+	mask := foreign.NewMask(workerSecret)
+	told := errors.New("told\x00 " + workerSecret)
+	for name, err := range map[string]error{
+		"named":       fmt.Errorf("%w: %w", smarthttp.ErrNotFound, told),
+		"refused":     fmt.Errorf("push: %w", &smarthttp.RefusedError{Ref: workerSecret, Reason: "x", Messages: []string{workerSecret}}),
+		"not named":   fmt.Errorf("read: %w", &url.Error{Op: "Get", URL: "https://" + workerSecret + "/", Err: told}),
+		"joined":      errors.Join(told, told),
+		"canceled":    fmt.Errorf("%w: %w", told, context.Canceled),
+		"application": fmt.Errorf("push: %w", temporal.NewNonRetryableApplicationError("told "+workerSecret, "Kind", told)),
+		"long":        errors.New(strings.Repeat("long ", 10_000) + workerSecret),
+	} {
+		converted := named(err, mask)
+		for failure := temporal.GetDefaultFailureConverter().ErrorToFailure(converted); failure != nil; failure = failure.GetCause() {
+			require.NotContains(t, failure.String(), workerSecret, name)
+			require.NotContains(t, failure.GetMessage(), "\x00", name)
+			require.LessOrEqual(t, len(failure.GetMessage()), 3*maxErrorText, name)
+		}
+		require.Contains(t, converted.Error(), "***", name)
+		require.Equal(t, errors.Is(err, context.Canceled), errors.Is(converted, context.Canceled), name)
+	}
+}
+
+func TestNamedErrorsKeepWhatTemporalActsOn(t *testing.T) {
+	t.Parallel()
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, named(fmt.Errorf("clone: %w", smarthttp.ErrNotFound), nil), &failure)
+	require.Equal(t, "ProjectNotFound", failure.Type())
+	require.True(t, failure.NonRetryable())
+
+	require.ErrorAs(t, named(errors.New("connection reset"), nil), &failure)
+	require.Equal(t, kindOther, failure.Type())
+	require.False(t, failure.NonRetryable())
+
+	already := temporal.NewApplicationErrorWithOptions("later", "Kind", temporal.ApplicationErrorOptions{NonRetryable: true, NextRetryDelay: time.Minute})
+	require.ErrorAs(t, named(already, nil), &failure)
+	require.Equal(t, "Kind", failure.Type())
+	require.True(t, failure.NonRetryable())
+	require.Equal(t, time.Minute, failure.NextRetryDelay())
+	require.NoError(t, named(nil, nil))
+
+	long := named(fmt.Errorf("%w: %s", smarthttp.ErrNotFound, strings.Repeat("long ", 10_000)), nil)
+	require.ErrorContains(t, long, "repository not found")
+	require.ErrorContains(t, long, "Create the project", "what to do is not cut off")
+}
