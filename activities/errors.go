@@ -62,6 +62,8 @@ var kinds = []kind{
 
 	{"ObjectNotFound", is(bucket.ErrNotFound), false, "The object was replaced by a newer one; the next cycle takes that."},
 	{"ObjectReplaced", is(bucket.ErrReplaced), true, "The object was replaced while it was read."},
+	{"BrokenListing", is(bucket.ErrBrokenListing), true, "Nothing was changed. If it happens again, the object store, or a proxy before it, does not list the bucket as S3 does."},
+	{"NotObjectStore", is(bucket.ErrNotStore), true, "Check AWS_ENDPOINT_URL_S3 and the proxy: something else answers there, such as a sign-in page."},
 	{"BucketNotFound", is(bucket.ErrNoBucket), false, "Check AWS_S3_BUCKET and AWS_REGION."},
 	{"BucketAccessDenied", is(bucket.ErrAccessDenied), false, "Check the AWS credentials and what the bucket's policy allows them."},
 

@@ -7,8 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,6 +39,7 @@ type Object struct {
 	Key      string
 	Size     int64 // bytes
 	Modified time.Time
+	ETag     string // changes with the content; as the server writes it, most often in quotes
 }
 
 // Open configures a client from the standard AWS environment: credential chain,
@@ -67,58 +66,6 @@ func Open(ctx context.Context, opts Options, load ...func(*config.LoadOptions) e
 	return b, nil
 }
 
-// List yields every object whose key begins with prefix, page by page. It stops after the first error.
-func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
-	return func(yield func(Object, error) bool) {
-		pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{
-			Bucket: &b.name,
-			Prefix: optional(prefix),
-			// S3 keys may hold characters that XML cannot: unencoded, one such
-			// key would make the whole listing unreadable.
-			EncodingType: types.EncodingTypeUrl,
-		})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				yield(Object{}, fmt.Errorf("list bucket %q: %w", b.name, cause(err)))
-				return
-			}
-			for _, entry := range page.Contents {
-				object, err := listed(entry, page.EncodingType)
-				if !yield(object, err) || err != nil {
-					return
-				}
-			}
-		}
-	}
-}
-
-// optional leaves a parameter out of a request when it says nothing.
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-// listed decodes a key only if the server says that it encoded it: not all
-// servers know the encoding, and a plain + must then stay one.
-func listed(entry types.Object, encoding types.EncodingType) (Object, error) {
-	key := aws.ToString(entry.Key)
-	if encoding == types.EncodingTypeUrl {
-		decoded, err := url.QueryUnescape(key)
-		if err != nil {
-			return Object{}, fmt.Errorf("list: malformed key %.1024q", key)
-		}
-		key = decoded
-	}
-	return Object{
-		Key:      key,
-		Size:     aws.ToInt64(entry.Size),
-		Modified: aws.ToTime(entry.LastModified),
-	}, nil
-}
-
 // Stat describes one object. S3 does not tell a missing bucket from a missing
 // object here: both are ErrNotFound.
 func (b *Bucket) Stat(ctx context.Context, key string) (Object, error) {
@@ -130,6 +77,7 @@ func (b *Bucket) Stat(ctx context.Context, key string) (Object, error) {
 		Key:      key,
 		Size:     aws.ToInt64(head.ContentLength),
 		Modified: aws.ToTime(head.LastModified),
+		ETag:     aws.ToString(head.ETag),
 	}, nil
 }
 

@@ -78,6 +78,9 @@ func cause(err error) error {
 		}
 		return e
 	}
+	if resp, ok := errors.AsType[*awshttp.ResponseError](err); ok && resp.ResponseError != nil {
+		return resp.Err // of a decoder of ours
+	}
 	if send, ok := errors.AsType[*url.Error](err); ok {
 		return send.Err
 	}
