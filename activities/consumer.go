@@ -17,11 +17,11 @@ type Consumer struct {
 	Staging     *staging.Area
 	// Identities are the keys that objects are decrypted with.
 	Identities []age.Identity
-	// Verifier trusts the keys that manifests are signed with. Without any, nothing is verified.
+	// Verifier trusts the keys that manifests are signed with; sign.Unverified says that there are none.
 	Verifier sign.Verifier
 	// Environment is the name that manifests must have; empty for any.
 	Environment string
-	// Allow is which projects may be pushed to.
+	// Allow is which projects may be pushed to; project.AllowAll says that the token decides.
 	Allow project.Allowlist
 	// FastForwardOnly is the policy not to overwrite what the destination has.
 	FastForwardOnly bool
@@ -33,7 +33,7 @@ type Consumer struct {
 const Unverified = "signatures are not verified: set VERIFY_KEYS, or whoever can write to the bucket can push code"
 
 func (c *Consumer) warning() string {
-	if len(c.Verifier) == 0 {
+	if !c.Verifier.Verifies() {
 		return Unverified
 	}
 	return ""

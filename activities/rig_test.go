@@ -21,6 +21,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
@@ -64,7 +65,10 @@ func newRig(t *testing.T) *rig {
 	r.producer = &Producer{
 		Source: source, Bucket: write, Staging: r.area(), ThinPacks: true, Recipients: []age.Recipient{id.Recipient()}, Host: "p", MaxPruneShare: 0.5, Version: "test",
 	}
-	r.consumer = &Consumer{Destination: destination, Bucket: read, Staging: r.area(), Identities: []age.Identity{id}, Host: "c"}
+	r.consumer = &Consumer{
+		Destination: destination, Bucket: read, Staging: r.area(), Identities: []age.Identity{id}, Host: "c",
+		Verifier: sign.Unverified(), Allow: project.AllowAll(),
+	}
 
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))

@@ -27,8 +27,8 @@ func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*
 	}
 	host := hostQueue(contract.ConsumerTaskQueue, area)
 	logger.Info("Consumer configured", "destination", c.BaseURL.Host, "bucket", c.Bucket,
-		"identities", len(c.Identities), "verify keys", len(c.Verifier), "policy", c.PushPolicy, "workdir", c.WorkDir)
-	if len(c.Verifier) == 0 {
+		"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy, "workdir", c.WorkDir)
+	if !c.Verifier.Verifies() {
 		logger.Warn(activities.Unverified)
 	}
 	return &side{

@@ -97,9 +97,9 @@ type Consumer struct {
 
 	// Identities is PrivateKey, parsed.
 	Identities []age.Identity `env:"-"`
-	// Verifier is VerifyKeys, parsed; empty without any.
+	// Verifier is VerifyKeys, parsed; sign.Unverified without any.
 	Verifier sign.Verifier `env:"-"`
-	// Allow is AllowedDestinations, parsed.
+	// Allow is AllowedDestinations, parsed; project.AllowAll without any.
 	Allow project.Allowlist `env:"-"`
 }
 
@@ -139,6 +139,7 @@ func LoadConsumer(environ []string) (Consumer, error) {
 	if c.PushPolicy != PolicyOverwrite && c.PushPolicy != PolicyFastForward {
 		problems = append(problems, fmt.Errorf("PUSH_POLICY is %q, not %s or %s", c.PushPolicy, PolicyOverwrite, PolicyFastForward))
 	}
+	c.Verifier, c.Allow = sign.Unverified(), project.AllowAll()
 	problems = append(problems,
 		parse("PRIVATE_KEY", c.PrivateKey, crypt.ParseIdentities, &c.Identities),
 		parse("VERIFY_KEYS", c.VerifyKeys, sign.ParseVerifier, &c.Verifier),

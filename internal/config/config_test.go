@@ -221,7 +221,7 @@ func TestKeysFromFiles(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	require.Len(t, c.Identities, 1)
-	require.Len(t, c.Verifier, 1)
+	require.Equal(t, 1, c.Verifier.Keys())
 
 	_, err = LoadConsumer(environ(map[string]string{"PRIVATE_KEY": "@" + dir + "/missing", "VERIFY_KEYS": "canary", "PUSH_POLICY": "hope", "ALLOWED_DESTINATIONS": "*"}))
 	for _, want := range []string{"PRIVATE_KEY: open ", "VERIFY_KEYS: ", "PUSH_POLICY is \"hope\"", "ALLOWED_DESTINATIONS: "} {

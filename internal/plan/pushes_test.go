@@ -25,6 +25,7 @@ func TestPushes(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			out := Consumer{
+				Allow:  project.AllowAll(),
 				Heads:  map[project.Branch]Head{main: test.head},
 				Chains: bucket(map[project.Branch][]string{main: {a, b}}),
 			}.Plan()
@@ -49,7 +50,7 @@ func TestPushes(t *testing.T) {
 
 func TestPushesInOrder(t *testing.T) {
 	heads := map[project.Branch]Head{destination("d", "m"): {Err: errors.New("timeout"), Unreachable: true}}
-	out := Consumer{Heads: heads, Chains: bucket(map[project.Branch][]string{
+	out := Consumer{Allow: project.AllowAll(), Heads: heads, Chains: bucket(map[project.Branch][]string{
 		destination("c", "m"): {a}, destination("a", "m"): {a}, destination("b", "m"): {a}, destination("d", "m"): {a},
 	})}.Plan()
 	var names []string

@@ -1,33 +1,46 @@
 package project
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
 
-// Allowlist says which projects may be touched. An empty one allows all.
-type Allowlist []string
+// Allowlist says which projects may be touched. The zero value allows none.
+type Allowlist struct {
+	entries []string // in lower case
+	all     bool
+}
+
+// AllowAll allows every project.
+func AllowAll() Allowlist { return Allowlist{all: true} }
 
 // ParseAllowlist reads project paths ("group/name") and groups with all that is below
-// them ("group/*"), separated by white space or commas.
+// them ("group/*"), separated by white space or commas. There has to be one. Case does not
+// count: GitLab does not tell "Group/App" from "group/app".
 func ParseAllowlist(s string) (Allowlist, error) {
 	list := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n,", r) })
-	for _, entry := range list {
+	if len(list) == 0 {
+		return Allowlist{}, errors.New("no project (group/name) or group (group/*) found")
+	}
+	for i, entry := range list {
 		path, isGroup := strings.CutSuffix(entry, "/*")
 		if path == "" || strings.Contains(path, "*") || !isGroup && !strings.Contains(path, "/") {
-			return nil, fmt.Errorf("%q is neither a project (group/name) nor a group (group/*)", entry)
+			return Allowlist{}, fmt.Errorf("%q is neither a project (group/name) nor a group (group/*)", entry)
 		}
+		list[i] = strings.ToLower(entry)
 	}
-	return list, nil
+	return Allowlist{entries: list}, nil
 }
 
 // Allows tells whether the branch's project may be touched.
 func (l Allowlist) Allows(b Branch) bool {
-	for _, entry := range l {
+	path := strings.ToLower(b.Path())
+	for _, entry := range l.entries {
 		group, isGroup := strings.CutSuffix(entry, "*")
-		if entry == b.Path() || isGroup && strings.HasPrefix(b.Path(), group) {
+		if entry == path || isGroup && strings.HasPrefix(path, group) {
 			return true
 		}
 	}
-	return len(l) == 0
+	return l.all
 }

@@ -9,7 +9,6 @@ import (
 func TestAllowlist(t *testing.T) {
 	router := Branch{Group: "mirror/platform", Name: "router", Branch: "main"}
 	for list, want := range map[string]bool{
-		"":                              true,
 		"mirror/platform/router":        true,
 		"mirror/platform/*":             true,
 		"mirror/*":                      true,
@@ -19,10 +18,18 @@ func TestAllowlist(t *testing.T) {
 		"mirror/platform/router2":       false,
 		"platform/router":               false,
 		"web/*":                         false,
+		"Mirror/Platform/Router":        true,
+		"MIRROR/*":                      true,
 	} {
 		l, err := ParseAllowlist(list)
 		require.NoError(t, err)
 		require.Equal(t, want, l.Allows(router), "%q", list)
+	}
+	require.True(t, AllowAll().Allows(router))
+	require.False(t, Allowlist{}.Allows(router), "nobody has said what is allowed")
+	for _, none := range []string{"", " ", ",\n"} {
+		_, err := ParseAllowlist(none)
+		require.ErrorContains(t, err, "no project", "%q", none)
 	}
 	for _, bad := range []string{"*", "/*", "mirror", "mir*", "mirror/*/router", "mirror/**"} {
 		_, err := ParseAllowlist(bad)

@@ -47,8 +47,20 @@ func (s *Signer) Sign(message []byte) []byte {
 // PublicKey is the key that verifies the signatures, as one line.
 func (s *Signer) PublicKey() string { return s.key.Public().(minisign.PublicKey).String() }
 
-// Verifier trusts a set of keys. One without keys trusts everybody: what it is asked about is not verified.
-type Verifier []minisign.PublicKey
+// Verifier trusts the signers whose keys it has. The zero value trusts nobody.
+type Verifier struct {
+	keys       []minisign.PublicKey
+	unverified bool
+}
+
+// Unverified takes every manifest for what it says it is, signed or not.
+func Unverified() Verifier { return Verifier{unverified: true} }
+
+// Verifies tells whether signatures count: it is false for Unverified alone.
+func (v Verifier) Verifies() bool { return !v.unverified }
+
+// Keys is how many keys are trusted.
+func (v Verifier) Keys() int { return len(v.keys) }
 
 // ParseVerifier reads minisign public keys, separated by white space or commas. Comment lines, as
 // minisign's key files have them, are passed over.
@@ -61,26 +73,27 @@ func ParseVerifier(text string) (Verifier, error) {
 		for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(" \t\r\n,", r) }) {
 			var key minisign.PublicKey
 			if err := key.UnmarshalText([]byte(word)); err != nil {
-				return nil, fmt.Errorf("word %d is not a minisign public key", len(v)+1)
+				return Verifier{}, fmt.Errorf("word %d is not a minisign public key", len(v.keys)+1)
 			}
-			v = append(v, key)
+			v.keys = append(v.keys, key)
 		}
 	}
-	if len(v) == 0 {
-		return nil, errors.New("no minisign public key found")
+	if len(v.keys) == 0 {
+		return Verifier{}, errors.New("no minisign public key found")
 	}
 	return v, nil
 }
 
-// Verify fails with ErrUnsigned or ErrBadSignature unless one of the keys has signed the message.
+// Verify fails with ErrUnsigned or ErrBadSignature unless one of the keys has signed the message,
+// or nothing is verified.
 func (v Verifier) Verify(message, signature []byte) error {
-	if len(v) == 0 {
+	if v.unverified {
 		return nil
 	}
 	if signature == nil {
 		return ErrUnsigned
 	}
-	for _, key := range v {
+	for _, key := range v.keys {
 		if minisign.Verify(key, message, signature) {
 			return nil
 		}

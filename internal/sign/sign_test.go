@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func TestVerify(t *testing.T) {
 	signer, verifier := pair(t)
 	other, otherVerifier := pair(t)
 	message := []byte("manifest")
-	both := append(append(Verifier{}, otherVerifier...), verifier...)
+	both := Verifier{keys: append(slices.Clone(otherVerifier.keys), verifier.keys...)}
 	tests := map[string]struct {
 		verifier  Verifier
 		message   string
@@ -39,7 +40,9 @@ func TestVerify(t *testing.T) {
 		"unsigned":              {verifier, "manifest", nil, ErrUnsigned},
 		"empty":                 {verifier, "manifest", []byte{}, ErrBadSignature},
 		"nonsense":              {verifier, "manifest", []byte("untrusted comment: x\nRW"), ErrBadSignature},
-		"nobody is trusted":     {nil, "manifest", nil, nil},
+		"nobody is trusted":     {Verifier{}, "manifest", signer.Sign(message), ErrBadSignature},
+		"nobody, and unsigned":  {Verifier{}, "manifest", nil, ErrUnsigned},
+		"not verified":          {Unverified(), "manifest", nil, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +88,7 @@ func TestParseVerifier(t *testing.T) {
 	} {
 		v, err := ParseVerifier(text)
 		require.NoError(t, err, name)
-		require.Len(t, v, 2, name)
+		require.Equal(t, 2, v.Keys(), name)
 	}
 	for _, text := range []string{"", "# none", a[:20], a + " x", strings.ToLower(a)} {
 		_, err := ParseVerifier(text)
