@@ -74,6 +74,10 @@ func TestConsumeProject(t *testing.T) {
 func TestWorkflowIDs(t *testing.T) {
 	b := project.Branch{Group: "mirror/platform", Name: "router", Branch: "feature/é 100%"}
 	require.Equal(t, "produce/mirror/platform/router@feature/%C3%A9 100%25", contract.ProduceProjectID(b))
+	spelled := b
+	spelled.Group, spelled.Name = "Mirror/Platform", "ROUTER"
+	require.Equal(t, contract.ConsumeProjectID(b), contract.ConsumeProjectID(spelled), "one lock for all spellings")
+	require.Equal(t, contract.ProduceProjectID(b), contract.ProduceProjectID(spelled))
 	require.Equal(t, "consume/mirror/platform/router@feature/%C3%A9 100%25", contract.ConsumeProjectID(b))
 }
 

@@ -10,6 +10,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
 var (
@@ -35,9 +37,9 @@ type apiError struct {
 	Status                   int // HTTP; 0 for a single key of a batch
 }
 
-// The parts are the server's and quoted for that reason.
+// The parts are the server's words.
 func (e *apiError) Error() string {
-	text := fmt.Sprintf("%.64q: %.200q, request %.64q", e.Code, e.Message, e.RequestID)
+	text := fmt.Sprintf("%q: %q, request %q", foreign.Line(e.Code, 64), foreign.Line(e.Message, 300), foreign.Line(e.RequestID, 64))
 	if kind := e.Unwrap(); kind != nil {
 		return fmt.Sprintf("%v (%s)", kind, text)
 	}

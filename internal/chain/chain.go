@@ -45,16 +45,18 @@ func (c Chain) Tip() string { return c.Newest().Commit }
 // Broken tells that the chain does not restore the branch by itself.
 func (c Chain) Broken() bool { return c.Missing != "" }
 
-// Build sorts a listing into one chain for each destination branch. Every
-// chain has at least one object.
+// Build sorts a listing into one chain for each destination branch, by the name that its newest object
+// has. Every chain has at least one object.
 func Build(objects []Object) map[project.Branch]Chain {
 	byBranch := map[project.Branch][]Object{}
 	for _, o := range objects {
-		byBranch[o.Destination] = append(byBranch[o.Destination], o)
+		branch := o.Destination.Identity()
+		byBranch[branch] = append(byBranch[branch], o)
 	}
 	chains := make(map[project.Branch]Chain, len(byBranch))
-	for branch, own := range byBranch {
-		chains[branch] = build(own)
+	for _, own := range byBranch {
+		c := build(own)
+		chains[c.Newest().Destination] = c
 	}
 	return chains
 }
@@ -62,7 +64,7 @@ func Build(objects []Object) map[project.Branch]Chain {
 // build expects at least one object.
 func build(objects []Object) Chain {
 	sortNewestFirst(objects)
-	path, missing := trace(objects)
+	path, missing := trace(sameSpelling(objects))
 	needed := map[string]bool{}
 	for _, o := range path {
 		needed[o.Name] = true
@@ -77,6 +79,13 @@ func build(objects []Object) Chain {
 		}
 	}
 	return c
+}
+
+// sameSpelling leaves out what was made for another spelling of the newest object's destination, as before
+// it was spelled anew: an object is only good for the names that are signed in it, and two
+// chains would move the branch to and fro.
+func sameSpelling(newestFirst []Object) []Object {
+	return slices.DeleteFunc(slices.Clone(newestFirst), func(o Object) bool { return o.Destination != newestFirst[0].Destination })
 }
 
 // sortNewestFirst orders by time. S3 counts in seconds: of several objects of the

@@ -52,8 +52,8 @@ func isInvisible(r rune) bool {
 	return unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// Hidden tells characters that a terminal or a browser acts on, or does not show: controls, line
-// separators, bidi and zero-width characters. No name needs one.
-func Hidden(r rune) bool {
-	return r != ' ' && !unicode.IsPrint(r) || isInvisible(r)
+// IsControl tells characters that a terminal acts on: controls, separators of lines and paragraphs, and
+// those that reorder what is shown. No name needs one.
+func IsControl(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }

@@ -34,7 +34,7 @@ func TestEncode(t *testing.T) {
 		"quote":      {`a"b`, `a\"b`},
 		"non-ASCII":  {"größe", `gr\u00f6\u00dfe`},
 		"surrogates": {"a😀", `a\ud83d\ude00`},
-		"separator":  {"a\u2028", `a\u2028`},
+		"joiner":     {"a\u200d", `a\u200d`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

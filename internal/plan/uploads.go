@@ -51,20 +51,20 @@ type Producer struct {
 }
 
 // Accept splits the configured syncs into those that can be worked on and the
-// failures of the others. Two syncs of one destination would overwrite each other in turn:
-// both are refused.
+// failures of the others. Two syncs of one destination, however they spell it, would overwrite
+// each other in turn: both are refused.
 func Accept(syncs []project.Sync) (accepted []project.Sync, refused []Failure) {
-	bySource := map[project.Branch][]project.Branch{}
+	sameDestination := map[project.Branch]int{}
 	for _, s := range syncs {
-		bySource[s.Destination] = append(bySource[s.Destination], s.Source)
+		sameDestination[s.Destination.Identity()]++
 	}
 	for _, s := range syncs {
 		if err := s.Validate(); err != nil {
 			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindInvalidSync, Reason: err.Error()})
 			continue
 		}
-		if sources := bySource[s.Destination]; len(sources) > 1 {
-			reason := fmt.Sprintf("%d syncs have this destination; this one has the source %s: keep one of them", len(sources), s.Source)
+		if n := sameDestination[s.Destination.Identity()]; n > 1 {
+			reason := fmt.Sprintf("%d syncs have this destination (case does not count in group and project); this one has the source %s: keep one of them", n, s.Source)
 			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindDuplicateDestination, Reason: reason})
 			continue
 		}

@@ -49,6 +49,15 @@ func bucket(commits map[project.Branch][]string) map[project.Branch]chain.Chain 
 	return chain.Build(objects)
 }
 
+// A destination that is spelled anew starts with a snapshot of its own; what the old spelling had is replaced by it.
+func TestUploadAfterNewSpelling(t *testing.T) {
+	old, spelled := destination("Router", "main"), sync("router", "main")
+	heads := map[project.Branch]Head{spelled.Source: {Commit: b}}
+	p := Producer{Syncs: []project.Sync{spelled}, Heads: heads, Chains: bucket(map[project.Branch][]string{old: {a, b}}), MaxPruneShare: 1}
+	require.Len(t, p.Plan().Uploads, 1)
+	require.Empty(t, p.Plan().Uploads[0].Base)
+}
+
 func TestAccept(t *testing.T) {
 	nameless := sync("router", "main")
 	nameless.Source.Name = ""
@@ -63,6 +72,8 @@ func TestAccept(t *testing.T) {
 		"one source, two destinations":     {[]project.Sync{{Source: source("a", "m"), Destination: destination("a", "m")}, {Source: source("a", "m"), Destination: destination("b", "m")}}, 2, nil},
 		"two sources, one destination":     {[]project.Sync{{Source: source("a", "m"), Destination: destination("a", "m")}, {Source: source("b", "m"), Destination: destination("a", "m")}, sync("c", "m")}, 1, []string{KindDuplicateDestination, KindDuplicateDestination}},
 		"the same sync twice":              {[]project.Sync{sync("a", "m"), sync("a", "m")}, 0, []string{KindDuplicateDestination, KindDuplicateDestination}},
+		"one destination, two spellings":   {[]project.Sync{{Source: source("a", "m"), Destination: destination("App", "m")}, {Source: source("b", "m"), Destination: destination("app", "m")}}, 0, []string{KindDuplicateDestination, KindDuplicateDestination}},
+		"branches that differ in case":     {[]project.Sync{sync("a", "m"), sync("a", "M")}, 2, nil},
 		"without a name":                   {[]project.Sync{nameless, sync("a", "m")}, 1, []string{KindInvalidSync}},
 		"a name too long for a key":        {[]project.Sync{sync("a", strings.Repeat("é", 120)), sync("b", "m")}, 1, []string{KindKeyTooLong}},
 		"a branch that git does not allow": {[]project.Sync{sync("a", "..")}, 0, []string{KindInvalidSync}},

@@ -2,7 +2,10 @@
 // them that a sync joins.
 package project
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Branch is one branch of one project of a GitLab instance. Group is the full
 // group path and may have subgroups ("platform/edge").
@@ -20,6 +23,13 @@ func (b Branch) Ref() string { return "refs/heads/" + b.Branch }
 
 // String is how logs, errors and workflow IDs name the branch: "group/name@branch".
 func (b Branch) String() string { return b.Path() + "@" + b.Branch }
+
+// Identity is the same for all spellings of one branch. GitLab and Gitea find a project whatever the case
+// of its path, and keep branches that differ in case apart. Duplicates, locks and the bucket's
+// chains go by it; whatever is shown or sent has the spelling that was given.
+func (b Branch) Identity() Branch {
+	return Branch{Group: strings.ToLower(b.Group), Name: strings.ToLower(b.Name), Branch: b.Branch}
+}
 
 // Sync says that Destination has to become a copy of Source.
 type Sync struct {

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
 const (
@@ -81,8 +83,9 @@ func validateSegment(field, s string) error {
 }
 
 // ValidateBranch applies git-check-ref-format(1) to a branch's short name, and
-// three rules of ours: it is UTF-8, because names travel as JSON; it is at most
-// 250 bytes long; and it is not "@", which git accepts but reads as HEAD.
+// four rules of ours: it is UTF-8, because names travel as JSON; it is at most
+// 250 bytes long; it is not "@", which git accepts but reads as HEAD; and no character in it makes a
+// terminal show something else: git refuses ASCII's control characters only.
 func ValidateBranch(name string) error {
 	if reason := refuseBranch(name); reason != "" {
 		return fmt.Errorf("branch %q: %s", name, reason)
@@ -104,8 +107,8 @@ func refuseBranch(name string) string {
 		return "starts with '-'"
 	case strings.HasSuffix(name, "."):
 		return "ends in '.'"
-	case strings.ContainsFunc(name, isControl):
-		return "contains a control character"
+	case strings.ContainsFunc(name, foreign.IsControl):
+		return "contains a character that terminals act on"
 	case strings.ContainsAny(name, ` ~^:?*[\`):
 		return `contains a space or one of ~^:?*[\`
 	case strings.Contains(name, ".."), strings.Contains(name, "@{"):
@@ -123,6 +126,3 @@ func refuseBranch(name string) string {
 	}
 	return ""
 }
-
-// isControl knows ASCII's control characters only, as git does.
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }

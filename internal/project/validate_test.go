@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -95,7 +96,7 @@ func checkRefFormat(t require.TestingT, name string) bool {
 func TestValidateBranchAgreesWithGit(t *testing.T) {
 	for _, name := range []string{
 		"main", "feature/x", "a/b/c", "a.b", "a@b", "a-", "größe", "日本語", "a'b", `a"b`, "a<b>&c", "a#b%", "refs/heads/main",
-		"head", "HEADS", "HEAD/x", "x.locked", "a{b}", "lock", "a/@", "a@/b", "\u0085", "\u2028",
+		"head", "HEADS", "HEAD/x", "x.locked", "a{b}", "lock", "a/@", "a@/b", "a\u200d",
 		"", "-", "-a", "HEAD", ".", "..", "a..b", ".a", "a/.b", "a.", "a./b", "a/", "/a", "a//b", "a.lock", "a.lock/b", ".lock",
 		"a b", "a~", "a^", "a:", "a?", "a*", "a[", `a\b`, "a\tb", "a\nb", "a\x7f", "a\x01", "@{", "a@{b", "@{-1}",
 	} {
@@ -113,6 +114,10 @@ func TestValidateBranchAgreesWithGitOnGeneratedNames(t *testing.T) {
 		if strings.Contains(name, "\x00") || name == "@" || !utf8.ValidString(name) {
 			t.Skip("not an argument, or one of our own rules")
 		}
+		if strings.ContainsFunc(name, foreign.IsControl) {
+			require.Error(t, project.ValidateBranch(name), "%q", name)
+			return
+		}
 		require.Equal(t, checkRefFormat(t, name), project.ValidateBranch(name) == nil, "%q", name)
 	})
 }
@@ -122,5 +127,7 @@ func TestValidateBranchOwnRules(t *testing.T) {
 	require.ErrorContains(t, project.ValidateBranch(strings.Repeat("b", 251)), "251 bytes, limit 250")
 	require.ErrorContains(t, project.ValidateBranch("a\xff"), "is not UTF-8")
 	require.ErrorContains(t, project.ValidateBranch("@"), "reserved")
-	require.ErrorContains(t, project.ValidateBranch("a\x00"), "control")
+	for _, r := range "\x00\x1b\u0080\u0085\u009b\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069" {
+		require.ErrorContains(t, project.ValidateBranch("a"+string(r)+"b"), "terminals act on", "%q", r)
+	}
 }

@@ -50,14 +50,15 @@ const (
 	ConsumerSyncID = "consumer-sync"
 )
 
-// ProduceProjectID is the ID of the child that moves a branch into the bucket.
+// ProduceProjectID is the ID of the child that moves a branch into the bucket. It is the same for all
+// spellings of the branch's project.
 func ProduceProjectID(destination project.Branch) string {
-	return "produce/" + ascii(destination.String())
+	return "produce/" + ascii(destination.Identity().String())
 }
 
-// ConsumeProjectID is the ID of the child that moves a branch out of the bucket.
+// ConsumeProjectID is the ID of the child that moves a branch out of the bucket, as ProduceProjectID.
 func ConsumeProjectID(destination project.Branch) string {
-	return "consume/" + ascii(destination.String())
+	return "consume/" + ascii(destination.Identity().String())
 }
 
 // ascii writes other bytes, and the percent sign, as URLs do: Temporal's clients send workflow IDs as
