@@ -23,7 +23,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := app().Run(ctx, os.Args); err != nil {
-		fmt.Fprintln(os.Stderr, "starter:", err)
+		show(os.Stderr, "starter:", err.Error())
 		os.Exit(1)
 	}
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/urfave/cli/v3"
@@ -69,11 +69,11 @@ func (s side) retry(ctx context.Context, destinations []string) error {
 		}
 		if err := s.reset(ctx, run); err != nil {
 			_, reason := contract.Cause(err)
-			fmt.Printf("failed %s: %s\n", destination, strings.ReplaceAll(reason, "\n", "\n       "))
+			show(os.Stdout, "failed", destination+": "+reason)
 			failed = append(failed, destination)
 			continue
 		}
-		fmt.Println("synced", destination)
+		show(os.Stdout, "synced", destination)
 	}
 	if len(failed) > 0 {
 		return fmt.Errorf("%d of %d failed again", len(failed), len(destinations))

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -70,7 +70,7 @@ func cycle(ctx context.Context, c *cli.Command, dryRun bool) error {
 	if c.String("output") == formatJSON {
 		err = json.NewEncoder(os.Stdout).Encode(report)
 	} else {
-		printReport(report)
+		printReport(os.Stdout, report)
 	}
 	if n := len(report.Failed); n > 0 {
 		return fmt.Errorf("%d failed", n)
@@ -118,7 +118,7 @@ func (s side) watch(ctx context.Context, id string) {
 			var status contract.Status
 			if value.Get(&status) == nil && status.Step != last && ctx.Err() == nil {
 				last = status.Step
-				fmt.Fprintln(os.Stderr, "...", last)
+				show(os.Stderr, "...", last)
 			}
 		}
 		select {
@@ -130,24 +130,24 @@ func (s side) watch(ctx context.Context, id string) {
 	}
 }
 
-func printReport(r contract.Report) {
+func printReport(w io.Writer, r contract.Report) {
 	for _, line := range r.Planned {
-		fmt.Println("would", line)
+		show(w, "would", line)
 	}
 	for _, line := range r.Synced {
-		fmt.Println("synced", line)
+		show(w, "synced", line)
 	}
 	for _, id := range r.Running {
-		fmt.Println("still running", id)
+		show(w, "still running", id)
 	}
 	for _, key := range r.Pruned {
-		fmt.Println("deleted", key)
+		show(w, "deleted", key)
 	}
 	if r.Warning != "" {
-		fmt.Println("warning:", r.Warning)
+		show(w, "warning:", r.Warning)
 	}
 	for _, f := range r.Failed {
-		fmt.Println("failed", strings.ReplaceAll(f.String(), "\n", "\n       "))
+		show(w, "failed", f.String())
 	}
-	fmt.Println(r)
+	_, _ = fmt.Fprintln(w, r)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
@@ -47,7 +49,7 @@ func statusCommand() *cli.Command {
 			if c.String("output") == formatJSON {
 				return json.NewEncoder(os.Stdout).Encode(branches)
 			}
-			return printStatus(branches)
+			return printStatus(os.Stdout, branches)
 		},
 	}
 }
@@ -132,8 +134,8 @@ func memoOf(run *workflow.WorkflowExecutionInfo) (destination string) {
 	return destination
 }
 
-func printStatus(branches []branchStatus) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+func printStatus(out io.Writer, branches []branchStatus) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "IN SYNC\tDESTINATION\tSINCE\tWHY NOT") // Flush has its error
 	for _, b := range branches {
 		inSync, since := "no", ""
@@ -147,7 +149,7 @@ func printStatus(branches []branchStatus) error {
 		if b.LastError != "" {
 			reason = b.LastError
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", inSync, b.Destination, since, strings.ReplaceAll(reason, "\n", " "))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", inSync, foreign.Line(b.Destination, maxShown), since, foreign.Line(reason, maxShown))
 	}
 	return w.Flush()
 }

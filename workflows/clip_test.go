@@ -11,6 +11,7 @@ import (
 // A server refuses a summary that is too long, and the workflow would be stuck.
 func TestClip(t *testing.T) {
 	require.Equal(t, "short", clip("short"))
+	require.Equal(t, `\!\[x\](http\://evil)`, clip("![x](http://evil)"))
 	whole := strings.Repeat("x", maxSummary)
 	require.Equal(t, whole, clip(whole))
 	for _, long := range []string{whole + "x", strings.Repeat("ü", maxSummary), "x" + strings.Repeat("ü", maxSummary)} {

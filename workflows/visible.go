@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
@@ -24,7 +25,7 @@ func showProgress(ctx workflow.Context) (*progress, error) {
 // step says what the workflow does now.
 func (p *progress) step(format string, args ...any) {
 	p.status.Step = fmt.Sprintf(format, args...)
-	workflow.SetCurrentDetails(p.ctx, p.status.Step)
+	workflow.SetCurrentDetails(p.ctx, foreign.Markdown(p.status.Step))
 }
 
 // describe gives a child the words by which it is recognised in lists.
@@ -57,8 +58,10 @@ func conclude(ctx workflow.Context, err error) {
 // limit.userMetadataSummarySize is 400.
 const maxSummary = 400
 
-// clip shortens a summary at the end of a character.
+// clip makes a summary of a text that may have words of others in it: the UI shows summaries and details as
+// Markdown, with links and pictures. It is shortened at the end of a character.
 func clip(s string) string {
+	s = foreign.Markdown(s)
 	if len(s) <= maxSummary {
 		return s
 	}

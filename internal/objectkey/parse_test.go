@@ -71,6 +71,8 @@ func TestParseRefuses(t *testing.T) {
 		"upper-case commit": {keyOf(strings.Replace(mainJSON, commitA, strings.ToUpper(commitA), 1)), "commit"},
 		"group climbs":      {keyOf(strings.Replace(mainJSON, "platform", "..", 1)), `group ".."`},
 		"bad branch":        {keyOf(strings.Replace(mainJSON, "main", "-main", 1)), `branch "-main"`},
+		"reorders names":    {keyOf(strings.Replace(mainJSON, "main", "ma\u202ein", 1)), `branch "ma\u202ein": contains a character that terminals act on`},
+		"escape":            {keyOf(strings.Replace(mainJSON, "proxy", `\u001b[31m`, 1)), `project "\x1b[31m"`},
 		"short base":        {"abc/" + keyOf(mainJSON), "JSON"},
 		"two bases":         {commitB + "/" + commitB + "/" + keyOf(mainJSON), "illegal base64"},
 		"leading slash":     {"/" + keyOf(mainJSON), "illegal base64"},

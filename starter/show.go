@@ -1,0 +1,18 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+)
+
+// maxShown is how much of one text is shown, in characters.
+const maxShown = 8 << 10
+
+// show prints what happened, and to what. Whatever is read from Temporal may have words of others
+// in it, and this is where a terminal would act on them.
+func show(w io.Writer, what, text string) {
+	_, _ = fmt.Fprintln(w, what, strings.ReplaceAll(foreign.Text(text, maxShown), "\n", "\n       "))
+}
