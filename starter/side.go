@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
 
+	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -49,7 +50,11 @@ func connect(ctx context.Context, c *cli.Command) (side, error) {
 	if err != nil {
 		return side{}, err
 	}
-	options, err := envconfig.LoadDefaultClientOptions()
+	environ, err := config.Temporal(os.Environ())
+	if err != nil {
+		return side{}, err
+	}
+	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: environ})
 	if err != nil {
 		return side{}, fmt.Errorf("temporal configuration: %w", err)
 	}

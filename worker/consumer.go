@@ -17,7 +17,7 @@ func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	store, err := bucket.Open(ctx, bucket.Options{Name: c.Bucket, PathStyle: c.PathStyle})
+	store, err := openBucket(ctx, c.Side, bucket.Options{}, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +49,7 @@ func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*
 			Host:        host,
 		},
 		staging:       area,
+		environ:       c.Temporal,
 		maxConcurrent: c.MaxConcurrent,
 		drain:         c.DrainTimeout,
 		healthAddress: c.HealthAddress,

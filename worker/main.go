@@ -14,8 +14,6 @@ import (
 	"syscall"
 
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/contrib/envconfig"
-	"go.temporal.io/sdk/log"
 
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
@@ -57,11 +55,10 @@ func run(ctx context.Context, role string, logger *slog.Logger, mask *foreign.Ma
 		return err
 	}
 	side.mask = mask
-	options, err := envconfig.LoadDefaultClientOptions()
+	options, err := temporalOptions(side.environ, logger)
 	if err != nil {
-		return errors.Join(fmt.Errorf("temporal configuration: %w", err), side.staging.Close())
+		return errors.Join(err, side.staging.Close())
 	}
-	options.Logger = log.NewStructuredLogger(logger)
 	if options.MetricsHandler, side.metrics, err = newMetrics(role); err != nil {
 		return errors.Join(err, side.staging.Close())
 	}

@@ -29,7 +29,7 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 	if err != nil {
 		return nil, fmt.Errorf("GRAPHQL_QUERY_FILE: %w", err)
 	}
-	store, err := bucket.Open(ctx, bucket.Options{Name: c.Bucket, PathStyle: c.PathStyle, KMSKeyID: c.KMSKeyID})
+	store, err := openBucket(ctx, c.Side, bucket.Options{KMSKeyID: c.KMSKeyID}, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +58,7 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 			Version:       version(),
 		},
 		staging:       area,
+		environ:       c.Temporal,
 		maxConcurrent: c.MaxConcurrent,
 		drain:         c.DrainTimeout,
 		healthAddress: c.HealthAddress,

@@ -4,16 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"sync"
 	"time"
 
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
@@ -32,6 +36,7 @@ type side struct {
 	workflows     func(workflows.Registry)
 	activities    any
 	staging       *staging.Area
+	environ       config.Environ // for Temporal's SDK
 	maxConcurrent int
 	drain         time.Duration
 	healthAddress string
@@ -47,6 +52,25 @@ func hostQueue(taskQueue string, area *staging.Area) string {
 		host = "host"
 	}
 	return taskQueue + "/" + host + "/" + area.ID()
+}
+
+// openBucket opens the side's bucket with the credentials of the environment, if those are there, and
+// warns of a way to it that others can listen on.
+func openBucket(ctx context.Context, c config.Side, options bucket.Options, logger *slog.Logger) (*bucket.Bucket, error) {
+	options.Name, options.PathStyle = c.Bucket, c.PathStyle
+	var load []func(*awsconfig.LoadOptions) error
+	if c.AccessKeyID != "" {
+		// The SDK would read the same variables, but knows nothing of files, nor of white space at their ends.
+		load = append(load, awsconfig.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)))
+	}
+	store, err := bucket.Open(ctx, options, load...)
+	if err != nil {
+		return nil, err
+	}
+	if warning := plainStore(store.Endpoint()); warning != "" {
+		logger.Warn(warning, "endpoint", store.Endpoint())
+	}
+	return store, nil
 }
 
 // gitServer is the client of the side's GitLab.

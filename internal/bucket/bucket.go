@@ -66,6 +66,9 @@ func Open(ctx context.Context, opts Options, load ...func(*config.LoadOptions) e
 	return b, nil
 }
 
+// Endpoint is the URL of the S3 server, as the environment or a profile has it; empty for AWS's own.
+func (b *Bucket) Endpoint() string { return aws.ToString(b.client.Options().BaseEndpoint) }
+
 // Stat describes one object. S3 does not tell a missing bucket from a missing
 // object here: both are ErrNotFound.
 func (b *Bucket) Stat(ctx context.Context, key string) (Object, error) {

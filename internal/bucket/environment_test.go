@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -56,10 +58,30 @@ func TestAWSEnvironment(t *testing.T) {
 	b, err := Open(t.Context(), Options{Name: "partition"}, config.WithHTTPClient(&http.Client{Transport: transport}),
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
 	require.NoError(t, err)
+	require.Empty(t, b.Endpoint())
 	_, err = b.Stat(t.Context(), "key")
 	require.ErrorContains(t, err, "not connected")
 	require.Equal(t, "partition.s3-fips.us-gov-west-1.amazonaws.com", sent.URL.Host)
 	require.Equal(t, "session", sent.Header.Get("X-Amz-Security-Token"))
+}
+
+// Both variables, and what profiles have, count.
+func TestEndpoint(t *testing.T) {
+	t.Setenv("AWS_REGION", "us-east-1")
+	profile := filepath.Join(t.TempDir(), "config")
+	require.NoError(t, os.WriteFile(profile, []byte("[default]\nendpoint_url = http://profile:7070\n"), 0o600))
+	t.Setenv("AWS_CONFIG_FILE", profile)
+	for variable, want := range map[string]string{"AWS_CONFIG_FILE": profile, "AWS_ENDPOINT_URL": "http://s3:7070", "AWS_ENDPOINT_URL_S3": "http://s3:7071"} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(variable, want)
+			if variable == "AWS_CONFIG_FILE" {
+				want = "http://profile:7070"
+			}
+			b, err := Open(t.Context(), Options{Name: "partition"})
+			require.NoError(t, err)
+			require.Equal(t, want, b.Endpoint())
+		})
+	}
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

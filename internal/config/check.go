@@ -10,12 +10,22 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 )
 
-func (s *Side) check() (problems []error) {
+func (s *Side) check(v variables, environ []string) (problems []error) {
+	s.Temporal, problems = v.temporal(environ)
+	problems = append(problems,
+		v.credential("GITLAB_USERNAME", &s.GitLabUsername),
+		v.credential("GITLAB_TOKEN", &s.GitLabToken),
+		v.credential("AWS_ACCESS_KEY_ID", &s.AccessKeyID),
+		v.credential("AWS_SECRET_ACCESS_KEY", &s.SecretAccessKey),
+		v.credential("AWS_SESSION_TOKEN", &s.SessionToken),
+		v.protects("ENVIRONMENT"))
+	if s.SessionToken != "" && s.AccessKeyID == "" {
+		problems = append(problems, errors.New("AWS_SESSION_TOKEN is set, but not the AWS_ACCESS_KEY_ID that it belongs to"))
+	}
 	if (s.AccessKeyID == "") != (s.SecretAccessKey == "") {
 		problems = append(problems, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: only one is set"))
 	}
@@ -60,13 +70,14 @@ func (s *Side) checkURL(raw string, credentials bool) error {
 		return errors.New("has credentials in it: they have variables of their own")
 	case u.RawQuery != "" || u.Fragment != "":
 		return errors.New("has a query or fragment")
-	case u.Scheme == "http" && credentials && !s.AllowPlainHTTP && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && credentials && !s.AllowPlainHTTP && !IsLoopback(u.Hostname()):
 		return fmt.Errorf("would send credentials over plain HTTP to %s: use https, or set ALLOW_PLAIN_HTTP=true", u.Hostname())
 	}
 	return nil
 }
 
-func isLoopback(host string) bool {
+// IsLoopback tells whether a host, without a port, is this machine.
+func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
@@ -102,25 +113,4 @@ func readQuery(file string) (string, error) {
 		return "", nil
 	}
 	return string(query), err
-}
-
-// parse reads a variable that has a form of its own. "@/path" stands for a file's content. An
-// empty one is left alone: it is optional, or has been reported as missing.
-func parse[T any](name, value string, how func(string) (T, error), into *T) error {
-	if path, ok := strings.CutPrefix(value, "@"); ok {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		value = string(content)
-	}
-	if value == "" {
-		return nil
-	}
-	parsed, err := how(value)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	*into = parsed
-	return nil
 }

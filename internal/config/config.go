@@ -3,6 +3,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -17,11 +18,13 @@ import (
 
 // Side is what both sides' workers need.
 type Side struct {
-	// The AWS SDK reads these itself. They may be absent where it finds credentials
-	// elsewhere, as with a role of the machine.
+	// These three may be absent where the AWS SDK finds credentials elsewhere, as with a role of
+	// the machine.
 	AccessKeyID     string `env:"AWS_ACCESS_KEY_ID"`
 	SecretAccessKey string `env:"AWS_SECRET_ACCESS_KEY"`
-	Region          string `env:"AWS_REGION,notEmpty"`
+	SessionToken    string `env:"AWS_SESSION_TOKEN"`
+	// Region is read by the SDK itself.
+	Region string `env:"AWS_REGION,notEmpty"`
 
 	Bucket string `env:"AWS_S3_BUCKET,notEmpty"`
 	// PathStyle addresses the bucket in the path of URLs, as most S3 servers other
@@ -40,6 +43,9 @@ type Side struct {
 	// Environment names the pair of sides that share the bucket. With it, a consumer takes no other's objects.
 	Environment string `env:"ENVIRONMENT"`
 
+	// RequireSignatures refuses to start without the keys that sign or verify objects.
+	RequireSignatures bool `env:"REQUIRE_SIGNATURES"`
+
 	WorkDir string `env:"WORKDIR"`
 	// MaxConcurrent is how many activities of the shared task queue a worker runs at a time.
 	MaxConcurrent int `env:"MAX_CONCURRENT" envDefault:"8"`
@@ -48,6 +54,8 @@ type Side struct {
 	// HealthAddress is the host and port where probes and metrics are served; empty for nowhere.
 	HealthAddress string `env:"HEALTH_ADDRESS"`
 
+	// Temporal is the environment for Temporal's SDK to read.
+	Temporal Environ `env:"-"`
 	// BaseURL is GitLabURL, parsed.
 	BaseURL *url.URL `env:"-"`
 	// HTTP trusts the system's certificates and those of CAPath.
@@ -114,8 +122,11 @@ const defaultQueryFile = "/query.graphql"
 
 // LoadProducer reads the configuration from environ, which has the shape of os.Environ.
 func LoadProducer(environ []string) (Producer, error) {
-	c, problems := load[Producer](environ)
-	problems = append(problems, c.Side.check()...)
+	c, v, problems := load[Producer](environ)
+	problems = append(problems, c.check(v, environ)...)
+	problems = append(problems,
+		v.credential("GRAPHQL_USERNAME", &c.GraphQLUsername),
+		v.credential("GRAPHQL_PASSWORD", &c.GraphQLPassword))
 	if err := c.checkURL(c.GraphQLServer, c.GraphQLUsername+c.GraphQLPassword != ""); err != nil {
 		problems = append(problems, fmt.Errorf("GRAPHQL_SERVER %w", err))
 	}
@@ -127,22 +138,37 @@ func LoadProducer(environ []string) (Producer, error) {
 		problems = append(problems, fmt.Errorf("GRAPHQL_QUERY_FILE: %w", err))
 	}
 	problems = append(problems,
-		parse("PUBLIC_KEY", c.PublicKey, crypt.ParseRecipients, &c.Recipients),
-		parse("SIGNING_KEY", c.SigningKey, sign.ParseSigner, &c.Signer))
+		parse(v, "PUBLIC_KEY", crypt.ParseRecipients, &c.Recipients),
+		parse(v, "SIGNING_KEY", sign.ParseSigner, &c.Signer),
+		v.protects("SIGNING_KEY"))
+	if c.RequireSignatures && c.SigningKey == "" {
+		problems = append(problems, errors.New("SIGNING_KEY is not set, and REQUIRE_SIGNATURES=true asks for it"))
+	}
 	return c, join(problems)
 }
 
 // LoadConsumer reads the configuration from environ, which has the shape of os.Environ.
 func LoadConsumer(environ []string) (Consumer, error) {
-	c, problems := load[Consumer](environ)
-	problems = append(problems, c.Side.check()...)
+	c, v, problems := load[Consumer](environ)
+	problems = append(problems, c.check(v, environ)...)
 	if c.PushPolicy != PolicyOverwrite && c.PushPolicy != PolicyFastForward {
 		problems = append(problems, fmt.Errorf("PUSH_POLICY is %q, not %s or %s", c.PushPolicy, PolicyOverwrite, PolicyFastForward))
 	}
-	c.Verifier, c.Allow = sign.Unverified(), project.AllowAll()
 	problems = append(problems,
-		parse("PRIVATE_KEY", c.PrivateKey, crypt.ParseIdentities, &c.Identities),
-		parse("VERIFY_KEYS", c.VerifyKeys, sign.ParseVerifier, &c.Verifier),
-		parse("ALLOWED_DESTINATIONS", c.AllowedDestinations, project.ParseAllowlist, &c.Allow))
+		parse(v, "PRIVATE_KEY", crypt.ParseIdentities, &c.Identities),
+		parse(v, "VERIFY_KEYS", sign.ParseVerifier, &c.Verifier),
+		v.protects("VERIFY_KEYS"),
+		parse(v, "ALLOWED_DESTINATIONS", project.ParseAllowlist, &c.Allow),
+		v.protects("ALLOWED_DESTINATIONS"))
+	// Only what nobody has set is open.
+	if _, set := v["VERIFY_KEYS"]; !set {
+		c.Verifier = sign.Unverified()
+	}
+	if _, set := v["ALLOWED_DESTINATIONS"]; !set {
+		c.Allow = project.AllowAll()
+	}
+	if c.RequireSignatures && c.VerifyKeys == "" {
+		problems = append(problems, errors.New("VERIFY_KEYS is not set, and REQUIRE_SIGNATURES=true asks for it"))
+	}
 	return c, join(problems)
 }

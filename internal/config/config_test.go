@@ -115,7 +115,7 @@ func TestLoadConsumerKeepsItsKeySecret(t *testing.T) {
 func TestLoadProducerKeepsAMisplacedKeySecret(t *testing.T) {
 	key := identity(t).String()
 	_, err := LoadProducer(environ(map[string]string{"PUBLIC_KEY": key}))
-	require.ErrorContains(t, err, "PUBLIC_KEY: parse recipients: there is a private key among the public ones")
+	require.ErrorContains(t, err, "PUBLIC_KEY holds an age private key, which belongs into PRIVATE_KEY")
 	require.NotContains(t, err.Error(), key[:20])
 }
 

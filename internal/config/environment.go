@@ -10,14 +10,15 @@ import (
 )
 
 // load parses the environment. What cannot be parsed is named by its variable.
-func load[T any](environ []string) (T, []error) {
-	c, err := env.ParseAsWithOptions[T](env.Options{Environment: env.ToMap(environ)})
+func load[T any](environ []string) (T, variables, []error) {
+	v := variables(env.ToMap(environ))
+	c, err := env.ParseAsWithOptions[T](env.Options{Environment: v})
 	var all env.AggregateError
 	if !errors.As(err, &all) {
 		if err != nil {
-			return c, []error{err}
+			return c, v, []error{err}
 		}
-		return c, nil
+		return c, v, nil
 	}
 	var problems []error
 	for _, err := range all.Errors {
@@ -32,7 +33,7 @@ func load[T any](environ []string) (T, []error) {
 			problems = append(problems, err)
 		}
 	}
-	return c, problems
+	return c, v, problems
 }
 
 func variable(c any, field string) string {

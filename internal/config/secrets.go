@@ -1,8 +1,9 @@
 package config
 
 import (
-	"os"
 	"strings"
+
+	"github.com/caarlos0/env/v11"
 )
 
 // secretVariables hold what must never be seen outside of the worker's environment.
@@ -22,11 +23,13 @@ var users = map[string]string{"GITLAB_USERNAME": "GITLAB_TOKEN", "GRAPHQL_USERNA
 // of os.Environ, and in the files that it names. What cannot be read is left to those who need it.
 func Secrets(environ []string) (secrets []string) {
 	values := map[string]string{}
-	for _, pair := range environ {
-		name, value, _ := strings.Cut(pair, "=")
-		if path, ok := strings.CutPrefix(value, "@"); ok && (secretVariables[name] || users[name] != "") {
-			content, _ := os.ReadFile(path)
-			value = string(content)
+	v := variables(env.ToMap(environ))
+	for name, value := range v {
+		if secretVariables[name] || users[name] != "" {
+			value, _ = v.text(name)
+			if _, isCredential := credentials[name]; !isCredential {
+				value = unquote(value)
+			}
 		}
 		values[name] = strings.TrimSpace(value)
 		if strings.HasPrefix(name, temporalHeaders) {

@@ -40,23 +40,24 @@ func ParseRecipients(s string) ([]age.Recipient, error) {
 
 func isSeparator(r rune) bool { return strings.ContainsRune(" \t\r\n,", r) }
 
-// ParseIdentities reads private keys as age-keygen writes them: one per line,
-// with empty lines and comments. Its errors name the line and never quote it,
+// ParseIdentities reads private keys as age-keygen writes them, separated by white space or commas;
+// lines that begin with '#' are comments. Its errors name the line and never quote it,
 // nor what age says of it, which may.
 func ParseIdentities(s string) ([]age.Identity, error) {
 	var identities []age.Identity
 	number := 0
 	for line := range strings.Lines(s) {
 		number++
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") {
 			continue
 		}
-		parsed, err := age.ParseIdentities(strings.NewReader(line))
-		if err != nil {
-			return nil, fmt.Errorf("parse identities: line %d is not an age secret key", number)
+		for word := range strings.FieldsFuncSeq(line, isSeparator) {
+			parsed, err := age.ParseIdentities(strings.NewReader(word))
+			if err != nil {
+				return nil, fmt.Errorf("parse identities: line %d is not an age secret key", number)
+			}
+			identities = append(identities, parsed...)
 		}
-		identities = append(identities, parsed...)
 	}
 	if len(identities) == 0 {
 		return nil, errors.New("parse identities: no age secret key found")

@@ -66,17 +66,20 @@ func TestParseIdentities(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, got, 2)
 	require.Equal(t, a, got[0])
+	got, err = crypt.ParseIdentities(a.String() + ", " + b.String() + "\n")
+	require.NoError(t, err)
+	require.Len(t, got, 2)
 }
 
 func TestParseIdentitiesHidesTheKey(t *testing.T) {
 	secret := newIdentity(t).String()
 	for name, text := range map[string]string{
-		"typing error":  secret[:40] + "1" + secret[41:],
-		"truncated":     secret[:50],
-		"lower case":    strings.ToLower(secret),
-		"two on a line": secret + "," + secret,
-		"not ASCII":     secret[:40] + "ü" + secret[41:],
-		"not UTF-8":     secret + "\xff",
+		"typing error": secret[:40] + "1" + secret[41:],
+		"truncated":    secret[:50],
+		"lower case":   strings.ToLower(secret),
+		"two in one":   secret + secret,
+		"not ASCII":    secret[:40] + "ü" + secret[41:],
+		"not UTF-8":    secret + "\xff",
 	} {
 		_, err := crypt.ParseIdentities("# comment\n" + text)
 		require.EqualError(t, err, "parse identities: line 2 is not an age secret key", name)

@@ -25,7 +25,7 @@ func ParseAllowlist(s string) (Allowlist, error) {
 	}
 	for i, entry := range list {
 		path, isGroup := strings.CutSuffix(entry, "/*")
-		if path == "" || strings.Contains(path, "*") || !isGroup && !strings.Contains(path, "/") {
+		if validateGroup(path) != nil || !isGroup && !strings.Contains(path, "/") {
 			return Allowlist{}, fmt.Errorf("%q is neither a project (group/name) nor a group (group/*)", entry)
 		}
 		list[i] = strings.ToLower(entry)

@@ -31,7 +31,7 @@ func TestAllowlist(t *testing.T) {
 		_, err := ParseAllowlist(none)
 		require.ErrorContains(t, err, "no project", "%q", none)
 	}
-	for _, bad := range []string{"*", "/*", "mirror", "mir*", "mirror/*/router", "mirror/**"} {
+	for _, bad := range []string{"*", "/*", "mirror", "mir*", "mirror/*/router", "mirror/**", "/mirror/app", "mirror/*/", "mirror/a=", "https://mirror/app"} {
 		_, err := ParseAllowlist(bad)
 		require.ErrorContains(t, err, "neither a project", "%q", bad)
 	}

@@ -1,0 +1,170 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/sign"
+)
+
+// sides are complete configurations, and how they are loaded.
+func sides(t *testing.T) (producer, consumer map[string]string) {
+	t.Helper()
+	id := identity(t)
+	secret, public, err := sign.Generate()
+	require.NoError(t, err)
+	producer = map[string]string{"GRAPHQL_SERVER": "https://graphql.example.com", "PUBLIC_KEY": id.Recipient().String(), "SIGNING_KEY": secret}
+	consumer = map[string]string{"PRIVATE_KEY": id.String(), "VERIFY_KEYS": public, "ALLOWED_DESTINATIONS": "mirror/*"}
+	return producer, consumer
+}
+
+// loadWith loads the side that has the variable, with another value for it.
+func loadWith(t *testing.T, name, value string) error {
+	t.Helper()
+	producer, consumer := sides(t)
+	if _, ok := consumer[name]; ok {
+		_, err := LoadConsumer(append(environ(consumer), name+"="+value))
+		return err
+	}
+	_, err := LoadProducer(append(environ(producer), name+"="+value))
+	return err
+}
+
+func write(t *testing.T, content string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+// A variable that is there but yields nothing is a mistake: what it would switch off stays on.
+func TestSetToNothing(t *testing.T) {
+	for _, name := range []string{"PUBLIC_KEY", "SIGNING_KEY", "PRIVATE_KEY", "VERIFY_KEYS", "ALLOWED_DESTINATIONS"} {
+		for value, want := range map[string]string{
+			" ":                          " is set, but to white space only",
+			"\t\r\n":                     " is set, but to white space only",
+			"@" + write(t, ""):           " names a file in which there is nothing",
+			"@" + write(t, "\ufeff \n"):  " names a file in which there is nothing",
+			"# none yet":                 ": ",
+			"@" + write(t, "# none\n\n"): ": ",
+			"@/does/not/exist":           ": open /does/not/exist",
+			`""`:                         ": ",
+			",":                          ": ",
+		} {
+			require.ErrorContains(t, loadWith(t, name, value), name+want, "%q", value)
+		}
+	}
+	for _, name := range []string{"SIGNING_KEY", "VERIFY_KEYS", "ALLOWED_DESTINATIONS", "ENVIRONMENT"} {
+		require.ErrorContains(t, loadWith(t, name, ""), name+" is set to nothing")
+	}
+	for _, name := range []string{"PUBLIC_KEY", "PRIVATE_KEY", "GITLAB_TOKEN"} {
+		require.ErrorContains(t, loadWith(t, name, ""), name+" is not set")
+	}
+}
+
+// The predecessor's variables alone suffice, and open what they do not speak of. Nothing else does.
+func TestWhatIsNotSetIsOpen(t *testing.T) {
+	_, consumer := sides(t)
+	delete(consumer, "VERIFY_KEYS")
+	delete(consumer, "ALLOWED_DESTINATIONS")
+	c, err := LoadConsumer(environ(consumer))
+	require.NoError(t, err)
+	require.False(t, c.Verifier.Verifies())
+	require.True(t, c.Allow.Allows(project.Branch{Group: "any", Name: "app", Branch: "main"}))
+
+	c, err = LoadConsumer(append(environ(consumer), "VERIFY_KEYS=nonsense", "ALLOWED_DESTINATIONS=nonsense"))
+	require.Error(t, err)
+	require.True(t, c.Verifier.Verifies())
+	require.False(t, c.Allow.Allows(project.Branch{Group: "any", Name: "app", Branch: "main"}))
+}
+
+func TestRequireSignatures(t *testing.T) {
+	producer, consumer := sides(t)
+	producer["REQUIRE_SIGNATURES"], consumer["REQUIRE_SIGNATURES"] = "true", "true"
+	_, err := LoadProducer(environ(producer))
+	require.NoError(t, err)
+	_, err = LoadConsumer(environ(consumer))
+	require.NoError(t, err)
+
+	delete(producer, "SIGNING_KEY")
+	_, err = LoadProducer(environ(producer))
+	require.EqualError(t, err, "configuration:\n  SIGNING_KEY is not set, and REQUIRE_SIGNATURES=true asks for it")
+	delete(consumer, "VERIFY_KEYS")
+	_, err = LoadConsumer(environ(consumer))
+	require.EqualError(t, err, "configuration:\n  VERIFY_KEYS is not set, and REQUIRE_SIGNATURES=true asks for it")
+	require.ErrorContains(t, loadWith(t, "REQUIRE_SIGNATURES", "perhaps"), "REQUIRE_SIGNATURES is not a valid bool")
+}
+
+// The newline at the end of a secret that was made from a file is not sent along.
+func TestCredentials(t *testing.T) {
+	producer, _ := sides(t)
+	for name, value := range map[string]string{
+		"GITLAB_USERNAME": "bot\n", "GITLAB_TOKEN": "@" + write(t, "\ufefftoken\r\n"), "GRAPHQL_USERNAME": " reader ", "GRAPHQL_PASSWORD": "@a pass:\"word\"",
+		"AWS_ACCESS_KEY_ID": "@" + write(t, "AKIA\n"), "AWS_SECRET_ACCESS_KEY": "@" + write(t, "secret/key+\n"), "AWS_SESSION_TOKEN": "session==\n",
+	} {
+		producer[name] = value
+	}
+	c, err := LoadProducer(environ(producer))
+	require.NoError(t, err)
+	require.Equal(t, []string{"bot", "token", "reader", "@a pass:\"word\"", "AKIA", "secret/key+", "session=="}, []string{
+		c.GitLabUsername, c.GitLabToken, c.GraphQLUsername, c.GraphQLPassword, c.AccessKeyID, c.SecretAccessKey, c.SessionToken,
+	})
+	require.Contains(t, Secrets(environ(producer)), "@a pass:\"word\"")
+	require.Contains(t, Secrets(environ(producer)), "secret/key+")
+}
+
+func TestCredentialsThatAreRefused(t *testing.T) {
+	for _, tt := range []struct{ name, value, want string }{
+		{"GITLAB_TOKEN", "canary token", "GITLAB_TOKEN has white space in it"},
+		{"GITLAB_TOKEN", "canary\ntoken", "GITLAB_TOKEN has a control character in it"},
+		{"GITLAB_TOKEN", `"canary"`, "GITLAB_TOKEN has quotes in it"},
+		{"GITLAB_TOKEN", " ", "GITLAB_TOKEN is set, but to white space only"},
+		{"GITLAB_TOKEN", "@/canary", "GITLAB_TOKEN: the file that it names after @: no such file or directory"},
+		{"GITLAB_TOKEN", "@" + write(t, ""), "GITLAB_TOKEN names a file in which there is nothing"},
+		{"GITLAB_TOKEN", "@" + write(t, "\xff\xfec\x00a\x00n\x00a\x00r\x00y\x00"), "GITLAB_TOKEN is not UTF-8 text"},
+		{"GITLAB_TOKEN", "@/dev/zero", "/dev/zero is larger than 1048576 bytes"},
+		{"GITLAB_USERNAME", "bot:canary", "GITLAB_USERNAME has a colon in it"},
+		{"GRAPHQL_USERNAME", "bot:canary", "GRAPHQL_USERNAME has a colon in it"},
+		{"GRAPHQL_PASSWORD", "canary\x00", "GRAPHQL_PASSWORD has a control character in it"},
+		{"AWS_ACCESS_KEY_ID", "canary token", "AWS_ACCESS_KEY_ID has white space in it"},
+		{"AWS_SECRET_ACCESS_KEY", "'canary'", "AWS_SECRET_ACCESS_KEY has quotes in it"},
+	} {
+		err := loadWith(t, tt.name, tt.value)
+		require.ErrorContains(t, err, tt.want)
+		require.NotContains(t, err.Error(), "canary")
+	}
+	_, consumer := sides(t)
+	consumer["AWS_ACCESS_KEY_ID"], consumer["AWS_SECRET_ACCESS_KEY"], consumer["AWS_SESSION_TOKEN"] = "", "", "session"
+	_, err := LoadConsumer(environ(consumer))
+	require.ErrorContains(t, err, "AWS_SESSION_TOKEN is set, but not the AWS_ACCESS_KEY_ID that it belongs to")
+}
+
+// Nothing that editors and readers of .env files add to a key makes it another.
+func TestKeysInDisguise(t *testing.T) {
+	producer, consumer := sides(t)
+	for _, side := range []map[string]string{producer, consumer} {
+		for _, name := range []string{"PUBLIC_KEY", "SIGNING_KEY", "PRIVATE_KEY", "VERIFY_KEYS", "ALLOWED_DESTINATIONS"} {
+			value, ok := side[name]
+			if !ok {
+				continue
+			}
+			for _, disguised := range []string{
+				"\ufeff" + value, `"` + value + `"`, "'" + value + "'", value + "\r\n", "\n" + value + "\n\n", "@" + write(t, "\ufeff"+strings.ReplaceAll(value, "\n", "\r\n")+"\r\n"),
+			} {
+				side[name] = disguised
+				var err error
+				if _, ok := producer[name]; ok {
+					_, err = LoadProducer(environ(producer))
+				} else {
+					_, err = LoadConsumer(environ(consumer))
+				}
+				require.NoError(t, err, "%s=%q", name, disguised)
+			}
+		}
+	}
+}
