@@ -1,0 +1,130 @@
+package httpclient
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"syscall"
+)
+
+// Errors that a caller tells apart with errors.Is.
+var (
+	// ErrNoConnection is each failure in which no server answered the request. It may pass by itself.
+	ErrNoConnection = errors.New("no connection")
+	// ErrUnknownHost, ErrRefused, ErrUntrusted, ErrCertificate and ErrProxy are such failures.
+	ErrUnknownHost = errors.New("unknown host")
+	ErrRefused     = errors.New("connection refused")
+	ErrUntrusted   = errors.New("certificate of an unknown authority")
+	ErrCertificate = errors.New("certificate is not valid")
+	ErrProxy       = errors.New("refused by the proxy")
+	// ErrProxyAuth is a proxy that wants credentials.
+	ErrProxyAuth = errors.New("the proxy wants credentials")
+
+	// ErrSilent is a server that was connected to, and then did not go on.
+	ErrSilent = errors.New("silent server")
+)
+
+// ProxyError is a proxy's refusal to connect to the server. It is ErrProxy, or ErrProxyAuth for 407.
+type ProxyError struct {
+	Proxy string // host and port
+	Code  int    // HTTP status
+}
+
+func (e *ProxyError) Error() string {
+	return fmt.Sprintf("the proxy %s refuses to connect: http status %d %s", e.Proxy, e.Code, http.StatusText(e.Code))
+}
+
+func (e *ProxyError) Unwrap() error {
+	if e.Code == http.StatusProxyAuthRequired {
+		return ErrProxyAuth
+	}
+	return ErrProxy
+}
+
+// connectionError is a failure of package net or one below it, in words.
+type connectionError struct {
+	text string
+	kind error
+	err  error
+}
+
+func (e *connectionError) Error() string { return e.text }
+
+func (e *connectionError) Unwrap() []error { return []error{ErrNoConnection, e.kind, e.err} }
+
+// Explain says in words why a request got no answer. It takes an error of http.Client's Do, and leaves out
+// the URL, which the caller knows and a redirect may have filled with tokens.
+func Explain(err error) error {
+	if wrapper, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapper.Err
+	}
+	for _, explain := range []func(error) *connectionError{explainProxy, explainName, explainCertificate, explainConnection} {
+		if explained := explain(err); explained != nil {
+			explained.err = err
+			if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
+				explained.text = "the proxy cannot be reached: " + explained.text
+			}
+			return explained
+		}
+	}
+	return err
+}
+
+func explainProxy(err error) *connectionError {
+	if refused, ok := errors.AsType[*ProxyError](err); ok {
+		return &connectionError{text: refused.Error(), kind: refused.Unwrap()}
+	}
+	return nil
+}
+
+func explainName(err error) *connectionError {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	switch {
+	case !ok:
+		return nil
+	case dns.IsNotFound:
+		return &connectionError{text: fmt.Sprintf("unknown host %q", dns.Name), kind: ErrUnknownHost}
+	}
+	return &connectionError{text: fmt.Sprintf("cannot look up host %q: %s", dns.Name, dns.Err), kind: ErrNoConnection}
+}
+
+func explainCertificate(err error) *connectionError {
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	_, wrongHost := errors.AsType[x509.HostnameError](err)
+	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
+	switch {
+	case unknown:
+		return &connectionError{text: "the server's certificate is signed by an authority that is not trusted here", kind: ErrUntrusted}
+	case isInvalid && invalid.Reason == x509.Expired:
+		return &connectionError{text: "the server's certificate has expired or is not valid yet: " + invalid.Detail, kind: ErrCertificate}
+	case isInvalid, wrongHost:
+		return &connectionError{text: "the server's certificate is not valid: " + err.Error(), kind: ErrCertificate}
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return &connectionError{text: "the server speaks plain http where the URL says https", kind: ErrNoConnection}
+	}
+	return nil
+}
+
+func explainConnection(err error) *connectionError {
+	where := ""
+	op, isNetwork := errors.AsType[*net.OpError](err)
+	if isNetwork && op.Addr != nil {
+		where = " to " + op.Addr.String()
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return &connectionError{text: fmt.Sprintf("connection%s refused: nothing listens there", where), kind: ErrRefused}
+	case isNetwork && op.Op == "dial" && op.Timeout():
+		return &connectionError{text: fmt.Sprintf("no connection%s within %s", where, connectTimeout), kind: ErrNoConnection}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return &connectionError{text: "the server closed the connection without an answer", kind: ErrNoConnection}
+	case isNetwork && !errors.Is(err, os.ErrClosed):
+		return &connectionError{text: err.Error(), kind: ErrNoConnection}
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package httpclient_test
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
+)
+
+func get(t *testing.T, client *http.Client, url string) error {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	resp, err := httpclient.Do(client, req, httpclient.Limits{Idle: time.Minute})
+	if err == nil {
+		err = resp.Body.Close()
+	}
+	return err
+}
+
+// Each of them happens on the way to a server: none is an answer.
+func TestWhyThereIsNoConnection(t *testing.T) {
+	t.Parallel()
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	t.Cleanup(plain.Close)
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	trusting := x509.NewCertPool()
+	trusting.AddCert(secure.Certificate())
+
+	for name, tt := range map[string]struct {
+		url  string
+		is   error
+		want string
+	}{
+		"refused":         {closed.URL, httpclient.ErrRefused, "connection to " + closed.Listener.Addr().String() + " refused: nothing listens there"},
+		"wrong host":      {strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), httpclient.ErrCertificate, "certificate is valid for"},
+		"plain http":      {strings.Replace(plain.URL, "http:", "https:", 1), httpclient.ErrNoConnection, "speaks plain http where the URL says https"},
+		"closed at once":  {plain.URL, httpclient.ErrNoConnection, "closed the connection without an answer"},
+		"trusted after a": {secure.URL, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := get(t, httpclient.New(trusting), tt.url)
+			if tt.is == nil {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, tt.is)
+			require.ErrorIs(t, err, httpclient.ErrNoConnection)
+			require.ErrorContains(t, err, tt.want)
+			require.NotContains(t, err.Error(), "http://", "the caller names the URL")
+		})
+	}
+	err := get(t, httpclient.New(nil), secure.URL)
+	require.ErrorIs(t, err, httpclient.ErrUntrusted)
+	require.ErrorContains(t, err, "signed by an authority that is not trusted here")
+}
+
+func TestWordsForErrors(t *testing.T) {
+	t.Parallel()
+	dial := func(err error) error {
+		return &url.Error{Op: "Get", URL: "https://host/?private_token=x", Err: &net.OpError{Op: "dial", Net: "tcp", Err: err}}
+	}
+	for name, tt := range map[string]struct {
+		err, is error
+		want    string
+	}{
+		"unknown host": {dial(&net.DNSError{Err: "no such host", Name: "gitlab.exampel.com", IsNotFound: true}), httpclient.ErrUnknownHost, `unknown host "gitlab.exampel.com"`},
+		"no answer from the name server": {dial(&net.DNSError{Err: "i/o timeout", Name: "gitlab.example.com", IsTimeout: true}), httpclient.ErrNoConnection,
+			`cannot look up host "gitlab.example.com": i/o timeout`},
+		"expired": {fmt.Errorf("tls: %w", x509.CertificateInvalidError{Reason: x509.Expired, Detail: "current time 2026 is after 2025"}), httpclient.ErrCertificate,
+			"the server's certificate has expired or is not valid yet: current time 2026 is after 2025"},
+		"proxy is not there": {&net.OpError{Op: "proxyconnect", Net: "tcp", Err: &net.DNSError{Name: "proxy", IsNotFound: true}}, httpclient.ErrUnknownHost, `the proxy cannot be reached: unknown host "proxy"`},
+	} {
+		got := httpclient.Explain(tt.err)
+		require.ErrorIs(t, got, tt.is, name)
+		require.ErrorIs(t, got, httpclient.ErrNoConnection, name)
+		require.EqualError(t, got, tt.want, name)
+	}
+	other := errors.New("redirected")
+	require.Equal(t, other, httpclient.Explain(other))
+}
+
+func TestProxyRefuses(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[int]error{http.StatusForbidden: httpclient.ErrProxy, http.StatusProxyAuthRequired: httpclient.ErrProxyAuth} {
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+		t.Cleanup(proxy.Close)
+		proxyURL, err := url.Parse(proxy.URL)
+		require.NoError(t, err)
+		client := httpclient.New(nil)
+		client.Transport.(*http.Transport).Proxy = http.ProxyURL(proxyURL)
+		err = get(t, client, "https://gitlab.example.com")
+		require.ErrorIs(t, err, want)
+		require.ErrorIs(t, err, httpclient.ErrNoConnection)
+		require.EqualError(t, err, fmt.Sprintf("the proxy %s refuses to connect: http status %d %s", proxyURL.Host, code, http.StatusText(code)))
+	}
+}
