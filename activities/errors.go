@@ -45,6 +45,16 @@ var kinds = []kind{
 	{KindStagedFileMissing, is(staging.ErrMissing), false, "The worker that held the files is gone; the run starts over by itself."},
 	{"DiskFull", is(staging.ErrDiskFull), true, "Enlarge the volume of WORKDIR, or run fewer syncs at a time."},
 
+	{"GraphQLAuthFailed", is(graphql.ErrUnauthorized), false, "Check GRAPHQL_USERNAME and GRAPHQL_PASSWORD."},
+	{"GraphQLForbidden", is(graphql.ErrForbidden), false, "Let the user of GRAPHQL_USERNAME read apps_v1, or look at what stands before the server."},
+	{"GraphQLNotFound", is(graphql.ErrNotFound), false, "Check GRAPHQL_SERVER: its path is most often /graphql."},
+	{"GraphQLRedirected", is(graphql.ErrRedirected), false, "Credentials are not sent where a redirect points: correct GRAPHQL_SERVER."},
+	{"NotGraphQL", is(graphql.ErrNotGraphQL), true, "Check GRAPHQL_SERVER: something other than a GraphQL server answers there, such as a sign-in page."},
+	{"GraphQLTooLarge", is(graphql.ErrTooLarge), false, "Look at what the server answers; if it is right, select less with GRAPHQL_QUERY_FILE, or share the syncs out among several producers."},
+	{"GraphQLErrors", is(graphql.ErrReported), true, "Nothing was changed, as an answer with errors may lack syncs: look at the server's logs, or at GRAPHQL_QUERY_FILE."},
+	{"GraphQLBusy", is(graphql.ErrBusy), true, "The server wants to be asked less often, or is being started: look at it if this lasts."},
+	{"GraphQLSilent", is(graphql.ErrSilent), true, "The server took the question and did not answer in time: look at its load, and at proxies before it."},
+
 	{"BranchNotFound", is(ErrNoBranch), false, "Create the branch at the source, or correct the sync's configuration."},
 	{"ProjectNotFound", is(smarthttp.ErrNotFound), false, "Create the project, correct the sync's configuration, or let the token's user into the project."},
 	{"GitAuthFailed", is(smarthttp.ErrUnauthorized), false, "Check GITLAB_USERNAME and GITLAB_TOKEN: expiry, scopes (read_repository, write_repository), role in the project."},
@@ -83,6 +93,4 @@ var kinds = []kind{
 	{"WrongEnvironment", is(archive.ErrEnvironment), false, "Give both sides the same ENVIRONMENT; if they have it, the other environment's producer writes to this bucket: correct its AWS_S3_BUCKET, and delete the object."},
 	{plan.KindKeyTooLong, is(objectkey.ErrTooLong), false, "Shorten the destination's group, project or branch name."},
 	{plan.KindKeyTooLong, is(bucket.ErrKeyTooLong), false, "Shorten the destination's group, project or branch name."},
-
-	{"GraphQLAuthFailed", is(graphql.ErrUnauthorized), false, "Check GRAPHQL_USERNAME and GRAPHQL_PASSWORD."},
 }

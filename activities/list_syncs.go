@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/app-sre/git-partition-sync/graphql"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -18,7 +19,7 @@ func (p *Producer) ListSyncs(ctx context.Context) ([]project.Sync, error) {
 		return nil, err
 	}
 	if len(syncs) > maxSyncs {
-		return nil, fmt.Errorf("%d syncs are configured, more than the %d that one producer handles", len(syncs), maxSyncs)
+		return nil, fmt.Errorf("%w: %d syncs are configured, more than the %d that one producer handles", graphql.ErrTooLarge, len(syncs), maxSyncs)
 	}
 	return syncs, nil
 }

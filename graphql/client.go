@@ -76,8 +76,7 @@ func checkURL(raw string) error {
 // answer that is incomplete in any way is an error, because what is missing from
 // the list is what the caller removes from the bucket.
 //
-// Errors: *StatusError for an answer other than 2xx, which is ErrUnauthorized for
-// 401 and 403.
+// Errors: *StatusError for an answer other than 2xx, and those that errors.go lists.
 func (c *Client) Syncs(ctx context.Context) ([]project.Sync, error) {
 	answer, err := gitlabSyncs(ctx, c.transport)
 	if err != nil {

@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/demo/graphqlserver"
 	"github.com/app-sre/git-partition-sync/graphql"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -101,7 +103,7 @@ func TestPartialAnswerFromServer(t *testing.T) {
 	text := demoFile + "  - source: {group: g, name: n, branch: b}\n"
 	client := newClient(t, graphql.Options{URL: demo(t, text), Username: "reader", Password: "secret"})
 	syncs, err := client.Syncs(context.Background())
-	require.ErrorContains(t, err, "reported 1 errors")
+	require.ErrorContains(t, err, "reported errors: 1")
 	require.ErrorContains(t, err, "apps_v1[1].codeComponents[4].gitlabSync.destinationProject")
 	require.Nil(t, syncs)
 }
@@ -142,15 +144,15 @@ func TestAnswers(t *testing.T) {
 		"null":                {body: `null`, err: "without apps_v1"},
 		"null app":            {body: `{"data":{"apps_v1":[{},null]}}`, err: "null for apps_v1[1]"},
 		"null component":      {body: `{"data":{"apps_v1":[{"codeComponents":[{},{},null]}]}}`, err: "null for apps_v1[0].codeComponents[2]"},
-		"errors without data": {body: `{"errors":[{"message":"boom"},{"message":"bang"}]}`, err: `reported 2 errors, the first: "boom"`},
-		"errors with data":    {body: `{"data":{"apps_v1":[{"codeComponents":[` + whole + `]}]},"errors":[{"message":"boom","path":["apps_v1",3]}]}`, err: `reported 1 errors, the first: "apps_v1[3]: boom"`},
-		"null error":          {body: `{"data":{"apps_v1":[]},"errors":[null]}`, err: "reported 1 errors"},
-		"errors of no list":   {body: `{"data":{"apps_v1":[]},"errors":"boom"}`, err: "not a graphql response"},
-		"login page":          {body: "<html>\n\t<title>Log in</title>", err: `not a graphql response: invalid character '<' looking for beginning of value: "<html> <title>Log in</title>"`},
-		"empty":               {body: "", err: "not a graphql response"},
-		"cut off":             {body: `{"data":{"apps_v1":[`, err: "not a graphql response"},
-		"two values":          {body: `{"data":{"apps_v1":[]}} {}`, err: "not a graphql response"},
-		"long number":         {body: `{"errors":[{"locations":[{"line":` + strings.Repeat("9", 1000) + `}]}]}`, err: "not a graphql response"},
+		"errors without data": {body: `{"errors":[{"message":"boom"},{"message":"bang"}]}`, err: `reported errors: 2, the first: "boom"`},
+		"errors with data":    {body: `{"data":{"apps_v1":[{"codeComponents":[` + whole + `]}]},"errors":[{"message":"boom","path":["apps_v1",3]}]}`, err: `reported errors: 1, the first: "apps_v1[3]: boom"`},
+		"null error":          {body: `{"data":{"apps_v1":[]},"errors":[null]}`, err: "reported errors: 1"},
+		"errors of no list":   {body: `{"data":{"apps_v1":[]},"errors":"boom"}`, err: "not from a graphql server"},
+		"login page":          {body: "<html>\n\t<title>Log in</title>", err: `not from a graphql server but a web page: "<html> <title>Log in</title>"`},
+		"empty":               {body: "", err: "not from a graphql server"},
+		"cut off":             {body: `{"data":{"apps_v1":[`, err: "not from a graphql server"},
+		"two values":          {body: `{"data":{"apps_v1":[]}} {}`, err: "not from a graphql server"},
+		"long number":         {body: `{"errors":[{"locations":[{"line":` + strings.Repeat("9", 1000) + `}]}]}`, err: "not from a graphql server"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -169,17 +171,35 @@ func TestAnswers(t *testing.T) {
 
 func TestStatusError(t *testing.T) {
 	body := "\x00\x1b[31mdown\r\n\u202efor\xff maintenance " + strings.Repeat("é", 300)
-	_, err := newClient(t, graphql.Options{URL: answer(t, http.StatusServiceUnavailable, body)}).Syncs(context.Background())
+	_, err := newClient(t, graphql.Options{URL: answer(t, http.StatusBadGateway, body)}).Syncs(context.Background())
 
 	status, ok := errors.AsType[*graphql.StatusError](err)
 	require.True(t, ok)
-	require.Equal(t, http.StatusServiceUnavailable, status.Code)
-	require.Regexp(t, `^\[31mdown for\x{fffd} maintenance é+$`, status.Body)
+	require.Equal(t, http.StatusBadGateway, status.Code)
+	require.Regexp(t, `^down for maintenance é+…$`, status.Body)
 	require.Equal(t, 200, utf8.RuneCountInString(status.Body))
-	require.NotErrorIs(t, err, graphql.ErrUnauthorized)
+	require.Zero(t, status.RetryAfter())
+}
 
-	_, err = newClient(t, graphql.Options{URL: answer(t, http.StatusForbidden, "")}).Syncs(context.Background())
-	require.ErrorIs(t, err, graphql.ErrUnauthorized)
+func TestWhatStatusesMean(t *testing.T) {
+	for code, want := range map[int]error{
+		http.StatusUnauthorized: graphql.ErrUnauthorized, http.StatusForbidden: graphql.ErrForbidden, http.StatusNotFound: graphql.ErrNotFound,
+		http.StatusGone: graphql.ErrNotFound, http.StatusTooManyRequests: graphql.ErrBusy, http.StatusServiceUnavailable: graphql.ErrBusy,
+		http.StatusProxyAuthRequired: httpclient.ErrProxyAuth,
+	} {
+		url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "90")
+			w.WriteHeader(code)
+		})
+		_, err := newClient(t, graphql.Options{URL: url}).Syncs(context.Background())
+		require.ErrorIs(t, err, want, code)
+		later, ok := errors.AsType[interface {
+			error
+			RetryAfter() time.Duration
+		}](err)
+		require.True(t, ok)
+		require.Equal(t, 90*time.Second, later.RetryAfter())
+	}
 }
 
 func TestNewRefuses(t *testing.T) {

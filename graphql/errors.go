@@ -4,46 +4,65 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
-	"unicode"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
 
-// ErrUnauthorized is a StatusError's meaning when the server refuses the
-// credentials (401) or their owner (403).
-var ErrUnauthorized = errors.New("graphql server refused the credentials")
-
-// StatusError is an answer other than 2xx.
-type StatusError struct {
-	Code int    // HTTP status
-	Body string // beginning of the body, printable and at most 200 characters
-}
-
-func (e *StatusError) Error() string {
-	return fmt.Sprintf("graphql server answered %d %s: %q", e.Code, http.StatusText(e.Code), e.Body)
-}
-
-// Is makes errors.Is(err, ErrUnauthorized) true for 401 and 403.
-func (e *StatusError) Is(target error) bool {
-	return target == ErrUnauthorized && (e.Code == http.StatusUnauthorized || e.Code == http.StatusForbidden)
-}
+// Errors that a caller tells apart with errors.Is.
+var (
+	// ErrUnauthorized and ErrForbidden are refusals of the credentials, and of their owner.
+	ErrUnauthorized = errors.New("graphql server refused the credentials")
+	ErrForbidden    = errors.New("graphql server does not let the user in")
+	// ErrNotFound is a server that has nothing at the URL.
+	ErrNotFound = errors.New("graphql server has nothing at the url")
+	// ErrBusy is a server that wants to be asked later.
+	ErrBusy = errors.New("graphql server is busy")
+	// ErrNotGraphQL is an answer of something else, such as a sign-in page.
+	ErrNotGraphQL = errors.New("answer is not from a graphql server")
+	// ErrTooLarge is an answer with more in it than one producer handles.
+	ErrTooLarge = errors.New("graphql server's answer is too large")
+	// ErrReported is an answer that lists errors.
+	ErrReported = errors.New("graphql server reported errors")
+	// ErrRedirected is a redirect that was not followed.
+	ErrRedirected = errors.New("redirect is not followed")
+	// ErrSilent is a server that does not answer, or does not finish its answer.
+	ErrSilent = errors.New("graphql server is silent")
+)
 
 const (
 	maxExcerpt = 200      // characters of foreign text in an error
 	maxScanned = 64 << 10 // bytes of foreign text that are looked at for it
 )
 
-// excerpt is the beginning of a foreign text as one printable line.
-func excerpt(text string) string {
-	line := make([]rune, 0, maxExcerpt)
-	for _, r := range text {
-		if len(line) == maxExcerpt {
-			break
-		}
-		if unicode.IsGraphic(r) && !unicode.IsSpace(r) {
-			line = append(line, r)
-		} else if n := len(line); n > 0 && line[n-1] != ' ' {
-			line = append(line, ' ')
-		}
-	}
-	return strings.TrimSpace(string(line))
+// StatusError is an answer other than 2xx.
+type StatusError struct {
+	Code int    // HTTP status
+	Body string // the beginning of the body, fit to be shown
+	// Later is how long the server wants to be left alone; zero if it does not say.
+	Later time.Duration
 }
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("graphql server answered %d %s: %q", e.Code, http.StatusText(e.Code), e.Body)
+}
+
+// Unwrap returns what the status means, or nil.
+func (e *StatusError) Unwrap() error {
+	switch e.Code {
+	case http.StatusUnauthorized:
+		return ErrUnauthorized
+	case http.StatusForbidden:
+		return ErrForbidden
+	case http.StatusProxyAuthRequired:
+		return httpclient.ErrProxyAuth
+	case http.StatusNotFound, http.StatusGone:
+		return ErrNotFound
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return ErrBusy
+	}
+	return nil
+}
+
+// RetryAfter is how long to wait before the next try; zero leaves it to the caller.
+func (e *StatusError) RetryAfter() time.Duration { return e.Later }

@@ -3,24 +3,28 @@ package graphql
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
-	"net/url"
-	"strings"
+	"time"
 
 	"github.com/Khan/genqlient/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
+	"github.com/app-sre/git-partition-sync/internal/redirect"
 )
 
-// maxAnswer bounds the answer in bytes, after decompression. A sync takes some 200
-// of them, and a component without one 20.
-const maxAnswer = 64 << 20
-
-const maxRedirects = 10
+// The answer takes seconds. A server that has not finished it in maxTime is not waited for any longer, nor one from
+// which nothing comes for maxSilence.
+const (
+	maxTime    = 2 * time.Minute
+	maxSilence = 30 * time.Second
+)
 
 // transport is the graphql.Client that the generated code sends its operation to.
 type transport struct {
@@ -28,7 +32,7 @@ type transport struct {
 	url                string
 	username, password string
 	query              string
-	redact             *strings.Replacer
+	mask               *foreign.Mask
 }
 
 func newTransport(opts Options) *transport {
@@ -36,40 +40,16 @@ func newTransport(opts Options) *transport {
 	if opts.HTTP != nil {
 		client = *opts.HTTP
 	}
-	client.CheckRedirect = checkRedirect
+	mask := foreign.NewMask(opts.Password, opts.Username+":"+opts.Password)
+	client.CheckRedirect = redirect.Within(mask)
 	return &transport{
 		http:     &client,
 		url:      opts.URL,
 		username: opts.Username,
 		password: opts.Password,
 		query:    opts.Query,
-		redact:   redacter(opts.Username, opts.Password),
+		mask:     mask,
 	}
-}
-
-// redacter masks the credentials in the server's words: error pages echo requests.
-func redacter(username, password string) *strings.Replacer {
-	if password == "" {
-		return strings.NewReplacer()
-	}
-	basic := base64.StdEncoding.EncodeToString([]byte(username + ":" + password))
-	return strings.NewReplacer(basic, "***", password, "***")
-}
-
-// checkRedirect follows redirects within the server only. net/http would keep
-// the credentials for a subdomain, another port and plain http.
-func checkRedirect(req *http.Request, via []*http.Request) error {
-	first := via[0].URL
-	if req.URL.Host != first.Host {
-		return fmt.Errorf("redirect to another host refused: %q", req.URL.Host)
-	}
-	if first.Scheme == "https" && req.URL.Scheme != "https" {
-		return errors.New("redirect from https to http refused")
-	}
-	if len(via) > maxRedirects {
-		return fmt.Errorf("stopped after %d redirects", len(via)-1)
-	}
-	return nil
 }
 
 // MakeRequest implements graphql.Client. It sends no operation name: there is
@@ -83,15 +63,20 @@ func (t *transport) MakeRequest(ctx context.Context, req *graphql.Request, resp 
 	if err != nil {
 		return err
 	}
+	if err := checkBounds(answer); err != nil {
+		return err
+	}
 	if err := json.Unmarshal(answer, resp); err != nil {
 		// The decoder's error quotes the answer as well.
-		return fmt.Errorf("graphql server's answer is not a graphql response: %s: %q", t.excerpt(err.Error()), t.excerpt(string(answer)))
+		return fmt.Errorf("%w: %s: %q", ErrNotGraphQL, t.excerpt(err.Error()), t.excerpt(string(answer)))
 	}
 	return t.reported(resp.Errors)
 }
 
 // post returns the body of a 2xx answer.
 func (t *transport) post(ctx context.Context, query string) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, maxTime, fmt.Errorf("%w: no whole answer within %s", ErrSilent, maxTime))
+	defer cancel()
 	resp, err := t.send(ctx, query)
 	if err != nil {
 		return nil, err
@@ -101,15 +86,19 @@ func (t *transport) post(ctx context.Context, query string) ([]byte, error) {
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		// What can be read of an error page is good enough.
 		page, _ := io.ReadAll(io.LimitReader(resp.Body, maxScanned))
-		return nil, &StatusError{Code: resp.StatusCode, Body: t.excerpt(string(page))}
+		return nil, &StatusError{Code: resp.StatusCode, Body: t.excerpt(string(page)), Later: httpclient.RetryAfter(resp.Header)}
+	}
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/html" || kind == "application/xhtml+xml" {
+		page, _ := io.ReadAll(io.LimitReader(resp.Body, maxScanned))
+		return nil, fmt.Errorf("%w but a web page: %q", ErrNotGraphQL, t.excerpt(string(page)))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, resp.Body, maxAnswer))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, fmt.Errorf("graphql server's answer exceeds %d bytes", tooLarge.Limit)
+		return nil, fmt.Errorf("%w: it exceeds %d bytes", ErrTooLarge, tooLarge.Limit)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read graphql server's answer: %w", err)
+		return nil, fmt.Errorf("read graphql server's answer: %w", t.explain(ctx, err))
 	}
 	return body, nil
 }
@@ -130,21 +119,24 @@ func (t *transport) send(ctx context.Context, query string) (*http.Response, err
 	if t.username != "" || t.password != "" {
 		req.SetBasicAuth(t.username, t.password)
 	}
-	resp, err := t.http.Do(req)
+	resp, err := httpclient.Do(t.http, req, httpclient.Limits{Idle: maxSilence})
 	if err != nil {
-		return nil, fmt.Errorf("query graphql server %q: %w", req.URL.Host, withoutURL(err))
+		return nil, fmt.Errorf("query graphql server %q: %w", req.URL.Host, t.explain(ctx, err))
 	}
 	return resp, nil
 }
 
-// withoutURL drops what net/http adds to its errors: the URL, which a redirect
-// may have filled with tokens.
-func withoutURL(err error) error {
-	var urlError *url.Error
-	if errors.As(err, &urlError) {
-		return urlError.Err
+// explain says why there is no answer: who gave up, and in whose words.
+func (t *transport) explain(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(context.Cause(ctx), ErrSilent):
+		return context.Cause(ctx)
+	case errors.Is(err, httpclient.ErrSilent):
+		err = fmt.Errorf("%w: %w", ErrSilent, err)
+	case errors.Is(err, redirect.ErrRefused):
+		return fmt.Errorf("%w: %s", ErrRedirected, t.mask.Line(err.Error(), maxExcerpt)) // not the Git server's kind
 	}
-	return err
+	return t.mask.Error(err, maxExcerpt)
 }
 
 // reported fails an answer that lists errors even when it has data: the data is
@@ -162,9 +154,9 @@ func (t *transport) reported(list gqlerror.List) error {
 	if len(first.Path) > 0 {
 		message = first.Path.String() + ": " + message
 	}
-	return fmt.Errorf("graphql server reported %d errors, the first: %q", len(list), t.excerpt(message))
+	return fmt.Errorf("%w: %d, the first: %q", ErrReported, len(list), t.excerpt(message))
 }
 
 func (t *transport) excerpt(text string) string {
-	return excerpt(t.redact.Replace(text[:min(len(text), maxScanned)]))
+	return t.mask.Line(text[:min(len(text), maxScanned)], maxExcerpt)
 }

@@ -1,7 +1,6 @@
 package graphql_test
 
 import (
-	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -82,6 +81,8 @@ func TestRedirects(t *testing.T) {
 			http.Redirect(w, r, "/graphql", http.StatusPermanentRedirect)
 		case "/elsewhere":
 			http.Redirect(w, r, other+"/?token=t0ken", http.StatusTemporaryRedirect)
+		case "/page":
+			http.Redirect(w, r, "/sign_in", http.StatusFound)
 		case "/loop":
 			http.Redirect(w, r, "/loop", http.StatusTemporaryRedirect)
 		default:
@@ -93,8 +94,9 @@ func TestRedirects(t *testing.T) {
 	})
 	tests := map[string]string{
 		"/moved":     "",
-		"/elsewhere": `redirect to another host refused: "` + host + `"`,
-		"/loop":      "stopped after 10 redirects",
+		"/elsewhere": `redirected to another server "http://` + host + `"`,
+		"/loop":      "redirected more than 5 times",
+		"/page":      "redirected: a POST would become a GET",
 	}
 	for path, want := range tests {
 		t.Run(path, func(t *testing.T) {
@@ -103,6 +105,7 @@ func TestRedirects(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
+			require.ErrorIs(t, err, graphql.ErrRedirected)
 			require.ErrorContains(t, err, want)
 			require.NotContains(t, err.Error(), "t0ken")
 		})
@@ -115,7 +118,7 @@ func TestRedirectToPlainHTTP(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	_, err := newClient(t, graphql.Options{URL: server.URL, HTTP: server.Client()}).Syncs(context.Background())
-	require.ErrorContains(t, err, "redirect from https to http refused")
+	require.ErrorContains(t, err, "redirected to another server")
 }
 
 func TestEchoedCredentialsAreMasked(t *testing.T) {
@@ -138,18 +141,6 @@ func TestEchoedCredentialsAreMasked(t *testing.T) {
 			require.NotContains(t, err.Error(), basic)
 		})
 	}
-}
-
-// A small compressed answer can be an endless one.
-func TestAnswerIsBounded(t *testing.T) {
-	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Encoding", "gzip")
-		zip := gzip.NewWriter(w)
-		_, _ = io.CopyN(zip, spaces{}, 64<<20+1)
-		_ = zip.Close()
-	})
-	_, err := newClient(t, graphql.Options{URL: url}).Syncs(context.Background())
-	require.EqualError(t, err, "graphql server's answer exceeds 67108864 bytes")
 }
 
 func TestUnreachable(t *testing.T) {
@@ -204,16 +195,6 @@ type canned struct {
 
 func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: c.status, Body: io.NopCloser(strings.NewReader(c.body)), Request: r}, nil
-}
-
-// spaces is an endless run of them: JSON's white space.
-type spaces struct{}
-
-func (spaces) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = ' '
-	}
-	return len(p), nil
 }
 
 func mustHost(t *testing.T, raw string) string {

@@ -45,7 +45,7 @@ func Do(client *http.Client, req *http.Request, limits Limits) (*http.Response, 
 	} else {
 		w.enter(answer)
 	}
-	resp, err := client.Do(req) //nolint:bodyclose // the caller does
+	resp, err := client.Do(req) //nolint:gosec // the caller says where it goes
 	if err != nil {
 		err = w.explain(Explain(err))
 		w.end()
