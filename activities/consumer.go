@@ -1,6 +1,8 @@
 package activities
 
 import (
+	"time"
+
 	"filippo.io/age"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
@@ -27,6 +29,8 @@ type Consumer struct {
 	FastForwardOnly bool
 	// Host is the task queue of this worker alone.
 	Host string
+	// Now is the clock. Nil is the system's.
+	Now func() time.Time
 }
 
 // Unverified is the warning that comes with everything a consumer without keys does.

@@ -2,7 +2,9 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -14,12 +16,18 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
+// ErrOtherRun says that the objects are not those of the run's destination.
+var ErrOtherRun = errors.New("the run's objects and its destination disagree")
+
 // Decrypted is what the destination needs, as Git bundles on a worker's disk.
 type Decrypted struct {
 	Staged      Staged         `json:"staged"`
 	Destination project.Branch `json:"destination"`
 	Commit      string         `json:"commit"`
 	Bundles     []Bundle       `json:"bundles"` // oldest first; the file names are numbered
+	// AtTip and Modified are those of Downloaded.
+	AtTip    *Bundle   `json:"at_tip,omitempty"`
+	Modified time.Time `json:"modified,omitzero"`
 	// AllowRollback is what the operator said, of plan.Push.
 	AllowRollback bool `json:"allow_rollback,omitempty"`
 }
@@ -30,6 +38,12 @@ type Bundle struct {
 	Base   string    `json:"base,omitempty"`
 	Thin   bool      `json:"thin,omitempty"`
 	MadeAt time.Time `json:"made_at"` // of the manifest
+	Size   int64     `json:"size"`    // bytes
+	SHA256 string    `json:"sha256"`  // lower-case hexadecimal
+}
+
+func bundleOf(m archive.Manifest) Bundle {
+	return Bundle{Commit: m.Commit, Base: m.Base, Thin: m.Thin, MadeAt: m.CreatedAt, Size: m.BundleSize, SHA256: m.BundleSHA256}
 }
 
 // Decrypt takes the bundles out of the objects. An object that a trusted key has not signed, or
@@ -39,12 +53,17 @@ func (c *Consumer) Decrypt(ctx context.Context, downloaded Downloaded) (decrypte
 	if err != nil {
 		return decrypted, err
 	}
+	if err := agree(downloaded.Destination, downloaded.Commit, downloaded.Objects); err != nil {
+		return decrypted, err
+	}
 	meter := startMeter(ctx, sizeOf(downloaded.Objects))
 	defer meter.stop()
 	decrypted = Decrypted{
 		Staged:        downloaded.Staged,
 		Destination:   downloaded.Destination,
 		Commit:        downloaded.Commit,
+		AtTip:         downloaded.AtTip,
+		Modified:      downloaded.Modified,
 		AllowRollback: downloaded.AllowRollback,
 	}
 	for i, o := range downloaded.Objects {
@@ -52,39 +71,71 @@ func (c *Consumer) Decrypt(ctx context.Context, downloaded Downloaded) (decrypte
 		if err != nil {
 			return decrypted, fmt.Errorf("object %s: %w", o.Key, err)
 		}
-		decrypted.Bundles = append(decrypted.Bundles, Bundle{manifest.Commit, manifest.Base, manifest.Thin, manifest.CreatedAt})
+		decrypted.Bundles = append(decrypted.Bundles, bundleOf(manifest))
 	}
 	return decrypted, nil
 }
 
 func (c *Consumer) decrypt(run staging.Run, i int, o plan.Object, meter *meter) (manifest archive.Manifest, err error) {
-	key, err := objectkey.Parse(o.Key)
-	if err != nil {
-		return manifest, err
-	}
 	object, err := run.Open(numbered(objectFile, i))
 	if err != nil {
 		return manifest, err
 	}
 	defer object.Close()
-	plaintext, err := crypt.Decrypt(meter.read(object), c.Identities)
+	reader, err := c.open(meter.read(object), o)
 	if err != nil {
-		return manifest, err
-	}
-	reader, err := archive.NewReader(plaintext)
-	if err != nil {
-		return manifest, err
-	}
-	if err := c.Verifier.Verify(reader.ManifestBytes, reader.Signature); err != nil {
-		return manifest, err
-	}
-	if err := reader.Manifest.Matches(key); err != nil {
-		return manifest, err
-	}
-	if err := reader.Manifest.IsFor(c.Environment); err != nil {
 		return manifest, err
 	}
 	return reader.Manifest, run.Create(numbered(bundleFile, i), func(f *os.File) error {
 		return reader.CopyBundle(f)
 	})
+}
+
+// open reads an object up to its bundle, and refuses it unless a trusted key has signed a manifest that agrees with the
+// object's key.
+func (c *Consumer) open(object io.Reader, o plan.Object) (*archive.Reader, error) {
+	key, err := objectkey.Parse(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	plaintext, err := crypt.Decrypt(object, c.Identities)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := archive.NewReader(plaintext)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Verifier.Verify(reader.ManifestBytes, reader.Signature); err != nil {
+		return nil, err
+	}
+	if err := reader.Manifest.Matches(key); err != nil {
+		return nil, err
+	}
+	if err := reader.Manifest.IsFor(c.Environment); err != nil {
+		return nil, err
+	}
+	return reader, c.checkClock(reader.Manifest.CreatedAt)
+}
+
+// agree refuses a run whose objects are not its destination's, or do not lead to its commit in their order:
+// whoever may start a workflow might name any.
+func agree(destination project.Branch, commit string, objects []plan.Object) error {
+	at := ""
+	for i, o := range objects {
+		key, err := objectkey.Parse(o.Key)
+		switch {
+		case err != nil:
+			return err
+		case key != (objectkey.Key{Destination: destination, Commit: o.Commit, Base: o.Base}):
+			return fmt.Errorf("%w: object %s is for %s, commit %s, base %q", ErrOtherRun, o.Key, key.Destination, key.Commit, key.Base)
+		case i > 0 && o.Base != at:
+			return fmt.Errorf("%w: object %s builds on %q, and follows %s", ErrOtherRun, o.Key, o.Base, at)
+		}
+		at = o.Commit
+	}
+	if len(objects) > 0 && at != commit {
+		return fmt.Errorf("%w: the objects lead to %s, not to %s", ErrOtherRun, at, commit)
+	}
+	return nil
 }

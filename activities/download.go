@@ -1,11 +1,13 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -26,6 +28,10 @@ type Downloaded struct {
 	Destination project.Branch `json:"destination"`
 	Commit      string         `json:"commit"`
 	Objects     []plan.Object  `json:"objects"` // oldest first; the file names are numbered
+	// AtTip is what the newest object's manifest says when the destination is at its commit already.
+	AtTip *Bundle `json:"at_tip,omitempty"`
+	// Modified is when the bucket got the newest object.
+	Modified time.Time `json:"modified,omitzero"`
 	// AllowRollback is what the operator said, of plan.Push.
 	AllowRollback bool `json:"allow_rollback,omitempty"`
 }
@@ -39,16 +45,14 @@ func (c *Consumer) Download(ctx context.Context, push plan.Push) (downloaded Dow
 		return downloaded, err
 	}
 	for replans := 0; ; replans++ {
-		downloaded = Downloaded{Staged: staged, Destination: push.Destination, Commit: push.Commit, AllowRollback: push.AllowRollback}
-		if downloaded.Objects, err = c.lacking(ctx, push); err != nil {
-			return downloaded, err
-		}
-		err = c.fetch(ctx, run, downloaded.Objects)
+		downloaded, err = c.download(ctx, run, push)
+		downloaded.Staged = staged
 		if err == nil {
 			return downloaded, nil
 		}
 		err = errors.Join(err, run.Remove())
-		if !errors.Is(err, bucket.ErrNotFound) || replans == maxReplans {
+		replaced := errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrReplaced)
+		if !replaced || replans == maxReplans {
 			return downloaded, err
 		}
 		if push, err = c.replan(ctx, push); err != nil {
@@ -57,23 +61,47 @@ func (c *Consumer) Download(ctx context.Context, push plan.Push) (downloaded Dow
 	}
 }
 
+func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push) (downloaded Downloaded, err error) {
+	downloaded = Downloaded{Destination: push.Destination, Commit: push.Commit, Modified: push.Since, AllowRollback: push.AllowRollback}
+	if !c.Allow.Allows(push.Destination) {
+		return downloaded, fmt.Errorf("%w: %s", ErrNotAllowed, push.Destination.Path())
+	}
+	if err := agree(push.Destination, push.Commit, push.Objects); err != nil {
+		return downloaded, err
+	}
+	state, err := c.state(ctx, push.Destination)
+	if err != nil || len(push.Objects) == 0 {
+		return downloaded, err
+	}
+	if state.tip == push.Commit {
+		if !state.memory.keep {
+			return downloaded, nil
+		}
+		_, newest, err := c.examine(ctx, push.Objects[len(push.Objects)-1])
+		downloaded.AtTip = &newest
+		return downloaded, err
+	}
+	if downloaded.Objects, err = c.lacking(ctx, push, state); err != nil {
+		return downloaded, err
+	}
+	return downloaded, c.fetch(ctx, run, downloaded.Objects)
+}
+
 // lacking asks the destination what it has, and picks the end of the chain that it has not.
 // A destination that cannot be pushed to fails here, before anything is fetched for it.
-func (c *Consumer) lacking(ctx context.Context, push plan.Push) ([]plan.Object, error) {
-	if !c.Allow.Allows(push.Destination) {
-		return nil, fmt.Errorf("%w: %s", ErrNotAllowed, push.Destination.Path())
-	}
-	tip, err := c.tip(ctx, push.Destination)
-	if err != nil || tip == push.Commit || len(push.Objects) == 0 {
-		return nil, err
-	}
-	known := []string{tip}
+func (c *Consumer) lacking(ctx context.Context, push plan.Push, state destinationState) ([]plan.Object, error) {
+	known := []string{state.tip, state.incoming}
 	bases := plan.Bases(push.Objects)
+	has := slices.ContainsFunc(bases, func(base string) bool { return slices.Contains(known, base) })
+	anchor := cmp.Or(state.tip, state.incoming)
 	switch {
-	case tip == "" || push.FromSnapshot:
+	case state.incoming == push.Commit:
+		return push.Objects[len(push.Objects)-1:], nil // its manifest is still wanted
+	case push.FromSnapshot || anchor == "":
 		known = nil
-	case len(bases) > 0 && !slices.Contains(bases, tip):
-		if known, err = c.Destination.Known(ctx, push.Destination.Path(), tip, bases...); err != nil {
+	case len(bases) > 0 && !has:
+		var err error
+		if known, err = c.Destination.Known(ctx, push.Destination.Path(), anchor, bases...); err != nil {
 			return nil, fmt.Errorf("destination %s: %w", push.Destination, err)
 		}
 	}
@@ -91,10 +119,19 @@ func (c *Consumer) fetch(ctx context.Context, run staging.Run, objects []plan.Ob
 	}
 	meter := startMeter(ctx, total)
 	defer meter.stop()
+	etags := make([]string, len(objects))
+	for i, o := range objects {
+		if o.Size <= headSize {
+			continue // all of it costs no more
+		}
+		var err error
+		if etags[i], _, err = c.examine(ctx, o); err != nil {
+			return err
+		}
+	}
 	for i, o := range objects {
 		err := run.Create(numbered(objectFile, i), func(f *os.File) error {
-			_, err := c.Bucket.Download(ctx, o.Key, meter.write(f))
-			return err
+			return c.Bucket.DownloadListed(ctx, o.Key, etags[i], o.Size, meter.write(f))
 		})
 		if err != nil {
 			return err
@@ -119,7 +156,7 @@ func (c *Consumer) replan(ctx context.Context, push plan.Push) (plan.Push, error
 	}
 	push.Objects = nil
 	if chain, ok := chains[push.Destination]; ok {
-		push.Commit, push.Objects = chain.Tip(), plan.Objects(chain)
+		push.Commit, push.Objects, push.Since = chain.Tip(), plan.Objects(chain), chain.Newest().Modified
 	}
 	return push, nil
 }

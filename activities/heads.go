@@ -23,8 +23,9 @@ const (
 )
 
 // readHeads asks the Git server for the heads of all branches, one discovery for each project.
-// One project's failure is noted in its heads; only a server that is down fails all.
-func readHeads(ctx context.Context, server *smarthttp.Client, branches []project.Branch) (map[project.Branch]plan.Head, error) {
+// One project's failure is noted in its heads; only a server that is down fails all. Notes are refs, one of a branch, that are
+// looked for along with it.
+func readHeads(ctx context.Context, server *smarthttp.Client, branches []project.Branch, notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
 	byProject := map[string][]project.Branch{}
 	for _, b := range branches {
 		byProject[b.Path()] = append(byProject[b.Path()], b)
@@ -38,7 +39,7 @@ func readHeads(ctx context.Context, server *smarthttp.Client, branches []project
 	group.SetLimit(maxDiscoveries)
 	for path, own := range byProject {
 		group.Go(func() error {
-			found, err := server.Heads(ctx, path, names(own)...)
+			found, err := server.Refs(ctx, path, names(own, notes)...)
 			unreachable := err != nil && !definite(err)
 			if !unreachable {
 				inRow.Store(0)
@@ -48,7 +49,7 @@ func readHeads(ctx context.Context, server *smarthttp.Client, branches []project
 			mu.Lock()
 			defer mu.Unlock()
 			for _, b := range own {
-				heads[b] = plan.Head{Commit: found[b.Branch], Err: err, Unreachable: unreachable}
+				heads[b] = plan.Head{Commit: found[b.Ref()], Noted: found[notes[b]] != "", Err: err, Unreachable: unreachable}
 			}
 			return nil
 		})
@@ -56,12 +57,14 @@ func readHeads(ctx context.Context, server *smarthttp.Client, branches []project
 	return heads, group.Wait()
 }
 
-func names(branches []project.Branch) []string {
-	out := make([]string, len(branches))
-	for i, b := range branches {
-		out[i] = b.Branch
+func names(branches []project.Branch, notes map[project.Branch]string) (names []string) {
+	for _, b := range branches {
+		names = append(names, b.Ref())
+		if note := notes[b]; note != "" {
+			names = append(names, note)
+		}
 	}
-	return out
+	return names
 }
 
 // definite tells the failures that will be the same when asked again.

@@ -15,11 +15,11 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pu
 	if err != nil {
 		return plan.Pushes{}, err
 	}
-	heads, err := readHeads(ctx, c.Destination, c.allowed(chains))
+	heads, err := readHeads(ctx, c.Destination, c.allowed(chains), c.notes(chains))
 	if err != nil {
 		return plan.Pushes{}, err
 	}
-	out := plan.Consumer{Heads: heads, Chains: chains, Allow: c.Allow, Detail: request.Detail}.Plan()
+	out := plan.Consumer{Heads: heads, Chains: chains, Allow: c.Allow, Note: c.Verifier.Verifies(), Detail: request.Detail}.Plan()
 	countBranches(ctx, out.UpToDate, len(out.Pushes), out.Checked-out.UpToDate-len(out.Pushes))
 	out.Failures = append(out.Failures, foreign...)
 	out.Warning = c.warning()
@@ -34,4 +34,15 @@ func (c *Consumer) allowed(chains map[project.Branch]chain.Chain) (branches []pr
 		}
 	}
 	return branches
+}
+
+// notes are the refs that say of each branch that its newest object has been looked at.
+func (c *Consumer) notes(chains map[project.Branch]chain.Chain) map[project.Branch]string {
+	notes := map[project.Branch]string{}
+	for b, chain := range chains {
+		if c.Verifier.Verifies() {
+			notes[b] = objectRef(b, chain.Newest().Modified)
+		}
+	}
+	return notes
 }

@@ -26,7 +26,7 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (plan.U
 	for i, s := range accepted {
 		sources[i] = s.Source
 	}
-	heads, err := readHeads(ctx, p.Source, sources)
+	heads, err := readHeads(ctx, p.Source, sources, nil)
 	if err != nil {
 		return plan.Uploads{}, err
 	}

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
-	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
 // ErrTipDiffers says that a branch is not where the push has just put it.
@@ -26,8 +25,8 @@ type Pushed struct {
 	Warning string `json:"warning,omitempty"`
 }
 
-// Push sends the packs of the bundles to the destination, oldest first, and verifies the
-// branch afterwards. The branch is a mirror: when someone else has moved it, it is moved back, and
+// Push brings the bundles to the destination, oldest first, then moves the branch once, and
+// verifies it afterwards. The branch is a mirror: when someone else has moved it, it is moved back, and
 // the result names the commit it was at. What an interrupted push has brought there already is
 // not sent again.
 func (c *Consumer) Push(ctx context.Context, decrypted Decrypted) (pushed Pushed, err error) {
@@ -41,32 +40,26 @@ func (c *Consumer) Push(ctx context.Context, decrypted Decrypted) (pushed Pushed
 			return pushed, err
 		}
 	}
-	tip, err := c.tip(ctx, destination)
-	if err != nil {
-		return pushed, err
-	}
-	pushed = Pushed{Old: tip, Commit: decrypted.Commit, Warning: c.warning()}
-	if len(decrypted.Bundles) == 0 {
-		pushed.Summary, pushed.Commit = "nothing to push", tip
-		return pushed, nil
+	if !c.Allow.Allows(destination) {
+		return pushed, fmt.Errorf("%w: %s", ErrNotAllowed, destination.Path())
 	}
 	meter := startMeter(ctx, 0)
 	defer meter.stop()
-	p := push{consumer: c, run: run, destination: destination, bundles: decrypted.Bundles, meter: meter}
-	if err := p.check(ctx, decrypted.AllowRollback); err != nil {
+	p := push{consumer: c, run: run, Decrypted: decrypted, meter: meter}
+	if p.destinationState, err = c.state(ctx, destination); err != nil {
 		return pushed, err
 	}
-	if err := p.from(ctx, tip); err != nil {
+	pushed = Pushed{Old: p.tip, Commit: decrypted.Commit}
+	if len(decrypted.Bundles) == 0 && decrypted.AtTip == nil {
+		pushed.Summary, pushed.Commit, pushed.Warning = "nothing to push", p.tip, c.warning()
+		return pushed, nil
+	}
+	if err := p.do(ctx); err != nil {
 		return pushed, fmt.Errorf("destination %s: %w", destination, err)
-	}
-	if tip, err = c.tip(ctx, destination); err != nil {
-		return pushed, err
-	}
-	if tip != decrypted.Commit {
-		return pushed, fmt.Errorf("destination %s: %w: it is at %q instead of %s", destination, ErrTipDiffers, tip, decrypted.Commit)
 	}
 	pushed.Size = meter.done.Load()
 	pushed.Summary = pushed.describe()
+	pushed.Warning = strings.Join(slices.DeleteFunc([]string{c.warning(), p.warning}, func(s string) bool { return s == "" }), "; ")
 	return pushed, nil
 }
 
@@ -79,18 +72,15 @@ func (c *Consumer) tip(ctx context.Context, b project.Branch) (string, error) {
 	return heads[b.Branch], nil
 }
 
-// reached is how many of the bundles lie behind a destination that is at tip.
-func reached(bundles []Bundle, tip string) int {
+// reached is how many of the bundles lie behind a ref that is at commit.
+func reached(bundles []Bundle, commit string) int {
 	for i, b := range slices.Backward(bundles) {
-		if b.Commit == tip {
+		if b.Commit == commit {
 			return i + 1
 		}
 	}
 	return 0
 }
-
-// newest is when the manifest was made that decides what the branch becomes.
-func newest(bundles []Bundle) time.Time { return bundles[len(bundles)-1].MadeAt }
 
 func (p Pushed) describe() string {
 	switch p.Old {
@@ -101,19 +91,4 @@ func (p Pushed) describe() string {
 	default:
 		return fmt.Sprintf("%s -> %s, %s", plan.Short(p.Old), plan.Short(p.Commit), humanize.Bytes(uint64(p.Size)))
 	}
-}
-
-// explain tells refusals apart that the server words alike.
-func (c *Consumer) explain(ctx context.Context, to project.Branch, tip string, b Bundle, err error) error {
-	refused, ok := errors.AsType[*smarthttp.RefusedError](err)
-	if !ok {
-		return err
-	}
-	if now, tipErr := c.tip(ctx, to); tipErr == nil && now != tip {
-		return fmt.Errorf("%w: %w", &smarthttp.MovedError{Ref: to.Ref(), Expected: tip, Tip: now}, err)
-	}
-	if b.Base != "" && refused.Incomplete() {
-		return fmt.Errorf("%w: %w", ErrBaseMissing, err)
-	}
-	return err
 }

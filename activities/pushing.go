@@ -1,25 +1,18 @@
 package activities
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"slices"
+	"time"
 
-	"github.com/app-sre/git-partition-sync/internal/bundle"
-	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
 var (
-	// ErrBaseMissing says that the destination could not complete an increment.
-	ErrBaseMissing = errors.New("the destination lacks objects that the increment builds on")
-	// ErrBundleDiffers says that a bundle does not carry what its manifest says.
-	ErrBundleDiffers = errors.New("bundle and manifest disagree")
 	// ErrNotFastForward says that the destination has commits that the source has not, and the
 	// policy is not to overwrite them.
 	ErrNotFastForward = errors.New("not a fast-forward")
@@ -27,118 +20,175 @@ var (
 	ErrNotAllowed = errors.New("destination is not in ALLOWED_DESTINATIONS")
 )
 
-// push is one run of the step of that name.
+// push is one run of the step of that name. The branch moves once, to the last bundle's commit, in one transaction
+// with the memory. What comes before goes to a ref of ours.
 type push struct {
-	consumer    *Consumer
-	run         staging.Run
-	destination project.Branch
-	bundles     []Bundle
-	meter       *meter
-	memory      memory
+	Decrypted
+	destinationState
+	consumer *Consumer
+	run      staging.Run
+	meter    *meter
+	warning  string
 }
 
-// check refuses what must not be pushed.
-func (p *push) check(ctx context.Context, allowRollback bool) (err error) {
-	if !p.consumer.Allow.Allows(p.destination) {
-		return fmt.Errorf("%w: %s", ErrNotAllowed, p.destination.Path())
-	}
-	if p.memory, err = p.consumer.recall(ctx, p.destination); err != nil || allowRollback {
+func (p *push) do(ctx context.Context) error {
+	if err := p.consumer.checkClock(p.made()); err != nil {
 		return err
 	}
-	return p.memory.check(newest(p.bundles))
+	if err := p.heal(ctx); err != nil {
+		return err
+	}
+	if err := p.check(); err != nil {
+		return err
+	}
+	if err := p.move(ctx); err != nil {
+		return p.giveUp(ctx, err)
+	}
+	return p.verify(ctx)
 }
 
-// from moves the branch, which is at tip, as the policy allows.
-func (p *push) from(ctx context.Context, tip string) error {
-	if p.consumer.FastForwardOnly && tip != "" && reached(p.bundles, tip) < len(p.bundles) {
-		return p.fastForward(ctx, tip)
+// made is when the manifest was made that decides what the branch becomes.
+func (p *push) made() time.Time {
+	if len(p.Bundles) == 0 {
+		return p.AtTip.MadeAt
 	}
-	last := len(p.bundles) - 1
-	for i := reached(p.bundles, tip); i <= last; i++ {
-		b := p.bundles[i]
-		update := smarthttp.RefUpdate{Ref: p.destination.Ref(), Old: tip, New: b.Commit}
-		var also []smarthttp.RefUpdate
-		if i == last {
-			also = p.consumer.remember(p.memory, b.MadeAt, b.Commit)
+	return p.Bundles[len(p.Bundles)-1].MadeAt
+}
+
+// check refuses what must not be pushed. A branch that is at its commit is not taken back by an old object.
+func (p *push) check() error {
+	switch {
+	case p.tip == p.Commit:
+		return nil
+	case len(p.Bundles) == 0:
+		return &smarthttp.MovedError{Ref: p.Destination.Ref(), Expected: p.Commit, Tip: p.tip}
+	case p.AllowRollback:
+		return nil
+	}
+	return p.memory.check(p.made())
+}
+
+// move brings what the destination lacks, and then moves the branch. With the last pack the branch may move
+// at once, unless something has to be known first that only the destination can tell.
+func (p *push) move(ctx context.Context) error {
+	next, last := max(reached(p.Bundles, p.tip), reached(p.Bundles, p.incoming)), len(p.Bundles)-1
+	descent := p.consumer.FastForwardOnly && p.tip != "" && p.tip != p.Commit
+	proof := !p.memory.proven() && p.tip != p.Commit
+	for ; next < last || next == last && (descent || proof); next++ {
+		if err := p.bring(ctx, next); err != nil {
+			return err
 		}
-		if err := p.send(ctx, i, update, also); err != nil {
-			return p.consumer.explain(ctx, p.destination, tip, b, err)
+	}
+	if descent {
+		if err := p.checkDescent(ctx); err != nil {
+			return err
 		}
-		tip = b.Commit
+	}
+	if proof {
+		if err := p.prove(ctx); err != nil {
+			return err
+		}
+	}
+	return p.moveBranch(ctx, next)
+}
+
+// bring sends a pack, and has our ref point to its commit.
+func (p *push) bring(ctx context.Context, i int) error {
+	commit := p.Bundles[i].Commit
+	err := p.send(ctx, i, smarthttp.RefUpdate{Ref: incomingRef(p.Destination), Old: p.incoming, New: commit})
+	if err == nil {
+		p.incoming = commit
+	}
+	return err
+}
+
+// checkDescent asks the destination, which has all commits by now, whether they lead back to the branch's
+// tip.
+func (p *push) checkDescent(ctx context.Context) error {
+	descends, err := p.consumer.Destination.Descends(ctx, p.Destination.Path(), p.Commit, p.tip)
+	if err == nil && !descends {
+		err = fmt.Errorf("%w: the destination is at %s, which the source's %s does not lead back to", ErrNotFastForward, p.tip, p.Commit)
+	}
+	return err
+}
+
+// prove has the destination show that it keeps the memory, before the branch moves for the first time: a ref of the same
+// kind, that stands for no object, is written and read back.
+func (p *push) prove(ctx context.Context) error {
+	probe := p.memory.at(time.Unix(0, 0))
+	if err := p.update(ctx, smarthttp.RefUpdate{Ref: probe, New: p.Commit}); err != nil {
+		return err
+	}
+	now, err := p.consumer.state(ctx, p.Destination)
+	if err != nil {
+		return err
+	}
+	if now.memory.ref == "" {
+		return fmt.Errorf("%w: %s was taken but is not shown", ErrOwnRefs, probe)
+	}
+	p.memory = now.memory
+	return nil
+}
+
+// moveBranch moves the branch and the memory, and removes what was incoming, all or nothing.
+func (p *push) moveBranch(ctx context.Context, next int) error {
+	var updates []smarthttp.RefUpdate
+	if p.tip != p.Commit {
+		updates = append(updates, smarthttp.RefUpdate{Ref: p.Destination.Ref(), Old: p.tip, New: p.Commit})
+	}
+	updates = append(updates, p.memory.remember(p.remembered(), p.note(), p.Commit)...)
+	if p.incoming != "" {
+		updates = append(updates, smarthttp.RefUpdate{Ref: incomingRef(p.Destination), Old: p.incoming})
+	}
+	switch {
+	case len(updates) == 0:
+		return nil
+	case next < len(p.Bundles):
+		return p.send(ctx, next, updates...)
+	default:
+		return p.update(ctx, updates...)
+	}
+}
+
+// remembered is the time that the memory is to have: only an operator takes it back.
+func (p *push) remembered() time.Time {
+	if made := p.made(); p.AllowRollback || p.memory.ref == "" || made.After(p.memory.last) {
+		return made
+	}
+	return p.memory.last
+}
+
+func (p *push) note() string {
+	if p.Modified.IsZero() {
+		return ""
+	}
+	return objectRef(p.Destination, p.Modified)
+}
+
+// verify reads the refs once more: what a destination answers is not yet what it has.
+func (p *push) verify(ctx context.Context) error {
+	now, err := p.consumer.state(ctx, p.Destination)
+	switch {
+	case err != nil:
+		return err
+	case now.tip != p.Commit:
+		return fmt.Errorf("%w: it is at %q instead of %s", ErrTipDiffers, now.tip, p.Commit)
+	case now.memory.keep && now.memory.ref != p.memory.at(p.remembered()):
+		return fmt.Errorf("%w: it moved the branch, and shows %q instead of %s", ErrOwnRefs, now.memory.ref, p.memory.at(p.remembered()))
 	}
 	return nil
 }
 
-// fastForward brings the commits to a ref of ours first, where the destination can tell whether
-// they lead back to the branch's tip; only then the branch follows.
-func (p *push) fastForward(ctx context.Context, tip string) error {
-	incoming := refsPrefix + "incoming/" + p.destination.Branch + "/tip"
-	left, err := p.consumer.Destination.RefsBelow(ctx, p.destination.Path(), incoming[:len(incoming)-len("tip")])
-	if err != nil {
-		return err
-	}
-	at := left[incoming]
-	for i := reached(p.bundles, at); i < len(p.bundles); i++ {
-		b := p.bundles[i]
-		if err := p.send(ctx, i, smarthttp.RefUpdate{Ref: incoming, Old: at, New: b.Commit}, nil); err != nil {
-			return p.consumer.explain(ctx, p.destination, tip, b, err)
-		}
-		at = b.Commit
-	}
-	remove := smarthttp.RefUpdate{Ref: incoming, Old: at}
-	descends, err := p.consumer.Destination.Descends(ctx, p.destination.Path(), at, tip)
-	if err != nil {
-		return err
-	}
-	if !descends {
-		err := fmt.Errorf("%w: the destination is at %s, which the source's %s does not lead back to", ErrNotFastForward, tip, at)
-		return errors.Join(err, p.consumer.Destination.Push(ctx, smarthttp.PushRequest{Repo: p.destination.Path(), RefUpdate: remove}))
-	}
-	last := p.bundles[len(p.bundles)-1]
-	err = p.consumer.Destination.Push(ctx, smarthttp.PushRequest{
-		Repo:      p.destination.Path(),
-		RefUpdate: smarthttp.RefUpdate{Ref: p.destination.Ref(), Old: tip, New: at},
-		Also:      append(p.consumer.remember(p.memory, last.MadeAt, at), remove),
-		Pack:      bytes.NewReader(smarthttp.EmptyPack),
-		PackSize:  int64(len(smarthttp.EmptyPack)),
+// update moves refs to what the destination has.
+func (p *push) update(ctx context.Context, updates ...smarthttp.RefUpdate) error {
+	err := p.consumer.Destination.Push(ctx, smarthttp.PushRequest{
+		Repo: p.Destination.Path(), RefUpdate: updates[0], Also: updates[1:],
+		Pack: bytes.NewReader(smarthttp.EmptyPack), PackSize: int64(len(smarthttp.EmptyPack)),
 	})
-	return p.consumer.explain(ctx, p.destination, tip, Bundle{}, err)
+	return p.explain(ctx, Bundle{}, err)
 }
 
-// send pushes one bundle's pack, straight from disk.
-func (p *push) send(ctx context.Context, i int, update smarthttp.RefUpdate, also []smarthttp.RefUpdate) error {
-	file, err := p.run.Open(numbered(bundleFile, i))
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	pack, size, err := p.pack(file, p.bundles[i])
-	if err != nil {
-		return err
-	}
-	return p.consumer.Destination.Push(ctx, smarthttp.PushRequest{
-		Repo:      p.destination.Path(),
-		RefUpdate: update,
-		Also:      also,
-		Pack:      p.meter.read(pack),
-		PackSize:  size,
-		Thin:      p.bundles[i].Thin,
-	})
-}
-
-// pack reads the bundle's header, which must be what the manifest says.
-func (p *push) pack(file *os.File, b Bundle) (pack io.Reader, size int64, err error) {
-	info, err := file.Stat()
-	if err != nil {
-		return nil, 0, err
-	}
-	r := bufio.NewReader(file)
-	header, headerSize, err := bundle.ReadHeader(r)
-	if err != nil {
-		return nil, 0, err
-	}
-	if want := (bundle.Header{Branch: p.destination.Branch, Commit: b.Commit, Base: b.Base}); header != want {
-		return nil, 0, fmt.Errorf("%w: %+v instead of %+v", ErrBundleDiffers, header, want)
-	}
-	return r, info.Size() - headerSize, nil
+// heldByRef tells whether one of the destination's refs is at the commit: then it has all that leads to it.
+func (p *push) heldByRef(commit string) bool {
+	return slices.Contains([]string{p.tip, p.incoming}, commit)
 }

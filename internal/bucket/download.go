@@ -47,7 +47,7 @@ type download struct {
 }
 
 func (d *download) open() error {
-	out, err := d.bucket.client.GetObject(d.ctx, &s3.GetObjectInput{Bucket: &d.bucket.name, Key: &d.key})
+	out, err := d.bucket.client.GetObject(d.ctx, &s3.GetObjectInput{Bucket: &d.bucket.name, Key: &d.key, IfMatch: d.etag})
 	if err != nil {
 		return cause(err)
 	}

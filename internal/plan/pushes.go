@@ -47,6 +47,8 @@ type Consumer struct {
 	Heads  map[project.Branch]Head
 	Chains map[project.Branch]chain.Chain
 	Allow  project.Allowlist
+	// Note has each destination note the newest object of its branch, even if that brings no other commit.
+	Note bool
 	// Detail lists the branches that are in sync, too.
 	Detail bool
 }
@@ -62,7 +64,7 @@ func (p Consumer) Plan() Pushes {
 			out.Failures = append(out.Failures, Failure{Subject: branch.String(), Kind: KindNotAllowed, Reason: "the destination is not in ALLOWED_DESTINATIONS"})
 		case head.Unreachable:
 			out.Failures = append(out.Failures, Failure{Subject: branch.String(), Kind: KindUnreachable, Reason: fmt.Sprintf("%v; the next cycle tries again", head.Err)})
-		case head.Err == nil && head.Commit == c.Tip():
+		case head.Err == nil && head.Commit == c.Tip() && (head.Noted || !p.Note):
 			out.UpToDate++
 			if p.Detail {
 				out.InSync = append(out.InSync, Branch{Destination: branch.String(), Since: c.Newest().Modified})
@@ -83,6 +85,8 @@ func push(branch project.Branch, head Head, c chain.Chain) Push {
 	switch {
 	case head.Err != nil:
 		p.Reason = "the destination cannot be read: " + head.Err.Error()
+	case head.Commit == c.Tip():
+		p.Reason = fmt.Sprintf("the destination is at %s and has yet to note the bucket's newest object", Short(head.Commit))
 	case head.Commit == "":
 		p.Reason = fmt.Sprintf("the branch does not exist yet: create it at %s", Short(c.Tip()))
 	default:

@@ -22,6 +22,7 @@ var (
 	ErrNotOurRef    = errors.New("commit is no longer on any branch of the repository")
 	ErrCorruptPack  = errors.New("corrupt pack")
 	ErrNoThin       = errors.New("server does not accept thin packs")
+	ErrNoAtomic     = errors.New("server does not move several refs in one transaction (atomic)")
 )
 
 const maxBodyText = 200
@@ -85,28 +86,6 @@ func orAbsent(commit string) string {
 		return "nothing"
 	}
 	return commit
-}
-
-// RefusedError is the server's decision not to update the ref: a protected
-// branch, a hook, a pack that it cannot complete.
-type RefusedError struct {
-	Ref      string
-	Reason   string
-	Messages []string // the first and last lines that the server meant for the user
-}
-
-func (e *RefusedError) Error() string {
-	text := fmt.Sprintf("server refused %q: %s", e.Ref, e.Reason)
-	if len(e.Messages) > 0 {
-		text += ": " + strings.Join(e.Messages, "; ")
-	}
-	return text
-}
-
-// Incomplete tells whether it may have been because the pack builds on objects that the
-// server does not have: it cannot be completed, or leads to commits that are missing.
-func (e *RefusedError) Incomplete() bool {
-	return strings.HasPrefix(e.Reason, unpackFailed) || strings.Contains(e.Reason, "missing necessary objects")
 }
 
 // remoteError is the text of an ERR packet or of the side-band's error channel.

@@ -60,20 +60,6 @@ func (c *Client) heads(ctx context.Context, repo *url.URL, branches []string) (m
 	return heads, nil
 }
 
-// RefsBelow returns the refs of a repository whose full names start with prefix, which ends in a
-// slash.
-func (c *Client) RefsBelow(ctx context.Context, repo, prefix string) (map[string]string, error) {
-	u, err := c.repository(repo)
-	if err != nil {
-		return nil, err
-	}
-	refs, err := c.refs(ctx, u, refFilter{below: prefix})
-	if err != nil {
-		return nil, fmt.Errorf("list refs of %s: %w", u, err)
-	}
-	return refs, nil
-}
-
 func (c *Client) refs(ctx context.Context, repo *url.URL, wanted refFilter) (map[string]string, error) {
 	adv, err := c.discover(ctx, repo, uploadPack)
 	if err != nil {
@@ -127,6 +113,7 @@ func encodeLsRefs(agent string, wanted refFilter) (*bytes.Buffer, error) {
 type refFilter struct {
 	names []string
 	below string
+	visit func(ref, commit string) // takes the refs, of which there may be any number, in place of a map
 }
 
 func (f refFilter) prefixes() []string {
@@ -177,6 +164,10 @@ func (f refFilter) match(line string, found map[string]string, mask *foreign.Mas
 	}
 	if !isHash(hash) {
 		return fmt.Errorf("server gives %q as the commit of %q", mask.Line(hash, 64), mask.Line(ref, maxLine))
+	}
+	if f.visit != nil {
+		f.visit(ref, hash)
+		return nil
 	}
 	if len(found) == maxFound {
 		return fmt.Errorf("server lists more than %d of the wanted refs", maxFound)

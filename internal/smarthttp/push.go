@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,6 +24,7 @@ const (
 	maxReport = 64 << 10
 
 	unpackFailed = "unpack failed: "
+	alongWith    = "atomic push failure" // what receive-pack says of refs that others have stopped
 )
 
 // RefUpdate moves one ref, given by its full name.
@@ -47,7 +49,7 @@ func (u RefUpdate) command() (string, error) {
 	return cmp.Or(u.Old, noCommit) + " " + cmp.Or(u.New, noCommit) + " " + u.Ref, nil
 }
 
-// PushRequest moves a ref to a commit that comes in a pack. A ref that is deleted needs none.
+// PushRequest moves a ref to a commit that comes in a pack. Refs that are only deleted need none.
 type PushRequest struct {
 	Repo string // "group/name"
 	RefUpdate
@@ -71,8 +73,8 @@ func emptyPack() []byte {
 // Push sends the pack and moves the refs, whether or not that is a
 // fast-forward. The pack is not read after Push has returned.
 //
-// The errors are *MovedError when the ref is not at Old, ErrNoThin,
-// both before anything is sent, and *RefusedError.
+// The errors are *MovedError when one of the refs is not at Old, ErrNoThin and ErrNoAtomic,
+// all before anything is sent, and *RefusedError.
 func (c *Client) Push(ctx context.Context, req PushRequest) error {
 	u, err := c.repository(req.Repo)
 	if err != nil {
@@ -94,7 +96,7 @@ func (c *Client) push(ctx context.Context, repo *url.URL, req PushRequest) error
 		return err
 	}
 	size, content := int64(commands.Len()), io.Reader(commands)
-	if req.New != "" {
+	if req.sendsPack() {
 		size, content = size+req.PackSize, io.MultiReader(commands, req.Pack)
 	}
 	body := &lentReader{r: content}
@@ -107,12 +109,17 @@ func (c *Client) push(ctx context.Context, repo *url.URL, req PushRequest) error
 	return readReport(newPktReader(resp.Body, c.mask), req.refs())
 }
 
-func (r PushRequest) refs() []string {
-	refs := []string{r.Ref}
-	for _, update := range r.Also {
+func (r PushRequest) updates() []RefUpdate { return append([]RefUpdate{r.RefUpdate}, r.Also...) }
+
+func (r PushRequest) refs() (refs []string) {
+	for _, update := range r.updates() {
 		refs = append(refs, update.Ref)
 	}
 	return refs
+}
+
+func (r PushRequest) sendsPack() bool {
+	return slices.ContainsFunc(r.updates(), func(u RefUpdate) bool { return u.New != "" })
 }
 
 // prepare checks that the push can succeed, and returns the URL to send it to.
@@ -122,12 +129,14 @@ func (c *Client) prepare(ctx context.Context, repo *url.URL, req PushRequest) (*
 		return nil, err
 	}
 	defer adv.close()
-	tips, err := adv.refs(refFilter{names: []string{req.Ref}})
+	tips, err := adv.refs(refFilter{names: req.refs()})
 	if err != nil {
 		return nil, err
 	}
-	if tip := tips[req.Ref]; tip != req.Old {
-		return nil, &MovedError{Ref: req.Ref, Expected: req.Old, Tip: tip}
+	for _, update := range req.updates() {
+		if tip := tips[update.Ref]; tip != update.Old {
+			return nil, &MovedError{Ref: update.Ref, Expected: update.Old, Tip: tip}
+		}
 	}
 	if req.Thin && adv.caps.has("no-thin") {
 		return nil, ErrNoThin
@@ -136,7 +145,7 @@ func (c *Client) prepare(ctx context.Context, repo *url.URL, req PushRequest) (*
 		return nil, errors.New("server does not report the outcome of a push")
 	}
 	if len(req.Also) > 0 && !adv.caps.has("atomic") {
-		return nil, errors.New("server does not update several refs at once")
+		return nil, ErrNoAtomic
 	}
 	return adv.url, nil
 }
@@ -147,7 +156,7 @@ func (c *Client) encodeCommands(req PushRequest) (*bytes.Buffer, error) {
 		caps += " atomic"
 	}
 	var lines []string
-	for _, update := range append([]RefUpdate{req.RefUpdate}, req.Also...) {
+	for _, update := range req.updates() {
 		command, err := update.command()
 		if err != nil {
 			return nil, err
@@ -173,14 +182,19 @@ func readReport(pkts *pktReader, refs []string) error {
 	// The report is final. What follows are hooks that still run, and they are
 	// given the time to say why.
 	_, _ = io.Copy(io.Discard, band)
+	var refused *RefusedError
 	for _, ref := range refs {
 		reason, err := refusal(&report, ref)
 		if err != nil {
 			return err
 		}
-		if reason != "" {
-			return &RefusedError{Ref: ref, Reason: pkts.mask.Line(reason, maxLine), Messages: band.words.Lines(pkts.mask)}
+		// Of a transaction's refs, the one that stopped it is told before those that were stopped along with it.
+		if reason != "" && (refused == nil || strings.Contains(refused.Reason, alongWith)) {
+			refused = &RefusedError{Ref: ref, Reason: pkts.mask.Line(reason, maxLine), Messages: band.words.Lines(pkts.mask)}
 		}
+	}
+	if refused != nil {
+		return refused
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
-func TestRefsBelow(t *testing.T) {
+func TestEachRef(t *testing.T) {
 	for name, opts := range map[string][]gitserver.Option{"v2": nil, "v0": {gitserver.WithoutProtocolV2()}} {
 		t.Run(name, func(t *testing.T) {
 			server, client := newServer(t, opts...)
@@ -18,14 +18,27 @@ func TestRefsBelow(t *testing.T) {
 			for _, ref := range []string{"refs/sync/main/1", "refs/sync/main/2", "refs/sync/main-2/1", "refs/sync/other/1"} {
 				git(t, server, "update-ref", ref, tip)
 			}
-			refs, err := client.RefsBelow(t.Context(), repo, "refs/sync/main/")
+			below := refsBelow(t, client, "refs/sync/main/", "refs/heads/main")
+			require.Equal(t, map[string]string{"refs/heads/main": tip, "refs/sync/main/1": tip, "refs/sync/main/2": tip}, below)
+			require.Empty(t, refsBelow(t, client, "refs/nothing/"))
+
+			named, err := client.Refs(t.Context(), repo, "refs/sync/other/1", "refs/sync/main", "refs/nothing")
 			require.NoError(t, err)
-			require.Equal(t, map[string]string{"refs/sync/main/1": tip, "refs/sync/main/2": tip}, refs)
-			refs, err = client.RefsBelow(t.Context(), repo, "refs/nothing/")
+			require.Equal(t, map[string]string{"refs/sync/other/1": tip}, named)
+			none, err := client.Refs(t.Context(), repo)
 			require.NoError(t, err)
-			require.Empty(t, refs)
+			require.Empty(t, none)
+			_, err = client.Refs(t.Context(), repo, "refs/a\nb")
+			require.ErrorContains(t, err, "invalid ref")
 		})
 	}
+}
+
+func refsBelow(t *testing.T, client *smarthttp.Client, below string, names ...string) map[string]string {
+	t.Helper()
+	refs := map[string]string{}
+	require.NoError(t, client.EachRef(t.Context(), repo, names, below, func(ref, commit string) { refs[ref] = commit }))
+	return refs
 }
 
 // Refs that change together are all changed, or none.
@@ -37,19 +50,19 @@ func TestPushSeveralRefs(t *testing.T) {
 			Pack: bytes.NewReader(r.snapshot), PackSize: int64(len(r.snapshot)),
 		})
 	}
-	refs := func() map[string]string {
-		refs, err := r.to.RefsBelow(t.Context(), repo, "refs/sync/")
-		require.NoError(t, err)
-		return refs
-	}
+	refs := func() map[string]string { return refsBelow(t, r.to, "refs/sync/") }
 	require.NoError(t, push("", smarthttp.RefUpdate{Ref: "refs/sync/1", New: r.base}))
 	require.Equal(t, map[string]string{"refs/sync/1": r.base}, refs())
 
 	require.NoError(t, push(r.base, smarthttp.RefUpdate{Ref: "refs/sync/1", Old: r.base}, smarthttp.RefUpdate{Ref: "refs/sync/2", New: r.base}))
 	require.Equal(t, map[string]string{"refs/sync/2": r.base}, refs())
 
+	var moved *smarthttp.MovedError
+	require.ErrorAs(t, push(r.base, smarthttp.RefUpdate{Ref: "refs/sync/3", New: r.base}, smarthttp.RefUpdate{Ref: "refs/sync/2", New: r.base}), &moved)
+	require.Equal(t, smarthttp.MovedError{Ref: "refs/sync/2", Tip: r.base}, *moved)
+
 	var refused *smarthttp.RefusedError
-	require.ErrorAs(t, push(r.base, smarthttp.RefUpdate{Ref: "refs/sync/3", New: r.base}, smarthttp.RefUpdate{Ref: "refs/sync/2", New: r.base}), &refused)
+	require.ErrorAs(t, push(r.base, smarthttp.RefUpdate{Ref: "refs/sync/3", New: r.base}, smarthttp.RefUpdate{Ref: "refs/sync/2/1", New: r.base}), &refused)
 	require.Equal(t, map[string]string{"refs/sync/2": r.base}, refs())
 
 	for name, bad := range map[string]smarthttp.RefUpdate{

@@ -1,0 +1,90 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+)
+
+var (
+	// ErrBaseMissing says that the destination could not complete an increment.
+	ErrBaseMissing = errors.New("the destination lacks objects that the increment builds on")
+	// ErrOwnRefs says that the destination does not take, keep or show the refs that the consumer needs there.
+	ErrOwnRefs = errors.New("the destination hides or refuses " + ownRefs + "/")
+)
+
+// explain tells refusals apart that the server words alike. B is the bundle that was sent.
+func (p *push) explain(ctx context.Context, b Bundle, err error) error {
+	if moved, ok := errors.AsType[*smarthttp.MovedError](err); ok && moved.Ref != p.Destination.Ref() {
+		return p.explainOwn(ctx, moved, err)
+	}
+	refused, ok := errors.AsType[*smarthttp.RefusedError](err)
+	if !ok {
+		return err
+	}
+	now, tipErr := p.consumer.tip(ctx, p.Destination)
+	if tipErr == nil && now != p.tip && now != p.Commit {
+		return fmt.Errorf("%w: %w", &smarthttp.MovedError{Ref: p.Destination.Ref(), Expected: p.tip, Tip: now}, err)
+	}
+	lacks := errors.Is(err, smarthttp.ErrMissingObjects) || refused.Unexplained()
+	switch {
+	case b.Base != "" && lacks && !p.heldByRef(b.Base):
+		return fmt.Errorf("%w: %w", ErrBaseMissing, err)
+	case refused.ByHook() && p.forbidden(ctx):
+		return fmt.Errorf("%w: %w", ErrOwnRefs, err)
+	}
+	return err
+}
+
+// explainOwn is about a ref of ours that was not where it had been seen. One that is still seen there is hidden from
+// pushes; else another push of ours was at work, and the next attempt reads anew.
+func (p *push) explainOwn(ctx context.Context, moved *smarthttp.MovedError, err error) error {
+	seen, readErr := p.consumer.Destination.Refs(ctx, p.Destination.Path(), moved.Ref)
+	if readErr == nil && seen[moved.Ref] == moved.Expected {
+		return fmt.Errorf("%w: pushes do not see it as it is read: %w", ErrOwnRefs, errors.New(err.Error()))
+	}
+	return errors.New(err.Error()) // not as if the branch had moved
+}
+
+// forbidden tells whether a hook refuses refs of ours whatever is in them: not even what the branch has already.
+func (p *push) forbidden(ctx context.Context) bool {
+	if p.tip == "" {
+		return false
+	}
+	probe := strings.TrimSuffix(incomingRef(p.Destination), "tip") + "probe"
+	request := smarthttp.PushRequest{
+		Repo: p.Destination.Path(), RefUpdate: smarthttp.RefUpdate{Ref: probe, New: p.tip},
+		Pack: bytes.NewReader(smarthttp.EmptyPack), PackSize: int64(len(smarthttp.EmptyPack)),
+	}
+	err := p.consumer.Destination.Push(ctx, request)
+	if err == nil {
+		request.RefUpdate = smarthttp.RefUpdate{Ref: probe, Old: p.tip}
+		_ = p.consumer.Destination.Push(ctx, request) // what is left of it the next push removes
+	}
+	refused, ok := errors.AsType[*smarthttp.RefusedError](err)
+	return ok && refused.ByHook()
+}
+
+// giveUp removes what a push has brought in vain. Failures that may pass leave it for the next attempt.
+func (p *push) giveUp(ctx context.Context, err error) error {
+	refused, byServer := errors.AsType[*smarthttp.RefusedError](err)
+	definite := byServer && !errors.Is(refused, smarthttp.ErrUnpack) && !errors.Is(err, ErrBaseMissing) && !moved(err)
+	if p.incoming == "" || !definite && !errors.Is(err, ErrNotFastForward) {
+		return err
+	}
+	ref := incomingRef(p.Destination)
+	removal := smarthttp.RefUpdate{Ref: ref, Old: p.incoming}
+	if failed := p.consumer.Destination.Push(ctx, smarthttp.PushRequest{Repo: p.Destination.Path(), RefUpdate: removal}); failed != nil {
+		return fmt.Errorf("%w (and %s could not be removed: %v)", err, ref, failed) //nolint:errorlint // must not hide why the push failed
+	}
+	return err
+}
+
+func moved(err error) bool {
+	_, ok := errors.AsType[*smarthttp.MovedError](err)
+	return ok
+}

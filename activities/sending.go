@@ -1,0 +1,112 @@
+package activities
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/app-sre/git-partition-sync/internal/bundle"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+)
+
+var (
+	// ErrBundleDiffers says that a bundle does not carry what its manifest says.
+	ErrBundleDiffers = errors.New("bundle and manifest disagree")
+	// ErrAltered says that a file is not what was verified.
+	ErrAltered = errors.New("staged file was altered after it was verified")
+)
+
+// send pushes one bundle's pack, straight from disk. The end of it is held back until all of it is known to be what
+// Decrypt has verified: without its end a server takes no pack.
+func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) error {
+	b := p.Bundles[i]
+	file, err := p.run.Open(numbered(bundleFile, i))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != b.Size {
+		return fmt.Errorf("%w: it has %d bytes instead of %d", ErrAltered, info.Size(), b.Size)
+	}
+	verified := &verifiedReader{r: file, left: b.Size, sum: sha256.New(), want: b.SHA256}
+	pack := bufio.NewReader(verified)
+	header, headerSize, err := bundle.ReadHeader(pack)
+	if err != nil {
+		return errors.Join(verified.err, err)
+	}
+	if want := (bundle.Header{Branch: p.Destination.Branch, Commit: b.Commit, Base: b.Base}); header != want {
+		return fmt.Errorf("%w: %+v instead of %+v", ErrBundleDiffers, header, want)
+	}
+	err = p.consumer.Destination.Push(ctx, smarthttp.PushRequest{
+		Repo:      p.Destination.Path(),
+		RefUpdate: updates[0],
+		Also:      updates[1:],
+		Pack:      p.meter.read(pack),
+		PackSize:  b.Size - headerSize,
+		Thin:      b.Thin,
+	})
+	if err != nil && verified.err != nil {
+		return verified.err // which ended the push, however that looked to the transport
+	}
+	return p.explain(ctx, b, err)
+}
+
+// heldBack is how many bytes of a file are given away only when all of it has been verified: the checksum that ends a pack.
+const heldBack = 20
+
+// verifiedReader reads a file of known size and SHA-256.
+type verifiedReader struct {
+	r    io.Reader
+	left int64 // bytes that have not been read from r
+	sum  hash.Hash
+	want string
+	tail []byte // the last bytes, verified
+	err  error
+}
+
+func (v *verifiedReader) Read(b []byte) (int, error) {
+	if v.err == nil && v.left > 0 && v.left <= heldBack {
+		v.tail, v.err = v.finish()
+	}
+	switch {
+	case v.err != nil:
+		return 0, v.err
+	case v.left == 0:
+		n := copy(b, v.tail)
+		v.tail = v.tail[n:]
+		if n == 0 && len(b) > 0 {
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+	n, err := v.r.Read(b[:min(int64(len(b)), v.left-heldBack)])
+	v.left -= int64(n)
+	v.sum.Write(b[:n])
+	if err == io.EOF {
+		err = fmt.Errorf("%w: it ends %d bytes early", ErrAltered, v.left)
+	}
+	v.err = err
+	return n, err
+}
+
+func (v *verifiedReader) finish() ([]byte, error) {
+	tail := make([]byte, v.left)
+	if _, err := io.ReadFull(v.r, tail); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrAltered, err)
+	}
+	v.left = 0
+	v.sum.Write(tail)
+	if got := hex.EncodeToString(v.sum.Sum(nil)); got != v.want {
+		return nil, fmt.Errorf("%w: its SHA-256 is %s, the manifest says %s", ErrAltered, got, v.want)
+	}
+	return tail, nil
+}

@@ -1,0 +1,38 @@
+package smarthttp
+
+import (
+	"context"
+	"fmt"
+)
+
+// Refs returns the commits of those refs of a repository ("group/name") that exist, by their full names.
+func (c *Client) Refs(ctx context.Context, repo string, names ...string) (map[string]string, error) {
+	if len(names) == 0 { // ls-refs without a prefix lists all refs
+		return nil, nil
+	}
+	return c.listed(ctx, repo, refFilter{names: names})
+}
+
+// EachRef calls visit with every ref of a repository that has one of the full names, or whose name starts with below. It
+// keeps none of them, so there may be any number.
+func (c *Client) EachRef(ctx context.Context, repo string, names []string, below string, visit func(ref, commit string)) error {
+	_, err := c.listed(ctx, repo, refFilter{names: names, below: below, visit: visit})
+	return err
+}
+
+func (c *Client) listed(ctx context.Context, repo string, wanted refFilter) (map[string]string, error) {
+	u, err := c.repository(repo)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range wanted.names {
+		if !isRefName(name) {
+			return nil, fmt.Errorf("invalid ref %q", name)
+		}
+	}
+	refs, err := c.refs(ctx, u, wanted)
+	if err != nil {
+		return nil, fmt.Errorf("list refs of %s: %w", u, err)
+	}
+	return refs, nil
+}

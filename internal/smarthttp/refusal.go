@@ -1,0 +1,91 @@
+package smarthttp
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// What a *RefusedError may be, told with errors.Is. A refusal that is none of these is a rule of the server's: a
+// protected branch, a hook.
+var (
+	ErrNameConflict   = errors.New("another ref stands in the way of the name")
+	ErrHiddenRef      = errors.New("the server hides or forbids the ref")
+	ErrServerDiskFull = errors.New("the server's disk is full")
+	ErrPackTooLarge   = errors.New("the pack or a file in it is larger than the server allows")
+	ErrBadObjects     = errors.New("objects do not pass the server's check (fsck)")
+	ErrMissingLFS     = errors.New("the server lacks LFS objects")
+	ErrMissingObjects = errors.New("the server lacks objects that the pack builds on")
+	// ErrUnpack is a pack that the server could not unpack, for a reason that it does not tell, or that
+	// may pass.
+	ErrUnpack = errors.New("the server could not unpack the pack")
+)
+
+// RefusedError is the server's decision not to update the ref.
+type RefusedError struct {
+	Ref      string
+	Reason   string
+	Messages []string // the first and last lines that the server meant for the user
+}
+
+func (e *RefusedError) Error() string {
+	text := fmt.Sprintf("server refused %q: %s", e.Ref, e.Reason)
+	if len(e.Messages) > 0 {
+		text += ": " + strings.Join(e.Messages, "; ")
+	}
+	return text
+}
+
+// Unwrap returns what the refusal is, or nil when it is a rule of the server's.
+func (e *RefusedError) Unwrap() error {
+	for _, r := range refusals {
+		if r.within.holds(e) && (r.words.MatchString(e.Reason) || r.words.MatchString(strings.Join(e.Messages, "\n"))) {
+			return r.is
+		}
+	}
+	return nil
+}
+
+// Unexplained tells that the server could not unpack the pack and did not say why in a language that is known
+// here: git translates its messages where its locale says so, and a server may keep them for itself.
+func (e *RefusedError) Unexplained() bool {
+	return inUnpack.holds(e) && !gitSpeaks.MatchString(strings.Join(e.Messages, "\n"))
+}
+
+// ByHook tells that a hook of the server's decided.
+func (e *RefusedError) ByHook() bool { return inHook.holds(e) }
+
+// phase is in which part of a push it was refused: words mean something there only.
+type phase string
+
+const (
+	anywhere phase = ""
+	inUnpack phase = unpackFailed
+	inHook   phase = "hook declined"
+)
+
+func (p phase) holds(e *RefusedError) bool { return strings.Contains(e.Reason, string(p)) }
+
+// gitSpeaks is how git begins to say what went wrong.
+var gitSpeaks = regexp.MustCompile(`(?m)^(fatal|error): `)
+
+// refusals go by what receive-pack, index-pack and unpack-objects of Git 2.30 to 2.50, and GitLab's and GitHub's hooks
+// say. The more precise comes first.
+var refusals = []struct {
+	is     error
+	within phase
+	words  *regexp.Regexp
+}{
+	{ErrHiddenRef, anywhere, regexp.MustCompile(`deny (updating|deleting) a hidden ref`)},
+	{ErrNameConflict, anywhere, regexp.MustCompile(`' exists; cannot create '|directory '.*' blocking reference '|cannot process '.*' and '.*' at the same time|refname conflict`)},
+	{ErrServerDiskFull, anywhere, regexp.MustCompile(`(?i)no space left on device|disk quota exceeded`)},
+	{ErrPackTooLarge, anywhere, regexp.MustCompile(`exceeds maximum allowed size|exceed(s|ed)? .{1,60}\blimit\b`)},
+	{ErrBadObjects, inUnpack, regexp.MustCompile(`fsck error in pack|object [0-9a-f]{40}: [a-z]\w+: `)},
+	{ErrMissingLFS, inHook, regexp.MustCompile(`LFS objects are missing|unknown Git LFS objects`)},
+	{ErrMissingObjects, anywhere, regexp.MustCompile(`^not updated: missing necessary objects`)},
+	{ErrMissingObjects, inUnpack, regexp.MustCompile(`unresolved deltas?\b|did not receive expected object|object of unexpected type|` +
+		`failed to read delta(-pack)? base object|Cannot find object '|Not all child objects of|Error on reachable objects of|` +
+		`(?i:could not|unable to) read (tree )?[0-9a-f]{40}|bad (tree )?object [0-9a-f]{40}|missing (blob|tree) object`)},
+	{ErrUnpack, inUnpack, regexp.MustCompile(``)},
+}
