@@ -28,7 +28,7 @@ func objectRef(b project.Branch, modified time.Time) string {
 }
 
 // maxUnwanted bounds how many unwanted refs are kept in memory, and deleted in one push.
-const maxUnwanted = 500
+const maxUnwanted = 2000
 
 // destinationState is what a destination's refs say of one branch.
 type destinationState struct {
@@ -66,12 +66,13 @@ func (s *destinationState) unwant(ref, commit string) {
 	}
 }
 
-// blocks tells whether a ref is where ours needs a folder, or has one where ours is a file.
+// blocks tells whether a ref is where ours needs a folder, or has one where ours is a file. Git takes none at ownRefs
+// itself, which is too short a name.
 func blocks(ref, ours string) bool {
 	if strings.HasPrefix(ref, ours+"/") {
 		return true
 	}
-	for folder := path.Dir(ours); folder != "refs"; folder = path.Dir(folder) {
+	for folder := path.Dir(ours); folder != ownRefs; folder = path.Dir(folder) {
 		if ref == folder {
 			return true
 		}

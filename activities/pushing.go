@@ -28,6 +28,7 @@ type push struct {
 	consumer *Consumer
 	run      staging.Run
 	meter    *meter
+	probe    string // the ref that prove has written; "" before
 	warning  string
 }
 
@@ -119,6 +120,7 @@ func (p *push) prove(ctx context.Context) error {
 	if err := p.update(ctx, smarthttp.RefUpdate{Ref: probe, New: p.Commit}); err != nil {
 		return err
 	}
+	p.probe = probe
 	now, err := p.consumer.state(ctx, p.Destination)
 	if err != nil {
 		return err

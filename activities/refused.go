@@ -34,7 +34,7 @@ func (p *push) explain(ctx context.Context, b Bundle, err error) error {
 	switch {
 	case b.Base != "" && lacks && !p.heldByRef(b.Base):
 		return fmt.Errorf("%w: %w", ErrBaseMissing, err)
-	case refused.ByHook() && p.forbidden(ctx):
+	case refused.ByHook() && strings.HasPrefix(refused.Ref, ownRefs) && p.forbidden(ctx):
 		return fmt.Errorf("%w: %w", ErrOwnRefs, err)
 	}
 	return err
@@ -71,17 +71,30 @@ func (p *push) forbidden(ctx context.Context) bool {
 
 // giveUp removes what a push has brought in vain. Failures that may pass leave it for the next attempt.
 func (p *push) giveUp(ctx context.Context, err error) error {
-	refused, byServer := errors.AsType[*smarthttp.RefusedError](err)
-	definite := byServer && !errors.Is(refused, smarthttp.ErrUnpack) && !errors.Is(err, ErrBaseMissing) && !moved(err)
-	if p.incoming == "" || !definite && !errors.Is(err, ErrNotFastForward) {
+	var vain []smarthttp.RefUpdate
+	if p.incoming != "" {
+		vain = append(vain, smarthttp.RefUpdate{Ref: incomingRef(p.Destination), Old: p.incoming})
+	}
+	if p.probe != "" {
+		vain = append(vain, smarthttp.RefUpdate{Ref: p.probe, Old: p.Commit})
+	}
+	if len(vain) == 0 || !final(err) {
 		return err
 	}
-	ref := incomingRef(p.Destination)
-	removal := smarthttp.RefUpdate{Ref: ref, Old: p.incoming}
-	if failed := p.consumer.Destination.Push(ctx, smarthttp.PushRequest{Repo: p.Destination.Path(), RefUpdate: removal}); failed != nil {
-		return fmt.Errorf("%w (and %s could not be removed: %v)", err, ref, failed) //nolint:errorlint // must not hide why the push failed
+	removal := smarthttp.PushRequest{Repo: p.Destination.Path(), RefUpdate: vain[0], Also: vain[1:]}
+	if failed := p.consumer.Destination.Push(ctx, removal); failed != nil {
+		return fmt.Errorf("%w (and %s could not be removed: %v)", err, vain[0].Ref, failed) //nolint:errorlint // must not hide why the push failed
 	}
 	return err
+}
+
+// final tells the failures of a push that will be the same when it is tried again.
+func final(err error) bool {
+	if errors.Is(err, ErrOwnRefs) || errors.Is(err, ErrNotFastForward) {
+		return true
+	}
+	_, refused := errors.AsType[*smarthttp.RefusedError](err)
+	return refused && !errors.Is(err, smarthttp.ErrUnpack) && !errors.Is(err, ErrBaseMissing) && !moved(err)
 }
 
 func moved(err error) bool {

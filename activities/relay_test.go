@@ -161,7 +161,7 @@ func TestConsumerCannotPush(t *testing.T) {
 	r.produce()
 	p := r.planPushes().Pushes[0]
 	missing := p
-	missing.Destination.Name = "nobody"
+	missing.Destination.Name, missing.Objects = "nobody", nil
 	require.Contains(t, fails(r, "ProjectNotFound", r.consumer.Download, missing), "destination mirror/platform/nobody@stable: ")
 
 	hook := filepath.Join(r.destination.Dir(destinationRepo), "hooks", "pre-receive")

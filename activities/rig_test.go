@@ -34,6 +34,7 @@ type rig struct {
 	consumer            *Consumer
 	activities          *testsuite.TestActivityEnvironment
 	sync                project.Sync
+	s3                  *s3test.Bucket
 }
 
 const (
@@ -54,7 +55,8 @@ func newRig(t *testing.T) *rig {
 	r.source, source = r.git(sourceRepo)
 	r.destination, destination = r.git(destinationRepo)
 
-	s3 := s3test.Start(t)
+	r.s3 = s3test.Start(t)
+	s3 := r.s3
 	write, err := bucket.Open(t.Context(), bucket.Options{Name: s3.Name, PathStyle: true}, s3.ClientConfig(s3.Producer))
 	require.NoError(t, err)
 	read, err := bucket.Open(t.Context(), bucket.Options{Name: s3.Name, PathStyle: true}, s3.ClientConfig(s3.Consumer))

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -40,16 +41,18 @@ func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) 
 	verified := &verifiedReader{r: file, left: b.Size, sum: sha256.New(), want: b.SHA256}
 	pack := bufio.NewReader(verified)
 	header, headerSize, err := bundle.ReadHeader(pack)
-	if err != nil {
-		return errors.Join(verified.err, err)
+	if want := (bundle.Header{Branch: p.Destination.Branch, Commit: b.Commit, Base: b.Base}); err == nil && header != want {
+		err = fmt.Errorf("%w: %+v instead of %+v", ErrBundleDiffers, header, want)
 	}
-	if want := (bundle.Header{Branch: p.Destination.Branch, Commit: b.Commit, Base: b.Base}); header != want {
-		return fmt.Errorf("%w: %+v instead of %+v", ErrBundleDiffers, header, want)
+	if err != nil {
+		_, _ = io.Copy(io.Discard, verified) // whether it came like this, or was altered here
+		return cmp.Or(verified.err, err)
 	}
 	err = p.consumer.Destination.Push(ctx, smarthttp.PushRequest{
 		Repo:      p.Destination.Path(),
 		RefUpdate: updates[0],
 		Also:      updates[1:],
+		Atomic:    updates[0].Ref != p.Destination.Ref(), // the branch will have to follow
 		Pack:      p.meter.read(pack),
 		PackSize:  b.Size - headerSize,
 		Thin:      b.Thin,

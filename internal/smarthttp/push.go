@@ -21,7 +21,7 @@ import (
 
 const (
 	noCommit  = "0000000000000000000000000000000000000000"
-	maxReport = 64 << 10
+	maxReport = 64 << 10 // bytes, beside a line for each ref
 
 	unpackFailed = "unpack failed: "
 	alongWith    = "atomic push failure" // what receive-pack says of refs that others have stopped
@@ -55,6 +55,8 @@ type PushRequest struct {
 	RefUpdate
 	// Also is what changes along with it: all of it, or nothing.
 	Also []RefUpdate
+	// Atomic is for a push of one ref that is in vain unless a later one of several can follow.
+	Atomic bool
 
 	Pack     io.Reader
 	PackSize int64 // bytes, exactly
@@ -118,6 +120,8 @@ func (r PushRequest) refs() (refs []string) {
 	return refs
 }
 
+func (r PushRequest) atomic() bool { return r.Atomic || len(r.Also) > 0 }
+
 func (r PushRequest) sendsPack() bool {
 	return slices.ContainsFunc(r.updates(), func(u RefUpdate) bool { return u.New != "" })
 }
@@ -144,7 +148,7 @@ func (c *Client) prepare(ctx context.Context, repo *url.URL, req PushRequest) (*
 	if !adv.caps.has("report-status") || !adv.caps.has("side-band-64k") {
 		return nil, errors.New("server does not report the outcome of a push")
 	}
-	if len(req.Also) > 0 && !adv.caps.has("atomic") {
+	if req.atomic() && !adv.caps.has("atomic") {
 		return nil, ErrNoAtomic
 	}
 	return adv.url, nil
@@ -152,7 +156,7 @@ func (c *Client) prepare(ctx context.Context, repo *url.URL, req PushRequest) (*
 
 func (c *Client) encodeCommands(req PushRequest) (*bytes.Buffer, error) {
 	caps := "\x00 report-status side-band-64k agent=" + c.agent
-	if len(req.Also) > 0 {
+	if req.atomic() {
 		caps += " atomic"
 	}
 	var lines []string
@@ -173,7 +177,11 @@ func (c *Client) encodeCommands(req PushRequest) (*bytes.Buffer, error) {
 func readReport(pkts *pktReader, refs []string) error {
 	band := newSideband(pkts)
 	var report packp.ReportStatus
-	if err := report.Decode(io.LimitReader(band, maxReport)); err != nil {
+	limit := int64(maxReport)
+	for _, ref := range refs {
+		limit += int64(len(ref)) + maxLine
+	}
+	if err := report.Decode(io.LimitReader(band, limit)); err != nil {
 		if band.err != nil && band.err != io.EOF {
 			return band.err
 		}

@@ -2,6 +2,10 @@ package smarthttp_test
 
 import (
 	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,6 +36,22 @@ func TestEachRef(t *testing.T) {
 			require.ErrorContains(t, err, "invalid ref")
 		})
 	}
+}
+
+// Whoever may push can make any number of refs. They are passed on, and not kept.
+func TestEachRefOfMany(t *testing.T) {
+	server, client := newServer(t)
+	tip := commit(t, server, "main", payload)
+	var packed strings.Builder
+	packed.WriteString("# pack-refs with: peeled fully-peeled sorted \n")
+	const many = 30_000
+	for i := range many {
+		fmt.Fprintf(&packed, "%s refs/sync/%06d\n", tip, i)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(server.Dir(repo), "packed-refs"), []byte(packed.String()), 0o600))
+	n := 0
+	require.NoError(t, client.EachRef(t.Context(), repo, []string{"refs/heads/main"}, "refs/sync/", func(string, string) { n++ }))
+	require.Equal(t, many+1, n)
 }
 
 func refsBelow(t *testing.T, client *smarthttp.Client, below string, names ...string) map[string]string {

@@ -1,0 +1,193 @@
+package activities
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+// A destination that takes the branch but not the memory, or does not show it, could be given an old object later. Then the
+// branch does not move at all.
+func TestDestinationThatKeepsNoMemory(t *testing.T) {
+	const onlyBranches = "for ref; do :; done; while read old new ref; do case $ref in refs/heads/*|refs/tags/*);; *) echo 'no such ref' >&2; exit 1;; esac; done"
+	for name, test := range map[string]struct {
+		setup              func(*rig)
+		fresh, established string // kinds
+	}{
+		"receive.hideRefs":    {func(r *rig) { r.atDestination("config", "receive.hideRefs", ownRefs) }, "RefForbidden", "RefForbidden"},
+		"transfer.hideRefs":   {func(r *rig) { r.atDestination("config", "transfer.hideRefs", ownRefs) }, "RefForbidden", "RefForbidden"},
+		"uploadpack.hideRefs": {func(r *rig) { r.atDestination("config", "uploadpack.hideRefs", ownRefs) }, "RefForbidden", "RefForbidden"},
+		"only the memory":     {func(r *rig) { r.atDestination("config", "receive.hideRefs", ownRefs+"/applied") }, "RefForbidden", "RefForbidden"},
+		"an update hook": {func(r *rig) {
+			r.hook("update", `case $1 in refs/heads/*|refs/tags/*);; *) echo 'no such ref' >&2; exit 1;; esac`)
+		}, "PushRefused", "RefForbidden"},
+		"a pre-receive hook": {func(r *rig) { r.hook("pre-receive", onlyBranches) }, "PushRefused", "PushRefused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newTrustedRig(t)
+			values := r.watch()
+			test.setup(r)
+			tip := r.commit(random(20_000))
+			r.produce()
+			failure := r.failing()
+			require.Equal(t, test.fresh, failure.Type(), failure)
+			require.Contains(t, failure.Message(), ownRefs+"/", "says what has to be taken")
+			require.Empty(t, values())
+
+			require.NoError(t, os.RemoveAll(filepath.Join(r.destination.Dir(destinationRepo), "config")))
+			require.NoError(t, r.destination.Create(t.Context(), destinationRepo))
+			for _, hook := range []string{"update", "pre-receive"} {
+				_ = os.Remove(filepath.Join(r.destination.Dir(destinationRepo), "hooks", hook))
+			}
+			r.consume()
+			require.Equal(t, []string{tip}, values())
+			before := r.ownRefs()
+
+			test.setup(r)
+			r.commit("two")
+			r.produce()
+			failure = r.failing()
+			require.Equal(t, test.established, failure.Type(), failure)
+			require.Equal(t, []string{tip}, values())
+			require.Equal(t, before, r.ownRefs())
+		})
+	}
+}
+
+// A source that went to another commit and came back between two cycles was seen last when it came back: what it was at in
+// between is old.
+func TestThereAndBackAgain(t *testing.T) {
+	r := newTrustedRig(t)
+	home := r.commit(random(20_000))
+	r.arrives(home)
+	away := r.commit("away")
+	between := r.produce()[0]
+	r.reset(home)
+	back := r.produce()[0]
+
+	p := r.planPushes().Pushes
+	require.Len(t, p, 1)
+	require.Contains(t, p[0].Reason, "has yet to note the bucket's newest object")
+	d := r.received()
+	require.Empty(t, d.Objects, "nothing is downloaded but the newest object's first bytes")
+	pushed := must(r, r.consumer.Push, must(r, r.consumer.Decrypt, d))
+	require.Zero(t, pushed.Size)
+	require.Empty(t, r.planPushes().Pushes, "an idle cycle is idle again")
+	require.Len(t, r.ownRefs(), 2)
+
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), back.Key))
+	require.Equal(t, away, r.planPushes().Pushes[0].Commit)
+	require.Equal(t, "Replayed", r.failing().Type())
+	require.Equal(t, home, r.tip())
+	require.NotEmpty(t, between.Key)
+}
+
+// Destinations that were synced before notes were kept have a memory without any.
+func TestMemoryWithoutNoteIsUnderstood(t *testing.T) {
+	r := newTrustedRig(t)
+	r.arrives(r.commit("one"))
+	for _, ref := range r.ownRefs() {
+		if strings.Contains(ref, "/object-") {
+			r.atDestination("update-ref", "-d", ref)
+		}
+	}
+	require.Len(t, r.ownRefs(), 1)
+	require.Equal(t, "already at "+r.tip()[:7], r.consume()[0].Summary)
+	require.Len(t, r.ownRefs(), 2)
+	require.Empty(t, r.planPushes().Pushes)
+}
+
+// Whoever may push to the destination may write refs there, too. None of them stops a branch for good.
+func TestForeignRefsInOurFoldersHeal(t *testing.T) {
+	future := fmt.Sprint(time.Now().AddDate(100, 0, 0).UnixNano())
+	many := func() (refs []string) {
+		for i := range maxUnwanted + 100 {
+			refs = append(refs, fmt.Sprintf("applied/stable/at-%d", i+1))
+		}
+		return refs
+	}
+	for name, refs := range map[string][]string{
+		"a file in place of the memory":         {"applied"},
+		"a file in place of the branch's":       {"applied/stable"},
+		"a file in place of what is incoming":   {"incoming/stable"},
+		"a folder in place of what is incoming": {"incoming/stable/tip/x"},
+		"folders in place of times":             {"applied/stable/at-0/x", "applied/stable/object-1/x"},
+		"the far future":                        {"applied/stable/at-" + future},
+		"no times at all":                       {"applied/stable/at-9999999999999999999", "applied/stable/at-", "applied/stable/x"},
+		"too many":                              many(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newTrustedRig(t)
+			tip := r.commit(random(20_000))
+			theirs, err := r.destination.Commit(t.Context(), destinationRepo, "theirs", nil, "theirs")
+			require.NoError(t, err)
+			lines := []string{theirs + " refs/heads/theirs\n"}
+			for _, ref := range refs {
+				lines = append(lines, theirs+" "+ownRefs+"/"+ref+"\n")
+			}
+			slices.Sort(lines)
+			packed := "# pack-refs with: peeled fully-peeled sorted \n" + strings.Join(lines, "")
+			require.NoError(t, os.WriteFile(filepath.Join(r.destination.Dir(destinationRepo), "packed-refs"), []byte(packed), 0o600))
+
+			r.produce()
+			pushed := r.consume()[0]
+			require.Equal(t, tip, r.tip())
+			require.Len(t, r.ownRefs(), 2)
+			var removed int
+			_, err = fmt.Sscanf(pushed.Warning, "removed %d refs", &removed)
+			require.NoError(t, err, pushed.Warning)
+			require.GreaterOrEqual(t, removed, len(refs)-1, "the latest time of many counts, and is replaced")
+			require.Contains(t, pushed.Warning, ownRefs)
+		})
+	}
+}
+
+func TestBlocks(t *testing.T) {
+	ours := incomingRef(project.Branch{Branch: "a/b"})
+	for ref, want := range map[string]bool{
+		ownRefs + "/incoming": true, ownRefs + "/incoming/a": true, ownRefs + "/incoming/a/b": true, ours + "/x": true,
+		ours: false, ownRefs + "/incoming/a/b/tip2": false, ownRefs + "/incoming/ab": false, ownRefs + "/incoming/a/c": false, "refs": false, "refs/heads/a": false,
+	} {
+		require.Equal(t, want, blocks(ref, ours), ref)
+	}
+}
+
+// A manifest from a clock far ahead would make everything that follows look old.
+func TestObjectsFromTheFutureAreRefused(t *testing.T) {
+	r := newTrustedRig(t)
+	tip := r.commit("one")
+	r.produce()
+	d := r.received()
+	r.consumer.Now = func() time.Time { return time.Now().Add(-maxAhead - time.Hour) }
+	require.Contains(t, fails(r, "FutureObject", r.consumer.Decrypt, d), "Set the clocks")
+	r.consumer.Now = nil
+	decrypted := must(r, r.consumer.Decrypt, d)
+	r.consumer.Now = func() time.Time { return time.Now().Add(-maxAhead - time.Hour) }
+	fails(r, "FutureObject", r.consumer.Push, decrypted)
+	require.Empty(t, r.ownRefs())
+	r.consumer.Now = func() time.Time { return time.Now().Add(-maxAhead + time.Hour) }
+	r.consume()
+	require.Equal(t, tip, r.tip())
+}
+
+func TestDestinationWithoutAtomicPushes(t *testing.T) {
+	r := newTrustedRig(t)
+	r.atDestination("config", "receive.advertiseAtomic", "false")
+	values := r.watch()
+	tip := r.commit("one")
+	r.produce()
+	require.Equal(t, "NoAtomicPush", r.failing().Type())
+	require.Empty(t, values())
+	r.consumer.Verifier = nil // then a branch alone moves
+	r.consume()
+	require.Equal(t, tip, r.tip())
+}

@@ -1,0 +1,186 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+)
+
+// What was verified is what is pushed, or nothing.
+func TestAlteredBundleIsNotPushed(t *testing.T) {
+	r := newTrustedRig(t)
+	values := r.watch()
+	tip := r.commit(random(200_000))
+	r.produce()
+	decrypted := must(r, r.consumer.Decrypt, r.received())
+	run, err := r.consumer.Staging.Run(decrypted.Staged.Run)
+	require.NoError(t, err)
+	file, err := run.Open(numbered(bundleFile, 0))
+	require.NoError(t, err)
+	good, err := io.ReadAll(file)
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+
+	put := func(content []byte) {
+		require.NoError(t, run.Create(numbered(bundleFile, 0), func(f *os.File) error {
+			_, err := f.Write(content)
+			return err
+		}))
+	}
+	flipped := func(i int) []byte {
+		content := bytes.Clone(good)
+		content[i] ^= 1
+		return content
+	}
+	pack := bytes.Index(good, []byte("PACK"))
+	for name, content := range map[string][]byte{
+		"header": flipped(3), "commit in the header": flipped(20), "pack's number of objects": flipped(pack + 11),
+		"pack": flipped(len(good) / 2), "last byte held back": flipped(len(good) - 1), "first byte held back": flipped(len(good) - heldBack), "before it": flipped(len(good) - heldBack - 1),
+		"cut": good[:len(good)-1], "longer": append(bytes.Clone(good), 0), "empty": nil, "only the header": good[:pack],
+	} {
+		t.Run(name, func(t *testing.T) {
+			put(content)
+			require.Contains(t, fails(r, "AlteredFile", r.consumer.Push, decrypted), "Find out who or what writes to WORKDIR")
+			require.Empty(t, values())
+			require.Empty(t, r.ownRefs())
+		})
+	}
+	put(good)
+	must(r, r.consumer.Push, decrypted)
+	require.Equal(t, tip, r.tip())
+}
+
+// However a file is read, its end comes only after all of it has been verified.
+func TestVerifiedReader(t *testing.T) {
+	for size := range 50 {
+		content := bytes.Repeat([]byte("x"), size)
+		sum := sha256.Sum256(content)
+		for _, wrap := range []func(io.Reader) io.Reader{iotest.OneByteReader, iotest.DataErrReader, iotest.HalfReader} {
+			reader := func(content []byte) *verifiedReader {
+				return &verifiedReader{r: wrap(bytes.NewReader(content)), left: int64(size), sum: sha256.New(), want: hex.EncodeToString(sum[:])}
+			}
+			got, err := io.ReadAll(reader(content))
+			require.NoError(t, err)
+			require.Equal(t, string(content), string(got))
+			for i := range size {
+				altered := bytes.Clone(content)
+				altered[i] = 'y'
+				got, err := io.ReadAll(reader(altered))
+				require.ErrorIs(t, err, ErrAltered)
+				require.LessOrEqual(t, len(got), max(0, size-heldBack))
+			}
+			if size > 0 {
+				_, err = io.ReadAll(reader(content[1:]))
+				require.ErrorIs(t, err, ErrAltered)
+			}
+		}
+	}
+}
+
+// A run that somebody starts by hand brings a destination nothing that was signed for another one.
+func TestRunOfAnotherDestination(t *testing.T) {
+	r := newTrustedRig(t)
+	r.commit(random(20_000))
+	r.produce()
+	r.commit("two")
+	r.produce()
+	p := r.planPushes().Pushes[0]
+	d := must(r, r.consumer.Download, p)
+	require.Len(t, d.Objects, 2)
+	require.NoError(t, r.destination.Create(t.Context(), "mirror/other"))
+
+	for name, change := range map[string]func(*plan.Push){
+		"destination":         func(p *plan.Push) { p.Destination.Group, p.Destination.Name = "mirror", "other" },
+		"branch":              func(p *plan.Push) { p.Destination.Branch = "other" },
+		"commit":              func(p *plan.Push) { p.Commit = p.Objects[0].Commit },
+		"an object's commit":  func(p *plan.Push) { p.Objects[1].Commit = p.Objects[0].Commit },
+		"an object's base":    func(p *plan.Push) { p.Objects[1].Base = "" },
+		"order":               func(p *plan.Push) { p.Objects[0], p.Objects[1] = p.Objects[1], p.Objects[0] },
+		"only the first":      func(p *plan.Push) { p.Objects = p.Objects[:1] },
+		"an object's content": func(p *plan.Push) { p.Objects[0].Key = strings.Replace(p.Objects[1].Key, p.Objects[1].Base+"/", "", 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := p
+			p.Objects = append([]plan.Object(nil), p.Objects...)
+			change(&p)
+			fails(r, "OtherDestination", r.consumer.Download, p)
+			d := d
+			d.Destination, d.Commit, d.Objects = p.Destination, p.Commit, p.Objects
+			fails(r, "OtherDestination", r.consumer.Decrypt, d)
+		})
+	}
+}
+
+// counted has the consumer read the bucket over connections that count the bytes that come in.
+func (r *rig) counted() *atomic.Int64 {
+	r.Helper()
+	n := new(atomic.Int64)
+	client := awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) {
+		tr.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			return &countedConn{conn, n}, err
+		}
+	})
+	b, err := bucket.Open(r.Context(), bucket.Options{Name: r.s3.Name, PathStyle: true}, r.s3.ClientConfig(r.s3.Consumer), config.WithHTTPClient(client))
+	require.NoError(r, err)
+	r.consumer.Bucket = b
+	return n
+}
+
+type countedConn struct {
+	net.Conn
+	n *atomic.Int64
+}
+
+func (c *countedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// A forged object costs its first bytes, however large it is, and so does the chain that it is in.
+func TestForgedObjectIsFoundOutByItsStart(t *testing.T) {
+	r := newTrustedRig(t)
+	trusted := r.producer.Signer
+	r.commit(random(1_000_000))
+	snapshot := r.produce()[0]
+	tip := r.commit(random(500_000))
+	read := r.counted()
+
+	r.producer.Signer, _ = signingKey(t)
+	forged := r.produce()[0]
+	require.Greater(t, forged.Size, int64(2*headSize))
+	read.Store(0)
+	text := fails(r, "BadSignature", r.consumer.Download, r.planPushes().Pushes[0])
+	require.Contains(t, text, forged.Key)
+	require.Less(t, read.Load(), int64(3*headSize))
+
+	garbage := append([]byte(nil), r.seal(make([]byte, 1_000_000))...)
+	r.put(forged.Key, garbage)
+	read.Store(0)
+	fails(r, "MalformedObject", r.consumer.Download, r.planPushes().Pushes[0])
+	require.Less(t, read.Load(), int64(3*headSize))
+
+	r.producer.Signer = trusted
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), forged.Key))
+	require.Equal(t, objectkey.Key{Destination: r.sync.Destination, Commit: tip, Base: snapshot.Object.Commit}, r.produce()[0].Object)
+	r.consume()
+	require.Equal(t, tip, r.tip())
+}
