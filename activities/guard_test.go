@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
 // A destination that takes the branch but not the memory, or does not show it, could be given an old object later. Then the
@@ -187,7 +188,7 @@ func TestDestinationWithoutAtomicPushes(t *testing.T) {
 	r.produce()
 	require.Equal(t, "NoAtomicPush", r.failing().Type())
 	require.Empty(t, values())
-	r.consumer.Verifier = nil // then a branch alone moves
+	r.consumer.Verifier = sign.Unverified() // then a branch alone moves
 	r.consume()
 	require.Equal(t, tip, r.tip())
 }
