@@ -82,8 +82,9 @@ func (p *push) giveUp(ctx context.Context, err error) error {
 		return err
 	}
 	removal := smarthttp.PushRequest{Repo: p.Destination.Path(), RefUpdate: vain[0], Also: vain[1:]}
+	// Not joined: it must not hide why the push failed.
 	if failed := p.consumer.Destination.Push(ctx, removal); failed != nil {
-		return fmt.Errorf("%w (and %s could not be removed: %v)", err, vain[0].Ref, failed) //nolint:errorlint // must not hide why the push failed
+		return fmt.Errorf("%w (and %s could not be removed: %v)", err, vain[0].Ref, failed)
 	}
 	return err
 }

@@ -243,10 +243,9 @@ func TestWhatCannotBeUnpacked(t *testing.T) {
 			r := newTrustedRig(t)
 			bad := &interrupt{answer: report(r.sync.Destination.Ref(), test.says)}
 			r.destination, r.consumer.Destination = r.git(destinationRepo, gitserver.WithMiddleware(bad.wrap))
-			stays := r.commit(random(20_000))
-			r.arrives(stays)
+			r.arrives(r.commit(random(20_000)))
 			if !test.behind {
-				stays = r.ahead()
+				r.ahead()
 			}
 			before := r.ownRefs()
 			tip := r.commit("three")
