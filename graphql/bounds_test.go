@@ -40,6 +40,17 @@ func TestLargestConfigurationFits(t *testing.T) {
 	require.Len(t, got, 10_000)
 }
 
+// One name of megabytes is one sync's trouble: it is still too long, and fits into a history.
+func TestLongNamesAreCut(t *testing.T) {
+	long := strings.Repeat("é", 1<<20)
+	text := `{"data":{"apps_v1":[{"codeComponents":[{"gitlabSync":{"sourceProject":{"group":"g","name":"n","branch":"b"},"destinationProject":{"group":"g","name":"n","branch":"` + long + `"}}}]}]}}`
+	syncs, err := newClient(t, graphql.Options{URL: answer(t, http.StatusOK, text)}).Syncs(context.Background())
+	require.NoError(t, err)
+	require.Len(t, syncs, 1)
+	require.Equal(t, strings.Repeat("é", 256), syncs[0].Destination.Branch)
+	require.ErrorContains(t, syncs[0].Validate(), "512 bytes, limit 250")
+}
+
 // Small values take more memory than text. Whatever an answer is made of, it takes less than four times its limit.
 func TestAnswersTakeBoundedMemory(t *testing.T) {
 	const limit = 16 << 20

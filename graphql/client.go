@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -108,8 +109,14 @@ func collect(apps []*app) ([]project.Sync, error) {
 	return syncs, nil
 }
 
+// maxName is the length in bytes beyond which a name is cut. It is longer than any that is valid, so that its sync
+// is refused by itself: a name of megabytes would not fit into a workflow's history.
+const maxName = 512
+
 // branch leaves empty what the answer left out or null. Such a sync stays in the
 // list, so that its validation refuses it by itself instead of it vanishing.
 func branch(p gitlabProject) project.Branch {
-	return project.Branch{Group: p.Group, Name: p.Name, Branch: p.Branch}
+	return project.Branch{Group: cut(p.Group), Name: cut(p.Name), Branch: cut(p.Branch)}
 }
+
+func cut(name string) string { return strings.ToValidUTF8(name[:min(len(name), maxName)], "") }

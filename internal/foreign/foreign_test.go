@@ -100,7 +100,7 @@ func TestWordsAreMasked(t *testing.T) {
 	}
 	for shift := range len(secret) {
 		var w foreign.Words
-		fmt.Fprint(&w, strings.Repeat(".", 16<<10-shift)+secret)
+		fmt.Fprint(&w, strings.Repeat(".", 16<<10-shift-1)+"\n"+secret)
 		fmt.Fprint(&w, strings.Repeat("-", 40<<10)+"\n")
 		fmt.Fprint(&w, secret+strings.Repeat("=", 16<<10-shift))
 		require.Less(t, len(telling(strings.Join(w.Lines(newMask()), "\n"), secret)), 8)

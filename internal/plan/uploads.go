@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -50,6 +51,9 @@ type Producer struct {
 	Detail bool
 }
 
+// maxNamed is how much is shown of names that are not valid, in characters.
+const maxNamed = 600
+
 // Accept splits the configured syncs into those that can be worked on and the
 // failures of the others. Two syncs of one destination, however they spell it, would overwrite
 // each other in turn: both are refused.
@@ -60,7 +64,7 @@ func Accept(syncs []project.Sync) (accepted []project.Sync, refused []Failure) {
 	}
 	for _, s := range syncs {
 		if err := s.Validate(); err != nil {
-			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindInvalidSync, Reason: err.Error()})
+			refused = append(refused, Failure{Subject: foreign.Line(s.Destination.String(), maxNamed), Kind: KindInvalidSync, Reason: foreign.Line(err.Error(), maxNamed)})
 			continue
 		}
 		if n := sameDestination[s.Destination.Identity()]; n > 1 {

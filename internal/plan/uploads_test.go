@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -47,6 +48,17 @@ func bucket(commits map[project.Branch][]string) map[project.Branch]chain.Chain 
 		}
 	}
 	return chain.Build(objects)
+}
+
+// Names that are not valid come from the GraphQL server as they are.
+func TestInvalidNamesAreFitToBeShown(t *testing.T) {
+	evil := sync("a", "\x1b[31m\u202e\n"+strings.Repeat("b", 100_000))
+	_, refused := Accept([]project.Sync{evil})
+	require.Len(t, refused, 1)
+	require.Equal(t, KindInvalidSync, refused[0].Kind)
+	text := refused[0].String()
+	require.False(t, strings.ContainsFunc(text, foreign.IsControl), "%q", text)
+	require.Less(t, len(text), 2000)
 }
 
 // A destination that is spelled anew starts with a snapshot of its own; what the old spelling had is replaced by it.
