@@ -19,13 +19,13 @@ const Max = 5
 // ErrRefused says that a redirect was not followed.
 var ErrRefused = errors.New("redirected")
 
-// Within returns the policy as an http.Client takes it: the same scheme, host and port, the same method,
-// and not more than Max. What a server names as the target is masked.
+// Within returns the policy as an http.Client takes it: the same scheme, host and port, or https in place
+// of http; the same method, and not more than Max. What a server names as the target is masked.
 func Within(mask *foreign.Mask) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
-		from := via[0]
+		from, last := via[0], via[len(via)-1]
 		switch {
-		case !SameServer(req.URL, from.URL):
+		case !SameServer(req.URL, last.URL) && !secured(last.URL, req.URL):
 			target := mask.Line(req.URL.Scheme+"://"+req.URL.Host, 100)
 			return fmt.Errorf("%w to another server %q: refusing to send credentials there", ErrRefused, target)
 		case req.Method != from.Method:
@@ -41,6 +41,13 @@ func Within(mask *foreign.Mask) func(*http.Request, []*http.Request) error {
 // the scheme's own.
 func SameServer(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+// secured tells whether a redirect only goes from a host's http to its https, at the schemes' own ports. At
+// others there may be other servers.
+func secured(from, to *url.URL) bool {
+	return from.Scheme == "http" && to.Scheme == "https" && port(from) == "80" && port(to) == "443" &&
+		strings.EqualFold(from.Hostname(), to.Hostname())
 }
 
 func port(u *url.URL) string {

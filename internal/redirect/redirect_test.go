@@ -3,6 +3,7 @@ package redirect_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,7 +40,7 @@ func TestPolicy(t *testing.T) {
 	check := redirect.Within(foreign.NewMask("s3cret-token"))
 	ask := func(method, target string, hops int) error {
 		first := &http.Request{Method: http.MethodPost, URL: parse(t, "https://git.example/a")}
-		via := append([]*http.Request{first}, make([]*http.Request, hops-1)...)
+		via := slices.Repeat([]*http.Request{first}, hops)
 		return check(&http.Request{Method: method, URL: parse(t, target)}, via)
 	}
 	require.NoError(t, ask("POST", "https://git.example:443/b", 1))
@@ -66,4 +67,29 @@ func parse(t *testing.T, raw string) *url.URL {
 	u, err := url.Parse(raw)
 	require.NoError(t, err)
 	return u
+}
+
+// Credentials that went over plain HTTP as configured may go on over TLS; they never go back.
+func TestFromHTTPToHTTPS(t *testing.T) {
+	t.Parallel()
+	check := redirect.Within(nil)
+	hop := func(chain ...string) error {
+		var via []*http.Request
+		for _, u := range chain {
+			via = append(via, &http.Request{Method: http.MethodGet, URL: parse(t, u)})
+		}
+		last := len(via) - 1
+		return check(via[last], via[:last])
+	}
+	require.NoError(t, hop("http://git.example/a", "https://git.example/a"))
+	require.NoError(t, hop("http://git.example:80/a", "https://Git.example:443/a", "https://git.example/b"))
+	for _, chain := range [][]string{
+		{"http://git.example/a", "https://git.example/a", "http://git.example/a"},
+		{"http://git.example/a", "https://git.example:8443/a"},
+		{"http://git.example:8080/a", "https://git.example/a"},
+		{"http://git.example/a", "https://sub.git.example/a"},
+		{"http://git.example/a", "https://git.example/a", "https://evil.example/a"},
+	} {
+		require.ErrorIs(t, hop(chain...), redirect.ErrRefused, "%q", chain)
+	}
 }

@@ -31,6 +31,7 @@ type advertisement struct {
 	first string // v0's first ref line, without the capabilities
 	pkts  *pktReader
 	body  io.ReadCloser
+	done  context.CancelFunc // releases the limit on its time
 }
 
 // discover asks a repository for its advertisement. The caller closes it.
@@ -41,20 +42,43 @@ func (c *Client) discover(ctx context.Context, repo *url.URL, service string) (*
 	if service == uploadPack { // receive-pack has no v2
 		header.Set("Git-Protocol", "version=2")
 	}
+	limit := c.limits.Discovery
+	if service == receivePack {
+		limit = c.limits.Advertisement
+	}
+	ctx, done := within(ctx, limit)
 	resp, err := c.get(ctx, u, "application/x-"+service+"-advertisement", header)
 	if err != nil {
+		done()
 		return nil, err
 	}
 	adv, err := readAdvertisement(newPktReader(resp.Body, c.mask), service)
 	if err == nil {
-		adv.body = resp.Body
+		adv.body, adv.done = resp.Body, done
 		adv.url, err = repositoryOf(resp.Request.URL, c.mask)
+	}
+	if err == nil {
+		err = c.checkMoved(repo, adv.url)
 	}
 	if err != nil {
 		_ = resp.Body.Close()
+		done()
 		return nil, err
 	}
 	return adv, nil
+}
+
+// checkMoved holds redirects within the server, such as GitLab answers for a project that was renamed, to the
+// repositories that may be used.
+func (c *Client) checkMoved(from, to *url.URL) error {
+	if c.allows == nil || to.Path == from.Path {
+		return nil
+	}
+	repo, below := strings.CutPrefix(to.Path, strings.TrimSuffix(c.base.Path, "/")+"/")
+	if repo = strings.TrimSuffix(repo, ".git"); !below || !c.allows(repo) {
+		return fmt.Errorf("%w: %q", ErrMovedElsewhere, c.mask.Line(repo, 200))
+	}
+	return nil
 }
 
 // repositoryOf undoes what discover added to the repository's URL.
@@ -72,6 +96,7 @@ func repositoryOf(u *url.URL, mask *foreign.Mask) (*url.URL, error) {
 func (a *advertisement) close() {
 	_, _ = io.CopyN(io.Discard, a.body, drainLimit)
 	_ = a.body.Close()
+	a.done()
 }
 
 // readAdvertisement reads up to the capabilities.

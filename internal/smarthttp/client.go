@@ -10,7 +10,6 @@ package smarthttp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/redirect"
 )
 
@@ -31,10 +31,15 @@ type Options struct {
 	// means anonymous.
 	Username, Password string
 
-	// HTTP is copied, and its redirect policy replaced. Nil means Go's default
-	// client, which waits for as long as the context allows: a server may index a
-	// pack for minutes before it answers.
+	// HTTP is copied, and its redirect policy replaced. Nil is that of httpclient.New.
 	HTTP *http.Client
+
+	// Limits are how long the server is waited for. What is zero has its default.
+	Limits Limits
+
+	// Allows says whether a repository ("group/name") to which the server redirects may be used in
+	// place of the one that was asked for. Nil allows all.
+	Allows func(repo string) bool
 
 	// Agent names this program to the server. It has no spaces.
 	Agent string
@@ -47,13 +52,15 @@ type Client struct {
 	http               *http.Client
 	agent              string
 	mask               *foreign.Mask
+	limits             Limits
+	allows             func(repo string) bool
 }
 
 // New returns a client for the server that opts names.
 func New(opts Options) *Client {
 	base := *opts.BaseURL
 	base.User, base.RawQuery, base.Fragment = nil, "", ""
-	client := &http.Client{}
+	client := httpclient.New(nil)
 	if opts.HTTP != nil {
 		*client = *opts.HTTP
 	}
@@ -63,7 +70,10 @@ func New(opts Options) *Client {
 	if agent == "" {
 		agent = "git-partition-sync"
 	}
-	return &Client{base: &base, username: opts.Username, password: opts.Password, http: client, agent: agent, mask: mask}
+	return &Client{
+		base: &base, username: opts.Username, password: opts.Password, http: client, agent: agent, mask: mask,
+		limits: opts.Limits.orDefaults(), allows: opts.Allows,
+	}
 }
 
 // repository returns the URL of "group/name": BaseURL/group/name.git.
@@ -84,7 +94,7 @@ func (c *Client) get(ctx context.Context, u *url.URL, contentType string, header
 		return nil, err
 	}
 	req.Header = header
-	return c.do(req, contentType)
+	return c.do(req, contentType, httpclient.Limits{Idle: c.limits.Idle})
 }
 
 // post calls a service ("git-upload-pack") of the repository at u with a body of
@@ -97,41 +107,33 @@ func (c *Client) post(ctx context.Context, u *url.URL, service string, body io.R
 	req.Header = header
 	req.Header.Set("Content-Type", "application/x-"+service+"-request")
 	req.ContentLength = size
-	return c.do(req, "application/x-"+service+"-result")
+	limits := httpclient.Limits{Idle: c.limits.Idle}
+	if service == receivePack {
+		limits.Answer = c.limits.Answer
+	}
+	return c.do(req, "application/x-"+service+"-result", limits)
 }
 
-func (c *Client) do(req *http.Request, contentType string) (*http.Response, error) {
+func (c *Client) do(req *http.Request, contentType string, limits httpclient.Limits) (*http.Response, error) {
 	req.Header.Set("Accept", contentType)
 	req.Header.Set("Accept-Encoding", "identity") // packs are compressed already
 	req.Header.Set("User-Agent", c.agent)
 	if c.username != "" || c.password != "" {
 		req.SetBasicAuth(c.username, c.password)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := httpclient.Do(c.http, req, limits)
 	if err != nil {
-		var wrapper *url.Error // names a URL, as our caller does
-		if errors.As(err, &wrapper) {
-			err = wrapper.Err
-		}
 		return nil, c.mask.Error(err, maxLine) // may quote what is not HTTP, or a certificate
 	}
-	if err := c.checkResponse(resp, contentType); err != nil {
+	err = c.checkResponse(resp, contentType)
+	if err == nil {
+		err = c.decode(resp)
+	}
+	if err != nil {
 		_ = resp.Body.Close()
 		return nil, err
 	}
 	return resp, nil
-}
-
-func (c *Client) checkResponse(resp *http.Response, contentType string) error {
-	switch got := resp.Header.Get("Content-Type"); {
-	case resp.StatusCode/100 == 3:
-		return fmt.Errorf("%w: a POST is not sent anywhere else", ErrRedirected)
-	case resp.StatusCode != http.StatusOK:
-		return newStatusError(resp, c.mask)
-	case got != contentType:
-		return fmt.Errorf("%w: its content type is %q", ErrNotGit, c.mask.Line(got, 100))
-	}
-	return nil
 }
 
 // checkRedirect follows what a GitLab instance answers for a project that was
@@ -142,6 +144,11 @@ func checkRedirect(mask *foreign.Mask) func(*http.Request, []*http.Request) erro
 		if via[0].Method != http.MethodGet {
 			return http.ErrUseLastResponse
 		}
-		return within(req, via)
+		if err := within(req, via); err != nil {
+			return err
+		}
+		// net/http takes another spelling of the host for another host, and leaves them out.
+		req.Header["Authorization"] = via[0].Header["Authorization"]
+		return nil
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/demo/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
@@ -54,11 +55,19 @@ func TestStatus(t *testing.T) {
 		is                error
 		text              string
 	}{
-		"forbidden":    {403, "text/plain; charset=utf-8", "You are \x1b[1mnot\x1b[0m allowed\n", smarthttp.ErrUnauthorized, "credentials refused (http status 403): You are not allowed (request id abc)"},
+		"forbidden":    {403, "text/plain; charset=utf-8", "You are \x1b[1mnot\x1b[0m allowed\n", smarthttp.ErrForbidden, "not allowed to the credentials' owner (http status 403): You are not allowed (request id abc)"},
 		"not found":    {404, "text/html", "<html>", smarthttp.ErrNotFound, "may not read it (http status 404) (request id abc)"},
-		"overloaded":   {503, "text/plain", strings.Repeat("x", 1000), nil, "http status 503: " + strings.Repeat("x", 199) + "… (request id abc)"},
-		"echo":         {500, "text/plain", "Authorization: Basic Ym90OnMzY3JldA== (s3cret)", nil, "http status 500: Authorization: Basic *** (***) (request id abc)"},
-		"rate limited": {429, "text/plain", "", nil, "http status 429 (request id abc)"},
+		"overloaded":   {503, "text/plain", strings.Repeat("x", 1000), smarthttp.ErrUnavailable, "server unavailable (http status 503): " + strings.Repeat("x", 199) + "… (request id abc)"},
+		"echo":         {500, "text/plain", "Authorization: Basic Ym90OnMzY3JldA== (s3cret)", smarthttp.ErrServerFailed, "server failed (http status 500): Authorization: Basic *** (***) (request id abc)"},
+		"rate limited": {429, "text/plain", "", smarthttp.ErrRateLimited, "too many requests (http status 429) (retry after 7s) (request id abc)"},
+		"credentials":  {401, "text/plain", "", smarthttp.ErrUnauthorized, "credentials refused (http status 401)"},
+		"gone":         {410, "text/html", "<html>", smarthttp.ErrNotFound, "may not read it (http status 410)"},
+		"name":         {400, "text/plain", "", smarthttp.ErrRejected, "request rejected (http status 400)"},
+		"entity":       {422, "text/plain", "", smarthttp.ErrRejected, "request rejected (http status 422)"},
+		"too large":    {413, "text/html", "<html>", smarthttp.ErrTooLarge, "request too large for the server (http status 413)"},
+		"proxy":        {407, "text/html", "<html>", httpclient.ErrProxyAuth, "the proxy wants credentials (http status 407)"},
+		"bad gateway":  {502, "text/html", "<html>", smarthttp.ErrUnavailable, "server unavailable (http status 502)"},
+		"timeout":      {504, "text/html", "<html>", smarthttp.ErrUnavailable, "server unavailable (http status 504)"},
 		"login page":   {200, "text/html; charset=utf-8", "<html>", smarthttp.ErrNotGit, `content type is "text/html; charset=utf-8"`},
 		"no content":   {204, advertisement, "", nil, "http status 204"},
 	} {
@@ -66,6 +75,9 @@ func TestStatus(t *testing.T) {
 			client := newFake(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", tt.contentType)
 				w.Header().Set("X-Request-Id", "abc")
+				if tt.code == http.StatusTooManyRequests {
+					w.Header().Set("Retry-After", "7")
+				}
 				w.WriteHeader(tt.code)
 				_, _ = w.Write([]byte(tt.body))
 			})
@@ -190,5 +202,6 @@ func TestUnreachableServer(t *testing.T) {
 	server := httptest.NewServer(nil)
 	server.Close()
 	_, err := newClient(t, server.URL).Heads(t.Context(), "group/name", "main")
-	require.ErrorContains(t, err, "list branches of "+server.URL+"/group/name.git: dial tcp")
+	require.ErrorContains(t, err, "list branches of "+server.URL+"/group/name.git: connection to "+server.Listener.Addr().String()+" refused")
+	require.ErrorIs(t, err, httpclient.ErrNoConnection)
 }

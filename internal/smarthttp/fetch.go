@@ -82,6 +82,8 @@ func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string)
 	if err != nil {
 		return nil, err
 	}
+	ctx, done := within(ctx, c.limits.Discovery)
+	defer done()
 	resp, err := c.negotiate(ctx, u, "multi_ack_detailed", tip, commits, false)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
@@ -112,8 +114,8 @@ func (c *Client) Descends(ctx context.Context, repo, commit, ancestor string) (b
 	return header.Objects == 0, nil
 }
 
-// negotiate sends an upload-pack request. Without done, the server only
-// says which of the haves are common.
+// negotiate sends an upload-pack request. Without done, the server only says which of the haves are
+// common. With it comes a pack, which only a repository that has all of the history is asked for.
 func (c *Client) negotiate(ctx context.Context, repo *url.URL, caps, want string, haves []string, done bool) (*http.Response, error) {
 	body, err := encodeUploadRequest(caps+" agent="+c.agent, want, haves, done)
 	if err != nil {
@@ -123,7 +125,13 @@ func (c *Client) negotiate(ctx context.Context, repo *url.URL, caps, want string
 	if err != nil {
 		return nil, err
 	}
+	if done {
+		err = c.checkComplete(ctx, adv, want)
+	}
 	adv.close()
+	if err != nil {
+		return nil, err
+	}
 	return c.post(ctx, adv.url, uploadPack, body, int64(body.Len()), http.Header{})
 }
 
@@ -202,7 +210,7 @@ func (s *PackStream) Common() string { return s.common }
 func (s *PackStream) Read(b []byte) (int, error) {
 	n, err := s.pack.Read(b)
 	if err != nil && err != io.EOF {
-		err = fmt.Errorf("fetch from %s: %w", s.origin, err)
+		err = fmt.Errorf("fetch from %s: %w", s.origin, explainSource(err))
 	}
 	return n, err
 }

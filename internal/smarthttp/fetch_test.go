@@ -151,11 +151,11 @@ func TestKnown(t *testing.T) {
 	})
 }
 
-// tamper changes the answer of upload-pack's POST on its way to the client.
+// tamper changes the answer that has the pack on its way to the client.
 func tamper(change func([]byte) []byte) gitserver.Option {
 	return gitserver.WithMiddleware(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodGet {
+			if r.Method == http.MethodGet || r.Header.Get("Git-Protocol") != "" {
 				next.ServeHTTP(w, r)
 				return
 			}

@@ -30,6 +30,8 @@ func (c *Client) Heads(ctx context.Context, repo string, branches ...string) (ma
 	if err != nil {
 		return nil, err
 	}
+	ctx, done := within(ctx, c.limits.Discovery)
+	defer done()
 	heads, err := c.heads(ctx, u, branches)
 	if err != nil {
 		return nil, fmt.Errorf("list branches of %s: %w", u, err)

@@ -1,6 +1,9 @@
 package smarthttp_test
 
 import (
+	"context"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -22,10 +25,30 @@ var login = gitserver.Credentials{User: "bot", Password: "s3cret"}
 
 func newClient(t *testing.T, base string) *smarthttp.Client {
 	t.Helper()
+	return newClientWith(t, base, smarthttp.Options{})
+}
+
+func newClientWith(t *testing.T, base string, opts smarthttp.Options) *smarthttp.Client {
+	t.Helper()
 	u, err := url.Parse(base)
 	require.NoError(t, err)
-	return smarthttp.New(smarthttp.Options{BaseURL: u, Username: login.User, Password: login.Password})
+	opts.BaseURL, opts.Username, opts.Password = u, login.User, login.Password
+	return smarthttp.New(opts)
 }
+
+// dialing is a client that trusts the server's certificate, and finds hosts where addresses say.
+func dialing(secure *httptest.Server, addresses map[string]string) *http.Client {
+	client := secure.Client()
+	transport := client.Transport.(*http.Transport)
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, addresses[address])
+	}
+	transport.TLSClientConfig.ServerName = "example.com" // as its certificate says
+	return client
+}
+
+// pkt is one packet of the pkt-line format.
+func pkt(payload string) string { return fmt.Sprintf("%04x%s", 4+len(payload), payload) }
 
 // newServer starts a Git server with one empty repository, and a client of it.
 func newServer(t *testing.T, opts ...gitserver.Option) (*gitserver.Server, *smarthttp.Client) {

@@ -13,6 +13,13 @@ import (
 
 var errTrailingData = errors.New("server sent data after the end of its answer")
 
+const (
+	packetHeader = 4 // bytes of a packet's length
+
+	// maxAside is room for the progress of any push, and for signs of life every 5 seconds for months.
+	maxAside = 16 << 20
+)
+
 // maxLine is how much of one line of a server's words is kept, in characters.
 const maxLine = 300
 
@@ -76,6 +83,7 @@ func (s *source) Read(b []byte) (int, error) {
 type sideband struct {
 	pkts  *pktReader
 	words foreign.Words // what the server says meanwhile
+	aside int           // bytes of packets that carried no data
 	data  []byte        // what is left of the current packet
 	err   error
 }
@@ -106,14 +114,25 @@ func (s *sideband) next() ([]byte, error) {
 	}
 	switch pkt[0] {
 	case data:
+		if len(pkt) == 1 { // a sign of life
+			return nil, s.setAside(pkt)
+		}
 		return pkt[1:], nil
 	case progress:
 		_, _ = s.words.Write(pkt[1:])
-		return nil, nil
+		return nil, s.setAside(pkt)
 	case failure:
 		return nil, s.explain(remoteError(string(pkt[1:]), s.pkts.mask))
 	}
 	return nil, fmt.Errorf("unknown side-band channel %d", pkt[0])
+}
+
+// setAside bounds what a server can say without an end.
+func (s *sideband) setAside(pkt []byte) error {
+	if s.aside += packetHeader + len(pkt); s.aside > maxAside {
+		return s.explain(fmt.Errorf("%w: it says more than %d bytes beside its answer", ErrServerFailed, maxAside))
+	}
+	return nil
 }
 
 // explain adds the server's words, which tell why it stopped.

@@ -30,6 +30,8 @@ func (c *Client) listed(ctx context.Context, repo string, wanted refFilter) (map
 			return nil, fmt.Errorf("invalid ref %q", name)
 		}
 	}
+	ctx, done := within(ctx, c.limits.Discovery)
+	defer done()
 	refs, err := c.refs(ctx, u, wanted)
 	if err != nil {
 		return nil, fmt.Errorf("list refs of %s: %w", u, err)

@@ -143,6 +143,35 @@ func TestSideband(t *testing.T) {
 	}
 }
 
+// A hook, or a server, that never stops talking.
+func TestSidebandIsBounded(t *testing.T) {
+	for name, pkt := range map[string]string{"progress": wire("\x02" + strings.Repeat("x", 60000)), "signs of life": wire("\x01")} {
+		endless := &repeated{of: pkt, left: 20 << 20}
+		_, err := io.ReadAll(newSideband(newPktReader(endless, nil)))
+		require.ErrorIs(t, err, ErrServerFailed, name)
+		require.ErrorContains(t, err, "more than 16777216 bytes beside its answer", name)
+	}
+}
+
+// repeated is a text again and again, and at least left bytes.
+type repeated struct {
+	of   string
+	left int
+	now  string
+}
+
+func (r *repeated) Read(b []byte) (int, error) {
+	if r.now == "" {
+		if r.left <= 0 {
+			return 0, io.EOF
+		}
+		r.now = r.of
+	}
+	n := copy(b, r.now)
+	r.now, r.left = r.now[n:], r.left-n
+	return n, nil
+}
+
 func TestReport(t *testing.T) {
 	const ref = "refs/heads/main"
 	for name, tt := range map[string]struct{ report, err string }{

@@ -1,0 +1,93 @@
+package smarthttp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+)
+
+var (
+	// ErrShallow is a repository that lacks the beginning of its history: packs made from it look whole, and no
+	// other repository can take them.
+	ErrShallow = errors.New("the repository is a shallow clone")
+	// ErrPartial is a repository that lacks objects, which it would fetch from elsewhere when it needs them.
+	ErrPartial = errors.New("the repository is a partial clone")
+)
+
+// checkComplete refuses a repository in which history that leads to the commit is cut off. The fetch itself
+// would not tell, as it does not ask for a depth.
+func (c *Client) checkComplete(ctx context.Context, adv *advertisement, commit string) error {
+	if !adv.v2 {
+		return adv.checkComplete()
+	}
+	body, err := encodeEmptyFetch(c.agent, commit)
+	if err != nil {
+		return err
+	}
+	header := http.Header{"Git-Protocol": {"version=2"}}
+	resp, err := c.post(ctx, adv.url, uploadPack, body, int64(body.Len()), header)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	pkts := newPktReader(resp.Body, c.mask)
+	if line, err := pkts.next(); err != nil || strings.TrimSpace(string(line)) != "shallow-info" {
+		return err
+	}
+	// The section is empty when what is cut off leads to other commits only. Then its end follows, which
+	// is no pkt-line.
+	if line, err := pkts.next(); err == nil && bytes.HasPrefix(line, []byte("shallow ")) {
+		return ErrShallow
+	}
+	return nil
+}
+
+// encodeEmptyFetch asks v2's "fetch" for a commit that the client says it has: what comes is an empty pack, and
+// before it, what is shallow.
+func encodeEmptyFetch(agent, commit string) (*bytes.Buffer, error) {
+	if !isHash(commit) {
+		return nil, fmt.Errorf("invalid commit %q", commit)
+	}
+	var body bytes.Buffer
+	pkts := pktline.NewEncoder(&body)
+	if err := pkts.EncodeString("command=fetch\n", "agent="+agent+"\n"); err != nil {
+		return nil, err
+	}
+	body.WriteString(delimPkt)
+	if err := pkts.EncodeString("no-progress\n", "want "+commit+"\n", "have "+commit+"\n", "done\n"); err != nil {
+		return nil, err
+	}
+	return &body, pkts.Flush()
+}
+
+// checkComplete looks for v0's "shallow" lines, which follow the refs.
+func (a *advertisement) checkComplete() error {
+	if a.first == "" {
+		return nil
+	}
+	for range maxRefs {
+		line, err := a.pkts.next()
+		if err != nil || len(line) == 0 {
+			return err
+		}
+		if bytes.HasPrefix(line, []byte("shallow ")) {
+			return ErrShallow
+		}
+	}
+	return fmt.Errorf("server lists more than %d refs", maxRefs)
+}
+
+// explainSource tells what is wrong with a repository that cannot make a pack. Git says so in words only.
+func explainSource(err error) error {
+	for _, words := range []string{"promisor remote", "lazy fetching disabled"} {
+		if strings.Contains(err.Error(), words) {
+			return fmt.Errorf("%w: %w", ErrPartial, err)
+		}
+	}
+	return err
+}

@@ -1,0 +1,61 @@
+package smarthttp_test
+
+import (
+	"io"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/demo/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+)
+
+const cloned = "group/clone"
+
+// clone makes an incomplete copy of the repository on the same server.
+func clone(t *testing.T, server *gitserver.Server, how ...string) {
+	t.Helper()
+	git(t, server, "config", "uploadpack.allowFilter", "true")
+	args := append([]string{"clone", "--quiet", "--bare", "file://" + server.Dir(repo), server.Dir(cloned)}, how...)
+	out, err := exec.CommandContext(t.Context(), "git", args...).CombinedOutput()
+	require.NoError(t, err, string(out))
+}
+
+// What a shallow clone sends looks like a whole history, and no other repository can take it.
+func TestShallowSource(t *testing.T) {
+	protocols(t, func(t *testing.T, opts ...gitserver.Option) {
+		server, client := newServer(t, opts...)
+		commit(t, server, "main", "1")
+		old := commit(t, server, "other", "2")
+		commit(t, server, "main", "3")
+		tip := commit(t, server, "main", "4")
+		clone(t, server, "--depth=2", "--branch=main")
+
+		_, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: cloned, Want: tip})
+		require.ErrorIs(t, err, smarthttp.ErrShallow)
+		require.ErrorContains(t, err, "/group/clone.git: the repository is a shallow clone")
+
+		for _, whole := range []string{tip, old} {
+			stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: whole})
+			require.NoError(t, err)
+			_, err = io.Copy(io.Discard, stream)
+			require.NoError(t, err)
+			require.NoError(t, stream.Close())
+		}
+	})
+}
+
+func TestPartialSource(t *testing.T) {
+	server, client := newServer(t)
+	commit(t, server, "main", "1")
+	tip := commit(t, server, "main", "2")
+	clone(t, server, "--filter=blob:none")
+	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: cloned, Want: tip})
+	if err == nil {
+		_, err = io.Copy(io.Discard, stream)
+		require.NoError(t, stream.Close())
+	}
+	require.ErrorIs(t, err, smarthttp.ErrPartial)
+	require.ErrorContains(t, err, "the repository is a partial clone: server failed: ")
+}

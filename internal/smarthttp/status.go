@@ -1,0 +1,84 @@
+package smarthttp
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
+)
+
+const maxBodyText = 200
+
+// StatusError is an HTTP answer other than 200. Its kind is what Unwrap returns.
+type StatusError struct {
+	Code      int
+	Message   string        // the start of a text/plain body, fit to be shown
+	RequestID string        // X-Request-Id, by which GitLab's logs are searched
+	After     time.Duration // Retry-After; 0 if the server did not say
+}
+
+func newStatusError(resp *http.Response, mask *foreign.Mask) *StatusError {
+	e := &StatusError{
+		Code:      resp.StatusCode,
+		RequestID: mask.Line(resp.Header.Get("X-Request-Id"), 64),
+		After:     httpclient.RetryAfter(resp.Header),
+	}
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/plain" {
+		// More than is kept, as it gets shorter. What came before a read error is still of use.
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 4*maxBodyText))
+		e.Message = mask.Line(string(body), maxBodyText)
+	}
+	return e
+}
+
+func (e *StatusError) Error() string {
+	text := fmt.Sprintf("http status %d", e.Code)
+	if kind := e.Unwrap(); kind != nil {
+		text = fmt.Sprintf("%s (%s)", kind, text)
+	}
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	if e.After > 0 {
+		text += fmt.Sprintf(" (retry after %s)", e.After)
+	}
+	if e.RequestID != "" {
+		text += fmt.Sprintf(" (request id %s)", e.RequestID)
+	}
+	return text
+}
+
+// RetryAfter is how long the server wants to be left alone; 0 if it did not say.
+func (e *StatusError) RetryAfter() time.Duration { return e.After }
+
+func (e *StatusError) Unwrap() error {
+	switch e.Code {
+	case http.StatusUnauthorized:
+		return ErrUnauthorized
+	case http.StatusForbidden:
+		return ErrForbidden
+	case http.StatusNotFound, http.StatusGone:
+		return ErrNotFound
+	case http.StatusProxyAuthRequired:
+		return httpclient.ErrProxyAuth
+	case http.StatusRequestTimeout:
+		return ErrUnavailable
+	case http.StatusRequestEntityTooLarge:
+		return ErrTooLarge
+	case http.StatusTooManyRequests:
+		return ErrRateLimited
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return ErrUnavailable
+	}
+	switch e.Code / 100 {
+	case 4:
+		return ErrRejected
+	case 5:
+		return ErrServerFailed
+	}
+	return nil
+}
