@@ -8,6 +8,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/bundle"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/sign"
@@ -57,7 +58,13 @@ var kinds = []kind{
 
 	{"BranchNotFound", is(ErrNoBranch), false, "Create the branch at the source, or correct the sync's configuration."},
 	{"ProjectNotFound", is(smarthttp.ErrNotFound), false, "Create the project, correct the sync's configuration, or let the token's user into the project."},
-	{"GitAuthFailed", is(smarthttp.ErrUnauthorized), false, "Check GITLAB_USERNAME and GITLAB_TOKEN: expiry, scopes (read_repository, write_repository), role in the project."},
+	{"GitAuthFailed", is(smarthttp.ErrUnauthorized), false, "Check GITLAB_USERNAME and GITLAB_TOKEN: expiry, and whether they are of this server."},
+	{"GitForbidden", is(smarthttp.ErrForbidden), false, "The token is valid, but may not do this: check its scopes (read_repository, write_repository), its user's role in the project, and whether the project is archived."},
+	{"RequestRejected", is(smarthttp.ErrRejected), false, "The server does not take the request or the project's name: correct the sync. Its logs have more, under the request ID."},
+	{"RequestTooLarge", is(smarthttp.ErrTooLarge), false, "Raise the limit on requests' size at the Git server and at the proxy before it (nginx: client_max_body_size)."},
+	{"RedirectNotAllowed", is(smarthttp.ErrMovedElsewhere), false, "The project was renamed: add its new path to ALLOWED_DESTINATIONS, or correct the sync."},
+	{"ShallowSource", is(smarthttp.ErrShallow), false, "The source lacks the beginning of its history: complete it with git fetch --unshallow."},
+	{"PartialSource", is(smarthttp.ErrPartial), false, "The source lacks objects: replace it with a full clone."},
 	{"Redirected", is(smarthttp.ErrRedirected), false, "Credentials are not sent where a redirect points: correct GITLAB_BASE_URL."},
 	{"NotGit", is(smarthttp.ErrNotGit), false, "Check GITLAB_BASE_URL: something other than a Git server answers there."},
 	{"ObjectFormat", is(smarthttp.ErrObjectFormat), false, "Repositories with SHA-256 object names cannot be synced."},
@@ -78,6 +85,7 @@ var kinds = []kind{
 	{"NoThinPacks", is(smarthttp.ErrNoThin), false, "Set THIN_PACKS=false for the producer: its increments are then self-contained."},
 	{"SourceMoved", is(smarthttp.ErrNotOurRef), true, "The source branch was rewritten at the same time."},
 	{"CorruptPack", is(smarthttp.ErrCorruptPack), true, "The source sent a damaged pack: run git fsck there if it happens again."},
+	{"GitServerDown", is(ErrGitServerDown), true, "Look at the Git server, at GITLAB_BASE_URL, and at what is between it and the worker."},
 	{"TipDiffers", is(ErrTipDiffers), true, "Someone else pushed to the destination at the same time."},
 
 	{"ObjectNotFound", is(bucket.ErrNotFound), false, "The object was replaced by a newer one; the next cycle takes that."},
@@ -106,4 +114,16 @@ var kinds = []kind{
 	{"WrongEnvironment", is(archive.ErrEnvironment), false, "Give both sides the same ENVIRONMENT; if they have it, the other environment's producer writes to this bucket: correct its AWS_S3_BUCKET, and delete the object."},
 	{plan.KindKeyTooLong, is(objectkey.ErrTooLong), false, "Shorten the destination's group, project or branch name."},
 	{plan.KindKeyTooLong, is(bucket.ErrKeyTooLong), false, "Shorten the destination's group, project or branch name."},
+
+	{"UnknownHost", is(httpclient.ErrUnknownHost), true, "Check the host's name in GITLAB_BASE_URL or GRAPHQL_SERVER, and the worker's name server."},
+	{"ConnectionRefused", is(httpclient.ErrRefused), true, "Check the port in GITLAB_BASE_URL or GRAPHQL_SERVER, whether the server runs, and firewalls."},
+	{"UntrustedCertificate", is(httpclient.ErrUntrusted), false, "Add the authority's certificate to the file in INTERNAL_GIT_CA_PATH."},
+	{"InvalidCertificate", is(httpclient.ErrCertificate), false, "Renew the server's certificate, or correct the host's name in GITLAB_BASE_URL or GRAPHQL_SERVER, or the worker's clock. INTERNAL_GIT_CA_PATH cannot help here."},
+	{"ProxyAuthFailed", is(httpclient.ErrProxyAuth), false, "Put the proxy's credentials into HTTPS_PROXY, or the server's host into NO_PROXY."},
+	{"ProxyRefused", is(httpclient.ErrProxy), false, "Let the proxy connect to the server, or put the server's host into NO_PROXY."},
+	{"RateLimited", is(httpclient.ErrRateLimited), true, "The pause that the server asks for is kept. If it lasts, raise the limit for the token's user, or run cycles less often."},
+	{"ServerUnavailable", is(httpclient.ErrUnavailable), true, "Look at the health of the server, and of the proxy before it."},
+	{"ServerSilent", is(httpclient.ErrSilent), true, "The server, or something before it, does not go on: look at its load, and at proxies and firewalls."},
+	{"NoConnection", is(httpclient.ErrNoConnection), true, "Look at the network between the worker and the server."},
+	{"GitServerFailed", is(smarthttp.ErrServerFailed), true, "The Git server's logs have more, under the request ID if there is one. For damaged repositories, run git fsck there."},
 }

@@ -4,57 +4,87 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
+	"math/rand/v2"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
-const (
-	// maxDiscoveries is how many projects' references are read at a time.
-	maxDiscoveries = 8
-	// maxUnreachable projects in a row mean that the Git server is down, and
-	// asking for the rest would only take time.
-	maxUnreachable = 2 * maxDiscoveries
+var (
+	// ErrGitServerDown says that no project answers, whichever is asked.
+	ErrGitServerDown = errors.New("the git server is down")
+	// errNotAsked is the reason of the projects for which a scan had no time left.
+	errNotAsked = errors.New("not asked: others took all of the scan's time")
 )
+
+// surveyLimits are how much a scan asks of a Git server.
+type surveyLimits struct {
+	// Concurrent is how many projects' references are read at a time.
+	Concurrent int
+	// Budget is the time in which questions are asked. It leaves the scan time for the bucket.
+	Budget time.Duration
+	// MaxSilent is after how many silent projects the others get only Impatience to answer: most that
+	// answer at all do so at once.
+	MaxSilent  int
+	Impatience time.Duration
+	// MaxUnconnected is after how many failed connections, and MaxUnanswered after how many other projects
+	// without an answer, the server is down if no project has answered.
+	MaxUnconnected, MaxUnanswered int
+	// Backoff is the first pause after an answer of 429 that does not say how long to wait.
+	Backoff time.Duration
+	// Tries is how often a project is asked that is answered with 429.
+	Tries int
+}
+
+var scanLimits = surveyLimits{
+	Concurrent:     8,
+	Budget:         8 * time.Minute,
+	MaxSilent:      16,
+	Impatience:     5 * time.Second,
+	MaxUnconnected: 16,
+	MaxUnanswered:  64,
+	Backoff:        5 * time.Second,
+	Tries:          4,
+}
 
 // readHeads asks the Git server for the heads of all branches, one discovery for each project.
 // One project's failure is noted in its heads; only a server that is down fails all. Notes are refs, one of a branch, that are
 // looked for along with it.
 func readHeads(ctx context.Context, server *smarthttp.Client, branches []project.Branch, notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
+	return scanLimits.readHeads(ctx, server, branches, notes)
+}
+
+func (l surveyLimits) readHeads(ctx context.Context, server *smarthttp.Client, branches []project.Branch, notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
 	byProject := map[string][]project.Branch{}
 	for _, b := range branches {
 		byProject[b.Path()] = append(byProject[b.Path()], b)
 	}
-	var (
-		mu    sync.Mutex
-		heads = make(map[project.Branch]plan.Head, len(branches))
-		inRow atomic.Int32
-	)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(maxDiscoveries)
-	for path, own := range byProject {
-		group.Go(func() error {
-			found, err := server.Refs(ctx, path, names(own, notes)...)
-			unreachable := err != nil && !definite(err)
-			if !unreachable {
-				inRow.Store(0)
-			} else if inRow.Add(1) > maxUnreachable {
-				return fmt.Errorf("the git server is unreachable: %w", err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, b := range own {
-				heads[b] = plan.Head{Commit: found[b.Ref()], Noted: found[notes[b]] != "", Err: err, Unreachable: unreachable}
-			}
-			return nil
-		})
+	paths := make([]string, 0, len(byProject))
+	for path := range byProject {
+		paths = append(paths, path)
 	}
-	return heads, group.Wait()
+	// In another order each time: whom the time was not enough for comes earlier another time.
+	rand.Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] })
+
+	s := newSurvey(l, server, notes)
+	group, asking := errgroup.WithContext(ctx)
+	group.SetLimit(l.Concurrent)
+	for _, path := range paths {
+		group.Go(func() error { return s.ask(asking, path, byProject[path]) })
+	}
+	err := group.Wait()
+	if ctx.Err() != nil { // then everything failed, and nothing of it is the server's fault
+		return nil, context.Cause(ctx)
+	}
+	if err == nil && s.answered == 0 && len(paths) > l.MaxUnconnected {
+		err = s.down()
+	}
+	return s.heads, err
 }
 
 func names(branches []project.Branch, notes map[project.Branch]string) (names []string) {
@@ -69,10 +99,37 @@ func names(branches []project.Branch, notes map[project.Branch]string) (names []
 
 // definite tells the failures that will be the same when asked again.
 func definite(err error) bool {
-	for _, target := range []error{smarthttp.ErrUnauthorized, smarthttp.ErrNotFound, smarthttp.ErrObjectFormat, smarthttp.ErrNotGit} {
+	return isAny(err, smarthttp.ErrUnauthorized, smarthttp.ErrForbidden, smarthttp.ErrNotFound, smarthttp.ErrRejected,
+		smarthttp.ErrObjectFormat, smarthttp.ErrNotGit, smarthttp.ErrRedirected, smarthttp.ErrMovedElsewhere)
+}
+
+func isAny(err error, targets ...error) bool {
+	for _, target := range targets {
 		if errors.Is(err, target) {
 			return true
 		}
 	}
 	return false
+}
+
+// down is why a scan is given up.
+func (s *survey) down() error {
+	return fmt.Errorf("%w: none of %d projects has answered, the last of them: %w", ErrGitServerDown, s.unconnected+s.unavailable+s.silent, s.last)
+}
+
+// count notes what a project's answer, or the lack of one, says about the server. Whatever it answers,
+// but for what a proxy answers in its place, it is not down.
+func (s *survey) count(err error) {
+	switch {
+	case isAny(err, httpclient.ErrSilent):
+		s.silent++
+	case isAny(err, httpclient.ErrNoConnection, httpclient.ErrProxyAuth):
+		s.unconnected++
+	case isAny(err, smarthttp.ErrUnavailable):
+		s.unavailable++
+	default:
+		s.answered++
+		return
+	}
+	s.last = err
 }

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
@@ -13,6 +14,19 @@ import (
 // maxErrorText is how much of an error Temporal is told, in characters. Its server cuts off what is
 // longer than 4 KiB while an activity is retried, and what to do stands at the end.
 const maxErrorText = 3000
+
+// maxRetryDelay is the longest pause before the next attempt that a server can ask for. After a longer one, the
+// next cycle has come.
+const maxRetryDelay = 10 * time.Minute
+
+// retryAfter is how long the server that failed wants to be left alone; 0 if it did not say.
+func retryAfter(err error) time.Duration {
+	var asked interface{ RetryAfter() time.Duration }
+	if errors.As(err, &asked) {
+		return asked.RetryAfter()
+	}
+	return 0
+}
 
 // ErrorNaming is the worker's interceptor that names failures, and counts them. It is the one place where
 // they are converted: a named error that is wrapped again would lose its name. It is also the last
@@ -58,7 +72,7 @@ func named(err error, mask *foreign.Mask) error {
 	for _, k := range kinds {
 		if k.matches(err) {
 			return temporal.NewApplicationErrorWithOptions(mask.Text(err.Error()+"\n"+k.remedy, maxErrorText), k.name,
-				temporal.ApplicationErrorOptions{NonRetryable: !k.retry})
+				temporal.ApplicationErrorOptions{NonRetryable: !k.retry, NextRetryDelay: min(retryAfter(err), maxRetryDelay)})
 		}
 	}
 	return temporal.NewApplicationError(mask.Text(err.Error(), maxErrorText), kindOther)

@@ -52,6 +52,15 @@ func TestNamedErrorsKeepWhatTemporalActsOn(t *testing.T) {
 	require.Equal(t, kindOther, failure.Type())
 	require.False(t, failure.NonRetryable())
 
+	limited := &smarthttp.StatusError{Code: 429, After: 7 * time.Second}
+	require.ErrorAs(t, named(fmt.Errorf("clone: %w", limited), nil), &failure)
+	require.Equal(t, "RateLimited", failure.Type())
+	require.False(t, failure.NonRetryable())
+	require.Equal(t, 7*time.Second, failure.NextRetryDelay())
+	limited.After = 24 * time.Hour
+	require.ErrorAs(t, named(limited, nil), &failure)
+	require.Equal(t, 10*time.Minute, failure.NextRetryDelay(), "the next cycle has come by then")
+
 	already := temporal.NewApplicationErrorWithOptions("later", "Kind", temporal.ApplicationErrorOptions{NonRetryable: true, NextRetryDelay: time.Minute})
 	require.ErrorAs(t, named(already, nil), &failure)
 	require.Equal(t, "Kind", failure.Type())

@@ -27,6 +27,11 @@ var (
 
 	// ErrSilent is a server that was connected to, and then did not go on.
 	ErrSilent = errors.New("silent server")
+
+	// ErrRateLimited is an answer of 429: the server is asked more than it wants.
+	ErrRateLimited = errors.New("too many requests")
+	// ErrUnavailable is an answer of 502, 503 or 504, which a proxy may give in the server's place.
+	ErrUnavailable = errors.New("server unavailable")
 )
 
 // ProxyError is a proxy's refusal to connect to the server. It is ErrProxy, or ErrProxyAuth for 407.

@@ -55,6 +55,14 @@ type Head struct {
 	// Unreachable says that Err may pass by itself: the branch is left for the
 	// next cycle.
 	Unreachable bool
+	// NotAsked says that there was no time to read it. It is Unreachable, too.
+	NotAsked bool
+}
+
+// notAsked is one failure for all of the branches that were not asked for.
+func notAsked(branches int) Failure {
+	return Failure{Subject: "git server", Kind: KindUnreachable, Reason: fmt.Sprintf(
+		"%d branches were not looked at: projects that are slow to answer, or do not, took all of the scan's time; they get their turn in the next cycles", branches)}
 }
 
 // Short abbreviates a commit for people.

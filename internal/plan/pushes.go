@@ -57,11 +57,14 @@ type Consumer struct {
 // carries for it, in the order of their names.
 func (p Consumer) Plan() Pushes {
 	out := Pushes{Checked: len(p.Chains)}
+	unasked := 0
 	for branch, c := range p.Chains {
 		head := p.Heads[branch]
 		switch {
 		case !p.Allow.Allows(branch):
 			out.Failures = append(out.Failures, Failure{Subject: branch.String(), Kind: KindNotAllowed, Reason: "the destination is not in ALLOWED_DESTINATIONS"})
+		case head.NotAsked:
+			unasked++
 		case head.Unreachable:
 			out.Failures = append(out.Failures, Failure{Subject: branch.String(), Kind: KindUnreachable, Reason: fmt.Sprintf("%v; the next cycle tries again", head.Err)})
 		case head.Err == nil && head.Commit == c.Tip() && (head.Noted || !p.Note):
@@ -72,6 +75,9 @@ func (p Consumer) Plan() Pushes {
 		default:
 			out.Pushes = append(out.Pushes, push(branch, head, c))
 		}
+	}
+	if unasked > 0 {
+		out.Failures = append(out.Failures, notAsked(unasked))
 	}
 	slices.SortFunc(out.Pushes, func(a, b Push) int {
 		return cmp.Compare(a.Destination.String(), b.Destination.String())

@@ -93,8 +93,13 @@ func keyFits(destination project.Branch) error {
 func (p Producer) Plan() Uploads {
 	accepted, refused := Accept(p.Syncs)
 	out := Uploads{Checked: len(p.Syncs), Failures: refused}
+	unasked := 0
 	for _, s := range accepted {
 		head := p.Heads[s.Source]
+		if head.NotAsked {
+			unasked++
+			continue
+		}
 		if head.Unreachable {
 			out.Failures = append(out.Failures, Failure{Subject: s.Destination.String(), Kind: KindUnreachable, Reason: fmt.Sprintf("source %s: %v; the next cycle tries again", s.Source, head.Err)})
 			continue
@@ -107,6 +112,9 @@ func (p Producer) Plan() Uploads {
 				out.InSync = append(out.InSync, Branch{Destination: s.Destination.String(), Since: p.Chains[s.Destination].Newest().Modified})
 			}
 		}
+	}
+	if unasked > 0 {
+		out.Failures = append(out.Failures, notAsked(unasked))
 	}
 	p.prune(&out)
 	return out

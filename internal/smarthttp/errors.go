@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/redirect"
 )
 
@@ -15,9 +16,9 @@ var (
 	ErrForbidden    = errors.New("not allowed to the credentials' owner")
 	ErrNotFound     = errors.New("repository not found, or the credentials may not read it")
 	ErrTooLarge     = errors.New("request too large for the server")
-	ErrRateLimited  = errors.New("too many requests")
+	ErrRateLimited  = httpclient.ErrRateLimited
 	ErrRejected     = errors.New("request rejected")
-	ErrUnavailable  = errors.New("server unavailable")
+	ErrUnavailable  = httpclient.ErrUnavailable
 	ErrServerFailed = errors.New("server failed")
 	ErrNotGit       = errors.New("answer is not from a git server")
 	ErrRedirected   = redirect.ErrRefused

@@ -1,0 +1,219 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+)
+
+const aCommit = "0123456789012345678901234567890123456789"
+
+// testSurvey has scanLimits in small: a project's minute is 300 ms.
+var testSurvey = surveyLimits{
+	Concurrent: 8, Budget: 20 * time.Second, MaxSilent: 16, Impatience: 150 * time.Millisecond,
+	MaxUnconnected: 16, MaxUnanswered: 64, Backoff: 20 * time.Millisecond, Tries: 4,
+}
+
+// forge is a Git server whose projects are named after how they answer: "good-1", "silent-3", "400-7".
+func forge(t *testing.T, answer func(w http.ResponseWriter, kind string)) *smarthttp.Client {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		kind, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/group/"), "-")
+		answer(w, kind)
+	}))
+	t.Cleanup(server.Close)
+	u, err := url.Parse(server.URL)
+	require.NoError(t, err)
+	return smarthttp.New(smarthttp.Options{BaseURL: u, Limits: smarthttp.Limits{Discovery: 300 * time.Millisecond}})
+}
+
+// byKind answers good projects, lets silent ones wait, and gives the others the status that they are named after.
+func byKind(t *testing.T) func(w http.ResponseWriter, kind string) {
+	return func(w http.ResponseWriter, kind string) {
+		switch kind {
+		case "good":
+			w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+			_, _ = io.WriteString(w, fmt.Sprintf("%04x%s refs/heads/main\x00\n0000", 4+len(aCommit)+len(" refs/heads/main\x00\n"), aCommit))
+		case "silent":
+			<-t.Context().Done()
+		case "cut":
+			panic(http.ErrAbortHandler)
+		default:
+			var code int
+			_, _ = fmt.Sscan(kind, &code)
+			w.WriteHeader(code)
+		}
+	}
+}
+
+// projects makes as many of each kind as the pairs say.
+func projects(counts map[string]int) (branches []project.Branch) {
+	for kind, n := range counts {
+		for i := range n {
+			branches = append(branches, project.Branch{Group: "group", Name: fmt.Sprintf("%s-%d", kind, i), Branch: "main"})
+		}
+	}
+	return branches
+}
+
+func tally(heads map[project.Branch]plan.Head) map[string]int {
+	counts := map[string]int{}
+	for b, head := range heads {
+		kind, _, _ := strings.Cut(b.Name, "-")
+		switch {
+		case head.NotAsked:
+			kind += " not asked"
+		case head.Unreachable:
+			kind += " unreachable"
+		case head.Err != nil:
+			kind += " failed"
+		case head.Commit == aCommit:
+			kind += " read"
+		}
+		counts[kind]++
+	}
+	return counts
+}
+
+// Each is what some projects do whose names anyone may have put into the bucket. None of it concerns the others.
+func TestTroubleOfProjectsStaysTheirOwn(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ ask, want map[string]int }{
+		"names that the server answers with 400": {map[string]int{"400": 200, "good": 3}, map[string]int{"400 failed": 200, "good read": 3}},
+		"422":                                    {map[string]int{"422": 200}, map[string]int{"422 failed": 200}},
+		"errors of the server":                   {map[string]int{"500": 200, "good": 3}, map[string]int{"500 unreachable": 200, "good read": 3}},
+		"no such projects":                       {map[string]int{"404": 200, "410": 20}, map[string]int{"404 failed": 200, "410 failed": 20}},
+		"not allowed":                            {map[string]int{"403": 200, "401": 20}, map[string]int{"403 failed": 200, "401 failed": 20}},
+		"a hanging few":                          {map[string]int{"silent": 9, "good": 40}, map[string]int{"silent unreachable": 9, "good read": 40}},
+		"the only one hangs":                     {map[string]int{"silent": 1}, map[string]int{"silent unreachable": 1}},
+		"the few there are":                      {map[string]int{"503": 8}, map[string]int{"503 unreachable": 8}},
+		"a mixture":                              {map[string]int{"silent": 5, "400": 30, "503": 10, "good": 30}, map[string]int{"silent unreachable": 5, "400 failed": 30, "503 unreachable": 10, "good read": 30}},
+		"many hang, many answer":                 {map[string]int{"silent": 60, "good": 60}, map[string]int{"silent unreachable": 60, "good read": 60}},
+		"503 for all but a few":                  {map[string]int{"503": 60, "good": 3}, map[string]int{"503 unreachable": 60, "good read": 3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			heads, err := testSurvey.readHeads(t.Context(), forge(t, byKind(t)), projects(tt.ask), nil)
+			require.NoError(t, err)
+			require.Equal(t, tt.want, tally(heads))
+		})
+	}
+}
+
+func TestServerIsDownWhenNoProjectAnswers(t *testing.T) {
+	t.Parallel()
+	for kind, why := range map[string]error{"503": smarthttp.ErrUnavailable, "cut": httpclient.ErrNoConnection, "silent": httpclient.ErrSilent} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int32
+			answer := byKind(t)
+			_, err := testSurvey.readHeads(t.Context(), forge(t, func(w http.ResponseWriter, kind string) {
+				asked.Add(1)
+				answer(w, kind)
+			}), projects(map[string]int{kind: 1000}), nil)
+			require.ErrorIs(t, err, ErrGitServerDown)
+			require.ErrorIs(t, err, why)
+			require.Less(t, asked.Load(), int32(200), "the others are spared, and so is the server")
+		})
+	}
+	_, err := testSurvey.readHeads(t.Context(), forge(t, byKind(t)), projects(map[string]int{"503": 17}), nil)
+	require.ErrorIs(t, err, ErrGitServerDown)
+}
+
+// Thousands of projects that hang do not take thousands of times a project's limit.
+func TestScanEndsInTime(t *testing.T) {
+	t.Parallel()
+	limits := testSurvey
+	limits.Budget = 500 * time.Millisecond
+	began := time.Now()
+	heads, err := limits.readHeads(t.Context(), forge(t, byKind(t)), projects(map[string]int{"silent": 5000, "good": 5000}), nil)
+	require.NoError(t, err)
+	require.Less(t, time.Since(began), 15*time.Second)
+	counts := tally(heads)
+	require.Len(t, heads, 10_000)
+	require.Positive(t, counts["silent not asked"]+counts["good not asked"])
+	for b, head := range heads {
+		require.True(t, !head.NotAsked || head.Unreachable && errors.Is(head.Err, errNotAsked), b)
+	}
+}
+
+// A server that answers 429 is asked again, when it wants that and one question at a time.
+func TestScanSlowsDown(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]string{"when the server says": "1", "by itself": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			var free time.Time
+			early, limited := 0, 0
+			answer := byKind(t)
+			client := forge(t, func(w http.ResponseWriter, kind string) {
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case free.IsZero():
+					free = time.Now().Add(time.Second)
+					if after == "" {
+						free = time.Now().Add(testSurvey.Backoff)
+					}
+					fallthrough
+				case limited < 8 && time.Now().Before(free): // those that were under way
+					limited++
+					w.Header().Set("Retry-After", after)
+					w.WriteHeader(http.StatusTooManyRequests)
+					return
+				case time.Now().Before(free):
+					early++
+				}
+				answer(w, kind)
+			})
+			heads, err := testSurvey.readHeads(t.Context(), client, projects(map[string]int{"good": 60}), nil)
+			require.NoError(t, err)
+			require.Equal(t, map[string]int{"good read": 60}, tally(heads))
+			require.Zero(t, early, "asked before the server wanted it")
+			require.Positive(t, limited)
+		})
+	}
+	t.Run("for longer than there is time", func(t *testing.T) {
+		t.Parallel()
+		var asked atomic.Int32
+		client := forge(t, func(w http.ResponseWriter, _ string) {
+			asked.Add(1)
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		heads, err := testSurvey.readHeads(t.Context(), client, projects(map[string]int{"429": 100}), nil)
+		require.NoError(t, err)
+		require.LessOrEqual(t, asked.Load(), int32(8))
+		require.Equal(t, 100, tally(heads)["429 unreachable"]+tally(heads)["429 not asked"])
+	})
+}
+
+// What is cut off from above is no finding about projects.
+func TestScanThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	lost := errors.New("lost")
+	client := forge(t, func(http.ResponseWriter, string) {
+		cancel(lost)
+		<-t.Context().Done()
+	})
+	_, err := testSurvey.readHeads(ctx, client, projects(map[string]int{"silent": 3}), nil)
+	require.ErrorIs(t, err, lost)
+}

@@ -1,0 +1,138 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+)
+
+// survey is one scan's questions to a Git server. It gets impatient with a server that is silent, and slow
+// with one that is asked too much.
+type survey struct {
+	limits   surveyLimits
+	server   *smarthttp.Client
+	notes    map[project.Branch]string // refs to look for along with a branch
+	deadline time.Time
+
+	oneByOne sync.Mutex // once the server has said that it is asked too much
+
+	mu     sync.Mutex
+	heads  map[project.Branch]plan.Head
+	resume time.Time // not before that is anything asked
+	pause  time.Duration
+	last   error // of a project without an answer
+
+	answered, silent, unconnected, unavailable int // projects
+}
+
+func newSurvey(limits surveyLimits, server *smarthttp.Client, notes map[project.Branch]string) *survey {
+	return &survey{
+		limits: limits, server: server, notes: notes, deadline: time.Now().Add(limits.Budget),
+		heads: map[project.Branch]plan.Head{}, pause: limits.Backoff,
+	}
+}
+
+// ask reads one project's heads. Its error is that the server is down.
+func (s *survey) ask(ctx context.Context, path string, branches []project.Branch) error {
+	found, err := s.read(ctx, path, names(branches, s.notes))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := !errors.Is(err, errNotAsked)
+	if asked {
+		s.count(err)
+	}
+	for _, b := range branches {
+		s.heads[b] = plan.Head{
+			Commit: found[b.Ref()], Noted: found[s.notes[b]] != "",
+			Err: err, Unreachable: err != nil && !definite(err), NotAsked: !asked,
+		}
+	}
+	if s.answered == 0 && (s.unconnected > s.limits.MaxUnconnected || s.silent+s.unavailable > s.limits.MaxUnanswered) {
+		return s.down()
+	}
+	return nil
+}
+
+func (s *survey) read(ctx context.Context, path string, names []string) (found map[string]string, err error) {
+	for range s.limits.Tries {
+		leave, ok := s.enter(ctx)
+		if !ok {
+			if err == nil {
+				err = errNotAsked
+			}
+			return nil, err
+		}
+		found, err = s.readOnce(ctx, path, names)
+		leave()
+		if !errors.Is(err, smarthttp.ErrRateLimited) {
+			return found, err
+		}
+		s.slowDown(err)
+	}
+	return nil, err
+}
+
+func (s *survey) readOnce(ctx context.Context, path string, names []string) (map[string]string, error) {
+	s.mu.Lock()
+	impatient := s.silent >= s.limits.MaxSilent
+	s.mu.Unlock()
+	if impatient {
+		limit := s.limits.Impatience
+		var done context.CancelFunc
+		ctx, done = context.WithTimeoutCause(ctx, limit, &httpclient.SilentError{What: "has not answered in full", For: limit})
+		defer done()
+	}
+	return s.server.Refs(ctx, path, names...)
+}
+
+// enter waits until the server may be asked again. It is not when there is no time left for that.
+func (s *survey) enter(ctx context.Context) (leave func(), ok bool) {
+	leave = func() {}
+	if s.limited() {
+		s.oneByOne.Lock()
+		leave = s.oneByOne.Unlock
+	}
+	for {
+		s.mu.Lock()
+		resume := s.resume
+		s.mu.Unlock()
+		wait := time.Until(resume)
+		if ctx.Err() != nil || time.Now().Add(max(0, wait)).After(s.deadline) {
+			leave()
+			return nil, false
+		}
+		if wait <= 0 {
+			return leave, true
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (s *survey) limited() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.resume.IsZero()
+}
+
+// slowDown lets nobody ask for as long as the server wants that, or for longer each time if it does not say.
+func (s *survey) slowDown(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pause := retryAfter(err)
+	if pause == 0 {
+		pause = s.pause
+		s.pause *= 2
+	}
+	if resume := time.Now().Add(pause); resume.After(s.resume) {
+		s.resume = resume
+	}
+}
