@@ -36,7 +36,7 @@ func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*
 		hostQueue: host,
 		workflows: workflows.RegisterConsumer,
 		activities: &activities.Consumer{
-			Destination: gitServer(c.Side),
+			Destination: gitServer(c.Side, c.Allow.AllowsPath),
 			Bucket:      store,
 			Staging:     area,
 			Identities:  c.Identities,

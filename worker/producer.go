@@ -46,7 +46,7 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 		workflows: workflows.RegisterProducer,
 		activities: &activities.Producer{
 			Syncs:         syncs,
-			Source:        gitServer(c.Side),
+			Source:        gitServer(c.Side, nil),
 			Bucket:        store,
 			Staging:       area,
 			Recipients:    c.Recipients,

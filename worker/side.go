@@ -73,14 +73,15 @@ func openBucket(ctx context.Context, c config.Side, options bucket.Options, logg
 	return store, nil
 }
 
-// gitServer is the client of the side's GitLab.
-func gitServer(c config.Side) *smarthttp.Client {
+// gitServer is the client of the side's GitLab. It follows renamed projects to those that allows allows; nil is all.
+func gitServer(c config.Side, allows func(path string) bool) *smarthttp.Client {
 	return smarthttp.New(smarthttp.Options{
 		BaseURL:  c.BaseURL,
 		Username: c.GitLabUsername,
 		Password: c.GitLabToken,
 		HTTP:     c.HTTP,
 		Agent:    version(),
+		Allows:   allows,
 	})
 }
 

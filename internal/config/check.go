@@ -1,7 +1,6 @@
 package config
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
 
 func (s *Side) check(v variables, environ []string) (problems []error) {
@@ -85,7 +85,7 @@ func IsLoopback(host string) bool {
 // client trusts the certificates in caPath besides the system's. There is no way to trust everybody.
 func client(caPath string) (*http.Client, error) {
 	if caPath == "" {
-		return &http.Client{}, nil
+		return httpclient.New(nil), nil
 	}
 	pem, err := os.ReadFile(caPath)
 	if err != nil {
@@ -98,9 +98,7 @@ func client(caPath string) (*http.Client, error) {
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, errors.New("no PEM certificate in the file")
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	return &http.Client{Transport: transport}, nil
+	return httpclient.New(roots), nil
 }
 
 func readQuery(file string) (string, error) {

@@ -34,8 +34,11 @@ func ParseAllowlist(s string) (Allowlist, error) {
 }
 
 // Allows tells whether the branch's project may be touched.
-func (l Allowlist) Allows(b Branch) bool {
-	path := strings.ToLower(b.Path())
+func (l Allowlist) Allows(b Branch) bool { return l.AllowsPath(b.Path()) }
+
+// AllowsPath tells the same of a project's path, "group/name".
+func (l Allowlist) AllowsPath(path string) bool {
+	path = strings.ToLower(path)
 	for _, entry := range l.entries {
 		group, isGroup := strings.CutSuffix(entry, "*")
 		if entry == path || isGroup && strings.HasPrefix(path, group) {
