@@ -46,6 +46,9 @@ func (c Cloned) Object() objectkey.Key {
 // It takes the branch as it is now, which may be newer than what was planned.
 func (p *Producer) Clone(ctx context.Context, upload plan.Upload) (cloned Cloned, err error) {
 	source := upload.Sync.Source
+	if err := p.requireConfigured(ctx, upload.Sync); err != nil {
+		return cloned, err
+	}
 	heads, err := p.Source.Heads(ctx, source.Path(), source.Branch)
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)

@@ -31,6 +31,10 @@ type Consumer struct {
 	Host string
 	// Now is the clock. Nil is the system's.
 	Now func() time.Time
+	// Settings is a fingerprint of the configuration that decides whether a push is refused.
+	Settings string
+	// LastRuns are those of ConsumeProject.
+	LastRuns LastRuns
 }
 
 // Unverified is the warning that comes with everything a consumer without keys does.

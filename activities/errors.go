@@ -44,6 +44,7 @@ func as[T error](err error) bool {
 // kinds are in the order in which they are tried: the more precise one first.
 var kinds = []kind{
 	{KindStagedFileMissing, is(staging.ErrMissing), false, "The worker that held the files is gone; the run starts over by itself."},
+	{"TemporalLost", is(ErrTemporalLost), true, "Check the worker's connection to Temporal, and Temporal's health. What the step waited for is not at fault."},
 	{"DiskFull", is(staging.ErrDiskFull), true, "Enlarge the volume of WORKDIR, or run fewer syncs at a time."},
 
 	{"GraphQLAuthFailed", is(graphql.ErrUnauthorized), false, "Check GRAPHQL_USERNAME and GRAPHQL_PASSWORD."},
@@ -56,7 +57,8 @@ var kinds = []kind{
 	{"GraphQLBusy", is(graphql.ErrBusy), true, "The server wants to be asked less often, or is being started: look at it if this lasts."},
 	{"GraphQLSilent", is(graphql.ErrSilent), true, "The server took the question and did not answer in time: look at its load, and at proxies before it."},
 
-	{"BranchNotFound", is(ErrNoBranch), false, "Create the branch at the source, or correct the sync's configuration."},
+	{"NotConfigured", is(ErrNotConfigured), false, "Add the sync to what the GraphQL server lists, where it must not share its destination with another; or leave this branch alone."},
+	{plan.KindBranchNotFound, is(ErrNoBranch), false, "Create the branch at the source, or correct the sync's configuration."},
 	{"ProjectNotFound", is(smarthttp.ErrNotFound), false, "Create the project, correct the sync's configuration, or let the token's user into the project."},
 	{"GitAuthFailed", is(smarthttp.ErrUnauthorized), false, "Check GITLAB_USERNAME and GITLAB_TOKEN: expiry, and whether they are of this server."},
 	{"GitForbidden", is(smarthttp.ErrForbidden), false, "The token is valid, but may not do this: check its scopes (read_repository, write_repository), its user's role in the project, and whether the project is archived."},

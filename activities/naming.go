@@ -50,9 +50,18 @@ type errorNaming struct {
 
 func (e *errorNaming) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	result, err := e.Next.ExecuteActivity(ctx, in)
-	err = named(err, e.mask)
+	err = blame(ctx, err, e.mask)
 	countFailure(ctx, err)
 	return result, err
+}
+
+// blame names the failure of an activity whose context is ctx: when that was cut off, it is not the fault of
+// whom the activity was talking to.
+func blame(ctx context.Context, err error, mask *foreign.Mask) error {
+	if cut := lost(ctx); err != nil && cut != nil {
+		return named(cut, mask)
+	}
+	return named(err, mask)
 }
 
 // named turns a failure into what Temporal keeps of it: the kind, whether it is retried, and a

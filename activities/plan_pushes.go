@@ -15,11 +15,18 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pu
 	if err != nil {
 		return plan.Pushes{}, err
 	}
-	heads, err := readHeads(ctx, c.Destination, c.allowed(chains), c.notes(chains))
+	heads, err := request.readHeads(ctx, c.Destination, c.allowed(chains), c.notes(chains))
 	if err != nil {
 		return plan.Pushes{}, err
 	}
-	out := plan.Consumer{Heads: heads, Chains: chains, Allow: c.Allow, Note: c.Verifier.Verifies(), Detail: request.Detail}.Plan()
+	out := plan.Consumer{
+		Heads: heads, Chains: chains, Allow: c.Allow, Note: c.Verifier.Verifies(), Settings: c.Settings, Turn: request.turn(ctx), Detail: request.Detail,
+	}.Plan()
+	destinations := make([]project.Branch, len(out.Pushes))
+	for i, p := range out.Pushes {
+		destinations[i] = p.Destination
+	}
+	out.HoldBack(c.LastRuns.refusals(ctx, request.patient(destinations)), c.now())
 	countBranches(ctx, out.UpToDate, len(out.Pushes), out.Checked-out.UpToDate-len(out.Pushes))
 	out.Failures = append(out.Failures, foreign...)
 	out.Warning = c.warning()

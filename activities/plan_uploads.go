@@ -2,16 +2,51 @@ package activities
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/activity"
 
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
 // PlanRequest says what is to be planned.
 type PlanRequest struct {
 	Syncs []project.Sync `json:"syncs,omitempty"` // the producer's
-	// Detail lists the branches that are in sync, too.
+	// Detail is for a plan that is only shown: see plan.Consumer.
 	Detail bool `json:"detail,omitempty"`
+	// Retry names the destinations that are tried although they were refused: the operator has said
+	// something new about them.
+	Retry []string `json:"retry,omitempty"`
+}
+
+// turn is what decides the order of the plan. One that is shown is in the order of names.
+func (r PlanRequest) turn(ctx context.Context) string {
+	if r.Detail {
+		return ""
+	}
+	return activity.GetInfo(ctx).WorkflowExecution.RunID
+}
+
+// patient leaves out the branches that are to be tried in any case.
+func (r PlanRequest) patient(branches []project.Branch) []project.Branch {
+	return slices.DeleteFunc(branches, func(b project.Branch) bool { return slices.Contains(r.Retry, b.String()) })
+}
+
+// readHeads reads the heads that a plan compares. When the activity itself is cut off, all that is still
+// asked for fails, and none of that is the Git server's fault.
+func (r PlanRequest) readHeads(ctx context.Context, server *smarthttp.Client, branches []project.Branch, notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
+	heads, err := readHeads(ctx, server, branches, notes)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if r.Detail {
+		nameHeads(heads)
+	}
+	return heads, err
 }
 
 // PlanUploads compares the heads of the sources with the bucket.
@@ -26,7 +61,7 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (plan.U
 	for i, s := range accepted {
 		sources[i] = s.Source
 	}
-	heads, err := readHeads(ctx, p.Source, sources, nil)
+	heads, err := request.readHeads(ctx, p.Source, sources, nil)
 	if err != nil {
 		return plan.Uploads{}, err
 	}
@@ -35,9 +70,30 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (plan.U
 		Heads:         heads,
 		Chains:        chains,
 		MaxPruneShare: p.MaxPruneShare,
+		Settings:      p.Settings,
+		Turn:          request.turn(ctx),
 		Detail:        request.Detail,
 	}.Plan()
+	destinations := make([]project.Branch, len(out.Uploads))
+	for i, u := range out.Uploads {
+		destinations[i] = u.Sync.Destination
+	}
+	out.HoldBack(p.LastRuns.refusals(ctx, request.patient(destinations)), time.Now())
 	countBranches(ctx, out.UpToDate, len(out.Uploads), out.Checked-out.UpToDate-len(out.Uploads))
 	out.Failures = append(out.Failures, foreign...)
 	return out, nil
+}
+
+// nameHeads gives the failures of a plan that is only shown their kinds and remedies, as a run would that
+// ran into them.
+func nameHeads(heads map[project.Branch]plan.Head) {
+	for b, head := range heads {
+		for _, k := range kinds {
+			if head.Err != nil && k.matches(head.Err) {
+				head.Kind, head.Err = k.name, fmt.Errorf("%w\n%s", head.Err, k.remedy)
+				heads[b] = head
+				break
+			}
+		}
+	}
 }

@@ -5,7 +5,6 @@ package activities
 import (
 	"filippo.io/age"
 
-	"github.com/app-sre/git-partition-sync/graphql"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
@@ -14,7 +13,7 @@ import (
 
 // Producer is what the activities of the source's side work with.
 type Producer struct {
-	Syncs   *graphql.Client
+	Syncs   SyncList
 	Source  *smarthttp.Client
 	Bucket  *bucket.Bucket
 	Staging *staging.Area
@@ -33,4 +32,10 @@ type Producer struct {
 	MaxPruneShare float64
 	// Version is written into manifests.
 	Version string
+	// Settings is a fingerprint of the configuration that decides whether an upload is refused.
+	Settings string
+	// LastRuns are those of ProduceProject.
+	LastRuns LastRuns
+
+	configured configured
 }

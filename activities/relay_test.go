@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"filippo.io/age"
@@ -86,11 +87,15 @@ func TestCloneFails(t *testing.T) {
 
 	missing := upload
 	missing.Sync.Source.Branch = "nowhere"
+	list := r.producer.Syncs.(*listed)
+	list.syncs = []project.Sync{missing.Sync}
 	require.Contains(t, fails(r, "BranchNotFound", r.producer.Clone, missing), "source platform/router@nowhere: branch does not exist\n")
 	missing = upload
 	missing.Sync.Source.Name = "nobody"
+	list.syncs = []project.Sync{missing.Sync}
 	fails(r, "ProjectNotFound", r.producer.Clone, missing)
 
+	list.syncs = []project.Sync{upload.Sync}
 	_, other := r.git("other/repo")
 	r.producer.Source = other // with another token
 	fails(r, "ProjectNotFound", r.producer.Clone, upload)
@@ -143,8 +148,8 @@ func TestConsumerRefusesBadObjects(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, r.destination.Create(t.Context(), "mirror/other"))
 		r.put(other, good)
-		p := r.planPushes().Pushes[0]
-		require.Equal(t, "mirror/other@main", p.Destination.String())
+		pushes := r.planPushes().Pushes
+		p := pushes[slices.IndexFunc(pushes, func(p plan.Push) bool { return p.Destination.String() == "mirror/other@main" })]
 		fails(r, "ObjectMismatch", r.consumer.Decrypt, must(r, r.consumer.Download, p))
 		require.NoError(t, r.producer.Bucket.Delete(t.Context(), other))
 	})

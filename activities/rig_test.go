@@ -65,7 +65,7 @@ func newRig(t *testing.T) *rig {
 	id, err := age.GenerateX25519Identity()
 	require.NoError(t, err)
 	r.producer = &Producer{
-		Source: source, Bucket: write, Staging: r.area(), ThinPacks: true, Recipients: []age.Recipient{id.Recipient()}, Host: "p", MaxPruneShare: 0.5, Version: "test",
+		Syncs: &listed{syncs: []project.Sync{r.sync}}, Source: source, Bucket: write, Staging: r.area(), ThinPacks: true, Recipients: []age.Recipient{id.Recipient()}, Host: "p", MaxPruneShare: 0.5, Version: "test",
 	}
 	r.consumer = &Consumer{
 		Destination: destination, Bucket: read, Staging: r.area(), Identities: []age.Identity{id}, Host: "c",

@@ -9,6 +9,8 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 func cronCommand() *cli.Command {
@@ -34,7 +36,7 @@ func startCron(ctx context.Context, c *cli.Command) error {
 		TaskQueue:                                s.taskQueue,
 		CronSchedule:                             "@every " + interval.String(),
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-	}, s.parent, s.input(ctx, input{}))
+	}, s.parent, s.input(ctx, input{limits: contract.Limits{WaitSeconds: contract.WaitBetween(interval)}}))
 	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 		return fmt.Errorf("%s is running already: end it with cron stop to start it anew", s.id)
 	}

@@ -62,6 +62,9 @@ func cycle(ctx context.Context, c *cli.Command, dryRun bool) error {
 	}
 	defer s.Close()
 	in := input{dryRun: dryRun, rollback: c.StringSlice("allow-rollback")}
+	if len(in.rollback) > 0 && s.role != contract.RoleConsumer {
+		return errors.New("--allow-rollback is for the consumer: only there can a branch go back")
+	}
 	in.limits.WaitSeconds = int((24 * time.Hour).Seconds())
 	report, err := s.once(ctx, in, c.String("output") != formatJSON)
 	if err != nil {
@@ -78,18 +81,27 @@ func cycle(ctx context.Context, c *cli.Command, dryRun bool) error {
 	return err
 }
 
-// once runs a single cycle. A second one that is asked for meanwhile waits for the first; one
-// that a cron or schedule runs does not hinder it, as the branches' children lock out each other.
+// once runs a single cycle. A second one that is asked for meanwhile waits for the first, unless it is
+// asked for more than that; one that a cron or schedule runs does not hinder it, as the branches'
+// children lock out each other.
 func (s side) once(ctx context.Context, in input, show bool) (report contract.Report, err error) {
 	id := s.id + "-once"
 	if in.dryRun {
 		id = s.id + "-plan"
 	}
-	run, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+	options := client.StartWorkflowOptions{
 		ID:                       id,
 		TaskQueue:                s.taskQueue,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-	}, s.parent, s.input(ctx, in))
+	}
+	if len(in.rollback) > 0 {
+		options.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL
+		options.WorkflowExecutionErrorWhenAlreadyStarted = true
+	}
+	run, err := s.ExecuteWorkflow(ctx, options, s.parent, s.input(ctx, in))
+	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return report, fmt.Errorf("%s is running already, without --allow-rollback, which was not used: say it again when that cycle has ended", id)
+	}
 	if err != nil {
 		return report, fmt.Errorf("start %s: %w", id, err)
 	}

@@ -10,6 +10,8 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // jitter spreads the starts of many schedules that share a server. It is a tenth of the interval.
@@ -74,7 +76,8 @@ func createSchedule(ctx context.Context, c *cli.Command) error {
 	defer s.Close()
 	interval := c.Duration("every")
 	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: interval}}, Jitter: interval / jitter}
-	action := &client.ScheduleWorkflowAction{ID: s.id, TaskQueue: s.taskQueue, Workflow: s.parent, Args: []any{s.input(ctx, input{})}}
+	in := s.input(ctx, input{limits: contract.Limits{WaitSeconds: contract.WaitBetween(interval)}})
+	action := &client.ScheduleWorkflowAction{ID: s.id, TaskQueue: s.taskQueue, Workflow: s.parent, Args: []any{in}}
 	_, err = s.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID: s.id, Spec: spec, Action: action, CatchupWindow: catchup,
 		Overlap:            enums.SCHEDULE_OVERLAP_POLICY_SKIP,

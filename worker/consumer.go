@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 
+	"go.temporal.io/sdk/client"
+
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/config"
@@ -31,22 +33,27 @@ func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*
 	if !c.Verifier.Verifies() {
 		logger.Warn(activities.Unverified)
 	}
+	steps := &activities.Consumer{
+		Destination: gitServer(c.Side, c.Allow.AllowsPath),
+		Bucket:      store,
+		Staging:     area,
+		Identities:  c.Identities,
+		Verifier:    c.Verifier,
+		Allow:       c.Allow,
+
+		FastForwardOnly: c.PushPolicy == config.PolicyFastForward,
+
+		Environment: c.Environment,
+		Host:        host,
+		Settings:    fingerprint(c.BaseURL, c.GitLabUsername, c.Bucket, recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow, c.Environment, version()),
+	}
 	return &side{
-		taskQueue: contract.ConsumerTaskQueue,
-		hostQueue: host,
-		workflows: workflows.RegisterConsumer,
-		activities: &activities.Consumer{
-			Destination: gitServer(c.Side, c.Allow.AllowsPath),
-			Bucket:      store,
-			Staging:     area,
-			Identities:  c.Identities,
-			Verifier:    c.Verifier,
-			Allow:       c.Allow,
-
-			FastForwardOnly: c.PushPolicy == config.PolicyFastForward,
-
-			Environment: c.Environment,
-			Host:        host,
+		taskQueue:  contract.ConsumerTaskQueue,
+		hostQueue:  host,
+		workflows:  workflows.RegisterConsumer,
+		activities: steps,
+		connect: func(c client.Client) {
+			steps.LastRuns = activities.LastRuns{Executions: c, ID: contract.ConsumeProjectID}
 		},
 		staging:       area,
 		environ:       c.Temporal,

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"go.temporal.io/sdk/client"
+
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/graphql"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
@@ -40,22 +42,27 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 	host := hostQueue(contract.ProducerTaskQueue, area)
 	logger.Info("Producer configured", "source", c.BaseURL.Host, "bucket", c.Bucket,
 		"graphql", c.GraphQLServer, "recipients", len(c.Recipients), "signed", c.Signer != nil, "workdir", c.WorkDir)
+	steps := &activities.Producer{
+		Syncs:         syncs,
+		Source:        gitServer(c.Side, nil),
+		Bucket:        store,
+		Staging:       area,
+		Recipients:    c.Recipients,
+		ThinPacks:     c.ThinPacks,
+		Signer:        c.Signer,
+		Host:          host,
+		Environment:   c.Environment,
+		MaxPruneShare: c.MaxPruneShare,
+		Version:       version(),
+		Settings:      fingerprint(c.BaseURL, c.GitLabUsername, c.Bucket, c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer != nil, c.Environment, version()),
+	}
 	return &side{
-		taskQueue: contract.ProducerTaskQueue,
-		hostQueue: host,
-		workflows: workflows.RegisterProducer,
-		activities: &activities.Producer{
-			Syncs:         syncs,
-			Source:        gitServer(c.Side, nil),
-			Bucket:        store,
-			Staging:       area,
-			Recipients:    c.Recipients,
-			ThinPacks:     c.ThinPacks,
-			Signer:        c.Signer,
-			Host:          host,
-			Environment:   c.Environment,
-			MaxPruneShare: c.MaxPruneShare,
-			Version:       version(),
+		taskQueue:  contract.ProducerTaskQueue,
+		hostQueue:  host,
+		workflows:  workflows.RegisterProducer,
+		activities: steps,
+		connect: func(c client.Client) {
+			steps.LastRuns = activities.LastRuns{Executions: c, ID: contract.ProduceProjectID}
 		},
 		staging:       area,
 		environ:       c.Temporal,

@@ -23,11 +23,15 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // hostSlots is how many steps of runs whose files are here run at a time. It is more than one
 // cycle starts, or a step would wait here so long that its worker is taken for lost.
-const hostSlots = 64
+const hostSlots = 256
+
+// scanSlots is how many scans run at a time. A cycle makes one at a time, and operators who look make more.
+const scanSlots = 4
 
 // side is a role's worker, ready to serve.
 type side struct {
@@ -35,6 +39,7 @@ type side struct {
 	hostQueue     string
 	workflows     func(workflows.Registry)
 	activities    any
+	connect       func(client.Client) // gives the activities their connection to Temporal
 	staging       *staging.Area
 	environ       config.Environ // for Temporal's SDK
 	maxConcurrent int
@@ -85,7 +90,7 @@ func gitServer(c config.Side, allows func(path string) bool) *smarthttp.Client {
 	})
 }
 
-// serve polls both task queues until ctx is done, or until Temporal refuses for good, and lets
+// serve polls the task queues until ctx is done, or until Temporal refuses for good, and lets
 // running steps finish then.
 func (s *side) serve(ctx context.Context, temporal client.Client) error {
 	ctx, give := context.WithCancelCause(ctx)
@@ -98,14 +103,19 @@ func (s *side) serve(ctx context.Context, temporal client.Client) error {
 		// By default the SDK holds heartbeats back for most of their timeout, and cancellations with them.
 		MaxHeartbeatThrottleInterval: activities.HeartbeatEvery,
 	}
+	s.connect(temporal)
 	shared := worker.New(temporal, s.taskQueue, options)
 	s.workflows(shared)
 	shared.RegisterActivity(s.activities)
 
-	options.MaxConcurrentActivityExecutionSize = hostSlots
 	options.DisableWorkflowWorker = true
+	options.MaxConcurrentActivityExecutionSize = hostSlots
 	own := worker.New(temporal, s.hostQueue, options)
 	own.RegisterActivity(s.activities)
+	options.MaxConcurrentActivityExecutionSize = scanSlots
+	scans := worker.New(temporal, contract.ScanQueue(s.taskQueue), options)
+	scans.RegisterActivity(s.activities)
+	workers := []worker.Worker{own, scans, shared} // the workflows last, when what they start is taken up
 
 	probes := &health{metrics: s.metrics, temporal: func(ctx context.Context) error {
 		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
@@ -116,23 +126,27 @@ func (s *side) serve(ctx context.Context, temporal client.Client) error {
 		return err
 	}
 	defer closeProbes()
-	if err := own.Start(); err != nil {
-		return fmt.Errorf("start worker: %w", err)
-	}
-	if err := shared.Start(); err != nil {
-		own.Stop()
-		return fmt.Errorf("start worker: %w", err)
+	for i, w := range workers {
+		if err := w.Start(); err != nil {
+			stop(workers[:i])
+			return fmt.Errorf("start worker: %w", err)
+		}
 	}
 	probes.started.Store(true)
 	<-ctx.Done()
 	probes.draining.Store(true)
-	// Both at once, as each of them may take as long as the drain does.
-	var draining sync.WaitGroup
-	draining.Go(shared.Stop)
-	draining.Go(own.Stop)
-	draining.Wait()
+	stop(workers)
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	return nil
+}
+
+// stop drains all at once, as each of them may take as long as the drain does.
+func stop(workers []worker.Worker) {
+	var draining sync.WaitGroup
+	for _, w := range workers {
+		draining.Go(w.Stop)
+	}
+	draining.Wait()
 }

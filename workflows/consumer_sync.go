@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -20,14 +21,21 @@ func ConsumerSync(ctx workflow.Context, in contract.ConsumerSyncInput) (contract
 	}
 	in.Limits = in.Limits.WithDefaults()
 	rest := in.Rest
-	if rest == nil || rest.From != workflow.GetInfo(ctx).ContinuedExecutionRunID {
-		progress.step("comparing both ends")
-		if rest, err = planPushes(ctx, in.DryRun); err != nil {
+	if rest != nil {
+		ours, err := continues(ctx, rest.From)
+		if err != nil {
 			return contract.Report{}, err
 		}
-		for i, p := range rest.Pushes {
-			rest.Pushes[i].AllowRollback = slices.Contains(in.AllowRollback, p.Destination.String())
+		if !ours {
+			rest = nil
 		}
+	}
+	if rest == nil {
+		progress.step("comparing both ends")
+		if rest, err = planPushes(ctx, in); err != nil {
+			return contract.Report{}, err
+		}
+		rest.Until = workflow.Now(ctx).Add(in.Limits.Wait())
 	}
 	report := &rest.Report
 	progress.status.Report = report
@@ -40,38 +48,65 @@ func ConsumerSync(ctx workflow.Context, in contract.ConsumerSyncInput) (contract
 	}
 
 	page := rest.Pushes[:min(in.PageSize, len(rest.Pushes))]
-	if err := runPushes(ctx, in, report, progress, page); err != nil {
+	rest.Pushes = rest.Pushes[len(page):]
+	if err := runPushes(ctx, in, rest, progress, page); err != nil {
 		return *report, err
 	}
-	rest.Pushes = rest.Pushes[len(page):]
-	if len(rest.Pushes) > 0 {
+	if len(rest.Pushes) > 0 && workflow.Now(ctx).Before(rest.Until) {
 		rest.From = workflow.GetInfo(ctx).WorkflowExecution.RunID
 		in.Rest = rest
 		return *report, workflow.NewContinueAsNewError(ctx, ConsumerSync, in)
 	}
+	report.Deferred += len(rest.Pushes)
 	return *report, report.Err()
 }
 
-func planPushes(ctx workflow.Context, detail bool) (*contract.ConsumerRest, error) {
-	var consumer *activities.Consumer
-	var p plan.Pushes
-	if err := workflow.ExecuteActivity(scan(ctx, "the bucket and its destinations"), consumer.PlanPushes, activities.PlanRequest{Detail: detail}).Get(ctx, &p); err != nil {
+func planPushes(ctx workflow.Context, in contract.ConsumerSyncInput) (*contract.ConsumerRest, error) {
+	allowed, warning, err := rollbacks(ctx, in)
+	if err != nil {
 		return nil, err
 	}
-	return &contract.ConsumerRest{
+	var consumer *activities.Consumer
+	var p plan.Pushes
+	request := activities.PlanRequest{Detail: in.DryRun, Retry: allowed}
+	if err := workflow.ExecuteActivity(scan(ctx, "the bucket and its destinations"), consumer.PlanPushes, request).Get(ctx, &p); err != nil {
+		return nil, err
+	}
+	rest := &contract.ConsumerRest{
 		Pushes: p.Pushes,
 		Report: contract.Report{Checked: p.Checked, UpToDate: p.UpToDate, InSync: p.InSync, Failed: p.Failures, Warning: p.Warning},
-	}, nil
+	}
+	if warning != "" {
+		rest.Report.Warning = strings.TrimPrefix(rest.Report.Warning+"; "+warning, "; ")
+	}
+	allow(rest, allowed)
+	return rest, nil
 }
 
-func runPushes(ctx workflow.Context, in contract.ConsumerSyncInput, report *contract.Report, progress *progress, pushes []plan.Push) error {
-	children := make([]child, 0, len(pushes))
-	for _, p := range pushes {
-		children = append(children, child{contract.ConsumeProjectID(p.Destination), p.Destination, p.Reason, p})
+// allow passes the operator's word on to the pushes that it is about. For whom there is none, it was
+// said in vain.
+func allow(rest *contract.ConsumerRest, destinations []string) {
+	for _, destination := range destinations {
+		i := slices.IndexFunc(rest.Pushes, func(p plan.Push) bool { return p.Destination.String() == destination })
+		if i >= 0 {
+			rest.Pushes[i].AllowRollback = true
+			continue
+		}
+		rest.Report.Failed = append(rest.Report.Failed, plan.Failure{
+			Subject: destination, Kind: contract.KindRollbackNotUsed,
+			Reason: "allow_rollback names a destination that is not behind the bucket\nCheck its name (group/name@branch), and the other failures of this report.",
+		})
+	}
+}
+
+func runPushes(ctx workflow.Context, in contract.ConsumerSyncInput, rest *contract.ConsumerRest, progress *progress, page []plan.Push) error {
+	children := make([]child, 0, len(page))
+	for _, p := range page {
+		children = append(children, child{id: contract.ConsumeProjectID(p.Destination), destination: p.Destination, reason: p.Reason, input: p, rollback: p.AllowRollback})
 	}
 	fleet := fleet{
 		role: contract.RoleConsumer, workflow: ConsumeProject, limits: in.Limits, searchAttributes: in.SearchAttributes,
-		report: report, progress: progress,
+		until: rest.Until, more: len(rest.Pushes) > 0, report: &rest.Report, progress: progress,
 	}
 	return fleet.run(ctx, children)
 }

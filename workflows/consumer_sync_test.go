@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
-	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -56,7 +55,7 @@ func TestConsumeProject(t *testing.T) {
 		t.Run(failing, func(t *testing.T) {
 			env := environment(t)
 			steps := steps(env, map[string]error{failing: named("WrongKey")})
-			env.ExecuteWorkflow(workflows.ConsumeProject, plan.Push{})
+			consumeProject(env, plan.Push{})
 			if failing == "" {
 				require.NoError(t, env.GetWorkflowError())
 				require.Equal(t, 1, steps.ran["Push"])
@@ -81,20 +80,6 @@ func TestWorkflowIDs(t *testing.T) {
 	require.Equal(t, "consume/mirror/platform/router@feature/%C3%A9 100%25", contract.ConsumeProjectID(b))
 }
 
-func TestConsumerSyncPassesTheOperatorsWordOn(t *testing.T) {
-	env := environment(t)
-	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Pushes{Pushes: pushes("a", "b"), Warning: "unverified"}, nil).Once()
-	allowed := map[string]bool{}
-	env.OnWorkflow(workflows.ConsumeProject, mock.Anything, mock.Anything).Return(
-		func(_ workflow.Context, p plan.Push) (activities.Pushed, error) {
-			allowed[p.Destination.Name] = p.AllowRollback
-			return activities.Pushed{}, nil
-		})
-	env.ExecuteWorkflow(workflows.ConsumerSync, contract.ConsumerSyncInput{AllowRollback: []string{"group/b@main"}})
-	require.Equal(t, "unverified", report(t, env).Warning)
-	require.Equal(t, map[string]bool{"a": false, "b": true}, allowed)
-}
-
 // A destination that lacks what an increment builds on is given everything, once.
 func TestConsumeProjectFromSnapshot(t *testing.T) {
 	for _, healed := range []bool{true, false} {
@@ -111,7 +96,7 @@ func TestConsumeProjectFromSnapshot(t *testing.T) {
 				asked = append(asked, p.FromSnapshot)
 			}
 		})
-		env.ExecuteWorkflow(workflows.ConsumeProject, plan.Push{})
+		consumeProject(env, plan.Push{})
 		require.Equal(t, healed, env.GetWorkflowError() == nil)
 		require.Equal(t, []bool{false, true}, asked)
 	}

@@ -5,16 +5,20 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // hostPatience is how long a step waits for the worker that holds its files. A live
 // worker takes it up at once, so that a longer silence means that it is gone.
 const hostPatience = 30 * time.Second
 
-// scan is for the activities that read what is wanted and what is there.
+// scan is for the activities that read what is wanted and what is there. They wait for no step: their
+// task queue is another one.
 func scan(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		Summary:             clip(summary),
+		TaskQueue:           contract.ScanQueue(workflow.GetInfo(ctx).TaskQueueName),
 		StartToCloseTimeout: 15 * time.Minute,
 		HeartbeatTimeout:    30 * time.Second,
 		WaitForCancellation: true,

@@ -6,6 +6,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // ProduceProject moves one branch from the source into the bucket:
@@ -15,14 +16,20 @@ func ProduceProject(ctx workflow.Context, upload plan.Upload) (uploaded activiti
 	if err != nil {
 		return uploaded, err
 	}
+	if err := requireLock(ctx, contract.ProduceProjectID(upload.Sync.Destination)); err != nil {
+		return uploaded, err
+	}
+	transferred := false
 	uploaded, err = onOneHost(ctx, func(ctx workflow.Context) (activities.Uploaded, error) {
-		return produce(ctx, progress, upload)
+		return produce(ctx, progress, upload, &transferred)
 	})
+	err = remember(ctx, upload.Try, transferred, err)
 	conclude(ctx, err)
 	return uploaded, err
 }
 
-func produce(ctx workflow.Context, progress *progress, upload plan.Upload) (uploaded activities.Uploaded, err error) {
+// produce notes whether anything was transferred.
+func produce(ctx workflow.Context, progress *progress, upload plan.Upload, transferred *bool) (uploaded activities.Uploaded, err error) {
 	var producer *activities.Producer
 
 	progress.step("cloning %s", upload.Sync.Source)
@@ -31,6 +38,7 @@ func produce(ctx workflow.Context, progress *progress, upload plan.Upload) (uplo
 	if err != nil {
 		return uploaded, err
 	}
+	*transferred = true
 	defer cleanup(ctx, producer.Cleanup, clone.Staged)
 	onHost := func() workflow.Context {
 		return transferOn(ctx, clone.Staged.Host, activities.Describe(clone.Object())+", "+humanize.Bytes(uint64(clone.Size)))

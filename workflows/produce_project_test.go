@@ -53,7 +53,7 @@ func TestProduceProject(t *testing.T) {
 	env.OnActivity(producer.Cleanup, mock.Anything, staged).Return(nil).Once()
 
 	queues := taskQueues(env)
-	env.ExecuteWorkflow(workflows.ProduceProject, upload)
+	produceProject(env, upload)
 	var uploaded activities.Uploaded
 	require.NoError(t, env.GetWorkflowResult(&uploaded))
 	require.Equal(t, "done", uploaded.Summary)
@@ -76,7 +76,7 @@ func TestProduceProjectFails(t *testing.T) {
 		t.Run(failing, func(t *testing.T) {
 			env := environment(t)
 			steps := steps(env, map[string]error{failing: named("GitAuthFailed")})
-			env.ExecuteWorkflow(workflows.ProduceProject, plan.Upload{})
+			produceProject(env, plan.Upload{})
 			var failure *temporal.ApplicationError
 			require.ErrorAs(t, env.GetWorkflowError(), &failure)
 			require.Equal(t, "GitAuthFailed", failure.Type())
@@ -89,7 +89,7 @@ func TestProduceProjectFails(t *testing.T) {
 func TestProduceProjectRetries(t *testing.T) {
 	env := environment(t)
 	steps := steps(env, map[string]error{"Upload": errors.New("connection reset")})
-	env.ExecuteWorkflow(workflows.ProduceProject, plan.Upload{})
+	produceProject(env, plan.Upload{})
 	require.Error(t, env.GetWorkflowError())
 	require.Equal(t, 5, steps.ran["Upload"])
 	require.Equal(t, 1, steps.ran["Clone"])
@@ -107,14 +107,14 @@ func TestProduceProjectHostLost(t *testing.T) {
 			env := environment(t)
 			steps := steps(env, map[string]error{"Encrypt": err})
 			steps.healAfter = 2
-			env.ExecuteWorkflow(workflows.ProduceProject, plan.Upload{})
+			produceProject(env, plan.Upload{})
 			require.NoError(t, env.GetWorkflowError())
 			require.Equal(t, map[string]int{"Clone": 2, "Package": 2, "Encrypt": 2, "Upload": 1, "Cleanup": 2}, steps.ran)
 		})
 		t.Run(name+" for good", func(t *testing.T) {
 			env := environment(t)
 			steps := steps(env, map[string]error{"Encrypt": err})
-			env.ExecuteWorkflow(workflows.ProduceProject, plan.Upload{})
+			produceProject(env, plan.Upload{})
 			require.Error(t, env.GetWorkflowError())
 			require.Equal(t, 3, steps.ran["Clone"])
 		})
@@ -129,7 +129,7 @@ func TestProduceProjectCancelled(t *testing.T) {
 			env.CancelWorkflow()
 		}
 	})
-	env.ExecuteWorkflow(workflows.ProduceProject, plan.Upload{})
+	produceProject(env, plan.Upload{})
 	var cancelled *temporal.CanceledError
 	require.ErrorAs(t, env.GetWorkflowError(), &cancelled)
 	require.Zero(t, steps.ran["Upload"])

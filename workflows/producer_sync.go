@@ -21,11 +21,21 @@ func ProducerSync(ctx workflow.Context, in contract.ProducerSyncInput) (contract
 	}
 	in.Limits = in.Limits.WithDefaults()
 	rest := in.Rest
-	if rest == nil || rest.From != workflow.GetInfo(ctx).ContinuedExecutionRunID {
+	if rest != nil {
+		ours, err := continues(ctx, rest.From)
+		if err != nil {
+			return contract.Report{}, err
+		}
+		if !ours {
+			rest = nil
+		}
+	}
+	if rest == nil {
 		progress.step("comparing both ends")
 		if rest, err = planUploads(ctx, in.DryRun); err != nil {
 			return contract.Report{}, err
 		}
+		rest.Until = workflow.Now(ctx).Add(in.Limits.Wait())
 	}
 	report := &rest.Report
 	progress.status.Report = report
@@ -41,16 +51,17 @@ func ProducerSync(ctx workflow.Context, in contract.ProducerSyncInput) (contract
 	}
 
 	page := rest.Uploads[:min(in.PageSize, len(rest.Uploads))]
-	if err := runUploads(ctx, in, report, progress, page); err != nil {
+	rest.Uploads = rest.Uploads[len(page):]
+	if err := runUploads(ctx, in, rest, progress, page); err != nil {
 		return *report, err
 	}
-	rest.Uploads = rest.Uploads[len(page):]
 	rest.Prune = rest.Prune || len(report.Synced) > 0
-	if len(rest.Uploads) > 0 {
+	if len(rest.Uploads) > 0 && workflow.Now(ctx).Before(rest.Until) {
 		rest.From = workflow.GetInfo(ctx).WorkflowExecution.RunID
 		in.Rest = rest
 		return *report, workflow.NewContinueAsNewError(ctx, ProducerSync, in)
 	}
+	report.Deferred += len(rest.Uploads)
 	if rest.Prune {
 		progress.step("deleting objects that are no longer needed")
 		if err := prune(ctx, rest.Orphans, report); err != nil {
@@ -78,19 +89,27 @@ func planUploads(ctx workflow.Context, detail bool) (*contract.ProducerRest, err
 	}, nil
 }
 
-func runUploads(ctx workflow.Context, in contract.ProducerSyncInput, report *contract.Report, progress *progress, uploads []plan.Upload) error {
-	children := make([]child, 0, len(uploads))
-	for _, u := range uploads {
-		children = append(children, child{contract.ProduceProjectID(u.Sync.Destination), u.Sync.Destination, u.Reason, u})
+func runUploads(ctx workflow.Context, in contract.ProducerSyncInput, rest *contract.ProducerRest, progress *progress, page []plan.Upload) error {
+	children := make([]child, 0, len(page))
+	for _, u := range page {
+		children = append(children, child{id: contract.ProduceProjectID(u.Sync.Destination), destination: u.Sync.Destination, reason: u.Reason, input: u})
 	}
 	fleet := fleet{
 		role: contract.RoleProducer, workflow: ProduceProject, limits: in.Limits, searchAttributes: in.SearchAttributes,
-		report: report, progress: progress,
+		until: rest.Until, more: len(rest.Uploads) > 0, report: &rest.Report, progress: progress,
 	}
 	return fleet.run(ctx, children)
 }
 
+// prune deletes what is no longer needed. That it failed is one failure among those of the cycle, whose
+// uploads are in the bucket all the same.
 func prune(ctx workflow.Context, orphans []string, report *contract.Report) error {
 	var producer *activities.Producer
-	return workflow.ExecuteActivity(scan(ctx, "superseded objects and orphans"), producer.Prune, orphans).Get(ctx, &report.Pruned)
+	err := workflow.ExecuteActivity(scan(ctx, "superseded objects and orphans"), producer.Prune, orphans).Get(ctx, &report.Pruned)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	kind, reason := contract.Cause(err)
+	report.Failed = append(report.Failed, plan.Failure{Subject: "bucket", Kind: kind, Reason: "delete objects that are no longer needed: " + reason})
+	return nil
 }

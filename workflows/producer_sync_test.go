@@ -60,11 +60,15 @@ func failedReport(t *testing.T, env *testsuite.TestWorkflowEnvironment) (contrac
 func TestProducerSyncIdle(t *testing.T) {
 	env := environment(t)
 	planned(env, plan.Uploads{Checked: 1000, UpToDate: 1000})
-	started := 0
-	env.SetOnActivityStartedListener(func(*activityInfo, context.Context, encodedValues) { started++ })
+	started, queues := 0, map[string]string{}
+	env.SetOnActivityStartedListener(func(info *activityInfo, _ context.Context, _ encodedValues) {
+		started++
+		queues[info.ActivityType.Name] = info.TaskQueue
+	})
 	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
 	require.Equal(t, contract.Report{Checked: 1000, UpToDate: 1000}, report(t, env))
 	require.Equal(t, 2, started, "an idle cycle costs the same however many syncs there are")
+	require.Equal(t, map[string]string{"ListSyncs": testQueue + "/scans", "PlanUploads": testQueue + "/scans"}, queues, "steps leave scans room")
 }
 
 // One broken project fails its own child and the parent, and stops nobody else.
@@ -107,6 +111,21 @@ func TestProducerSyncPrunesOrphans(t *testing.T) {
 	env.OnActivity(producer.Prune, mock.Anything, []string{"key"}).Return([]string{"key"}, nil).Once()
 	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
 	require.Equal(t, []string{"key"}, report(t, env).Pruned)
+}
+
+// What is superseded stays for the next cycle; what this one has synced is told.
+func TestFailedPruneIsOneFailure(t *testing.T) {
+	env := environment(t)
+	planned(env, plan.Uploads{Checked: 2, UpToDate: 1, Uploads: uploads(1)})
+	steps(env, nil)
+	env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(nil, named("BucketAccessDenied")).Once()
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
+	r, message := failedReport(t, env)
+	require.Equal(t, []string{"group/p0@main: snapshot"}, r.Synced)
+	require.Equal(t, []plan.Failure{{
+		Subject: "bucket", Kind: "BucketAccessDenied", Reason: "delete objects that are no longer needed: BucketAccessDenied happened",
+	}}, r.Failed)
+	require.Contains(t, message, "2 checked, 1 up to date, 1 synced, 1 failed")
 }
 
 // A cycle that is too long for one history goes on in the next run, and its report with it.
@@ -157,25 +176,6 @@ func TestProducerSyncCronAfterContinueAsNew(t *testing.T) {
 		Rest: &contract.ProducerRest{From: "an earlier run", Uploads: uploads(3)},
 	})
 	require.Equal(t, contract.Report{Checked: 7, UpToDate: 7}, report(t, env))
-}
-
-// A child that takes very long does not hold up the next cycle.
-func TestProducerSyncLeavesSlowChildrenAlone(t *testing.T) {
-	env := environment(t)
-	planned(env, plan.Uploads{Checked: 4, Uploads: uploads(4)})
-	env.OnWorkflow(workflows.ProduceProject, mock.Anything, mock.Anything).Return(
-		func(ctx workflow.Context, u plan.Upload) (activities.Uploaded, error) {
-			if u.Sync.Destination.Name != "p0" {
-				return activities.Uploaded{}, workflow.Sleep(ctx, time.Hour)
-			}
-			return activities.Uploaded{}, nil
-		})
-	env.OnActivity(producer.Prune, mock.Anything, []string(nil)).Return(nil, nil).Once()
-	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{Limits: contract.Limits{MaxInFlight: 2, WaitSeconds: 60}})
-	r := report(t, env)
-	require.Len(t, r.Synced, 1)
-	require.Equal(t, []string{"produce/group/p1@main", "produce/group/p2@main"}, r.Running)
-	require.Equal(t, 1, r.Deferred)
 }
 
 func TestProducerSyncCancelled(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/app-sre/git-partition-sync/demo/stack"
@@ -27,12 +28,18 @@ var record = flag.Bool("record", false, "write the histories that TestHistories 
 
 const histories = "testdata/histories"
 
-func replayer() worker.WorkflowReplayer {
+// replay runs a history against today's code, under the ID that its workflow had.
+func replay(history *historypb.History) error {
 	r := worker.NewWorkflowReplayer()
 	workflows.RegisterProducer(r)
 	workflows.RegisterConsumer(r)
-	return r
+	started := history.Events[0].GetWorkflowExecutionStartedEventAttributes()
+	return r.ReplayWorkflowHistoryWithOptions(quiet, history, worker.ReplayWorkflowHistoryOptions{
+		OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()},
+	})
 }
+
+var quiet = log.NewStructuredLogger(slog.New(slog.DiscardHandler))
 
 // TestReplay runs recorded histories against today's code. Where it fails, workflows that are
 // running when the code is deployed would get stuck.
@@ -42,7 +49,12 @@ func TestReplay(t *testing.T) {
 	require.NotEmpty(t, files)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			require.NoError(t, replayer().ReplayWorkflowHistoryFromJSONFile(nil, file))
+			text, err := os.Open(file)
+			require.NoError(t, err)
+			defer text.Close()
+			history, err := client.HistoryFromJSON(text, client.HistoryJSONOptions{})
+			require.NoError(t, err)
+			require.NoError(t, replay(history))
 		})
 	}
 }
@@ -50,18 +62,7 @@ func TestReplay(t *testing.T) {
 // TestHistories runs each workflow through what happens to it on a real server, and replays
 // its history at once. With -record it keeps the histories for TestReplay.
 func TestHistories(t *testing.T) {
-	server := devServer(t)
-	quiet := log.NewStructuredLogger(slog.New(slog.DiscardHandler))
-	c, err := client.Dial(client.Options{HostPort: server.FrontendHostPort(), Logger: quiet, Identity: "recorder"})
-	require.NoError(t, err)
-	t.Cleanup(c.Close)
-	w := worker.New(c, scriptQueue, worker.Options{})
-	workflows.RegisterProducer(w)
-	workflows.RegisterConsumer(w)
-	w.RegisterActivity(newScript())
-	require.NoError(t, w.Start())
-	t.Cleanup(w.Stop)
-
+	c := scripted(t, newScript())
 	page := contract.Limits{PageSize: 1}
 	tests := map[string]struct {
 		workflow any
@@ -85,15 +86,22 @@ func TestHistories(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: name, TaskQueue: scriptQueue}, test.workflow, test.input)
+			id := name
+			switch input := test.input.(type) {
+			case plan.Upload:
+				id = contract.ProduceProjectID(input.Sync.Destination)
+			case plan.Push:
+				id = contract.ConsumeProjectID(input.Destination)
+			}
+			run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: scriptQueue}, test.workflow, test.input)
 			require.NoError(t, err)
 			first := run.GetRunID()
 			_ = run.Get(t.Context(), nil) // its status is compared
-			d, err := c.DescribeWorkflow(t.Context(), name, first)
+			d, err := c.DescribeWorkflow(t.Context(), id, first)
 			require.NoError(t, err)
 			require.Equal(t, test.status.String(), d.Status.String())
-			history := fetch(t, c, name, first)
-			require.NoError(t, replayer().ReplayWorkflowHistory(quiet, history))
+			history := fetch(t, c, id, first)
+			require.NoError(t, replay(history))
 			if *record {
 				text, err := protojson.MarshalOptions{Indent: "  "}.Marshal(history)
 				require.NoError(t, err)
@@ -102,6 +110,24 @@ func TestHistories(t *testing.T) {
 			}
 		})
 	}
+}
+
+// scripted starts a server, and a worker that runs the script in place of activities.
+func scripted(t *testing.T, s *script) client.Client {
+	t.Helper()
+	server := devServer(t)
+	c, err := client.Dial(client.Options{HostPort: server.FrontendHostPort(), Logger: quiet, Identity: "recorder"})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	for _, queue := range []string{contract.ScanQueue(scriptQueue), scriptQueue} {
+		w := worker.New(c, queue, worker.Options{})
+		workflows.RegisterProducer(w)
+		workflows.RegisterConsumer(w)
+		w.RegisterActivity(s)
+		require.NoError(t, w.Start())
+		t.Cleanup(w.Stop)
+	}
+	return c
 }
 
 func devServer(t *testing.T) *testsuite.DevServer {

@@ -25,9 +25,11 @@ const (
 type script struct {
 	mu   sync.Mutex
 	done map[string]bool
+	// rollbacks are what pushes were told about them, by the name of the destination project.
+	rollbacks map[string][]bool
 }
 
-func newScript() *script { return &script{done: map[string]bool{}} }
+func newScript() *script { return &script{done: map[string]bool{}, rollbacks: map[string][]bool{}} }
 
 // happen is asked by the steps in which something goes wrong.
 func (s *script) happen(step, name string) error {
@@ -79,14 +81,18 @@ func (s *script) PlanPushes(context.Context, activities.PlanRequest) (plan.Pushe
 }
 
 func (s *script) Download(_ context.Context, p plan.Push) (activities.Downloaded, error) {
-	return activities.Downloaded{Staged: staged(p.Destination.Name), Destination: p.Destination}, nil
+	objects := []plan.Object{{Key: "key"}}
+	return activities.Downloaded{Staged: staged(p.Destination.Name), Destination: p.Destination, Objects: objects, AllowRollback: p.AllowRollback}, nil
 }
 
 func (s *script) Decrypt(_ context.Context, d activities.Downloaded) (activities.Decrypted, error) {
-	return activities.Decrypted{Staged: d.Staged, Destination: d.Destination}, s.happen("Decrypt", d.Destination.Name)
+	return activities.Decrypted{Staged: d.Staged, Destination: d.Destination, AllowRollback: d.AllowRollback}, s.happen("Decrypt", d.Destination.Name)
 }
 
 func (s *script) Push(_ context.Context, d activities.Decrypted) (activities.Pushed, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rollbacks[d.Destination.Name] = append(s.rollbacks[d.Destination.Name], d.AllowRollback)
 	return activities.Pushed{Summary: "created at " + d.Destination.Name}, nil
 }
 

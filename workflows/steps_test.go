@@ -7,10 +7,14 @@ import (
 	"github.com/stretchr/testify/mock"
 	common "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 type (
@@ -46,7 +50,7 @@ func steps(env *testsuite.TestWorkflowEnvironment, failures map[string]error) *f
 	on(env, producer.Package, activities.Packaged{Staged: staged}, step("Package"))
 	on(env, producer.Encrypt, activities.Encrypted{Staged: staged}, step("Encrypt"))
 	on(env, producer.Upload, activities.Uploaded{Summary: "snapshot"}, step("Upload"))
-	on(env, consumer.Download, activities.Downloaded{Staged: staged}, step("Download"))
+	on(env, consumer.Download, activities.Downloaded{Staged: staged, Objects: []plan.Object{{Key: "key"}}}, step("Download"))
 	on(env, consumer.Decrypt, activities.Decrypted{Staged: staged}, step("Decrypt"))
 	on(env, consumer.Push, activities.Pushed{Summary: "pushed"}, step("Push"))
 	env.OnActivity(producer.Cleanup, mock.Anything, staged).Return(func(context.Context, activities.Staged) error {
@@ -67,3 +71,17 @@ func on[I, R any](env *testsuite.TestWorkflowEnvironment, step func(context.Cont
 func fromPayloads(payloads *common.Payloads, into any) error {
 	return converter.GetDefaultDataConverter().FromPayloads(payloads, into)
 }
+
+// produceProject and consumeProject run a child under the ID that it has to have.
+func produceProject(env *testsuite.TestWorkflowEnvironment, u plan.Upload) {
+	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: contract.ProduceProjectID(u.Sync.Destination), TaskQueue: testQueue})
+	env.ExecuteWorkflow(workflows.ProduceProject, u)
+}
+
+func consumeProject(env *testsuite.TestWorkflowEnvironment, p plan.Push) {
+	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: contract.ConsumeProjectID(p.Destination), TaskQueue: testQueue})
+	env.ExecuteWorkflow(workflows.ConsumeProject, p)
+}
+
+// testQueue is the task queue of workflows in a test's environment.
+const testQueue = "default-test-taskqueue"

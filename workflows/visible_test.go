@@ -50,15 +50,15 @@ func TestParentTellsItsStatus(t *testing.T) {
 func TestChildTellsItsStatus(t *testing.T) {
 	env := environment(t)
 	steps(env, nil)
-	env.ExecuteWorkflow(workflows.ProduceProject, uploadOf("p"))
+	produceProject(env, uploadOf("p"))
 	require.NoError(t, env.GetWorkflowError())
 	require.Equal(t, "uploaded snapshot", status(t, env).Step)
 
 	env = environment(t)
 	steps(env, map[string]error{"Decrypt": named("WrongKey")})
-	env.ExecuteWorkflow(workflows.ConsumeProject, pushOf("p"))
+	consumeProject(env, pushOf("p"))
 	require.Error(t, env.GetWorkflowError())
-	require.Equal(t, "decrypting 0 objects", status(t, env).Step, "where it failed")
+	require.Equal(t, "decrypting 1 object", status(t, env).Step, "where it failed")
 }
 
 // Search attributes are set on request only: where they are not registered the server refuses them.

@@ -17,6 +17,7 @@ const (
 	KindUnreachable          = "Unreachable"
 	KindNotAllowed           = "NotAllowed"
 	KindKeyTooLong           = "KeyTooLong"
+	KindBranchNotFound       = "BranchNotFound"
 )
 
 // Failure is one thing that could not be done and why.
@@ -52,6 +53,8 @@ type Head struct {
 	// Err is why it could not be read. Whoever moves the branch runs into it again
 	// and reports it, so a plan goes on as if the branch had moved.
 	Err error
+	// Kind is the kind of failure that Err is.
+	Kind string
 	// Unreachable says that Err may pass by itself: the branch is left for the
 	// next cycle.
 	Unreachable bool

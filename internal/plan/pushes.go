@@ -22,6 +22,7 @@ type Push struct {
 	// AllowRollback is the operator's word that an object may be older than what was
 	// applied last.
 	AllowRollback bool `json:"allow_rollback,omitempty"`
+	Try
 }
 
 // Object is an object of a chain as the consumer's steps need it.
@@ -49,12 +50,17 @@ type Consumer struct {
 	Allow  project.Allowlist
 	// Note has each destination note the newest object of its branch, even if that brings no other commit.
 	Note bool
-	// Detail lists the branches that are in sync, too.
+	// Settings is a fingerprint of the configuration that decides what is refused.
+	Settings string
+	// Turn decides the order of the pushes: that of names when it is empty.
+	Turn string
+	// Detail is for a plan that is only shown. It lists the branches that are in sync, too, and counts
+	// as failed what cannot be read, as no run is going to find that out.
 	Detail bool
 }
 
 // Plan compares each destination's head with the commit that the bucket
-// carries for it, in the order of their names.
+// carries for it.
 func (p Consumer) Plan() Pushes {
 	out := Pushes{Checked: len(p.Chains)}
 	unasked := 0
@@ -72,18 +78,37 @@ func (p Consumer) Plan() Pushes {
 			if p.Detail {
 				out.InSync = append(out.InSync, Branch{Destination: branch.String(), Since: c.Newest().Modified})
 			}
+		case head.Err != nil && p.Detail:
+			out.Failures = append(out.Failures, Failure{Subject: branch.String(), Kind: head.Kind, Reason: head.Err.Error()})
 		default:
-			out.Pushes = append(out.Pushes, push(branch, head, c))
+			push := push(branch, head, c)
+			push.Evidence = evidence(head.Commit, c.Newest(), p.Settings)
+			out.Pushes = append(out.Pushes, push)
 		}
 	}
 	if unasked > 0 {
 		out.Failures = append(out.Failures, notAsked(unasked))
 	}
+	order := inTurn(p.Turn)
 	slices.SortFunc(out.Pushes, func(a, b Push) int {
-		return cmp.Compare(a.Destination.String(), b.Destination.String())
+		return order(a.Destination.String(), b.Destination.String())
 	})
 	slices.SortFunc(out.Failures, func(a, b Failure) int { return cmp.Compare(a.Subject, b.Subject) })
 	return out
+}
+
+// HoldBack takes out what was refused on the same evidence as now, and has not waited long enough
+// since; it is reported with what it was refused for.
+func (p *Pushes) HoldBack(refusals map[project.Branch]Refusal, now time.Time) {
+	kept := p.Pushes[:0]
+	for _, push := range p.Pushes {
+		if failure, held := push.holdBack(push.Destination, refusals, now); held {
+			p.Failures = append(p.Failures, failure)
+		} else {
+			kept = append(kept, push)
+		}
+	}
+	p.Pushes = kept
 }
 
 func push(branch project.Branch, head Head, c chain.Chain) Push {

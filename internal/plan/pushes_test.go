@@ -34,7 +34,9 @@ func TestPushes(t *testing.T) {
 				require.Equal(t, Pushes{Checked: 1, UpToDate: 1}, out)
 				return
 			}
+			require.NotEmpty(t, out.Pushes[0].Evidence)
 			require.Equal(t, []Push{{
+				Try:         Try{Evidence: out.Pushes[0].Evidence},
 				Destination: main,
 				Commit:      b,
 				Objects: []Object{

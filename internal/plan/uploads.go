@@ -24,6 +24,7 @@ type Upload struct {
 	// later than that to count.
 	After  time.Time `json:"after,omitzero"`
 	Reason string    `json:"reason"`
+	Try
 }
 
 // Uploads is the producer's plan.
@@ -47,7 +48,11 @@ type Producer struct {
 	// MaxPruneShare is the largest share (0 to 1) of the bucket's destinations
 	// that may be orphaned at once before the configuration is mistrusted.
 	MaxPruneShare float64
-	// Detail lists the branches that are in sync, too.
+	// Settings is a fingerprint of the configuration that decides what is refused.
+	Settings string
+	// Turn decides the order of the uploads: that of names when it is empty.
+	Turn string
+	// Detail is for a plan that is only shown, as Consumer.Detail.
 	Detail bool
 }
 
@@ -104,7 +109,16 @@ func (p Producer) Plan() Uploads {
 			out.Failures = append(out.Failures, Failure{Subject: s.Destination.String(), Kind: KindUnreachable, Reason: fmt.Sprintf("source %s: %v; the next cycle tries again", s.Source, head.Err)})
 			continue
 		}
+		if kind, reason := unreadable(head); reason != "" && p.Detail {
+			out.Failures = append(out.Failures, Failure{Subject: s.Destination.String(), Kind: kind, Reason: fmt.Sprintf("source %s: %s", s.Source, reason)})
+			continue
+		}
 		if upload, due := p.upload(s, head); due {
+			var newest chain.Object
+			if c, inBucket := p.Chains[s.Destination]; inBucket {
+				newest = c.Newest()
+			}
+			upload.Evidence = evidence(head.Commit, newest, p.Settings)
 			out.Uploads = append(out.Uploads, upload)
 		} else {
 			out.UpToDate++
@@ -116,17 +130,44 @@ func (p Producer) Plan() Uploads {
 	if unasked > 0 {
 		out.Failures = append(out.Failures, notAsked(unasked))
 	}
+	order := inTurn(p.Turn)
+	slices.SortStableFunc(out.Uploads, func(a, b Upload) int {
+		return order(a.Sync.Destination.String(), b.Sync.Destination.String())
+	})
 	p.prune(&out)
 	return out
 }
 
-func (p Producer) upload(s project.Sync, head Head) (Upload, bool) {
-	c, inBucket := p.Chains[s.Destination]
+// HoldBack is Pushes.HoldBack at the producer's side.
+func (out *Uploads) HoldBack(refusals map[project.Branch]Refusal, now time.Time) {
+	kept := out.Uploads[:0]
+	for _, upload := range out.Uploads {
+		if failure, held := upload.holdBack(upload.Sync.Destination, refusals, now); held {
+			out.Failures = append(out.Failures, failure)
+		} else {
+			kept = append(kept, upload)
+		}
+	}
+	out.Uploads = kept
+}
+
+// unreadable tells why a source cannot be uploaded; the reason is empty when it can.
+func unreadable(head Head) (kind, reason string) {
 	switch {
 	case head.Err != nil:
-		return Upload{Sync: s, Reason: "the source cannot be read: " + head.Err.Error()}, true
+		return head.Kind, "the source cannot be read: " + head.Err.Error()
 	case head.Commit == "":
-		return Upload{Sync: s, Reason: "the source branch does not exist"}, true
+		return KindBranchNotFound, "the source branch does not exist"
+	}
+	return "", ""
+}
+
+func (p Producer) upload(s project.Sync, head Head) (Upload, bool) {
+	c, inBucket := p.Chains[s.Destination]
+	if _, reason := unreadable(head); reason != "" {
+		return Upload{Sync: s, Reason: reason}, true
+	}
+	switch {
 	case !inBucket:
 		return Upload{Sync: s, Reason: "nothing in the bucket yet: snapshot"}, true
 	case !c.Broken() && c.Tip() == head.Commit:

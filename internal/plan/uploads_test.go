@@ -137,6 +137,8 @@ func TestUploads(t *testing.T) {
 			if n := len(test.bucket); n > 0 && test.head.Commit != "" {
 				test.want.After = time.Unix(int64(n-1), 0)
 			}
+			require.NotEmpty(t, out.Uploads[0].Evidence)
+			test.want.Evidence = out.Uploads[0].Evidence
 			require.Equal(t, []Upload{*test.want}, out.Uploads)
 		})
 	}
@@ -147,7 +149,9 @@ func TestUploadsHealBrokenChain(t *testing.T) {
 	s := sync("router", "main")
 	chains := chain.Build([]chain.Object{{Key: objectkey.Key{Destination: s.Destination, Commit: b, Base: a}, Name: "a/b"}})
 	out := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: {Commit: b}}, Chains: chains}.Plan()
-	require.Equal(t, []Upload{{Sync: s, Reason: "source is at bbbbbbb, the bucket's chain is broken: snapshot"}}, out.Uploads)
+	require.Len(t, out.Uploads, 1)
+	require.Equal(t, "source is at bbbbbbb, the bucket's chain is broken: snapshot", out.Uploads[0].Reason)
+	require.Empty(t, out.Uploads[0].Base)
 }
 
 func TestUploadsUnreachable(t *testing.T) {

@@ -14,7 +14,8 @@ type Limits struct {
 	// which keeps its history short; the default is 200.
 	PageSize int `json:"page_size,omitempty"`
 	// WaitSeconds is how long the cycle waits for its children before it leaves
-	// those that are still at work alone; the default is ten minutes.
+	// those that are still at work alone. The default is four minutes, which is less than what
+	// usually lies between two cycles: while one runs, the server skips the next.
 	WaitSeconds int `json:"wait_seconds,omitempty"`
 }
 
@@ -27,12 +28,22 @@ func (l Limits) WithDefaults() Limits {
 	}
 	orDefault(&l.MaxInFlight, 16)
 	orDefault(&l.PageSize, 200)
-	orDefault(&l.WaitSeconds, 600)
+	orDefault(&l.WaitSeconds, 240)
 	return l
 }
 
 // Wait is WaitSeconds as a duration.
 func (l Limits) Wait() time.Duration { return time.Duration(l.WaitSeconds) * time.Second }
+
+// Slow is how long a child may be at work before it no longer keeps others from starting.
+func (l Limits) Slow() time.Duration { return min(time.Minute, l.Wait()/4) }
+
+// WaitBetween is a number of WaitSeconds for cycles that start at an interval: it leaves a cycle time to end
+// before the next is due.
+func WaitBetween(interval time.Duration) int {
+	const longest = 10 * time.Minute
+	return max(1, int(min(longest, interval*4/5).Seconds()))
+}
 
 // ProducerSyncInput is what an operator may say when starting ProducerSync. All of it is optional.
 type ProducerSyncInput struct {
@@ -51,6 +62,8 @@ type ProducerRest struct {
 	// From is the run that left this behind. A cron run that follows is given the same input
 	// by the server, but does not follow From: it plans anew.
 	From string `json:"from"`
+	// Until is when the cycle's patience ends.
+	Until time.Time `json:"until,omitzero"`
 
 	Uploads []plan.Upload `json:"uploads"`
 	Orphans []string      `json:"orphans,omitempty"`
@@ -65,7 +78,7 @@ type ConsumerSyncInput struct {
 	// SearchAttributes are set on the children. They have to be registered.
 	SearchAttributes bool `json:"search_attributes,omitempty"`
 	// AllowRollback names the destinations ("group/name@branch") for which an object may be older
-	// than what was applied last.
+	// than what was applied last. It holds for one run: a cron or schedule must not have it.
 	AllowRollback []string `json:"allow_rollback,omitempty"`
 	Limits
 
@@ -77,6 +90,8 @@ type ConsumerSyncInput struct {
 type ConsumerRest struct {
 	// From is the run that left this behind, as in ProducerRest.
 	From string `json:"from"`
+	// Until is as in ProducerRest.
+	Until time.Time `json:"until,omitzero"`
 
 	Pushes []plan.Push `json:"pushes"`
 	Report Report      `json:"report"`

@@ -43,6 +43,10 @@ const (
 	ConsumerTaskQueue = "git-partition-sync-consumer"
 )
 
+// ScanQueue is the task queue of the scans that are made for workflows of another queue. They have
+// one of their own, so that steps, which may take hours, leave them room.
+func ScanQueue(taskQueue string) string { return taskQueue + "/scans" }
+
 // Workflow IDs of the parents. A child's ID names the destination branch and is the
 // lock on it: no two children of one side ever work on the same branch.
 const (

@@ -13,6 +13,15 @@ import (
 // Its details hold the Report.
 const KindSyncsFailed = "SyncsFailed"
 
+const (
+	// KindInvalidInput is the kind of failure of a workflow that was started with something that it
+	// does not take.
+	KindInvalidInput = "InvalidInput"
+	// KindRollbackNotUsed is the kind of failure that is reported for a destination that was named in
+	// AllowRollback in vain.
+	KindRollbackNotUsed = "RollbackNotUsed"
+)
+
 // maxReasons bounds the reasons in a parent's error: its details have them all.
 const maxReasons = 20
 

@@ -1,0 +1,49 @@
+package activities
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+// listed stands in for the GraphQL server.
+type listed struct {
+	syncs []project.Sync
+	err   error
+	asked int
+}
+
+func (l *listed) Syncs(context.Context) ([]project.Sync, error) {
+	l.asked++
+	return l.syncs, l.err
+}
+
+// Whoever may start workflows gets nothing signed that nobody has configured.
+func TestCloneTakesOnlyConfiguredSyncs(t *testing.T) {
+	r := newRig(t)
+	r.commit("one")
+	list := r.producer.Syncs.(*listed)
+	otherSource, otherDestination := r.sync, r.sync
+	otherSource.Source.Branch = "secret"
+	otherDestination.Destination.Name = "elsewhere"
+	for _, s := range []project.Sync{otherSource, otherDestination, {}} {
+		require.Contains(t, fails(r, "NotConfigured", r.producer.Clone, plan.Upload{Sync: s}), s.String())
+	}
+	asked := list.asked
+	must(r, r.producer.Clone, plan.Upload{Sync: r.sync})
+	must(r, r.producer.Clone, plan.Upload{Sync: r.sync})
+	require.Equal(t, asked, list.asked, "one list serves many branches")
+
+	second := otherDestination
+	list.syncs = append(list.syncs, second)
+	must(r, r.producer.Clone, plan.Upload{Sync: second})
+	require.Equal(t, asked+1, list.asked, "a list that lacks a sync is read anew")
+
+	second.Source.Branch = "other"
+	list.syncs = append(list.syncs, second)
+	fails(r, "NotConfigured", r.producer.Clone, plan.Upload{Sync: second}) // two have one destination
+}
