@@ -8,10 +8,16 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
 
 // HeartbeatEvery is well below the steps' heartbeat timeout.
 const HeartbeatEvery = 5 * time.Second
+
+// maxStandstill is after how long a step in which nothing moves is given up. It is longer than any wait that
+// ends by itself (docs/architecture.md, Limits of time): what stands still for longer, such as a disk, does not say why.
+const maxStandstill = time.Hour
 
 // Progress is what a step tells with its heartbeats.
 type Progress struct {
@@ -23,6 +29,7 @@ type Progress struct {
 // cancellation, too, reaches it through its heartbeats.
 type meter struct {
 	done atomic.Int64
+	life atomic.Int64          // signs of life that are no bytes of what is moved
 	all  client.MetricsCounter // of all steps of this kind
 	quit chan struct{}
 	over chan struct{}
@@ -30,22 +37,40 @@ type meter struct {
 
 func startMeter(ctx context.Context, total int64) *meter {
 	m := &meter{all: activity.GetMetricsHandler(ctx).Counter(metricBytes), quit: make(chan struct{}), over: make(chan struct{})}
-	go func() {
-		defer close(m.over)
-		tick := time.NewTicker(HeartbeatEvery)
-		defer tick.Stop()
-		for {
-			activity.RecordHeartbeat(ctx, Progress{Done: m.done.Load(), Total: total})
-			select {
-			case <-m.quit:
-				return
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-		}
-	}()
+	go m.beat(ctx, HeartbeatEvery, maxStandstill, func() {
+		activity.RecordHeartbeat(ctx, Progress{Done: m.done.Load(), Total: total})
+	})
 	return m
+}
+
+// beat reports until the step is over, or nothing has moved for as long as limit: then Temporal misses the
+// heartbeats, and lets another attempt begin.
+func (m *meter) beat(ctx context.Context, every, limit time.Duration, report func()) {
+	defer close(m.over)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	moved, since := int64(-1), time.Now()
+	for {
+		if now := m.done.Load() + m.life.Load(); now != moved {
+			moved, since = now, time.Now()
+		} else if time.Since(since) > limit {
+			return
+		}
+		report()
+		select {
+		case <-m.quit:
+			return
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// watching returns a context in which whatever a Git server takes or sends is a sign of the step's life. It may
+// index what was pushed for hours.
+func (m *meter) watching(ctx context.Context) context.Context {
+	return httpclient.OnLife(ctx, func() { m.life.Add(1) })
 }
 
 // stop ends the heartbeats, and counts what was moved. None is sent after it: the step is over then.

@@ -45,6 +45,7 @@ func (c *Consumer) Push(ctx context.Context, decrypted Decrypted) (pushed Pushed
 	}
 	meter := startMeter(ctx, 0)
 	defer meter.stop()
+	ctx = meter.watching(ctx)
 	p := push{consumer: c, run: run, Decrypted: decrypted, meter: meter}
 	if p.destinationState, err = c.state(ctx, destination); err != nil {
 		return pushed, err

@@ -56,6 +56,13 @@ func Do(client *http.Client, req *http.Request, limits Limits) (*http.Response, 
 	return resp, nil
 }
 
+type lifeKey struct{}
+
+// OnLife returns a context for requests of which every byte that moves is told to alive. It must be quick.
+func OnLife(ctx context.Context, alive func()) context.Context {
+	return context.WithValue(ctx, lifeKey{}, alive)
+}
+
 // watch cancels a request that stands still.
 type watch struct {
 	ctx    context.Context
@@ -78,7 +85,12 @@ func (w *watch) enter(s stage) {
 	}
 }
 
-func (w *watch) alive() { w.timer.Load().Reset(w.stage.Load().limit) }
+func (w *watch) alive() {
+	w.timer.Load().Reset(w.stage.Load().limit)
+	if tell, ok := w.ctx.Value(lifeKey{}).(func()); ok {
+		tell()
+	}
+}
 
 // end releases what the watch holds. Whoever still reads then gets context.Canceled.
 func (w *watch) end() {

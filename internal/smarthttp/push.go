@@ -188,8 +188,8 @@ func readReport(pkts *pktReader, refs []string) error {
 		return band.explain(fmt.Errorf("malformed push report: %s", pkts.mask.Line(err.Error(), maxLine)))
 	}
 	// The report is final. What follows are hooks that still run, and they are
-	// given the time to say why.
-	_, _ = io.Copy(io.Discard, band)
+	// given the time to say why; but what else the server adds has an end, too.
+	_, _ = io.CopyN(io.Discard, band, maxReport)
 	var refused *RefusedError
 	for _, ref := range refs {
 		reason, err := refusal(&report, ref)
