@@ -188,6 +188,7 @@ func TestDestinationWithoutAtomicPushes(t *testing.T) {
 	r.produce()
 	require.Equal(t, "NoAtomicPush", r.failing().Type())
 	require.Empty(t, values())
+	require.Empty(t, r.ownRefs(), "found out before a pack is sent")
 	r.consumer.Verifier = sign.Unverified() // then a branch alone moves
 	r.consume()
 	require.Equal(t, tip, r.tip())
