@@ -37,7 +37,7 @@ func mishaps(t *testing.T) []mishap {
 	require.NoError(t, err)
 	return []mishap{
 		{"ListSyncs", stack.Producer, []string{"GRAPHQL_PASSWORD=" + rand.Text()}, nil, "GraphQLAuthFailed"},
-		{"ListSyncs", stack.Producer, []string{"GRAPHQL_SERVER=" + nowhere}, nil, "connection refused"},
+		{"ListSyncs", stack.Producer, []string{"GRAPHQL_SERVER=" + nowhere}, nil, "nothing listens there"},
 		{"PlanUploads", stack.Producer, []string{"AWS_SECRET_ACCESS_KEY=" + rand.Text()}, nil, "BucketAccessDenied"},
 		{"Clone", stack.Producer, []string{"GITLAB_TOKEN=" + rand.Text()}, nil, "GitAuthFailed"},
 		{"Upload", stack.Producer, nil, readOnlyBucket, "BucketAccessDenied"},
@@ -45,7 +45,9 @@ func mishaps(t *testing.T) []mishap {
 		{"Download", stack.Consumer, []string{"GITLAB_TOKEN=" + rand.Text()}, nil, "GitAuthFailed"},
 		{"Decrypt", stack.Consumer, []string{"PRIVATE_KEY=" + identity.String()}, nil, "WrongKey"},
 		{"Decrypt", stack.Consumer, []string{"VERIFY_KEYS=" + verify, "SIGNING_KEY=" + signing}, nil, "BadSignature"},
-		{"Push", stack.Consumer, nil, refusingHook, "PushRefused"},
+		{"Push", stack.Consumer, nil, refusingHook("env >&2"), "HTTP_AUTHORIZATION=Basic ***"},
+		{"Push", stack.Consumer, nil, refusingHook(`echo "$HTTP_AUTHORIZATION" | cut -c7- | base64 -d | fold -w 5 >&2`), "***"},
+		{"Push", stack.Consumer, nil, refusingHook(`echo "$HTTP_AUTHORIZATION" | sed 's/./&\r/g' >&2`), "***"},
 	}
 }
 
@@ -57,9 +59,12 @@ func readOnlyBucket(t *testing.T) {
 	require.NoError(t, both.S3.Grant(t.Context(), stack.BucketName, consumer, producer))
 }
 
-func refusingHook(t *testing.T) {
-	t.Helper()
-	hook(t, "mirror/secret/app", "env >&2; exit 1")
+// refusingHook tells what it knows of the request, and refuses it.
+func refusingHook(tell string) func(*testing.T) {
+	return func(t *testing.T) {
+		t.Helper()
+		hook(t, "mirror/secret/app", tell+"; exit 1")
+	}
 }
 
 // The secrets of both workers are nowhere but in their environments, whatever fails.
