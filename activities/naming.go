@@ -71,7 +71,8 @@ func named(err error, mask *foreign.Mask) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, context.Canceled) {
+	// The SDK cancels a context with an error of its own for a cause, which is what net/http then returns.
+	if errors.Is(err, context.Canceled) || temporal.IsCanceledError(err) {
 		return canceled(mask.Text(err.Error(), maxErrorText))
 	}
 	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok {

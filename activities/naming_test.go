@@ -61,6 +61,9 @@ func TestNamedErrorsKeepWhatTemporalActsOn(t *testing.T) {
 	require.ErrorAs(t, named(limited, nil), &failure)
 	require.Equal(t, 10*time.Minute, failure.NextRetryDelay(), "the next cycle has come by then")
 
+	// As net/http returns the cause of a context that the SDK has cancelled.
+	require.ErrorIs(t, named(fmt.Errorf("push: %w", temporal.NewCanceledError()), nil), context.Canceled)
+
 	already := temporal.NewApplicationErrorWithOptions("later", "Kind", temporal.ApplicationErrorOptions{NonRetryable: true, NextRetryDelay: time.Minute})
 	require.ErrorAs(t, named(already, nil), &failure)
 	require.Equal(t, "Kind", failure.Type())
