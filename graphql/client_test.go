@@ -185,7 +185,7 @@ func TestWhatStatusesMean(t *testing.T) {
 	for code, want := range map[int]error{
 		http.StatusUnauthorized: graphql.ErrUnauthorized, http.StatusForbidden: graphql.ErrForbidden, http.StatusNotFound: graphql.ErrNotFound,
 		http.StatusGone: graphql.ErrNotFound, http.StatusTooManyRequests: graphql.ErrBusy, http.StatusServiceUnavailable: graphql.ErrBusy,
-		http.StatusProxyAuthRequired: httpclient.ErrProxyAuth,
+		http.StatusProxyAuthRequired: httpclient.ErrProxyAuth, http.StatusBadGateway: httpclient.ErrUnavailable, http.StatusGatewayTimeout: httpclient.ErrUnavailable,
 	} {
 		url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "90")

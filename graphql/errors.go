@@ -60,6 +60,8 @@ func (e *StatusError) Unwrap() error {
 		return ErrNotFound
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return ErrBusy
+	case http.StatusBadGateway, http.StatusGatewayTimeout:
+		return httpclient.ErrUnavailable // a proxy's answer
 	}
 	return nil
 }
