@@ -46,7 +46,7 @@ func (c Chain) Tip() string { return c.Newest().Commit }
 func (c Chain) Broken() bool { return c.Missing != "" }
 
 // Build sorts a listing into one chain for each destination branch, by the name that its newest object
-// has. Every chain has at least one object.
+// has. Every chain has at least one object. It is for listings that are known to be short: see Inventory.
 func Build(objects []Object) map[project.Branch]Chain {
 	byBranch := map[project.Branch][]Object{}
 	for _, o := range objects {
@@ -92,25 +92,29 @@ func sameSpelling(newestFirst []Object) []Object {
 // newest second, the first is one that no other of them builds on, and a snapshot rather than
 // an increment: that is made to replace increments.
 func sortNewestFirst(objects []Object) {
-	slices.SortFunc(objects, func(a, b Object) int {
-		return cmp.Or(b.Modified.Compare(a.Modified), cmp.Compare(a.Base, b.Base), cmp.Compare(a.Name, b.Name))
-	})
-	tied := objects
+	slices.SortFunc(objects, newestFirst)
+	tied := len(objects)
+	built := map[string]bool{} // upon, by another object of that second
 	for i, o := range objects {
 		if !o.Modified.Equal(objects[0].Modified) {
-			tied = objects[:i]
+			tied = i
 			break
 		}
+		if o.Base != o.Commit {
+			built[o.Base] = true
+		}
 	}
-	for i, o := range tied {
-		if !slices.ContainsFunc(tied, func(other Object) bool { return buildsOn(other, o) }) {
-			tied[0], tied[i] = tied[i], tied[0]
+	for i, o := range objects[:tied] {
+		if !built[o.Commit] {
+			objects[0], objects[i] = objects[i], objects[0]
 			return
 		}
 	}
 }
 
-func buildsOn(a, b Object) bool { return a.Base == b.Commit && a.Commit != b.Commit }
+func newestFirst(a, b Object) int {
+	return cmp.Or(b.Modified.Compare(a.Modified), cmp.Compare(a.Base, b.Base), cmp.Compare(a.Name, b.Name))
+}
 
 // trace walks from the newest object back to a snapshot, over the fewest
 // objects, and returns them in the order in which they are applied. When no

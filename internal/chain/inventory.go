@@ -1,0 +1,158 @@
+package chain
+
+import (
+	"container/heap"
+	"math/bits"
+
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/turn"
+)
+
+const (
+	// perClass is how many objects of one destination are kept that are of alike size, that is up to twice as large as each
+	// other: the newest. A chain has at most two of them, as geometric growth replaces an object as soon as a
+	// later one is more than half as large.
+	perClass = 4
+	// maxSpare bounds what is kept of the rest to be deleted.
+	maxSpare = 1000
+	// perObject is roughly what an object takes in memory besides its key, in bytes.
+	perObject = 400
+	// defaultBudget is for all objects that are kept, in bytes.
+	defaultBudget = 16 << 20
+)
+
+// Inventory takes a listing object by object, and keeps of it what decides about the branches, within a
+// budget: a bucket may hold any number of objects that nobody has asked for.
+//
+// Destinations that do not fit are left out whole. Which ones changes from turn to turn.
+type Inventory struct {
+	turn   turn.Turn
+	first  func(project.Branch) bool
+	budget int
+
+	used         int
+	destinations map[project.Branch]*destination
+	byRank       lastFirst
+	spare        []Object
+	leftOut      int
+	cutoff       uint64 // the lowest rank that was left out
+}
+
+// destination is what is kept of one of them.
+type destination struct {
+	branch  project.Branch
+	rank    uint64
+	objects []Object
+	size    int // bytes of the budget
+	seen    int // objects
+}
+
+// NewInventory is empty. The destinations for which first says so come before all others; nil says it of none.
+func NewInventory(t turn.Turn, first func(project.Branch) bool) *Inventory {
+	return &Inventory{turn: t, first: first, budget: defaultBudget, cutoff: 1<<64 - 1, destinations: map[project.Branch]*destination{}}
+}
+
+// Add takes the next object of the listing.
+func (v *Inventory) Add(o Object) {
+	d, known := v.destinations[o.Destination]
+	if !known {
+		rank := v.rank(o.Destination)
+		if rank >= v.cutoff {
+			v.leftOut++
+			return
+		}
+		d = &destination{branch: o.Destination, rank: rank}
+		v.destinations[o.Destination] = d
+		heap.Push(&v.byRank, d)
+	}
+	d.seen++
+	o.Destination = d.branch // one copy of the names for all objects
+	v.keep(d, o)
+	for v.used > v.budget && len(v.byRank) > 1 {
+		v.drop(heap.Pop(&v.byRank).(*destination))
+	}
+}
+
+// rank has the destinations that come first in its lower half.
+func (v *Inventory) rank(b project.Branch) uint64 {
+	rank := v.turn.Rank(b.String()) >> 1
+	if v.first == nil || !v.first(b) {
+		rank |= 1 << 63
+	}
+	return rank
+}
+
+func (v *Inventory) keep(d *destination, o Object) {
+	oldest, alike := -1, 0
+	for i := range d.objects {
+		if bits.Len64(uint64(d.objects[i].Size)) != bits.Len64(uint64(o.Size)) {
+			continue
+		}
+		alike++
+		if oldest < 0 || newestFirst(d.objects[i], d.objects[oldest]) > 0 {
+			oldest = i
+		}
+	}
+	if alike < perClass {
+		d.objects = append(d.objects, o)
+		v.grow(d, o, 1)
+		return
+	}
+	if newestFirst(o, d.objects[oldest]) < 0 {
+		v.grow(d, d.objects[oldest], -1)
+		v.grow(d, o, 1)
+		o, d.objects[oldest] = d.objects[oldest], o
+	}
+	if len(v.spare) < maxSpare {
+		v.spare = append(v.spare, o)
+	}
+}
+
+func (v *Inventory) grow(d *destination, o Object, sign int) {
+	d.size += sign * (len(o.Name) + perObject)
+	v.used += sign * (len(o.Name) + perObject)
+}
+
+func (v *Inventory) drop(d *destination) {
+	delete(v.destinations, d.branch)
+	v.used -= d.size
+	v.leftOut += d.seen
+	v.cutoff = d.rank
+}
+
+// Chains are the chains of the destinations that were kept. The inventory is empty then.
+func (v *Inventory) Chains() map[project.Branch]Chain {
+	chains := make(map[project.Branch]Chain, len(v.destinations))
+	for branch, d := range v.destinations {
+		chains[branch] = build(d.objects)
+		d.objects = nil
+	}
+	for _, o := range v.spare {
+		if c, ok := chains[o.Destination]; ok && !c.Broken() {
+			c.Superseded = append(c.Superseded, o)
+			chains[o.Destination] = c
+		}
+	}
+	v.spare = nil
+	return chains
+}
+
+// LeftOut counts the objects of the destinations that did not fit.
+func (v *Inventory) LeftOut() int { return v.leftOut }
+
+// Covers tells whether the destination would be among the chains if it had any object.
+func (v *Inventory) Covers(b project.Branch) bool { return v.leftOut == 0 || v.rank(b) < v.cutoff }
+
+// lastFirst is a heap from which the destination of the highest rank is taken first.
+type lastFirst []*destination
+
+func (h lastFirst) Len() int           { return len(h) }
+func (h lastFirst) Less(i, j int) bool { return h[i].rank > h[j].rank }
+func (h lastFirst) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *lastFirst) Push(d any)        { *h = append(*h, d.(*destination)) }
+func (h *lastFirst) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}

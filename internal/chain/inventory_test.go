@@ -1,0 +1,110 @@
+package chain
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/turn"
+)
+
+func take(v *Inventory, objects []Object) map[project.Branch]Chain {
+	for _, o := range objects {
+		v.Add(o)
+	}
+	return v.Chains()
+}
+
+// A bucket from which nothing was ever deleted gives the same chain, whatever order it is listed in.
+func TestInventoryKeepsWhatChainsNeed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := &history{t: t, keepAll: true}
+		for _, w := range rapid.SliceOfN(rapid.Int64Range(1, 1_000_000), 1, 200).Draw(t, "weights") {
+			h.update(w)
+		}
+		listed := rapid.Permutation(h.bucket).Draw(t, "listed")
+		want := Build(slices.Clone(h.bucket))[router]
+		got := take(NewInventory(0, nil), listed)[router]
+		require.Equal(t, want.Objects, got.Objects)
+		require.ElementsMatch(t, nameOf(want.Superseded), nameOf(got.Superseded))
+	})
+}
+
+// Whoever may write to the bucket can put any number of objects there for one destination.
+func TestInventoryBoundsOneDestination(t *testing.T) {
+	t.Parallel()
+	v := NewInventory(0, nil)
+	for i := range 100_000 {
+		v.Add(object(commitName(i), commitName(i+1), int64(1)<<(i%60), 7))
+	}
+	c := v.Chains()[router]
+	require.LessOrEqual(t, len(c.Objects)+len(c.Superseded), 61*perClass+maxSpare)
+	require.Zero(t, v.LeftOut())
+}
+
+// Twenty thousand objects of one second took 21 seconds to put in order.
+func TestObjectsOfOneSecond(t *testing.T) {
+	t.Parallel()
+	var objects []Object
+	for i := range 200_000 {
+		objects = append(objects, object(commitName(i), commitName(i+1), 1, 7))
+	}
+	require.Equal(t, "c200000", build(objects).Newest().Commit, "the one that no other builds on")
+}
+
+func otherDestination(i int) project.Branch {
+	return project.Branch{Group: "g", Name: fmt.Sprintf("p%d", i), Branch: "main"}
+}
+
+// Those that are asked for come first; of the others, each has its turn.
+func TestInventoryTakesTurns(t *testing.T) {
+	t.Parallel()
+	const others, perTurn = 400, 20
+	wanted := map[project.Branch]bool{}
+	var objects []Object
+	for i := range others + 5 {
+		for _, commit := range []string{"a", "b"} {
+			o := object("", commit, 1, 0)
+			o.Destination = otherDestination(i)
+			objects = append(objects, o)
+		}
+		wanted[otherDestination(i)] = i >= others
+	}
+	first := func(b project.Branch) bool { return wanted[b] }
+	seen := map[project.Branch]int{}
+	for n := range turn.Turn(300) {
+		v := NewInventory(n, first)
+		v.budget = 2 * (perTurn + 5) * (perObject + len("-a"))
+		rand.New(rand.NewPCG(1, uint64(n))).Shuffle(len(objects), func(i, j int) { objects[i], objects[j] = objects[j], objects[i] })
+		chains := take(v, objects)
+		require.Len(t, chains, perTurn+5)
+		require.Equal(t, 2*(others-perTurn), v.LeftOut())
+		for b := range wanted {
+			c, ok := chains[b]
+			require.Equal(t, v.Covers(b), ok)
+			if ok {
+				seen[b]++
+				require.Len(t, append(c.Objects, c.Superseded...), 2, "a destination is left out whole or not at all")
+			}
+		}
+	}
+	for b, isWanted := range wanted {
+		if isWanted {
+			require.Equal(t, 300, seen[b])
+		} else {
+			require.Positive(t, seen[b], b)
+		}
+	}
+}
+
+func TestInventoryCoversWhatItHasNotSeen(t *testing.T) {
+	t.Parallel()
+	v := NewInventory(0, nil)
+	require.Empty(t, v.Chains())
+	require.True(t, v.Covers(router), "nothing was left out: there is no object of it")
+}
