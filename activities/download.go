@@ -13,6 +13,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/staging"
+	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 // ErrBrokenChain says that a branch's objects do not lead back to anything that the destination
@@ -150,12 +151,15 @@ func sizeOf(objects []plan.Object) (total int64) {
 // replan reads what the bucket has for the branch now. It may have nothing any more: its sync
 // has left the configuration, and there is nothing left to do.
 func (c *Consumer) replan(ctx context.Context, push plan.Push) (plan.Push, error) {
-	chains, _, err := listChains(ctx, c.Bucket)
+	held, err := readBucket(ctx, c.Bucket, turn.At(time.Now()), selection{
+		first: func(b project.Branch) bool { return b == push.Destination.Identity() },
+		allow: c.Allow,
+	})
 	if err != nil {
 		return push, err
 	}
 	push.Objects = nil
-	if chain, ok := chains[push.Destination]; ok {
+	if chain, ok := held.chains[push.Destination]; ok {
 		push.Commit, push.Objects, push.Since = chain.Tip(), plan.Objects(chain), chain.Newest().Modified
 	}
 	return push, nil

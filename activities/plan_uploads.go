@@ -11,6 +11,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 // PlanRequest says what is to be planned.
@@ -52,14 +53,20 @@ func (r PlanRequest) readHeads(ctx context.Context, server *smarthttp.Client, br
 // PlanUploads compares the heads of the sources with the bucket.
 func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (plan.Uploads, error) {
 	defer startMeter(ctx, 0).stop()
-	chains, foreign, err := listChains(ctx, p.Bucket)
-	if err != nil {
-		return plan.Uploads{}, err
-	}
 	accepted, _ := plan.Accept(request.Syncs)
 	sources := make([]project.Branch, len(accepted))
+	configured := make(map[project.Branch]bool, len(accepted))
 	for i, s := range accepted {
 		sources[i] = s.Source
+		configured[s.Destination.Identity()] = true
+	}
+	now := turn.At(time.Now())
+	held, err := readBucket(ctx, p.Bucket, now, selection{
+		first: func(b project.Branch) bool { return configured[b] },
+		allow: project.AllowAll(),
+	})
+	if err != nil {
+		return plan.Uploads{}, err
 	}
 	heads, err := request.readHeads(ctx, p.Source, sources, nil)
 	if err != nil {
@@ -68,7 +75,8 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (plan.U
 	out := plan.Producer{
 		Syncs:         request.Syncs,
 		Heads:         heads,
-		Chains:        chains,
+		Chains:        held.chains,
+		Covers:        held.covers,
 		MaxPruneShare: p.MaxPruneShare,
 		Settings:      p.Settings,
 		Turn:          request.turn(ctx),
@@ -80,8 +88,8 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (plan.U
 	}
 	out.HoldBack(p.LastRuns.refusals(ctx, request.patient(destinations)), time.Now())
 	countBranches(ctx, out.UpToDate, len(out.Uploads), out.Checked-out.UpToDate-len(out.Uploads))
-	out.Failures = append(out.Failures, foreign...)
-	return out, nil
+	out.Failures = append(out.Failures, held.failures...)
+	return out.Bounded(now), nil
 }
 
 // nameHeads gives the failures of a plan that is only shown their kinds and remedies, as a run would that

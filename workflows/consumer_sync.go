@@ -74,7 +74,7 @@ func planPushes(ctx workflow.Context, in contract.ConsumerSyncInput) (*contract.
 	}
 	rest := &contract.ConsumerRest{
 		Pushes: p.Pushes,
-		Report: contract.Report{Checked: p.Checked, UpToDate: p.UpToDate, InSync: p.InSync, Failed: p.Failures, Warning: p.Warning},
+		Report: contract.Report{Checked: p.Checked, UpToDate: p.UpToDate, Deferred: p.Deferred, InSync: p.InSync, Failed: p.Failures, Warning: p.Warning},
 	}
 	if warning != "" {
 		rest.Report.Warning = strings.TrimPrefix(rest.Report.Warning+"; "+warning, "; ")

@@ -85,7 +85,7 @@ func planUploads(ctx workflow.Context, detail bool) (*contract.ProducerRest, err
 		Uploads: p.Uploads,
 		Orphans: p.Orphans,
 		Prune:   len(p.Orphans) > 0 || p.Superseded > 0,
-		Report:  contract.Report{Checked: p.Checked, UpToDate: p.UpToDate, InSync: p.InSync, Failed: p.Failures},
+		Report:  contract.Report{Checked: p.Checked, UpToDate: p.UpToDate, Deferred: p.Deferred, InSync: p.InSync, Failed: p.Failures},
 	}, nil
 }
 

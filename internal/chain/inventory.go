@@ -18,7 +18,7 @@ const (
 	// perObject is roughly what an object takes in memory besides its key, in bytes.
 	perObject = 400
 	// defaultBudget is for all objects that are kept, in bytes.
-	defaultBudget = 16 << 20
+	defaultBudget = 12 << 20
 )
 
 // Inventory takes a listing object by object, and keeps of it what decides about the branches, within a
@@ -40,33 +40,44 @@ type Inventory struct {
 
 // destination is what is kept of one of them.
 type destination struct {
-	branch  project.Branch
-	rank    uint64
-	objects []Object
-	size    int // bytes of the budget
-	seen    int // objects
+	identity project.Branch
+	spelled  project.Branch // as in its first object
+	rank     uint64
+	objects  []Object
+	size     int // bytes of the budget
+	seen     int // objects
 }
 
-// NewInventory is empty. The destinations for which first says so come before all others; nil says it of none.
+// NewInventory is empty. The destinations for which first says so come before all others; it is asked
+// with their identities, and nil says it of none.
 func NewInventory(t turn.Turn, first func(project.Branch) bool) *Inventory {
 	return &Inventory{turn: t, first: first, budget: defaultBudget, cutoff: 1<<64 - 1, destinations: map[project.Branch]*destination{}}
 }
 
+// Within has another budget than the usual one, in bytes.
+func (v *Inventory) Within(budget int) *Inventory {
+	v.budget = budget
+	return v
+}
+
 // Add takes the next object of the listing.
 func (v *Inventory) Add(o Object) {
-	d, known := v.destinations[o.Destination]
+	identity := o.Destination.Identity()
+	d, known := v.destinations[identity]
 	if !known {
-		rank := v.rank(o.Destination)
+		rank := v.rank(identity)
 		if rank >= v.cutoff {
 			v.leftOut++
 			return
 		}
-		d = &destination{branch: o.Destination, rank: rank}
-		v.destinations[o.Destination] = d
+		d = &destination{identity: identity, spelled: o.Destination, rank: rank}
+		v.destinations[identity] = d
 		heap.Push(&v.byRank, d)
 	}
 	d.seen++
-	o.Destination = d.branch // one copy of the names for all objects
+	if o.Destination == d.spelled {
+		o.Destination = d.spelled // one copy of the names for all objects
+	}
 	v.keep(d, o)
 	for v.used > v.budget && len(v.byRank) > 1 {
 		v.drop(heap.Pop(&v.byRank).(*destination))
@@ -74,9 +85,9 @@ func (v *Inventory) Add(o Object) {
 }
 
 // rank has the destinations that come first in its lower half.
-func (v *Inventory) rank(b project.Branch) uint64 {
-	rank := v.turn.Rank(b.String()) >> 1
-	if v.first == nil || !v.first(b) {
+func (v *Inventory) rank(identity project.Branch) uint64 {
+	rank := v.turn.Rank(identity.String()) >> 1
+	if v.first == nil || !v.first(identity) {
 		rank |= 1 << 63
 	}
 	return rank
@@ -114,26 +125,29 @@ func (v *Inventory) grow(d *destination, o Object, sign int) {
 }
 
 func (v *Inventory) drop(d *destination) {
-	delete(v.destinations, d.branch)
+	delete(v.destinations, d.identity)
 	v.used -= d.size
 	v.leftOut += d.seen
 	v.cutoff = d.rank
 }
 
-// Chains are the chains of the destinations that were kept. The inventory is empty then.
+// Chains are the chains of the destinations that were kept, as Build names them. Nothing can be added
+// after that.
 func (v *Inventory) Chains() map[project.Branch]Chain {
 	chains := make(map[project.Branch]Chain, len(v.destinations))
-	for branch, d := range v.destinations {
-		chains[branch] = build(d.objects)
-		d.objects = nil
-	}
+	spare := map[project.Branch][]Object{}
 	for _, o := range v.spare {
-		if c, ok := chains[o.Destination]; ok && !c.Broken() {
-			c.Superseded = append(c.Superseded, o)
-			chains[o.Destination] = c
-		}
+		identity := o.Destination.Identity()
+		spare[identity] = append(spare[identity], o)
 	}
-	v.spare = nil
+	for identity, d := range v.destinations {
+		c := build(d.objects)
+		if !c.Broken() {
+			c.Superseded = append(c.Superseded, spare[identity]...)
+		}
+		chains[c.Newest().Destination] = c
+	}
+	v.destinations, v.spare = nil, nil
 	return chains
 }
 
@@ -141,7 +155,9 @@ func (v *Inventory) Chains() map[project.Branch]Chain {
 func (v *Inventory) LeftOut() int { return v.leftOut }
 
 // Covers tells whether the destination would be among the chains if it had any object.
-func (v *Inventory) Covers(b project.Branch) bool { return v.leftOut == 0 || v.rank(b) < v.cutoff }
+func (v *Inventory) Covers(b project.Branch) bool {
+	return v.leftOut == 0 || v.rank(b.Identity()) < v.cutoff
+}
 
 // lastFirst is a heap from which the destination of the highest rank is taken first.
 type lastFirst []*destination

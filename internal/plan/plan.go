@@ -18,6 +18,7 @@ const (
 	KindNotAllowed           = "NotAllowed"
 	KindKeyTooLong           = "KeyTooLong"
 	KindBranchNotFound       = "BranchNotFound"
+	KindTooManyObjects       = "TooManyObjects"
 )
 
 // Failure is one thing that could not be done and why.

@@ -41,6 +41,8 @@ type Pushes struct {
 	Pushes   []Push    `json:"pushes,omitempty"`
 	Failures []Failure `json:"failures,omitempty"`
 	Warning  string    `json:"warning,omitempty"`
+	// Deferred counts the branches that are left for the next cycles because they did not fit into this plan.
+	Deferred int `json:"deferred,omitempty"`
 }
 
 // Consumer is what the consumer's plan is made from.

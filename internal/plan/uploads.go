@@ -38,6 +38,8 @@ type Uploads struct {
 	Orphans []string `json:"orphans,omitempty"`
 	// Superseded counts the objects that newer ones have replaced.
 	Superseded int `json:"superseded,omitempty"`
+	// Deferred counts the syncs that are left for the next cycles because they did not fit into this plan.
+	Deferred int `json:"deferred,omitempty"`
 }
 
 // Producer is what the producer's plan is made from.
@@ -45,6 +47,8 @@ type Producer struct {
 	Syncs  []project.Sync // as configured
 	Heads  map[project.Branch]Head
 	Chains map[project.Branch]chain.Chain
+	// Covers tells for which destinations Chains are complete; nil means for all.
+	Covers func(project.Branch) bool
 	// MaxPruneShare is the largest share (0 to 1) of the bucket's destinations
 	// that may be orphaned at once before the configuration is mistrusted.
 	MaxPruneShare float64
@@ -100,6 +104,10 @@ func (p Producer) Plan() Uploads {
 	out := Uploads{Checked: len(p.Syncs), Failures: refused}
 	unasked := 0
 	for _, s := range accepted {
+		if p.Covers != nil && !p.Covers(s.Destination) {
+			out.Deferred++
+			continue
+		}
 		head := p.Heads[s.Source]
 		if head.NotAsked {
 			unasked++
