@@ -108,3 +108,17 @@ func TestInventoryCoversWhatItHasNotSeen(t *testing.T) {
 	require.Empty(t, v.Chains())
 	require.True(t, v.Covers(router), "nothing was left out: there is no object of it")
 }
+
+// Both ways to the chains tell the same destinations apart.
+func TestInventoryTakesSpellingsForOneDestination(t *testing.T) {
+	t.Parallel()
+	spelled := object("b", "c", 1, 2)
+	spelled.Destination.Group = "Platform"
+	for _, base := range []string{"", "b"} {
+		spelled.Base = base
+		objects := []Object{object("", "a", 9, 0), object("a", "b", 1, 1), spelled}
+		want := Build(slices.Clone(objects))
+		require.Equal(t, want, take(NewInventory(0, func(b project.Branch) bool { return b == router.Identity() }), objects))
+		require.Len(t, want, 1)
+	}
+}
