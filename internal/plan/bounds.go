@@ -30,13 +30,13 @@ func (out Uploads) Bounded(now turn.Turn) Uploads {
 }
 
 // Bounded is that of Uploads for what is to be pushed.
-func (out Pushes) Bounded(now turn.Turn) Pushes {
+func (p Pushes) Bounded(now turn.Turn) Pushes {
 	var left int
-	out.Pushes, left = bounded(out.Pushes, maxMoves, now, func(p Push) string { return p.Destination.String() })
-	out.Deferred += left
-	out.InSync, _ = bounded(out.InSync, maxNames, now, func(b Branch) string { return b.Destination })
-	out.Failures = boundFailures(out.Failures, now)
-	return out
+	p.Pushes, left = bounded(p.Pushes, maxMoves, now, func(push Push) string { return push.Destination.String() })
+	p.Deferred += left
+	p.InSync, _ = bounded(p.InSync, maxNames, now, func(b Branch) string { return b.Destination })
+	p.Failures = boundFailures(p.Failures, now)
+	return p
 }
 
 // bounded picks by turn what fits, and keeps it in its order.
