@@ -60,6 +60,9 @@ func (c *Consumer) Push(ctx context.Context, decrypted Decrypted) (pushed Pushed
 	}
 	pushed.Size = meter.done.Load()
 	pushed.Summary = pushed.describe()
+	if p.rolledBack {
+		pushed.Summary += ", older than what was applied last: allow_rollback was used"
+	}
 	pushed.Warning = strings.Join(slices.DeleteFunc([]string{c.warning(), p.warning}, func(s string) bool { return s == "" }), "; ")
 	return pushed, nil
 }

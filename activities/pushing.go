@@ -30,6 +30,8 @@ type push struct {
 	meter    *meter
 	probe    string // the ref that prove has written; "" before
 	warning  string
+	// rolledBack tells that the operator's word was needed.
+	rolledBack bool
 }
 
 func (p *push) do(ctx context.Context) error {
@@ -58,6 +60,8 @@ func (p *push) made() time.Time {
 
 // check refuses what must not be pushed. A branch that is at its commit is not taken back by an old object.
 func (p *push) check() error {
+	replayed := p.memory.check(p.made())
+	p.rolledBack = p.AllowRollback && replayed != nil
 	switch {
 	case p.tip == p.Commit:
 		return nil
@@ -66,7 +70,7 @@ func (p *push) check() error {
 	case p.AllowRollback:
 		return nil
 	}
-	return p.memory.check(p.made())
+	return replayed
 }
 
 // move brings what the destination lacks, and then moves the branch. With the last pack the branch may move

@@ -110,8 +110,9 @@ func TestReplay(t *testing.T) {
 
 	p := r.planPushes().Pushes[0]
 	p.AllowRollback = true
-	must(r, r.consumer.Push, must(r, r.consumer.Decrypt, must(r, r.consumer.Download, p)))
+	back := must(r, r.consumer.Push, must(r, r.consumer.Decrypt, must(r, r.consumer.Download, p)))
 	require.Equal(t, first, r.tip(), "the operator said so")
+	require.Contains(t, back.Summary, "allow_rollback was used")
 
 	r.produce()
 	r.consume()

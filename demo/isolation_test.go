@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -144,4 +145,45 @@ func encryptedToOther(t *testing.T) []byte {
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	return out.Bytes()
+}
+
+// A dry run on a new side tells what would fail, with exit status 1.
+func TestPlanFailsForWhatCannotBeRead(t *testing.T) {
+	begin(t)
+	configure(t,
+		[2]string{"readable/app@main", "mirror/readable/app@main"},
+		[2]string{"readable/absent@main", "mirror/readable/app@absent-project"},
+		[2]string{"readable/app@absent", "mirror/readable/app@absent-branch"},
+	)
+	commit(t, "readable/app@main")
+	requirePlanFails := func(role stack.Role, lines ...string) {
+		t.Helper()
+		out, err := both.Starter(t.Context(), role, "plan")
+		var exit *exec.ExitError
+		require.ErrorAs(t, err, &exit, out)
+		require.Equal(t, 1, exit.ExitCode(), out)
+		for _, line := range lines {
+			require.Contains(t, out, line)
+		}
+	}
+	requirePlanFails(stack.Producer,
+		"would upload mirror/readable/app@main: nothing in the bucket yet: snapshot",
+		"failed mirror/readable/app@absent-project: source readable/absent@main: ", "(ProjectNotFound)",
+		"failed mirror/readable/app@absent-branch: source readable/app@absent: the source branch does not exist", "(BranchNotFound)")
+	failingCycle(t, stack.Producer)
+	requirePlanFails(stack.Consumer, "failed mirror/readable/app@main: ", "(ProjectNotFound)")
+
+	for _, role := range stack.Roles {
+		require.NoError(t, both.Workers[role].Stop())
+		require.NoError(t, both.StartWorker(t.Context(), role, "GITLAB_TOKEN=expired-token"))
+		requirePlanFails(role, "failed mirror/readable/app@main: ", "(GitAuthFailed)")
+		require.NoError(t, both.Workers[role].Stop())
+		require.NoError(t, both.StartWorker(t.Context(), role))
+	}
+	configure(t, [2]string{"readable/app@main", "mirror/readable/app@main"})
+	create(t, both.Destination, "mirror/readable/app")
+	syncOnce(t)
+	for _, role := range stack.Roles {
+		starter(t, role, "plan")
+	}
 }

@@ -96,15 +96,18 @@ func (s *side) serve(ctx context.Context, temporal client.Client) error {
 	ctx, give := context.WithCancelCause(ctx)
 	defer give(nil)
 	options := worker.Options{
-		OnFatalError:                       func(err error) { give(fmt.Errorf("worker gave up: %w", err)) },
-		Interceptors:                       []interceptor.WorkerInterceptor{&activities.ErrorNaming{Mask: s.mask}},
-		WorkerStopTimeout:                  s.drain,
-		MaxConcurrentActivityExecutionSize: s.maxConcurrent,
+		OnFatalError:      func(err error) { give(fmt.Errorf("worker gave up: %w", err)) },
+		Interceptors:      []interceptor.WorkerInterceptor{&activities.ErrorNaming{Mask: s.mask}},
+		WorkerStopTimeout: s.drain,
 		// By default the SDK holds heartbeats back for most of their timeout, and cancellations with them.
 		MaxHeartbeatThrottleInterval: activities.HeartbeatEvery,
 	}
 	s.connect(temporal)
-	shared := worker.New(temporal, s.taskQueue, options)
+	first, err := withSlots(options, newSlots(s.maxConcurrent, slowAfter))
+	if err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	shared := worker.New(temporal, s.taskQueue, first)
 	s.workflows(shared)
 	shared.RegisterActivity(s.activities)
 
