@@ -23,6 +23,7 @@ func TestIncompleteSources(t *testing.T) {
 			require.NoError(t, err, string(out))
 			sync := r.sync
 			sync.Source = project.Branch{Group: "platform", Name: "copy", Branch: "main"}
+			r.producer.Syncs = &listed{syncs: []project.Sync{sync}}
 			text := fails(r, kind, r.producer.Clone, plan.Upload{Sync: sync})
 			require.Contains(t, text, "the repository is a ")
 		})
