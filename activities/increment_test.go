@@ -279,6 +279,7 @@ func TestTwoDestinationsOfOneBucket(t *testing.T) {
 	tip := r.commit("one")
 	other := r.sync
 	other.Destination.Branch = "other"
+	r.producer.Syncs = &listed{syncs: []project.Sync{r.sync, other}}
 	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync, other}}).Uploads {
 		must(r, r.producer.Upload, must(r, r.producer.Encrypt, must(r, r.producer.Package, must(r, r.producer.Clone, u))))
 	}
