@@ -95,7 +95,7 @@ func (r *rig) git(repo string, options ...gitserver.Option) (*gitserver.Server, 
 
 func (r *rig) area() *staging.Area {
 	r.Helper()
-	area, err := staging.Open(r.TempDir())
+	area, err := staging.Open(r.Context(), r.TempDir(), slog.New(slog.DiscardHandler))
 	require.NoError(r, err)
 	r.Cleanup(func() { area.Close() })
 	return area

@@ -23,7 +23,7 @@ func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	area, err := staging.Open(c.WorkDir)
+	area, err := staging.Open(ctx, c.WorkDir, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +56,7 @@ func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*
 			steps.LastRuns = activities.LastRuns{Executions: c, ID: contract.ConsumeProjectID}
 		},
 		staging:       area,
+		log:           logger,
 		environ:       c.Temporal,
 		maxConcurrent: c.MaxConcurrent,
 		drain:         c.DrainTimeout,

@@ -35,7 +35,7 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	area, err := staging.Open(c.WorkDir)
+	area, err := staging.Open(ctx, c.WorkDir, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +65,7 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 			steps.LastRuns = activities.LastRuns{Executions: c, ID: contract.ProduceProjectID}
 		},
 		staging:       area,
+		log:           logger,
 		environ:       c.Temporal,
 		maxConcurrent: c.MaxConcurrent,
 		drain:         c.DrainTimeout,

@@ -41,6 +41,7 @@ type side struct {
 	activities    any
 	connect       func(client.Client) // gives the activities their connection to Temporal
 	staging       *staging.Area
+	log           *slog.Logger
 	environ       config.Environ // for Temporal's SDK
 	maxConcurrent int
 	drain         time.Duration
@@ -136,7 +137,10 @@ func (s *side) serve(ctx context.Context, temporal client.Client) error {
 		}
 	}
 	probes.started.Store(true)
+	var tending sync.WaitGroup
+	tending.Go(func() { s.tend(ctx, activities.RunsOver(temporal), tendEvery) })
 	<-ctx.Done()
+	tending.Wait()
 	probes.draining.Store(true)
 	stop(workers)
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {

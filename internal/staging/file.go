@@ -1,10 +1,12 @@
 package staging
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
@@ -17,17 +19,22 @@ var ErrDiskFull = errors.New("not enough free disk space")
 // returned without an error, so a file that can be opened is complete. A name that
 // exists is replaced.
 func (r Run) Create(name string, fill func(*os.File) error) (err error) {
-	if err := os.MkdirAll(r.dir, 0o700); err != nil {
+	dir, err := r.area.folder()
+	if err != nil {
 		return diskFull(err)
 	}
-	f, err := os.CreateTemp(r.dir, name+".part-")
+	if err := dir.MkdirAll(r.id, 0o700); err != nil {
+		return diskFull(err)
+	}
+	part := path.Join(r.id, name+".part-"+rand.Text())
+	f, err := dir.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return diskFull(err)
 	}
 	defer func() {
 		if err != nil {
 			f.Close()
-			os.Remove(f.Name())
+			_ = dir.Remove(part)
 		}
 	}()
 	if err := fill(f); err != nil {
@@ -36,7 +43,47 @@ func (r Run) Create(name string, fill func(*os.File) error) (err error) {
 	if err := f.Close(); err != nil {
 		return diskFull(err)
 	}
-	return os.Rename(f.Name(), filepath.Join(r.dir, name))
+	return missing(name, dir.Rename(part, path.Join(r.id, name)))
+}
+
+// Open opens a staged file for reading. The error is ErrMissing when it is not there.
+func (r Run) Open(name string) (*os.File, error) {
+	dir, err := r.area.folder()
+	if err != nil {
+		return nil, err
+	}
+	f, err := dir.Open(path.Join(r.id, name))
+	return f, missing(name, err)
+}
+
+func missing(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s", ErrMissing, name)
+	}
+	return err
+}
+
+// Discard deletes staged files that no later step needs.
+func (r Run) Discard(names ...string) error {
+	dir, err := r.area.folder()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := dir.Remove(path.Join(r.id, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove deletes the run's folder. It may be gone already.
+func (r Run) Remove() error {
+	dir, err := r.area.folder()
+	if err != nil {
+		return err
+	}
+	return dir.RemoveAll(r.id)
 }
 
 // diskFull adds ErrDiskFull to the system's ways of saying so.
@@ -49,9 +96,18 @@ func diskFull(err error) error {
 
 // Require fails with ErrDiskFull when fewer than size bytes are free.
 func (a *Area) Require(size int64) error {
+	dir, err := a.folder()
+	if err != nil {
+		return err
+	}
+	f, err := dir.Open(".")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
 	var s unix.Statfs_t
-	if err := unix.Statfs(a.dir, &s); err != nil {
-		return fmt.Errorf("free disk space of %s: %w", a.dir, err)
+	if err := unix.Fstatfs(int(f.Fd()), &s); err != nil {
+		return fmt.Errorf("free disk space of %s: %w", a.workdir, err)
 	}
 	free := s.Bavail * uint64(s.Bsize)
 	if size > 0 && free < uint64(size) {

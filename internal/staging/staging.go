@@ -3,16 +3,21 @@
 // Every worker process has a folder of its own below the work directory, which it
 // holds locked for as long as it lives, and in it one folder for each run. What a killed
 // worker has left is recognised by its lock being free, and removed by the next worker
-// that starts there, so that several workers can share a work directory.
+// that starts there, so that several workers can share a work directory. A living worker tends
+// its folder: it removes what runs have left, and makes the folder again when it was deleted.
 package staging
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,88 +33,110 @@ const (
 
 // Area is the folder of one worker process.
 type Area struct {
-	dir  string
-	lock *os.File
+	workdir string
+	id      string // the folder's name
+	log     *slog.Logger
+
+	mu   sync.Mutex
+	dir  *os.Root   // the folder
+	lock *os.File   // in the folder, held
+	held []*os.File // the work directory, each time it was entered
 }
 
-// Open makes the worker's folder below workdir, and removes the folders of
-// workers that are no longer running.
-func Open(workdir string) (*Area, error) {
-	if err := os.MkdirAll(workdir, 0o700); err != nil {
-		return nil, fmt.Errorf("work directory: %w", err)
-	}
-	// Whoever sweeps or makes a folder holds this lock, or a new folder could be
-	// swept between its creation and its locking.
-	guard, err := lockFile(filepath.Join(workdir, lockName), unix.LOCK_EX)
-	if err != nil {
+// Open makes the worker's folder below workdir, and removes the folders of workers that are no longer
+// running. It waits, and says so, while another worker does the same there, until ctx is done.
+func Open(ctx context.Context, workdir string, log *slog.Logger) (*Area, error) {
+	a := &Area{workdir: workdir, id: workerPrefix + rand.Text(), log: log}
+	if err := a.settle(ctx, a.sweepWorkers); err != nil {
 		return nil, err
+	}
+	return a, nil
+}
+
+// settle makes the worker's folder and locks it. Before, it does what is to be done once.
+func (a *Area) settle(ctx context.Context, before func(workdir *os.Root) error) error {
+	workdir, err := enter(a.workdir)
+	if err != nil {
+		return err
+	}
+	defer workdir.Close()
+	guard, err := a.guard(ctx, workdir)
+	if err != nil {
+		return err
 	}
 	defer guard.Close()
-	if err := sweep(workdir); err != nil {
-		return nil, err
+	if err := before(workdir); err != nil {
+		return err
 	}
-	dir, err := os.MkdirTemp(workdir, workerPrefix)
-	if err != nil {
-		return nil, fmt.Errorf("work directory: %w", err)
+	if err := workdir.Mkdir(a.id, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("work directory: %w", err)
 	}
-	lock, err := lockFile(filepath.Join(dir, lockName), unix.LOCK_EX)
-	if err != nil {
-		return nil, err
-	}
-	return &Area{dir: dir, lock: lock}, nil
-}
-
-// sweep removes every worker folder whose lock is free.
-func sweep(workdir string) error {
-	entries, err := os.ReadDir(workdir)
+	dir, err := workdir.OpenRoot(a.id)
 	if err != nil {
 		return fmt.Errorf("work directory: %w", err)
 	}
-	for _, e := range entries {
-		if !e.IsDir() || !strings.HasPrefix(e.Name(), workerPrefix) {
-			continue
-		}
-		dir := filepath.Join(workdir, e.Name())
-		lock, err := lockFile(filepath.Join(dir, lockName), unix.LOCK_EX|unix.LOCK_NB)
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			continue // its worker lives
-		}
-		if err != nil {
-			return err
-		}
-		err = os.RemoveAll(dir)
-		lock.Close()
-		if err != nil {
-			return fmt.Errorf("remove leftovers of a killed worker: %w", err)
-		}
+	if err := own(dir); err != nil {
+		return errors.Join(err, dir.Close())
+	}
+	lock, err := tryLock(dir, lockName)
+	if err != nil {
+		return errors.Join(err, dir.Close())
+	}
+	a.dir, a.lock = dir, lock
+	a.hold(workdir)
+	return nil
+}
+
+// own refuses a worker's folder that somebody else has made under its name.
+func own(dir *os.Root) error {
+	info, err := dir.Stat(".")
+	if err != nil {
+		return err
+	}
+	if user, _ := ownerOf(info); user != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("work directory: %s was put there by user %d: remove it", dir.Name(), user)
 	}
 	return nil
 }
 
-// lockFile takes an flock(2) on path. The kernel frees it when the process ends, however it ends.
-func lockFile(path string, how int) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+// hold keeps systemd-tmpfiles, which leaves alone what is locked, from cleaning up in the work directory.
+// Where a directory cannot be locked, as on NFS, it does not clean up either.
+func (a *Area) hold(workdir *os.Root) {
+	dir, err := workdir.Open(".")
 	if err != nil {
-		return nil, fmt.Errorf("lock: %w", err)
+		return
 	}
-	if err := unix.Flock(int(f.Fd()), how); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	return f, nil
+	_ = unix.Flock(int(dir.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	a.held = append(a.held, dir)
 }
 
 // ID is the name of the worker's folder. It is another one for each process.
-func (a *Area) ID() string { return filepath.Base(a.dir) }
+func (a *Area) ID() string { return a.id }
 
 // Close removes the worker's folder with all that is in it.
 func (a *Area) Close() error {
-	defer a.lock.Close()
-	return os.RemoveAll(a.dir)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, f := range append(a.held, a.lock) {
+		defer f.Close()
+	}
+	defer a.dir.Close()
+	workdir, err := os.OpenRoot(a.workdir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer workdir.Close()
+	return workdir.RemoveAll(a.id)
 }
 
 // Run is the folder of one run. Its zero value is not usable.
-type Run struct{ dir string }
+type Run struct {
+	area *Area
+	id   string
+}
 
 // Run gives the folder for a run, which is made when its first file is.
 // An ID that is not a plain file name is refused.
@@ -117,27 +144,5 @@ func (a *Area) Run(id string) (Run, error) {
 	if id == "" || id == lockName || id != filepath.Base(id) || strings.HasPrefix(id, ".") {
 		return Run{}, fmt.Errorf("invalid run ID %q", id)
 	}
-	return Run{filepath.Join(a.dir, id)}, nil
-}
-
-// Remove deletes the run's folder. It may be gone already.
-func (r Run) Remove() error { return os.RemoveAll(r.dir) }
-
-// Open opens a staged file for reading. The error is ErrMissing when it is not there.
-func (r Run) Open(name string) (*os.File, error) {
-	f, err := os.Open(filepath.Join(r.dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s", ErrMissing, name)
-	}
-	return f, err
-}
-
-// Discard deletes staged files that no later step needs.
-func (r Run) Discard(names ...string) error {
-	for _, name := range names {
-		if err := os.Remove(filepath.Join(r.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
+	return Run{a, id}, nil
 }

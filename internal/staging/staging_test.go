@@ -3,6 +3,7 @@ package staging
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"math"
 	"os"
 	"os/exec"
@@ -13,13 +14,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var quiet = slog.New(slog.DiscardHandler)
+
 func open(t *testing.T, workdir string) *Area {
 	t.Helper()
-	area, err := Open(workdir)
+	area, err := Open(t.Context(), workdir, quiet)
 	require.NoError(t, err)
 	t.Cleanup(func() { area.Close() })
 	return area
 }
+
+func folderOf(r Run) string { return filepath.Join(r.area.workdir, r.area.id, r.id) }
 
 func write(t *testing.T, r Run, name, content string) {
 	t.Helper()
@@ -51,7 +56,7 @@ func TestFiles(t *testing.T) {
 	require.ErrorIs(t, err, ErrMissing)
 	require.NoError(t, run.Remove())
 	require.NoError(t, run.Remove())
-	require.NoDirExists(t, run.dir)
+	require.NoDirExists(t, folderOf(run))
 }
 
 // What is half written never looks like a file.
@@ -64,7 +69,7 @@ func TestCreateFails(t *testing.T) {
 		f.WriteString("half")
 		return broken
 	}), broken)
-	entries, err := os.ReadDir(run.dir)
+	entries, err := os.ReadDir(folderOf(run))
 	require.NoError(t, err)
 	require.Empty(t, entries)
 	require.ErrorIs(t, run.Create("pack", func(*os.File) error { return unix.ENOSPC }), ErrDiskFull)
@@ -89,8 +94,7 @@ func TestRequire(t *testing.T) {
 
 func TestCloseRemovesAll(t *testing.T) {
 	workdir := t.TempDir()
-	area, err := Open(workdir)
-	require.NoError(t, err)
+	area := open(t, workdir)
 	run, err := area.Run("run-1")
 	require.NoError(t, err)
 	write(t, run, "pack", "x")
@@ -125,7 +129,7 @@ func TestHoldArea(t *testing.T) {
 	if workdir == "" {
 		return
 	}
-	area, err := Open(workdir)
+	area, err := Open(t.Context(), workdir, quiet)
 	require.NoError(t, err)
 	run, err := area.Run("run-1")
 	require.NoError(t, err)

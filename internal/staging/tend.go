@@ -1,0 +1,86 @@
+package staging
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	// untouched is how long nothing has been put into a run's folder before somebody is asked whether it is needed.
+	untouched = time.Minute
+	// patience bounds the wait for another worker when the folder has to be made again.
+	patience = time.Minute
+)
+
+// folder is the worker's folder. When it was deleted, as systemd-tmpfiles may do below /tmp, it is made again
+// with its lock, without which the next worker that starts would take it for a dead worker's. Files that were in
+// it are missing then.
+func (a *Area) folder() (*os.Root, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.inPlace() {
+		return a.dir, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	// Not closed: steps may be at work there still.
+	_, lost := a.dir, a.lock
+	if err := a.settle(ctx, func(*os.Root) error { return nil }); err != nil {
+		return nil, fmt.Errorf("make the worker's folder again, which was deleted: %w", err)
+	}
+	lost.Close()
+	a.log.Warn("The worker's folder was deleted, and was made again: the runs that had files there start over", "workdir", a.workdir, "folder", a.id)
+	return a.dir, nil
+}
+
+// inPlace tells whether the lock that we hold is where others look for it.
+func (a *Area) inPlace() bool {
+	ours, err := a.lock.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(filepath.Join(a.workdir, a.id, lockName))
+	return err == nil && os.SameFile(ours, there)
+}
+
+// maxAsked bounds how many runs are asked about at a time.
+const maxAsked = 100
+
+// Tend makes sure that the worker's folder is there, and removes the folders of runs that are over: whichOver
+// tells which of them are, given when their folders were last changed. Steps leave them when the server
+// has given up a worker that paused, and the run's last step, which removes them, has run elsewhere.
+func (a *Area) Tend(ctx context.Context, whichOver func(ctx context.Context, runs map[string]time.Time) (over []string, err error)) error {
+	dir, err := a.folder()
+	if err != nil {
+		return err
+	}
+	entries, err := fs.ReadDir(dir.FS(), ".")
+	if err != nil {
+		return err
+	}
+	runs := map[string]time.Time{}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && e.IsDir() && time.Since(info.ModTime()) >= untouched && len(runs) < maxAsked {
+			runs[e.Name()] = info.ModTime()
+		}
+	}
+	if len(runs) == 0 {
+		return nil
+	}
+	over, err := whichOver(ctx, runs)
+	if err != nil {
+		return fmt.Errorf("ask which runs are over: %w", err)
+	}
+	for _, run := range over {
+		if err := dir.RemoveAll(run); err != nil {
+			return fmt.Errorf("remove what run %s has left: %w", run, err)
+		}
+		a.log.Info("Removed what a run has left that is over", "run", run)
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package staging
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// age makes a run's folder look as if nobody had touched it for a while.
+func age(t *testing.T, r Run) {
+	t.Helper()
+	then := time.Now().Add(-2 * untouched)
+	require.NoError(t, os.Chtimes(folderOf(r), then, then))
+}
+
+func TestTendRemovesWhatRunsHaveLeft(t *testing.T) {
+	t.Parallel()
+	area := open(t, t.TempDir())
+	runs := map[string]Run{}
+	for _, id := range []string{"alive", "over", "fresh"} {
+		run, err := area.Run(id)
+		require.NoError(t, err)
+		write(t, run, "pack", id)
+		runs[id] = run
+		if id != "fresh" {
+			age(t, run)
+		}
+	}
+	unreachable := errors.New("not connected")
+	require.ErrorIs(t, area.Tend(t.Context(), func(context.Context, map[string]time.Time) ([]string, error) {
+		return []string{"over"}, unreachable
+	}), unreachable)
+	_, err := runs["over"].Open("pack")
+	require.NoError(t, err, "nobody has said that the run is over")
+
+	require.NoError(t, area.Tend(t.Context(), func(_ context.Context, asked map[string]time.Time) ([]string, error) {
+		require.Len(t, asked, 2)
+		require.Contains(t, asked, "alive")
+		require.WithinDuration(t, time.Now().Add(-2*untouched), asked["over"], time.Minute)
+		return []string{"over"}, nil
+	}))
+	_, err = runs["over"].Open("pack")
+	require.ErrorIs(t, err, ErrMissing)
+	for _, id := range []string{"alive", "fresh"} {
+		_, err := runs[id].Open("pack")
+		require.NoError(t, err, id)
+	}
+}
+
+// TestDeletedFolder deletes the work directory, or a part of it, under a running worker.
+func TestDeletedFolder(t *testing.T) {
+	t.Parallel()
+	noneOver := func(context.Context, map[string]time.Time) ([]string, error) { return nil, nil }
+	for name, remove := range map[string]func(a *Area) string{
+		"the work directory":  func(a *Area) string { return a.workdir },
+		"the worker's folder": func(a *Area) string { return filepath.Join(a.workdir, a.id) },
+		"its lock":            func(a *Area) string { return filepath.Join(a.workdir, a.id, lockName) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			area := open(t, filepath.Join(t.TempDir(), "work"))
+			id := area.ID()
+			run, err := area.Run("run-1")
+			require.NoError(t, err)
+			write(t, run, "pack", "x")
+			half := errors.New("half")
+			require.ErrorIs(t, run.Create("other", func(*os.File) error {
+				require.NoError(t, os.RemoveAll(remove(area)))
+				return half
+			}), half)
+
+			require.NoError(t, area.Tend(t.Context(), noneOver))
+			require.Equal(t, id, area.ID(), "the task queue has that name")
+			open(t, area.workdir)
+			require.DirExists(t, filepath.Join(area.workdir, id), "another worker sees that we live")
+
+			require.NoError(t, os.RemoveAll(remove(area)))
+			write(t, run, "next", "y")
+			f, err := run.Open("next")
+			require.NoError(t, err)
+			defer f.Close()
+			content, err := io.ReadAll(f)
+			require.NoError(t, err)
+			require.Equal(t, "y", string(content))
+			require.NoError(t, area.Require(1))
+		})
+	}
+}
+
+// What was being written when the folder was deleted is missing, and the run starts over.
+func TestDeletedWhileWriting(t *testing.T) {
+	t.Parallel()
+	area := open(t, filepath.Join(t.TempDir(), "work"))
+	run, err := area.Run("run-1")
+	require.NoError(t, err)
+	require.ErrorIs(t, run.Create("pack", func(*os.File) error { return os.RemoveAll(area.workdir) }), ErrMissing)
+	write(t, run, "pack", "x")
+}
+
+// Nobody can put a folder of theirs in the place of ours.
+func TestFolderThatWasReplaced(t *testing.T) {
+	t.Parallel()
+	area := open(t, filepath.Join(t.TempDir(), "work"))
+	folder := filepath.Join(area.workdir, area.id)
+	require.NoError(t, os.RemoveAll(folder))
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	require.NoError(t, os.Chmod(folder, 0o777)) //nolint:gosec // as an attacker would
+	run, err := area.Run("run-1")
+	require.NoError(t, err)
+	require.ErrorContains(t, run.Create("pack", func(*os.File) error { return nil }), "was put there by user")
+}

@@ -1,0 +1,67 @@
+package staging
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// enter opens the work directory, which is made if it is not there. What is in it is reached through the
+// open directory only, so that nobody can put a symbolic link, or another directory, in the way.
+func enter(workdir string) (*os.Root, error) {
+	if err := os.MkdirAll(workdir, 0o700); err != nil {
+		return nil, fmt.Errorf("work directory: %w", err)
+	}
+	named, err := os.Lstat(workdir)
+	if err != nil {
+		return nil, fmt.Errorf("work directory: %w", err)
+	}
+	if named.Mode()&fs.ModeSymlink != 0 {
+		return nil, fmt.Errorf("work directory %s is a symbolic link: set WORKDIR to where it points, if that can be trusted", workdir)
+	}
+	root, err := os.OpenRoot(workdir)
+	if err != nil {
+		return nil, fmt.Errorf("work directory: %w", err)
+	}
+	opened, err := root.Stat(".")
+	if err == nil && !os.SameFile(named, opened) {
+		err = errors.New("it was replaced while it was opened")
+	}
+	if err == nil {
+		owner, group := ownerOf(opened)
+		err = trust(owner, group, opened.Mode(), os.Geteuid(), os.Getegid())
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("work directory %s: %w", workdir, err), root.Close())
+	}
+	return root, nil
+}
+
+// ownerOf is the user and the group that a file belongs to.
+func ownerOf(info fs.FileInfo) (user, group int) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return -1, -1
+	}
+	return int(stat.Uid), int(stat.Gid)
+}
+
+// trust refuses a directory that others may have prepared, or can change. What root has made is taken as
+// it is: a kubelet makes an emptyDir that everybody in the pod can write, or a group of an operator's choice.
+func trust(owner, group int, mode fs.FileMode, user, userGroup int) error {
+	const fix = "set WORKDIR to a folder of the worker's own"
+	sticky := mode&fs.ModeSticky != 0 // others can add, but neither rename nor remove what is ours
+	switch {
+	case owner == 0 && user != 0:
+		return nil
+	case owner != user:
+		return fmt.Errorf("it belongs to user %d, and the worker is user %d: %s", owner, user, fix)
+	case mode.Perm()&0o002 != 0 && !sticky:
+		return fmt.Errorf("every user can write to it: %s, or take that right away (chmod o-w)", fix)
+	case mode.Perm()&0o020 != 0 && !sticky && group != userGroup:
+		return fmt.Errorf("group %d can write to it, which is not the worker's own: %s, or take that right away (chmod g-w)", group, fix)
+	}
+	return nil
+}
