@@ -24,14 +24,14 @@ var errLocked = errors.New("locked by another process")
 
 // openLock opens a lock file, and makes it if it is not there. Whoever shares the group of the work
 // directory may use it, whatever the umask says: OpenShift gives workers users of its own that have a group in common.
-func openLock(root *os.Root, name string) (*os.File, error) {
+func openLock(root *os.Root) (*os.File, error) {
 	for {
-		f, err := root.OpenFile(name, os.O_RDWR, 0)
+		f, err := root.OpenFile(lockName, os.O_RDWR, 0)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}
 		// Only what is certainly new and ours gets another mode.
-		f, err = root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o660)
+		f, err = root.OpenFile(lockName, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o660)
 		if err == nil {
 			return f, f.Chmod(0o660)
 		}
@@ -41,9 +41,9 @@ func openLock(root *os.Root, name string) (*os.File, error) {
 	}
 }
 
-// tryLock takes an flock(2), or fails with errLocked. The kernel frees it when the process ends, however it ends.
-func tryLock(root *os.Root, name string) (*os.File, error) {
-	f, err := openLock(root, name)
+// tryLock takes the flock(2) of a folder, or fails with errLocked. The kernel frees it when the process ends, however it ends.
+func tryLock(root *os.Root) (*os.File, error) {
+	f, err := openLock(root)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -61,7 +61,7 @@ func tryLock(root *os.Root, name string) (*os.File, error) {
 // a folder holds it, or a new folder could be swept between its creation and its locking.
 func (a *Area) guard(ctx context.Context, root *os.Root) (*os.File, error) {
 	for waited := false; ; waited = true {
-		f, err := tryLock(root, lockName)
+		f, err := tryLock(root)
 		if !errors.Is(err, errLocked) {
 			return f, err
 		}
@@ -107,14 +107,14 @@ func sweepWorker(workdir *os.Root, name string) error {
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
+	defer dir.Close() //nolint:errcheck // it was only read
 	if _, err := dir.Lstat(lockName); errors.Is(err, fs.ErrNotExist) {
 		info, err := dir.Stat(".")
 		if err != nil || time.Since(info.ModTime()) < abandoned {
 			return err
 		}
 	}
-	lock, err := tryLock(dir, lockName)
+	lock, err := tryLock(dir)
 	if errors.Is(err, errLocked) {
 		return nil // its worker lives
 	}

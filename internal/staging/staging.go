@@ -59,7 +59,7 @@ func (a *Area) settle(ctx context.Context, before func(workdir *os.Root) error) 
 	if err != nil {
 		return err
 	}
-	defer workdir.Close()
+	defer workdir.Close() //nolint:errcheck // it was only read
 	guard, err := a.guard(ctx, workdir)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (a *Area) settle(ctx context.Context, before func(workdir *os.Root) error) 
 	if err := own(dir); err != nil {
 		return errors.Join(err, dir.Close())
 	}
-	lock, err := tryLock(dir, lockName)
+	lock, err := tryLock(dir)
 	if err != nil {
 		return errors.Join(err, dir.Close())
 	}
@@ -120,7 +120,7 @@ func (a *Area) Close() error {
 	for _, f := range append(a.held, a.lock) {
 		defer f.Close()
 	}
-	defer a.dir.Close()
+	defer a.dir.Close() //nolint:errcheck // it goes with the process
 	workdir, err := os.OpenRoot(a.workdir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -128,7 +128,7 @@ func (a *Area) Close() error {
 	if err != nil {
 		return err
 	}
-	defer workdir.Close()
+	defer workdir.Close() //nolint:errcheck // it was only read
 	return workdir.RemoveAll(a.id)
 }
 

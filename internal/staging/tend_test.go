@@ -110,7 +110,7 @@ func TestFolderThatWasReplaced(t *testing.T) {
 	folder := filepath.Join(area.workdir, area.id)
 	require.NoError(t, os.RemoveAll(folder))
 	require.NoError(t, os.Mkdir(folder, 0o700))
-	require.NoError(t, os.Chmod(folder, 0o777)) //nolint:gosec // as an attacker would
+	require.NoError(t, os.Chmod(folder, 0o777))
 	run, err := area.Run("run-1")
 	require.NoError(t, err)
 	require.ErrorContains(t, run.Create("pack", func(*os.File) error { return nil }), "was put there by user")

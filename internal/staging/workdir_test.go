@@ -50,7 +50,7 @@ func TestTrust(t *testing.T) {
 func TestOpenRefusesWhatOthersCanChange(t *testing.T) {
 	t.Parallel()
 	workdir := t.TempDir()
-	require.NoError(t, os.Chmod(workdir, 0o777)) //nolint:gosec // this is what is refused
+	require.NoError(t, os.Chmod(workdir, 0o777))
 	_, err := Open(t.Context(), workdir, quiet)
 	require.ErrorContains(t, err, "every user can write to it")
 	require.Empty(t, names(t, workdir), "nothing was put there")
@@ -110,7 +110,7 @@ func TestOpenSaysThatItWaits(t *testing.T) {
 	root, err := os.OpenRoot(workdir)
 	require.NoError(t, err)
 	defer root.Close()
-	other, err := tryLock(root, lockName)
+	other, err := tryLock(root)
 	require.NoError(t, err)
 	defer other.Close()
 
