@@ -71,7 +71,7 @@ func (r *rig) arrives(commit string) (Uploaded, Pushed) {
 	require.Len(r, pushed, 1)
 	require.Equal(r, commit, r.tip())
 	r.atDestination("fsck", "--connectivity-only", "--strict")
-	must(r, r.producer.Prune, nil)
+	must(r, r.producer.Prune, PruneRequest{})
 	return uploaded[0], pushed[0]
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"go.temporal.io/sdk/activity"
 
@@ -17,6 +16,8 @@ import (
 // PlanRequest says what is to be planned.
 type PlanRequest struct {
 	Syncs []project.Sync `json:"syncs,omitempty"` // the producer's
+	// Absence is what the last cycle of the producer has found to be absent.
+	Absence plan.Absence `json:"absence,omitzero"`
 	// Detail is for a plan that is only shown: see plan.Consumer.
 	Detail bool `json:"detail,omitempty"`
 	// Retry names the destinations that are tried although they were refused: the operator has said
@@ -50,21 +51,29 @@ func (r PlanRequest) readHeads(ctx context.Context, server *smarthttp.Client, br
 	return heads, err
 }
 
+// readBucket lists the bucket. What is configured, and what was remembered to be absent, is never left out for
+// the sake of what nobody has asked for.
+func (p *Producer) readBucket(ctx context.Context, now turn.Turn, syncs []project.Sync, absence plan.Absence) (contents, error) {
+	ours := make(map[project.Branch]bool, len(syncs)+len(absence.Branches))
+	for _, s := range syncs {
+		ours[s.Destination.Identity()] = true
+	}
+	for _, a := range absence.Branches {
+		ours[a.Destination.Identity()] = true
+	}
+	return readBucket(ctx, p.Bucket, now, selection{first: func(b project.Branch) bool { return ours[b] }, allow: project.AllowAll()})
+}
+
 // PlanUploads compares the heads of the sources with the bucket.
 func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (plan.Uploads, error) {
 	defer startMeter(ctx, 0).stop()
 	accepted, _ := plan.Accept(request.Syncs)
 	sources := make([]project.Branch, len(accepted))
-	configured := make(map[project.Branch]bool, len(accepted))
 	for i, s := range accepted {
 		sources[i] = s.Source
-		configured[s.Destination.Identity()] = true
 	}
-	now := turn.At(time.Now())
-	held, err := readBucket(ctx, p.Bucket, now, selection{
-		first: func(b project.Branch) bool { return configured[b] },
-		allow: project.AllowAll(),
-	})
+	now := turn.At(p.Clock())
+	held, err := p.readBucket(ctx, now, request.Syncs, request.Absence)
 	if err != nil {
 		return plan.Uploads{}, err
 	}
@@ -73,20 +82,22 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (plan.U
 		return plan.Uploads{}, err
 	}
 	out := plan.Producer{
-		Syncs:         request.Syncs,
-		Heads:         heads,
-		Chains:        held.chains,
-		Covers:        held.covers,
-		MaxPruneShare: p.MaxPruneShare,
-		Settings:      p.Settings,
-		Turn:          request.turn(ctx),
-		Detail:        request.Detail,
+		Syncs:     request.Syncs,
+		Heads:     heads,
+		Chains:    held.chains,
+		Covers:    held.covers,
+		Retention: p.Retention,
+		Absence:   request.Absence,
+		Now:       p.Clock(),
+		Settings:  p.Settings,
+		Turn:      request.turn(ctx),
+		Detail:    request.Detail,
 	}.Plan()
 	destinations := make([]project.Branch, len(out.Uploads))
 	for i, u := range out.Uploads {
 		destinations[i] = u.Sync.Destination
 	}
-	out.HoldBack(p.LastRuns.refusals(ctx, request.patient(destinations)), time.Now())
+	out.HoldBack(p.LastRuns.refusals(ctx, request.patient(destinations)), p.Clock())
 	countBranches(ctx, out.UpToDate, len(out.Uploads), out.Checked-out.UpToDate-len(out.Uploads))
 	out.Failures = append(out.Failures, held.failures...)
 	return out.Bounded(now), nil

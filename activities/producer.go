@@ -3,9 +3,12 @@
 package activities
 
 import (
+	"time"
+
 	"filippo.io/age"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
@@ -27,9 +30,10 @@ type Producer struct {
 	Signer *sign.Signer
 	// Environment is the name that manifests are given; empty for none.
 	Environment string
-	// MaxPruneShare is the largest share of the bucket's destinations that may leave the
-	// configuration at once before it is mistrusted.
-	MaxPruneShare float64
+	// Retention decides when objects go whose sync has left the configuration.
+	Retention plan.Retention
+	// Clock is time.Now.
+	Clock func() time.Time
 	// Version is written into manifests.
 	Version string
 	// Settings is a fingerprint of the configuration that decides whether an upload is refused.

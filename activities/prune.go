@@ -2,25 +2,144 @@ package activities
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// Prune deletes the objects that newer ones have replaced, and the orphans that the plan
-// found. It reads the bucket anew, so that only what is superseded now is deleted, and
-// returns the keys.
-func (p *Producer) Prune(ctx context.Context, orphans []string) ([]string, error) {
+const (
+	// maxPruned bounds the objects that one cycle deletes: their keys are in its report.
+	maxPruned = 500
+	// parallelStats is how many objects are asked for at a time before they are deleted.
+	parallelStats = 8
+)
+
+// PruneRequest says what the plan found. Which objects are deleted is found out anew.
+type PruneRequest struct {
+	Absence plan.Absence `json:"absence,omitzero"`
+}
+
+// Pruned is what Prune has deleted.
+type Pruned struct {
+	Keys []string `json:"keys,omitempty"`
+	// Left counts the objects that are no longer needed, but are left for the next cycle.
+	Left int `json:"left,omitempty"`
+	// Absence is what the next cycle has to remember.
+	Absence plan.Absence `json:"absence,omitzero"`
+}
+
+// removal is what may be deleted of one destination, given that what replaces it is there.
+type removal struct {
+	destination project.Branch
+	needed      []chain.Object
+	unneeded    []chain.Object
+	orphaned    bool // nothing of the destination stays
+}
+
+// Prune deletes the objects that newer ones have replaced, and those whose sync has left the
+// configuration for long enough. It lists the bucket and the configuration anew and takes no keys from
+// its input. A listing may lag behind what was written, so that every object is asked for first: what is not as
+// it was listed leaves its destination for the next cycle.
+func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Pruned, err error) {
 	defer startMeter(ctx, 0).stop()
-	chains, _, err := listChains(ctx, p.Bucket)
-	if err != nil {
-		return nil, err
-	}
-	keys := slices.Clone(orphans)
-	for _, c := range chains {
-		for _, o := range c.Superseded {
-			keys = append(keys, o.Name)
+	pruned.Absence = request.Absence
+	var syncs []project.Sync
+	if len(request.Absence.Branches) > 0 {
+		if syncs, err = p.ListSyncs(ctx); err != nil {
+			return pruned, err
 		}
 	}
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	return keys, p.Bucket.Delete(ctx, keys...)
+	held, err := p.readBucket(ctx, turn.At(p.Clock()), syncs, request.Absence)
+	if err != nil {
+		return pruned, err
+	}
+	// Without anyone absent, syncs are not known, and it is an empty configuration.
+	due := p.Retention.Orphans(syncs, held.chains, request.Absence, p.Clock()).Due
+	removals, left := removals(held.chains, due)
+	verified, err := p.verify(ctx, removals)
+	if err != nil {
+		return pruned, err
+	}
+	var deleted []project.Branch
+	for i, r := range removals {
+		if !verified[i] {
+			left += len(r.unneeded)
+			continue
+		}
+		for _, o := range r.unneeded {
+			pruned.Keys = append(pruned.Keys, o.Name)
+		}
+		if r.orphaned {
+			deleted = append(deleted, r.destination)
+		}
+	}
+	slices.Sort(pruned.Keys)
+	pruned.Left = left
+	pruned.Absence = request.Absence.Forget(deleted, p.Clock())
+	return pruned, p.Bucket.Delete(ctx, pruned.Keys...)
+}
+
+// removals are what to delete, as much of it as one cycle may. Go's order of maps gives every
+// destination its turn, whatever becomes of the others.
+func removals(chains map[project.Branch]chain.Chain, due []project.Branch) (out []removal, left int) {
+	room := maxPruned
+	for branch, c := range chains {
+		r := removal{destination: branch, needed: c.Objects, unneeded: c.Superseded}
+		if r.orphaned = slices.Contains(due, branch); r.orphaned {
+			r.needed, r.unneeded = nil, slices.Concat(c.Objects, c.Superseded)
+		}
+		if n := len(r.unneeded); n > room {
+			r.unneeded, r.orphaned = r.unneeded[:room], false
+			left += n - room
+		}
+		if room -= len(r.unneeded); len(r.unneeded) > 0 {
+			out = append(out, r)
+		}
+	}
+	return out, left
+}
+
+// verify tells for each removal whether all of its objects are as they were listed.
+func (p *Producer) verify(ctx context.Context, removals []removal) (verified []bool, err error) {
+	changed := make([]atomic.Bool, len(removals))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelStats)
+	for i, r := range removals {
+		for _, o := range slices.Concat(r.needed, r.unneeded) {
+			group.Go(func() error {
+				same, err := p.asListed(ctx, o)
+				if err == nil && !same {
+					changed[i].Store(true)
+				}
+				return err
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("before deleting: %w", err)
+	}
+	for i := range changed {
+		verified = append(verified, !changed[i].Load())
+	}
+	return verified, nil
+}
+
+// asListed asks for an object. A listing may have fractions of the second that the answer has not.
+func (p *Producer) asListed(ctx context.Context, listed chain.Object) (bool, error) {
+	object, err := p.Bucket.Stat(ctx, listed.Name)
+	if errors.Is(err, bucket.ErrNotFound) {
+		return false, nil
+	}
+	same := object.Size == listed.Size && object.Modified.Truncate(time.Second).Equal(listed.Modified.Truncate(time.Second))
+	return same, err
 }

@@ -178,27 +178,6 @@ func TestConsumerCannotPush(t *testing.T) {
 	must(r, r.consumer.Push, decrypted)
 }
 
-// Prune deletes what newer objects have replaced and the orphans it is told of, and nothing else.
-func TestPrune(t *testing.T) {
-	r := newRig(t)
-	r.commit("one")
-	old, content := seal(r)
-	tip := r.commit("two")
-	r.produce()
-	r.put("orphan", nil)
-	newer, err := objectkey.Key{Destination: r.sync.Destination, Commit: tip}.Encode()
-	require.NoError(t, err)
-	r.put(newer, content)
-	keys := must(r, r.producer.Prune, []string{"orphan"})
-	require.Contains(t, keys, "orphan")
-	require.Contains(t, keys, old)
-	require.NotContains(t, keys, newer)
-	for o, err := range r.producer.Bucket.List(t.Context(), "") {
-		require.NoError(t, err)
-		require.Equal(t, newer, o.Key)
-	}
-}
-
 func TestUndecodableKeysAreReported(t *testing.T) {
 	r := newRig(t)
 	tip := r.commit("one")

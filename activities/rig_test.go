@@ -6,8 +6,10 @@ import (
 	"net/url"
 	"os"
 	"testing"
+	"time"
 
 	"filippo.io/age"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
@@ -35,6 +37,7 @@ type rig struct {
 	activities          *testsuite.TestActivityEnvironment
 	sync                project.Sync
 	s3                  *s3test.Bucket
+	lag                 *lag // of the producer's listings
 }
 
 const (
@@ -57,7 +60,10 @@ func newRig(t *testing.T) *rig {
 
 	r.s3 = s3test.Start(t)
 	s3 := r.s3
-	write, err := bucket.Open(t.Context(), bucket.Options{Name: s3.Name, PathStyle: true}, s3.ClientConfig(s3.Producer))
+	r.lag = &lag{}
+	proxy := r.lag.serve(t, s3.URL())
+	write, err := bucket.Open(t.Context(), bucket.Options{Name: s3.Name, PathStyle: true}, s3.ClientConfig(s3.Producer),
+		config.WithBaseEndpoint(proxy))
 	require.NoError(t, err)
 	read, err := bucket.Open(t.Context(), bucket.Options{Name: s3.Name, PathStyle: true}, s3.ClientConfig(s3.Consumer))
 	require.NoError(t, err)
@@ -65,7 +71,8 @@ func newRig(t *testing.T) *rig {
 	id, err := age.GenerateX25519Identity()
 	require.NoError(t, err)
 	r.producer = &Producer{
-		Syncs: &listed{syncs: []project.Sync{r.sync}}, Source: source, Bucket: write, Staging: r.area(), ThinPacks: true, Recipients: []age.Recipient{id.Recipient()}, Host: "p", MaxPruneShare: 0.5, Version: "test",
+		Syncs: &listed{syncs: []project.Sync{r.sync}}, Source: source, Bucket: write, Staging: r.area(), ThinPacks: true, Recipients: []age.Recipient{id.Recipient()}, Host: "p", Clock: time.Now, Retention: plan.Retention{MaxShare: 0.5},
+		Version: "test",
 	}
 	r.consumer = &Consumer{
 		Destination: destination, Bucket: read, Staging: r.area(), Identities: []age.Identity{id}, Host: "c",

@@ -102,7 +102,7 @@ func failures(t *testing.T, server, secret string) map[string]error {
 	_, out["Package"] = execute(r, r.producer.Package, cloned) // the bundle has been removed
 	_, out["Upload"] = execute(r, r.producer.Upload, encrypted)
 	_, out["Encrypt"] = execute(r, r.producer.Encrypt, packaged) // so has the archive
-	_, out["Prune"] = execute(r, r.producer.Prune, []string{"key"})
+	_, out["Prune"] = execute(r, r.producer.Prune, PruneRequest{})
 	_, out["PlanPushes"] = execute(r, r.consumer.PlanPushes, PlanRequest{})
 	_, out["Push"] = execute(r, r.consumer.Push, decrypted)
 	_, out["Decrypt"] = execute(r, r.consumer.Decrypt, received) // its objects have been removed

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"go.temporal.io/sdk/client"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/app-sre/git-partition-sync/graphql"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -43,18 +45,19 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 	logger.Info("Producer configured", "source", c.BaseURL.Host, "bucket", c.Bucket,
 		"graphql", c.GraphQLServer, "recipients", len(c.Recipients), "signed", c.Signer != nil, "workdir", c.WorkDir)
 	steps := &activities.Producer{
-		Syncs:         syncs,
-		Source:        gitServer(c.Side, nil),
-		Bucket:        store,
-		Staging:       area,
-		Recipients:    c.Recipients,
-		ThinPacks:     c.ThinPacks,
-		Signer:        c.Signer,
-		Host:          host,
-		Environment:   c.Environment,
-		MaxPruneShare: c.MaxPruneShare,
-		Version:       version(),
-		Settings:      fingerprint(c.BaseURL, c.GitLabUsername, c.Bucket, c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer != nil, c.Environment, version()),
+		Syncs:       syncs,
+		Source:      gitServer(c.Side, nil),
+		Bucket:      store,
+		Staging:     area,
+		Recipients:  c.Recipients,
+		ThinPacks:   c.ThinPacks,
+		Signer:      c.Signer,
+		Host:        host,
+		Environment: c.Environment,
+		Retention:   plan.Retention{After: c.PruneAfter, MaxShare: c.MaxPruneShare},
+		Clock:       time.Now,
+		Version:     version(),
+		Settings:    fingerprint(c.BaseURL, c.GitLabUsername, c.Bucket, c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer != nil, c.Environment, version()),
 	}
 	return &side{
 		taskQueue:  contract.ProducerTaskQueue,

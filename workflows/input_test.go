@@ -30,7 +30,7 @@ func TestRestIsNotForStarters(t *testing.T) {
 	for _, from := range []string{"", "a run"} {
 		env := environment(t)
 		env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{
-			Rest: &contract.ProducerRest{From: from, Orphans: []string{"key"}, Prune: true},
+			Rest: &contract.ProducerRest{From: from, Prune: true},
 		})
 		requireInvalidInput(t, env, "Start it without")
 

@@ -44,9 +44,6 @@ func ProducerSync(ctx workflow.Context, in contract.ProducerSyncInput) (contract
 			report.Planned = append(report.Planned, "upload "+u.Sync.Destination.String()+": "+u.Reason)
 			report.Behind = append(report.Behind, plan.Branch{Destination: u.Sync.Destination.String(), Reason: u.Reason, Since: u.After})
 		}
-		for _, key := range rest.Orphans {
-			report.Planned = append(report.Planned, "delete "+key+": its sync has left the configuration")
-		}
 		return *report, report.Err()
 	}
 
@@ -64,29 +61,38 @@ func ProducerSync(ctx workflow.Context, in contract.ProducerSyncInput) (contract
 	report.Deferred += len(rest.Uploads)
 	if rest.Prune {
 		progress.step("deleting objects that are no longer needed")
-		if err := prune(ctx, rest.Orphans, report); err != nil {
+		if err := prune(ctx, report); err != nil {
 			return *report, err
 		}
 	}
 	return *report, report.Err()
 }
 
-func planUploads(ctx workflow.Context, detail bool) (*contract.ProducerRest, error) {
+func planUploads(ctx workflow.Context, dryRun bool) (*contract.ProducerRest, error) {
 	var producer *activities.Producer
 	var syncs []project.Sync
 	if err := workflow.ExecuteActivity(scan(ctx, "the configured syncs"), producer.ListSyncs).Get(ctx, &syncs); err != nil {
 		return nil, err
 	}
 	var p plan.Uploads
-	if err := workflow.ExecuteActivity(scan(ctx, fmt.Sprintf("%d sources and the bucket", len(syncs))), producer.PlanUploads, activities.PlanRequest{Syncs: syncs, Detail: detail}).Get(ctx, &p); err != nil {
+	request := activities.PlanRequest{Syncs: syncs, Absence: rememberedAbsence(ctx), Detail: dryRun}
+	if err := workflow.ExecuteActivity(scan(ctx, fmt.Sprintf("%d sources and the bucket", len(syncs))), producer.PlanUploads, request).Get(ctx, &p); err != nil {
 		return nil, err
 	}
-	return &contract.ProducerRest{
+	rest := &contract.ProducerRest{
 		Uploads: p.Uploads,
-		Orphans: p.Orphans,
-		Prune:   len(p.Orphans) > 0 || p.Superseded > 0,
-		Report:  contract.Report{Checked: p.Checked, UpToDate: p.UpToDate, Deferred: p.Deferred, InSync: p.InSync, Failed: p.Failures},
-	}, nil
+		Prune:   len(p.Orphans.Due) > 0 || p.Superseded > 0,
+		Report: contract.Report{
+			Checked: p.Checked, UpToDate: p.UpToDate, Deferred: p.Deferred, InSync: p.InSync, Failed: p.Failures,
+			Absence: p.Orphans.Absence, Warning: p.Orphans.Warning,
+		},
+	}
+	if dryRun {
+		for _, destination := range p.Orphans.Due {
+			rest.Report.Planned = append(rest.Report.Planned, "delete the objects of "+destination.String()+": its sync has left the configuration")
+		}
+	}
+	return rest, nil
 }
 
 func runUploads(ctx workflow.Context, in contract.ProducerSyncInput, rest *contract.ProducerRest, progress *progress, page []plan.Upload) error {
@@ -103,13 +109,19 @@ func runUploads(ctx workflow.Context, in contract.ProducerSyncInput, rest *contr
 
 // prune deletes what is no longer needed. That it failed is one failure among those of the cycle, whose
 // uploads are in the bucket all the same.
-func prune(ctx workflow.Context, orphans []string, report *contract.Report) error {
+func prune(ctx workflow.Context, report *contract.Report) error {
 	var producer *activities.Producer
-	err := workflow.ExecuteActivity(scan(ctx, "superseded objects and orphans"), producer.Prune, orphans).Get(ctx, &report.Pruned)
-	if err == nil || ctx.Err() != nil {
+	var pruned activities.Pruned
+	request := activities.PruneRequest{Absence: report.Absence}
+	err := workflow.ExecuteActivity(scan(ctx, "superseded objects and orphans"), producer.Prune, request).Get(ctx, &pruned)
+	switch {
+	case err == nil:
+		report.Pruned, report.PruneLeft, report.Absence = pruned.Keys, pruned.Left, pruned.Absence
+	case ctx.Err() != nil:
 		return err
+	default:
+		kind, reason := contract.Cause(err)
+		report.Failed = append(report.Failed, plan.Failure{Subject: "bucket", Kind: kind, Reason: "delete objects that are no longer needed: " + reason})
 	}
-	kind, reason := contract.Cause(err)
-	report.Failed = append(report.Failed, plan.Failure{Subject: "bucket", Kind: kind, Reason: "delete objects that are no longer needed: " + reason})
 	return nil
 }

@@ -83,34 +83,80 @@ func TestProducerSyncIsolatesFailures(t *testing.T) {
 			}
 			return activities.Uploaded{Summary: "snapshot abc"}, nil
 		})
-	env.OnActivity(producer.Prune, mock.Anything, []string(nil)).Return([]string{"old"}, nil).Once()
+	env.OnActivity(producer.Prune, mock.Anything, activities.PruneRequest{}).Return(activities.Pruned{Keys: []string{"old"}, Left: 3}, nil).Once()
 	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
 
 	r, message := failedReport(t, env)
 	require.Equal(t, []plan.Failure{refused, {Subject: "group/p1@main", Kind: "BranchNotFound", Reason: "BranchNotFound happened", Workflow: "produce/group/p1@main"}}, r.Failed)
 	require.ElementsMatch(t, []string{"group/p0@main: snapshot abc", "group/p2@main: snapshot abc"}, r.Synced)
 	require.Equal(t, []string{"old"}, r.Pruned)
-	require.Equal(t, "5 checked, 1 up to date, 2 synced, 2 failed, 1 objects pruned", strings.Split(message, "\n")[0])
+	require.Equal(t, "5 checked, 1 up to date, 2 synced, 2 failed, 1 objects pruned, 3 left to prune", strings.Split(message, "\n")[0])
 	require.Contains(t, message, "group/p1@main: BranchNotFound happened (BranchNotFound, workflow produce/group/p1@main)")
 }
 
 func TestProducerSyncDryRun(t *testing.T) {
 	env := environment(t)
-	planned(env, plan.Uploads{Checked: 2, Uploads: uploads(1), Orphans: []string{"key"}})
+	planned(env, plan.Uploads{Checked: 2, Uploads: uploads(1), Orphans: plan.Orphans{Due: []project.Branch{branch("gone")}}})
 	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{DryRun: true})
 	require.Equal(t, []string{
+		"delete the objects of group/gone@main: its sync has left the configuration",
 		"upload group/p0@main: moved",
-		"delete key: its sync has left the configuration",
 	}, report(t, env).Planned)
 	require.Equal(t, []plan.Branch{{Destination: "group/p0@main", Reason: "moved"}}, report(t, env).Behind)
 }
 
 func TestProducerSyncPrunesOrphans(t *testing.T) {
 	env := environment(t)
-	planned(env, plan.Uploads{Orphans: []string{"key"}})
-	env.OnActivity(producer.Prune, mock.Anything, []string{"key"}).Return([]string{"key"}, nil).Once()
+	left := absence("gone", "away")
+	planned(env, plan.Uploads{Orphans: plan.Orphans{Absence: left, Due: []project.Branch{branch("gone")}, Warning: "2 have left"}})
+	env.OnActivity(producer.Prune, mock.Anything, activities.PruneRequest{Absence: left}).Return(activities.Pruned{Keys: []string{"key"}, Absence: absence("away")}, nil).Once()
 	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
-	require.Equal(t, []string{"key"}, report(t, env).Pruned)
+	r := report(t, env)
+	require.Equal(t, []string{"key"}, r.Pruned)
+	require.Equal(t, absence("away"), r.Absence, "for the next cycle")
+	require.Equal(t, "2 have left", r.Warning)
+}
+
+func absence(names ...string) (a plan.Absence) {
+	for _, name := range names {
+		a.Branches = append(a.Branches, plan.Absent{Destination: branch(name), Since: time.Unix(1, 0).UTC()})
+	}
+	return a
+}
+
+// A cycle remembers what the one before found absent, whether that failed or not. It remembers nothing that
+// no cycle has seen.
+func TestProducerSyncRemembersAbsence(t *testing.T) {
+	before := contract.Report{Absence: absence("gone")}
+	failed := before
+	failed.Failed = []plan.Failure{{Subject: "x", Kind: "y", Reason: "z"}}
+	tests := map[string]struct {
+		given func(*testsuite.TestWorkflowEnvironment)
+		want  plan.Absence
+	}{
+		"first cycle":        {func(*testsuite.TestWorkflowEnvironment) {}, plan.Absence{}},
+		"after a success":    {func(env *testsuite.TestWorkflowEnvironment) { env.SetLastCompletionResult(before) }, before.Absence},
+		"after failed syncs": {func(env *testsuite.TestWorkflowEnvironment) { env.SetLastError(failed.Err()) }, before.Absence},
+		"after both": {func(env *testsuite.TestWorkflowEnvironment) {
+			env.SetLastCompletionResult(contract.Report{})
+			env.SetLastError(failed.Err())
+		}, before.Absence},
+		"after one without report": {func(env *testsuite.TestWorkflowEnvironment) {
+			env.SetLastCompletionResult(before)
+			env.SetLastError(named("BucketAccessDenied"))
+		}, plan.Absence{}},
+		"after something different": {func(env *testsuite.TestWorkflowEnvironment) { env.SetLastCompletionResult("what is this?") }, plan.Absence{}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			env := environment(t)
+			test.given(env)
+			env.OnActivity(producer.ListSyncs, mock.Anything).Return(nil, nil).Once()
+			env.OnActivity(producer.PlanUploads, mock.Anything, activities.PlanRequest{Absence: test.want}).Return(plan.Uploads{}, nil).Once()
+			env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
+			require.NoError(t, env.GetWorkflowError())
+		})
+	}
 }
 
 // What is superseded stays for the next cycle; what this one has synced is told.
@@ -118,7 +164,7 @@ func TestFailedPruneIsOneFailure(t *testing.T) {
 	env := environment(t)
 	planned(env, plan.Uploads{Checked: 2, UpToDate: 1, Uploads: uploads(1)})
 	steps(env, nil)
-	env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(nil, named("BucketAccessDenied")).Once()
+	env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(activities.Pruned{}, named("BucketAccessDenied")).Once()
 	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
 	r, message := failedReport(t, env)
 	require.Equal(t, []string{"group/p0@main: snapshot"}, r.Synced)
@@ -131,7 +177,7 @@ func TestFailedPruneIsOneFailure(t *testing.T) {
 // A cycle that is too long for one history goes on in the next run, and its report with it.
 func TestProducerSyncContinuesAsNew(t *testing.T) {
 	env := environment(t)
-	planned(env, plan.Uploads{Checked: 5, Uploads: uploads(5), Orphans: []string{"key"}})
+	planned(env, plan.Uploads{Checked: 5, Uploads: uploads(5), Orphans: plan.Orphans{Absence: absence("gone"), Due: []project.Branch{branch("gone")}}})
 	steps(env, nil)
 	input := contract.ProducerSyncInput{Limits: contract.Limits{PageSize: 2}}
 	env.ExecuteWorkflow(workflows.ProducerSync, input)
@@ -149,7 +195,7 @@ func TestProducerSyncContinuesAsNew(t *testing.T) {
 	env = environment(t)
 	env.SetContinuedExecutionRunID(next.Rest.From)
 	steps(env, nil)
-	env.OnActivity(producer.Prune, mock.Anything, []string{"key"}).Return([]string{"key"}, nil).Once()
+	env.OnActivity(producer.Prune, mock.Anything, activities.PruneRequest{Absence: absence("gone")}).Return(activities.Pruned{Keys: []string{"key"}}, nil).Once()
 	env.ExecuteWorkflow(workflows.ProducerSync, next)
 	r := report(t, env)
 	require.Equal(t, 5, r.Checked)

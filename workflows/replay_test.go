@@ -113,7 +113,7 @@ func TestHistories(t *testing.T) {
 }
 
 // scripted starts a server, and a worker that runs the script in place of activities.
-func scripted(t *testing.T, s *script) client.Client {
+func scripted(t *testing.T, s any) client.Client {
 	t.Helper()
 	server := devServer(t)
 	c, err := client.Dial(client.Options{HostPort: server.FrontendHostPort(), Logger: quiet, Identity: "recorder"})

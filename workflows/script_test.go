@@ -74,7 +74,9 @@ func (s *script) Upload(_ context.Context, e activities.Encrypted) (activities.U
 	return activities.Uploaded{Summary: "snapshot " + e.Staged.Run}, nil
 }
 
-func (s *script) Prune(context.Context, []string) ([]string, error) { return []string{"old"}, nil }
+func (s *script) Prune(context.Context, activities.PruneRequest) (activities.Pruned, error) {
+	return activities.Pruned{Keys: []string{"old"}}, nil
+}
 
 func (s *script) PlanPushes(context.Context, activities.PlanRequest) (plan.Pushes, error) {
 	return plan.Pushes{Checked: 3, UpToDate: 1, Pushes: []plan.Push{pushOf("ok"), pushOf("fails")}}, nil

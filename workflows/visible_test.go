@@ -35,7 +35,7 @@ func TestParentTellsItsStatus(t *testing.T) {
 			}
 			return activities.Uploaded{Summary: "snapshot"}, workflow.Sleep(ctx, time.Minute)
 		})
-	env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(nil, nil)
+	env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(activities.Pruned{}, nil)
 	env.RegisterDelayedCallback(func() {
 		s := status(t, env)
 		require.Equal(t, "1 of 2 branches done, 1 at work, 1 failed", s.Step)
@@ -76,7 +76,7 @@ func TestSearchAttributes(t *testing.T) {
 		env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
 			outcome, _ = args.Get(0).(temporal.SearchAttributes).GetKeyword(contract.AttributeOutcome)
 		}).Maybe()
-		env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(nil, nil)
+		env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(activities.Pruned{}, nil)
 		env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{SearchAttributes: registered})
 		require.NoError(t, env.GetWorkflowError())
 		require.Equal(t, 1, children)

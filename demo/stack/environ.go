@@ -19,6 +19,7 @@ func (s *Stack) WorkerEnviron(role Role) []string {
 		"GRAPHQL_USERNAME=" + graphQLUser,
 		"GRAPHQL_PASSWORD=" + s.graphQLPassword,
 		"SIGNING_KEY=" + s.signingKey,
+		"PRUNE_AFTER=0s", // cycles that are run by hand remember nothing of those before
 	}
 	if role == Consumer {
 		git = s.Destination

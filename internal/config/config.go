@@ -79,8 +79,10 @@ type Producer struct {
 	// ThinPacks is switched off for destinations that do not accept thin packs.
 	ThinPacks bool `env:"THIN_PACKS" envDefault:"true"`
 	// MaxPruneShare is the largest share of the bucket's destinations whose objects are
-	// deleted in one cycle because they have left the configuration.
+	// deleted within PruneAfter because they have left the configuration.
 	MaxPruneShare float64 `env:"PRUNE_MAX_SHARE" envDefault:"0.5"`
+	// PruneAfter is how long a destination has to be absent from the configuration before that.
+	PruneAfter time.Duration `env:"PRUNE_AFTER" envDefault:"24h"`
 
 	// Query replaces the built-in GraphQL query unless it is empty.
 	Query string `env:"-"`
@@ -132,6 +134,9 @@ func LoadProducer(environ []string) (Producer, error) {
 	}
 	if c.MaxPruneShare < 0 || c.MaxPruneShare > 1 {
 		problems = append(problems, fmt.Errorf("PRUNE_MAX_SHARE is %g, not between 0 and 1", c.MaxPruneShare))
+	}
+	if c.PruneAfter < 0 {
+		problems = append(problems, fmt.Errorf("PRUNE_AFTER is %s, less than 0", c.PruneAfter))
 	}
 	var err error
 	if c.Query, err = readQuery(c.QueryFile); err != nil {

@@ -60,6 +60,7 @@ func TestLoadProducer(t *testing.T) {
 	require.Len(t, c.Recipients, 1)
 	require.Equal(t, "{ apps_v1 }", c.Query)
 	require.Equal(t, 0.5, c.MaxPruneShare)
+	require.Equal(t, 24*time.Hour, c.PruneAfter)
 	require.Equal(t, "staging-1", c.Environment)
 	require.True(t, c.ThinPacks)
 	require.Equal(t, 30*time.Second, c.DrainTimeout)
@@ -92,13 +93,13 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 	_, err = LoadProducer(environ(map[string]string{
 		"AWS_ACCESS_KEY_ID": "", "AWS_S3_USE_PATH_STYLE": "perhaps", "GITLAB_BASE_URL": "https://bot:url-canary@gitlab.example.com",
 		"GRAPHQL_SERVER": "graphql-canary", "PUBLIC_KEY": "age1-nonsense", "PRUNE_MAX_SHARE": "2", "GRAPHQL_QUERY_FILE": "/does/not/exist",
-		"DRAIN_TIMEOUT": "soon", "MAX_CONCURRENT": "0", "HEALTH_ADDRESS": "8080", "ENVIRONMENT": " ",
+		"DRAIN_TIMEOUT": "soon", "MAX_CONCURRENT": "0", "HEALTH_ADDRESS": "8080", "PRUNE_AFTER": "-1h", "ENVIRONMENT": " ",
 	}))
 	for _, want := range []string{
 		"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together", "AWS_S3_USE_PATH_STYLE is not a valid bool",
 		"GITLAB_BASE_URL has credentials in it", "GRAPHQL_SERVER is not an http or https URL", "PUBLIC_KEY: ", "PRUNE_MAX_SHARE is 2",
 		"GRAPHQL_QUERY_FILE: open /does/not/exist", "DRAIN_TIMEOUT is not a valid", "MAX_CONCURRENT is 0",
-		`HEALTH_ADDRESS is "8080", not host:port or :port`, `ENVIRONMENT: " " is not a name`,
+		`HEALTH_ADDRESS is "8080", not host:port or :port`, "PRUNE_AFTER is -1h0m0s, less than 0", `ENVIRONMENT: " " is not a name`,
 	} {
 		require.ErrorContains(t, err, want)
 	}

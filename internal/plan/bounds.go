@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
@@ -24,7 +25,7 @@ func (out Uploads) Bounded(now turn.Turn) Uploads {
 	out.Uploads, left = bounded(out.Uploads, maxMoves, now, func(u Upload) string { return u.Sync.Destination.String() })
 	out.Deferred += left
 	out.InSync, _ = bounded(out.InSync, maxNames, now, func(b Branch) string { return b.Destination })
-	out.Orphans, _ = bounded(out.Orphans, maxNames, now, func(key string) string { return key })
+	out.Orphans.Due, _ = bounded(out.Orphans.Due, maxNames, now, project.Branch.String)
 	out.Failures = boundFailures(out.Failures, now)
 	return out
 }

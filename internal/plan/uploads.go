@@ -34,8 +34,8 @@ type Uploads struct {
 	InSync   []Branch  `json:"in_sync,omitempty"` // only with Producer.Detail
 	Uploads  []Upload  `json:"uploads,omitempty"`
 	Failures []Failure `json:"failures,omitempty"`
-	// Orphans are the keys of objects whose sync has left the configuration.
-	Orphans []string `json:"orphans,omitempty"`
+	// Orphans is what is to be done about objects whose sync has left the configuration.
+	Orphans Orphans `json:"orphans,omitzero"`
 	// Superseded counts the objects that newer ones have replaced.
 	Superseded int `json:"superseded,omitempty"`
 	// Deferred counts the syncs that are left for the next cycles because they did not fit into this plan.
@@ -49,13 +49,14 @@ type Producer struct {
 	Chains map[project.Branch]chain.Chain
 	// Covers tells for which destinations Chains are complete; nil means for all.
 	Covers func(project.Branch) bool
-	// MaxPruneShare is the largest share (0 to 1) of the bucket's destinations
-	// that may be orphaned at once before the configuration is mistrusted.
-	MaxPruneShare float64
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
 	// Turn decides the order of the uploads: that of names when it is empty.
 	Turn string
+	// Retention decides about orphans, by what the last cycle remembered of them and the time.
+	Retention Retention
+	Absence   Absence
+	Now       time.Time
 	// Detail is for a plan that is only shown, as Consumer.Detail.
 	Detail bool
 }
@@ -142,7 +143,13 @@ func (p Producer) Plan() Uploads {
 	slices.SortStableFunc(out.Uploads, func(a, b Upload) int {
 		return order(a.Sync.Destination.String(), b.Sync.Destination.String())
 	})
-	p.prune(&out)
+	for _, c := range p.Chains {
+		out.Superseded += len(c.Superseded)
+	}
+	out.Orphans = p.Retention.Orphans(p.Syncs, p.Chains, p.Absence, p.Now)
+	if failure := out.Orphans.Failure; failure != nil {
+		out.Failures = append(out.Failures, *failure)
+	}
 	return out
 }
 
@@ -196,45 +203,4 @@ func (p Producer) upload(s project.Sync, head Head) (Upload, bool) {
 		u.Carriers = append(u.Carriers, o.Name)
 	}
 	return u, true
-}
-
-// prune names what Prune may delete. Objects of destinations that are no longer
-// configured go, unless the configuration itself is in doubt: when it is empty, when
-// it has entries that cannot be read, or when too much has gone at once.
-func (p Producer) prune(out *Uploads) {
-	configured := map[project.Branch]bool{}
-	doubtful := false
-	for _, s := range p.Syncs {
-		configured[s.Destination] = true
-		doubtful = doubtful || s.Validate() != nil
-	}
-	gone := 0
-	for branch, c := range p.Chains {
-		out.Superseded += len(c.Superseded)
-		if configured[branch] {
-			continue
-		}
-		gone++
-		for _, o := range c.Objects {
-			out.Orphans = append(out.Orphans, o.Name)
-		}
-	}
-	slices.Sort(out.Orphans)
-	switch {
-	case gone == 0:
-		return
-	case doubtful: // reported with the entries that cannot be read
-	case len(configured) == 0:
-		out.refusePrune("no sync is configured: the objects of all %d destinations are kept", gone)
-	case float64(gone) > p.MaxPruneShare*float64(len(p.Chains)):
-		out.refusePrune("%d of %d destinations in the bucket are no longer configured, more than the share of %g that one cycle may delete: "+
-			"check the configuration, or raise PRUNE_MAX_SHARE", gone, len(p.Chains), p.MaxPruneShare)
-	default:
-		return
-	}
-	out.Orphans = nil
-}
-
-func (out *Uploads) refusePrune(format string, args ...any) {
-	out.Failures = append(out.Failures, Failure{Subject: "bucket", Kind: KindPruneRefused, Reason: fmt.Sprintf(format, args...)})
 }

@@ -65,7 +65,7 @@ func TestInvalidNamesAreFitToBeShown(t *testing.T) {
 func TestUploadAfterNewSpelling(t *testing.T) {
 	old, spelled := destination("Router", "main"), sync("router", "main")
 	heads := map[project.Branch]Head{spelled.Source: {Commit: b}}
-	p := Producer{Syncs: []project.Sync{spelled}, Heads: heads, Chains: bucket(map[project.Branch][]string{old: {a, b}}), MaxPruneShare: 1}
+	p := Producer{Syncs: []project.Sync{spelled}, Heads: heads, Chains: bucket(map[project.Branch][]string{old: {a, b}})}
 	require.Len(t, p.Plan().Uploads, 1)
 	require.Empty(t, p.Plan().Uploads[0].Base)
 }
@@ -121,7 +121,7 @@ func TestUploads(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := sync("router", "main")
-			in := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: test.head}, MaxPruneShare: 0.5}
+			in := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: test.head}}
 			if test.bucket != nil {
 				in.Chains = bucket(map[project.Branch][]string{main: test.bucket})
 			}
@@ -159,44 +159,6 @@ func TestUploadsUnreachable(t *testing.T) {
 	out := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: {Err: errors.New("timeout"), Unreachable: true}}}.Plan()
 	require.Empty(t, out.Uploads)
 	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: KindUnreachable, Reason: "source src/router@main: timeout; the next cycle tries again"}}, out.Failures)
-}
-
-func TestPrune(t *testing.T) {
-	one, two, three := destination("one", "m"), destination("two", "m"), destination("three", "m")
-	full := map[project.Branch][]string{one: {a}, two: {a, b}, three: {a}}
-	half := map[project.Branch][]string{one: {a}, two: {a, b}}
-	tests := map[string]struct {
-		syncs   []project.Sync
-		bucket  map[project.Branch][]string
-		orphans []string
-		refused string
-	}{
-		"all configured":                          {[]project.Sync{sync("one", "m"), sync("two", "m"), sync("three", "m")}, full, nil, ""},
-		"one gone":                                {[]project.Sync{sync("one", "m"), sync("three", "m")}, full, []string{"dst/two@m:a", "dst/two@m:b"}, ""},
-		"exactly the share":                       {[]project.Sync{sync("one", "m")}, half, []string{"dst/two@m:a", "dst/two@m:b"}, ""},
-		"more than the share":                     {[]project.Sync{sync("one", "m")}, full, nil, "2 of 3 destinations"},
-		"empty configuration":                     {nil, full, nil, "no sync is configured: the objects of all 3 destinations are kept"},
-		"a refused duplicate is still configured": {[]project.Sync{sync("one", "m"), sync("two", "m"), sync("two", "m"), sync("three", "m")}, full, nil, ""},
-		"an unreadable entry may be any of them":  {[]project.Sync{sync("one", "m"), sync("two", "m"), {}}, full, nil, ""},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			heads := map[project.Branch]Head{}
-			for _, s := range test.syncs {
-				heads[s.Source] = Head{Commit: a}
-			}
-			out := Producer{Syncs: test.syncs, Heads: heads, Chains: bucket(test.bucket), MaxPruneShare: 0.5}.Plan()
-			require.Equal(t, test.orphans, out.Orphans)
-			refused := ""
-			for _, f := range out.Failures {
-				if f.Kind == KindPruneRefused {
-					refused = f.Reason
-				}
-			}
-			require.Contains(t, refused, test.refused)
-			require.Equal(t, test.refused == "", refused == "")
-		})
-	}
 }
 
 func TestPruneCountsSuperseded(t *testing.T) {

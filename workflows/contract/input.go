@@ -66,7 +66,6 @@ type ProducerRest struct {
 	Until time.Time `json:"until,omitzero"`
 
 	Uploads []plan.Upload `json:"uploads"`
-	Orphans []string      `json:"orphans,omitempty"`
 	Prune   bool          `json:"prune,omitempty"`
 	Report  Report        `json:"report"`
 }

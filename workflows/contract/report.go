@@ -44,6 +44,10 @@ type Report struct {
 	Deferred int `json:"deferred,omitempty"`
 	// Pruned are the keys of the objects that were deleted.
 	Pruned []string `json:"pruned,omitempty"`
+	// PruneLeft counts the objects that are no longer needed, but were left for the next cycle.
+	PruneLeft int `json:"prune_left,omitempty"`
+	// Absence is what the next cycle of a producer remembers of this one. Temporal hands it over.
+	Absence plan.Absence `json:"absence,omitzero"`
 	// Warning is what an operator should know although nothing went wrong.
 	Warning string `json:"warning,omitempty"`
 	// Failed is what went wrong.
@@ -63,6 +67,9 @@ func (r Report) String() string {
 	}
 	if n := len(r.Pruned); n > 0 {
 		s += fmt.Sprintf(", %d objects pruned", n)
+	}
+	if r.PruneLeft > 0 {
+		s += fmt.Sprintf(", %d left to prune", r.PruneLeft)
 	}
 	return s
 }

@@ -1,0 +1,163 @@
+package activities
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+// configure makes these the syncs that the producer is told of.
+func (r *rig) configure(syncs ...project.Sync) { r.producer.Syncs = &listed{syncs: syncs} }
+
+// keys are those that the bucket really has.
+func (r *rig) keys() (keys []string) {
+	r.Helper()
+	for o, err := range r.consumer.Bucket.List(r.Context(), "") {
+		require.NoError(r, err)
+		keys = append(keys, o.Key)
+	}
+	return keys
+}
+
+// away is what a cycle remembers of a destination that left at a time.
+func away(since time.Time, destinations ...project.Branch) (a plan.Absence) {
+	for _, d := range destinations {
+		a.Branches = append(a.Branches, plan.Absent{Destination: d, Since: since})
+	}
+	return a
+}
+
+// Prune deletes what newer objects have replaced, and nothing else.
+func TestPruneSuperseded(t *testing.T) {
+	r := newRig(t)
+	r.commit("one")
+	old, content := seal(r)
+	tip := r.commit("two")
+	increment := r.produce()[0]
+	r.put("not one of ours", nil)
+	newer, err := objectkey.Key{Destination: r.sync.Destination, Commit: tip}.Encode()
+	require.NoError(t, err)
+	awaitNextSecond()
+	r.put(newer, content)
+	pruned := must(r, r.producer.Prune, PruneRequest{})
+	require.ElementsMatch(t, []string{old, increment.Key}, pruned.Keys)
+	require.Zero(t, pruned.Left)
+	require.ElementsMatch(t, []string{newer, "not one of ours"}, r.keys())
+}
+
+// awaitNextSecond waits until what is written now is in a later second. The times of files lag a few
+// milliseconds behind the clock.
+func awaitNextSecond() {
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second + 50*time.Millisecond)))
+}
+
+// Orphans go when their sync has been absent for long enough, by what was remembered and by the
+// configuration and the bucket as they are now.
+func TestPruneOrphans(t *testing.T) {
+	r := newRig(t)
+	now := time.Now()
+	r.producer.Clock = func() time.Time { return now }
+	r.producer.Retention.After = 24 * time.Hour
+	r.commit("one")
+	other := r.sync
+	other.Destination.Branch = "other"
+	r.configure(r.sync, other)
+	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync, other}}).Uploads {
+		must(r, r.producer.Upload, must(r, r.producer.Encrypt, must(r, r.producer.Package, must(r, r.producer.Clone, u))))
+	}
+	require.Len(t, r.keys(), 2)
+	r.configure(r.sync)
+
+	orphans := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Orphans
+	require.Equal(t, away(now.UTC(), other.Destination), orphans.Absence)
+	require.Contains(t, orphans.Warning, "not before "+now.Add(24*time.Hour).UTC().Format(time.RFC3339))
+	require.Empty(t, must(r, r.producer.Prune, PruneRequest{Absence: orphans.Absence}).Keys, "not yet")
+	require.Empty(t, must(r, r.producer.Prune, PruneRequest{}).Keys, "nothing is remembered")
+
+	long := now.Add(-24 * time.Hour)
+	require.Empty(t, must(r, r.producer.Prune, PruneRequest{Absence: away(long, r.sync.Destination)}).Keys, "it is configured")
+	r.configure(r.sync, other)
+	require.Empty(t, must(r, r.producer.Prune, PruneRequest{Absence: away(long, other.Destination)}).Keys, "it is back")
+	r.configure()
+	require.Empty(t, must(r, r.producer.Prune, PruneRequest{Absence: away(long, r.sync.Destination, other.Destination)}).Keys, "an empty configuration")
+	r.configure(r.sync)
+	r.producer.Retention.MaxShare = 0.4
+	require.Empty(t, must(r, r.producer.Prune, PruneRequest{Absence: away(long, other.Destination)}).Keys, "more than the share")
+	r.producer.Retention.MaxShare = 0.5
+
+	pruned := must(r, r.producer.Prune, PruneRequest{Absence: away(long, other.Destination)})
+	require.Len(t, pruned.Keys, 1)
+	require.Equal(t, plan.Absence{Deleted: []plan.Deletion{{At: now.UTC(), Destinations: 1}}}, pruned.Absence)
+	require.Len(t, r.keys(), 1)
+}
+
+// An overwritten key that is listed with its old time looks superseded.
+func TestPruneDoesNotTrustOldTimes(t *testing.T) {
+	r := newRig(t)
+	r.commit(random(2_000))
+	first, content := seal(r)
+	r.commit(random(20_000))
+	awaitNextSecond()
+	second := r.produce()[0]
+	snapshot, err := objectkey.Key{Destination: r.sync.Destination, Commit: second.Object.Commit}.Encode()
+	require.NoError(t, err)
+	awaitNextSecond()
+	r.put(snapshot, content)
+	must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}) // is listed
+	r.lag.freeze()
+	awaitNextSecond()
+	r.put(first, content)
+	pruned := must(r, r.producer.Prune, PruneRequest{})
+	require.Empty(t, pruned.Keys)
+	require.Equal(t, 2, pruned.Left)
+	require.Contains(t, r.keys(), first)
+}
+
+// An object that is listed although it is gone makes others look superseded.
+func TestPruneDoesNotTrustGhosts(t *testing.T) {
+	r := newRig(t)
+	r.commit("one")
+	first, content := seal(r)
+	tip := r.commit("two")
+	ghost, err := objectkey.Key{Destination: r.sync.Destination, Commit: tip}.Encode()
+	require.NoError(t, err)
+	awaitNextSecond()
+	r.put(ghost, content)
+	require.Equal(t, 1, must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Superseded)
+	r.lag.freeze()
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), ghost))
+	pruned := must(r, r.producer.Prune, PruneRequest{})
+	require.Empty(t, pruned.Keys)
+	require.Equal(t, 1, pruned.Left)
+	require.Equal(t, []string{first}, r.keys())
+}
+
+// One cycle deletes so much and no more; the rest is counted, and goes in the next.
+func TestPruneIsBounded(t *testing.T) {
+	destination := project.Branch{Group: "g", Name: "n", Branch: "b"}
+	objects := make([]chain.Object, 2*maxPruned)
+	for i := range objects {
+		objects[i] = chain.Object{
+			Key:  objectkey.Key{Destination: destination, Commit: fmt.Sprintf("%040x", i+1)},
+			Name: strconv.Itoa(i), Modified: time.Unix(int64(i), 0),
+		}
+	}
+	chains := chain.Build(objects)
+	out, left := removals(chains, nil)
+	require.Len(t, out, 1)
+	require.Len(t, out[0].unneeded, maxPruned)
+	require.Equal(t, maxPruned-1, left, "one of them is needed")
+
+	out, left = removals(chains, []project.Branch{destination})
+	require.Len(t, out[0].unneeded, maxPruned)
+	require.False(t, out[0].orphaned, "not all of it is gone then")
+	require.Equal(t, maxPruned, left)
+}

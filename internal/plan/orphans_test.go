@@ -1,0 +1,183 @@
+package plan
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+var day = time.Date(2026, 5, 4, 0, 0, 0, 0, time.UTC)
+
+// stored is a bucket with one snapshot for each destination.
+func stored(names ...string) map[project.Branch]chain.Chain {
+	commits := map[project.Branch][]string{}
+	for _, name := range names {
+		commits[destination(name, "m")] = []string{a}
+	}
+	return bucket(commits)
+}
+
+func configured(names ...string) (syncs []project.Sync) {
+	for _, name := range names {
+		syncs = append(syncs, sync(name, "m"))
+	}
+	return syncs
+}
+
+func names(branches []project.Branch) (out []string) {
+	for _, b := range branches {
+		out = append(out, b.Name)
+	}
+	return out
+}
+
+func TestOrphans(t *testing.T) {
+	all := []string{"one", "two", "three", "four"}
+	gone := func(hours int, names ...string) (a Absence) {
+		for _, name := range names {
+			a.Branches = append(a.Branches, Absent{destination(name, "m"), day.Add(-time.Duration(hours) * time.Hour)})
+		}
+		return a
+	}
+	tests := map[string]struct {
+		syncs      []project.Sync
+		remembered Absence
+		due        []string
+		absent     Absence
+		warning    string
+		refused    string
+	}{
+		"all configured":       {syncs: configured(all...)},
+		"just gone":            {syncs: configured("one", "two", "three"), absent: gone(0, "four"), warning: "1 destinations have left the configuration, among them dst/four@m: a schedule or cron deletes the objects of each that stays away for 24h0m0s, the first not before 2026-05-05T00:00:00Z"},
+		"gone for a while":     {syncs: configured("one", "two", "three"), remembered: gone(23, "four"), absent: gone(23, "four"), warning: "not before 2026-05-04T01:00:00Z"},
+		"gone for long enough": {syncs: configured("one", "two", "three"), remembered: gone(24, "four"), absent: gone(24, "four"), due: []string{"four"}},
+		"one of two due":       {syncs: configured("one", "two"), remembered: gone(24, "four"), absent: Absence{Branches: append(gone(24, "four").Branches, gone(0, "three").Branches...)}, due: []string{"four"}, warning: "2 destinations have left the configuration, among them dst/three@m"},
+		"back again":           {syncs: configured(all...), remembered: gone(24, "four")},
+		"a clock was ahead":    {syncs: configured("one", "two", "three"), remembered: gone(-9000, "four"), absent: gone(0, "four"), warning: "not before 2026-05-05T00:00:00Z"},
+		"exactly the share":    {syncs: configured("one", "two"), remembered: gone(24, "four", "three"), absent: gone(24, "four", "three"), due: []string{"four", "three"}},
+		"more than the share":  {syncs: configured("one"), remembered: gone(24, "four", "three"), absent: Absence{Branches: append(gone(24, "four", "three").Branches, gone(0, "two").Branches...)}, refused: "3 of 4 destinations in the bucket are no longer configured, more than the share of 0.5"},
+		"empty configuration":  {remembered: gone(24, "four"), absent: gone(24, "four"), refused: "no sync is configured: the objects of all 4 destinations are kept"},
+		"an unreadable entry":  {syncs: append(configured("one", "two"), project.Sync{}), remembered: gone(24, "four"), absent: gone(24, "four")},
+		"unreadable, and back": {syncs: append(configured("one", "two", "four"), project.Sync{}), remembered: gone(24, "four")},
+		"in another spelling":  {syncs: append(configured("one", "two", "three"), project.Sync{Source: source("x", "m"), Destination: project.Branch{Group: "DST", Name: "Four", Branch: "m"}})},
+		"a refused duplicate":  {syncs: configured("one", "two", "three", "four", "four"), remembered: gone(24, "four")},
+		"deleted ones count, yet": {syncs: configured("one", "two", "three"), remembered: Absence{Branches: gone(24, "four").Branches, Deleted: []Deletion{{day.Add(-23 * time.Hour), 4}}},
+			absent: Absence{Branches: gone(24, "four").Branches, Deleted: []Deletion{{day.Add(-23 * time.Hour), 4}}}, refused: "5 of 8 destinations in the bucket are no longer configured, 4 of them deleted already"},
+		"and no longer": {syncs: configured("one", "two", "three"), remembered: Absence{Branches: gone(24, "four").Branches, Deleted: []Deletion{{day.Add(-24 * time.Hour), 4}}},
+			absent: gone(24, "four"), due: []string{"four"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			out := Retention{After: 24 * time.Hour, MaxShare: 0.5}.Orphans(test.syncs, stored(all...), test.remembered, day)
+			require.ElementsMatch(t, test.due, names(out.Due))
+			require.ElementsMatch(t, test.absent.Branches, out.Absence.Branches)
+			require.Equal(t, test.absent.Deleted, out.Absence.Deleted)
+			require.Contains(t, out.Warning, test.warning)
+			require.Equal(t, test.warning == "", out.Warning == "")
+			if test.refused == "" {
+				require.Nil(t, out.Failure)
+				return
+			}
+			require.Equal(t, KindPruneRefused, out.Failure.Kind)
+			require.Contains(t, out.Failure.Reason, test.refused)
+		})
+	}
+}
+
+func TestOrphansAtOnce(t *testing.T) {
+	out := Retention{MaxShare: 0.5}.Orphans(configured("one"), stored("one", "two"), Absence{}, day)
+	require.Equal(t, []string{"two"}, names(out.Due))
+	require.Empty(t, out.Warning)
+}
+
+// What a mistaken configuration loses by halves is not lost within a day.
+func TestPruneShareCannotBeHalvedAway(t *testing.T) {
+	var all []string
+	for i := range 64 {
+		all = append(all, fmt.Sprintf("p%02d", i))
+	}
+	retention := Retention{After: 24 * time.Hour, MaxShare: 0.5}
+	wanted, there, lost := 64, 64, map[string]time.Time{}
+	var remembered Absence
+	for cycle := range 12 * 48 { // every five minutes for two days
+		now := day.Add(time.Duration(cycle) * 5 * time.Minute)
+		if cycle > 0 && wanted > 1 {
+			wanted /= 2
+		}
+		bucket := stored(all...)
+		for name := range lost {
+			delete(bucket, destination(name, "m"))
+		}
+		out := retention.Orphans(configured(all[:wanted]...), bucket, remembered, now)
+		for _, b := range out.Due {
+			lost[b.Name] = now
+		}
+		remembered = out.Absence.Forget(out.Due, now)
+		there = len(bucket) - len(out.Due)
+		require.Empty(t, lost, "63 of 64 left within half an hour")
+	}
+	require.Equal(t, 64, there)
+}
+
+// One half after another, each for a day: no day takes more than the share.
+func TestPruneShareHoldsForEveryDay(t *testing.T) {
+	var all []string
+	for i := range 64 {
+		all = append(all, fmt.Sprintf("p%02d", i))
+	}
+	retention := Retention{After: 24 * time.Hour, MaxShare: 0.5}
+	lost := map[string]time.Time{}
+	var remembered Absence
+	for hour := range 24 * 8 {
+		now := day.Add(time.Duration(hour) * time.Hour)
+		wanted := max(1, 64>>min(6, 1+hour/25)) // another half is gone an hour after the last was deleted
+		bucket := stored(all...)
+		for name := range lost {
+			delete(bucket, destination(name, "m"))
+		}
+		out := retention.Orphans(configured(all[:wanted]...), bucket, remembered, now)
+		for _, b := range out.Due {
+			lost[b.Name] = now
+		}
+		remembered = out.Absence.Forget(out.Due, now)
+		before := len(bucket) - len(out.Due)
+		within := 0
+		for _, at := range lost {
+			if at.After(now.Add(-24 * time.Hour)) {
+				within++
+			}
+		}
+		require.LessOrEqual(t, within, (before+within)/2, "hour %d", hour)
+	}
+	require.NotEmpty(t, lost)
+}
+
+// What is remembered is bounded, and those who left first are not forgotten for others.
+func TestAbsenceIsBounded(t *testing.T) {
+	var all []string
+	for i := range 2 * maxAbsent {
+		all = append(all, fmt.Sprintf("p%04d", i))
+	}
+	retention := Retention{After: 24 * time.Hour, MaxShare: 1}
+	late := destination(all[len(all)-1], "m")
+	remembered := Absence{Branches: []Absent{{late, day.Add(-time.Hour)}}}
+	out := retention.Orphans(configured("other"), stored(all...), remembered, day)
+	require.Len(t, out.Absence.Branches, maxAbsent)
+	require.Equal(t, late, out.Absence.Branches[0].Destination)
+
+	var absence Absence
+	for i := range 3 * maxDeletions {
+		absence = absence.Forget([]project.Branch{late}, day.Add(time.Duration(i)*time.Minute))
+	}
+	require.Len(t, absence.Deleted, maxDeletions)
+	count := 0
+	for _, d := range absence.Deleted {
+		count += d.Destinations
+	}
+	require.Equal(t, 3*maxDeletions, count, "all of them still count")
+}

@@ -1,0 +1,80 @@
+package workflows_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// memory is a bucket in which each cycle finds another destination absent. Every second cycle fails.
+type memory struct {
+	*script
+	cycles     int
+	remembered chan plan.Absence // by each cycle
+}
+
+func (m *memory) PlanUploads(_ context.Context, request activities.PlanRequest) (plan.Uploads, error) {
+	m.remembered <- request.Absence
+	m.cycles++
+	uploads := plan.Uploads{
+		Uploads: []plan.Upload{uploadOf("ok"), uploadOf("ok-too")},
+		Orphans: plan.Orphans{Absence: absence(fmt.Sprintf("cycle-%d", m.cycles))},
+	}
+	if m.cycles%2 == 0 {
+		uploads.Failures = []plan.Failure{{Subject: "bucket", Kind: plan.KindPruneRefused, Reason: "too many"}}
+	}
+	return uploads, nil
+}
+
+func (m *memory) Prune(_ context.Context, request activities.PruneRequest) (activities.Pruned, error) {
+	return activities.Pruned{Absence: request.Absence}, nil
+}
+
+// A real server hands over what the cycle before has found, by schedule and by cron, after a success and after
+// a failure; a schedule also when that cycle took more than one run.
+func TestAbsenceIsHandedOver(t *testing.T) {
+	paged := contract.ProducerSyncInput{Limits: contract.Limits{PageSize: 1}}
+	starters := map[string]func(context.Context, client.Client) error{
+		"schedule": func(ctx context.Context, c client.Client) error {
+			_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
+				ID:      "schedule",
+				Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: time.Second}}},
+				Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP,
+				Action:  &client.ScheduleWorkflowAction{ID: "schedule", TaskQueue: scriptQueue, Workflow: contract.ProducerSync, Args: []any{paged}},
+			})
+			return err
+		},
+		"cron": func(ctx context.Context, c client.Client) error {
+			options := client.StartWorkflowOptions{ID: "cron", TaskQueue: scriptQueue, CronSchedule: "@every 1s"}
+			_, err := c.ExecuteWorkflow(ctx, options, contract.ProducerSync, contract.ProducerSyncInput{})
+			return err
+		},
+	}
+	for name, start := range starters {
+		t.Run(name, func(t *testing.T) {
+			m := &memory{script: newScript(), remembered: make(chan plan.Absence, 1000)}
+			require.NoError(t, start(t.Context(), scripted(t, m)))
+			for cycle := range 5 {
+				want := plan.Absence{}
+				if cycle > 0 {
+					want = absence(fmt.Sprintf("cycle-%d", cycle))
+				}
+				select {
+				case got := <-m.remembered:
+					require.Equal(t, want, got)
+				case <-time.After(time.Minute):
+					require.Fail(t, "no more cycles", "after %d", cycle)
+				}
+			}
+		})
+	}
+}
