@@ -122,6 +122,22 @@ func stuckWorkflow(ctx workflow.Context) error {
 }
 
 func TestScansHaveTheirOwnQueue(t *testing.T) {
+	t.Parallel()
+	c := devClient(t, client.ConnectionOptions{})
+	serve(t, c, &side{
+		taskQueue: "steps", hostQueue: "steps/host", maxConcurrent: 1, drain: time.Second,
+		workflows:  func(r workflows.Registry) { r.RegisterWorkflow(stuckWorkflow) },
+		activities: &stuck{make(chan struct{})},
+		connect:    func(client.Client) {},
+	})
+	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: "steps"}, stuckWorkflow)
+	require.NoError(t, err)
+	require.NoError(t, run.Get(t.Context(), nil))
+}
+
+// devClient is connected to a development server of the test's own.
+func devClient(t *testing.T, connection client.ConnectionOptions) client.Client {
+	t.Helper()
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
 	binaries, err := stack.FindServers(root)
@@ -129,22 +145,22 @@ func TestScansHaveTheirOwnQueue(t *testing.T) {
 	server, err := testsuite.StartDevServer(t.Context(), testsuite.DevServerOptions{ExistingPath: binaries.Temporal, Stdout: io.Discard, Stderr: io.Discard})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Stop() })
-	c, err := client.Dial(client.Options{HostPort: server.FrontendHostPort(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	c, err := client.Dial(client.Options{
+		HostPort: server.FrontendHostPort(), ConnectionOptions: connection, Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+	})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
+	return c
+}
 
-	s := &side{
-		taskQueue: "steps", hostQueue: "steps/host", maxConcurrent: 1, drain: time.Second,
-		workflows:  func(r workflows.Registry) { r.RegisterWorkflow(stuckWorkflow) },
-		activities: &stuck{make(chan struct{})},
-		connect:    func(client.Client) {},
-	}
+// serve lets a side serve until the test ends.
+func serve(t *testing.T, c client.Client, s *side) {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error)
 	go func() { served <- s.serve(ctx, c) }()
-	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: "steps"}, stuckWorkflow)
-	require.NoError(t, err)
-	require.NoError(t, run.Get(t.Context(), nil))
-	stop()
-	require.NoError(t, <-served)
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-served)
+	})
 }
