@@ -84,10 +84,16 @@ func (p *Producer) Clone(ctx context.Context, upload plan.Upload) (cloned Cloned
 }
 
 // carried returns the planned base if the bucket still restores it. A run that was reset long after
-// its plan was made would otherwise build on objects that have been pruned.
+// its plan was made would otherwise build on objects that have been pruned, and one that was started by hand on
+// whatever it names.
 func (p *Producer) carried(ctx context.Context, upload plan.Upload) (base string, err error) {
-	for _, key := range upload.Carriers {
-		_, err := p.Bucket.Stat(ctx, key)
+	for _, name := range upload.Carriers {
+		key, err := objectkey.Parse(name)
+		if err != nil || key.Destination.Identity() != upload.Sync.Destination.Identity() || key.Base != base {
+			return "", nil
+		}
+		base = key.Commit
+		_, err = p.Bucket.Stat(ctx, name)
 		if errors.Is(err, bucket.ErrNotFound) {
 			return "", nil
 		}
@@ -95,7 +101,10 @@ func (p *Producer) carried(ctx context.Context, upload plan.Upload) (base string
 			return "", err
 		}
 	}
-	return upload.Base, nil
+	if base != upload.Base {
+		return "", nil
+	}
+	return base, nil
 }
 
 // keep writes the bundle. When it fails nothing of the run stays behind: the next attempt

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -46,4 +47,39 @@ func TestCloneTakesOnlyConfiguredSyncs(t *testing.T) {
 	second.Source.Branch = "other"
 	list.syncs = append(list.syncs, second)
 	fails(r, "NotConfigured", r.producer.Clone, plan.Upload{Sync: second}) // two have one destination
+}
+
+// An increment builds on what the bucket restores of its own destination, whatever an input says.
+func TestCloneBuildsOnlyOnTheChain(t *testing.T) {
+	r := newRig(t)
+	first := r.commit(random(20_000))
+	key := r.produce()[0].Key
+	second := r.commit("two")
+	elsewhere, err := objectkey.Key{Destination: project.Branch{Group: "mirror", Name: "other", Branch: "main"}, Commit: first}.Encode()
+	require.NoError(t, err)
+	r.put(elsewhere, []byte("x"))
+	increment, err := objectkey.Key{Destination: r.sync.Destination, Commit: first, Base: second}.Encode()
+	require.NoError(t, err)
+	r.put(increment, []byte("x"))
+
+	tests := map[string]struct {
+		base     string
+		carriers []string
+		want     string
+	}{
+		"the chain":                   {first, []string{key}, first},
+		"no carriers":                 {first, nil, ""},
+		"carriers of another base":    {second, []string{key}, ""},
+		"another destination's":       {first, []string{elsewhere}, ""},
+		"an increment on nothing":     {first, []string{increment}, ""},
+		"no keys":                     {first, []string{"junk"}, ""},
+		"carriers without their base": {"", []string{key}, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			base, err := r.producer.carried(t.Context(), plan.Upload{Sync: r.sync, Base: test.base, Carriers: test.carriers})
+			require.NoError(t, err)
+			require.Equal(t, test.want, base)
+		})
+	}
 }

@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"github.com/app-sre/git-partition-sync/demo/stack"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // A refusal that only a person can lift is not paid for again in each cycle, until something has changed.
@@ -83,4 +85,33 @@ func downloads(t *testing.T) (n int) {
 		}
 	}
 	return n
+}
+
+// An operator's word is not lost in a run that was started without it.
+func TestRollbackIsNotSaidToAnotherRun(t *testing.T) {
+	begin(t)
+	const destination, repo = "mirror/joined/app@main", "mirror/joined/app"
+	configure(t, [2]string{"joined/app@main", destination})
+	commit(t, "joined/app@main")
+	create(t, both.Destination, repo)
+	cycle(t, stack.Producer)
+	gate := closeGate(t, repo)
+	wait := startCycle(t)
+	gate.await(t)
+
+	out, err := both.Starter(t.Context(), stack.Consumer, "run", "--allow-rollback", destination)
+	require.Error(t, err)
+	require.Contains(t, out, "consumer-sync-once is running already, without --allow-rollback, which was not used")
+
+	in := contract.ConsumerSyncInput{AllowRollback: []string{destination}}
+	options := client.StartWorkflowOptions{ID: "beside", TaskQueue: contract.ConsumerTaskQueue}
+	beside, err := both.Temporal.Clients[stack.Consumer].ExecuteWorkflow(t.Context(), options, contract.ConsumerSync, in)
+	require.NoError(t, err)
+	err = beside.Get(t.Context(), nil)
+	require.ErrorContains(t, err, "without allow_rollback")
+	require.ErrorContains(t, err, contract.KindRollbackNotUsed)
+
+	gate.pass(t)
+	out, err = wait()
+	require.NoError(t, err, out)
 }
