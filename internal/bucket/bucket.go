@@ -53,7 +53,16 @@ func Open(ctx context.Context, opts Options, load ...func(*config.LoadOptions) e
 	if cfg.Region == "" {
 		return nil, errors.New("load AWS configuration: no region is set")
 	}
+	limited, err := newClient(cfg.HTTPClient)
+	if err != nil {
+		return nil, err
+	}
+	cfg.HTTPClient = limited
+	cfg.Credentials = namedCredentials{cfg.Credentials}
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
+		if retryer, ok := o.Retryer.(aws.RetryerV2); ok {
+			o.Retryer = patient{retryer}
+		}
 		o.UsePathStyle = opts.PathStyle
 		// The SDK would warn about every object that was uploaded in parts: S3
 		// keeps no checksum over the whole of them.
@@ -109,7 +118,10 @@ func (b *Bucket) deleteBatch(ctx context.Context, keys []string) error {
 		Delete: &types.Delete{Objects: batch, Quiet: aws.Bool(true)},
 	})
 	if err != nil {
-		return fmt.Errorf("delete %d objects, the first %q: %w", len(keys), keys[0], cause(err))
+		if err = cause(err); wantsSingleDeletes(err) {
+			return b.deleteSingly(ctx, keys)
+		}
+		return fmt.Errorf("delete %d objects, the first %q: %w", len(keys), keys[0], err)
 	}
 	var errs []error
 	for _, e := range out.Errors {
@@ -117,4 +129,15 @@ func (b *Bucket) deleteBatch(ctx context.Context, keys []string) error {
 		errs = append(errs, fmt.Errorf("delete %q: %w", aws.ToString(e.Key), failed))
 	}
 	return errors.Join(errs...)
+}
+
+// deleteSingly is for stores that refuse to delete several objects at a time. When they refuse this, too, the
+// first error is enough.
+func (b *Bucket) deleteSingly(ctx context.Context, keys []string) error {
+	for _, key := range keys {
+		if _, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.name, Key: &key}); err != nil {
+			return fmt.Errorf("delete %q: %w", key, cause(err))
+		}
+	}
+	return nil
 }

@@ -4,14 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
+	"strings"
+	"time"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
 
 var (
@@ -22,6 +25,26 @@ var (
 	// ErrAccessDenied reports that the credentials are wrong or lack a
 	// permission. Retrying does not help.
 	ErrAccessDenied = errors.New("access denied")
+	// ErrNoCredentials reports that there are no credentials to sign requests with.
+	ErrNoCredentials = errors.New("no usable AWS credentials")
+	// ErrExpired reports that the credentials were valid once.
+	ErrExpired = errors.New("the AWS credentials have expired")
+	// ErrRegion reports that the bucket is in another region than requests were signed for.
+	ErrRegion = errors.New("the bucket is in another region")
+	// ErrClock reports that this machine's clock and the store's differ by too much.
+	ErrClock = errors.New("the clocks differ by too much")
+	// ErrKMS reports that the store may not or cannot use the key that encrypts objects.
+	ErrKMS = errors.New("the encryption key was refused")
+	// ErrChecksum reports that the store does not take checksums in the form in which the SDK sends them.
+	ErrChecksum = errors.New("the store does not take the request's checksum")
+	// ErrFull reports that the store has no room, or not for this bucket.
+	ErrFull = errors.New("the object store is full")
+	// ErrTooLarge reports that the store does not take requests or objects of that size.
+	ErrTooLarge = errors.New("too large for this object store")
+	// ErrArchived reports that the object was moved to a storage class that it cannot be read from.
+	ErrArchived = errors.New("the object was archived")
+	// ErrBetween reports that it was not the store that refused the request, but something before it.
+	ErrBetween = errors.New("something before the object store refused the request")
 	// ErrKeyTooLong reports that the store does not take a key of that length: S3 takes 1,024
 	// bytes, servers that keep objects as files often no more than 255 between two slashes.
 	ErrKeyTooLong = errors.New("key is too long for this object store")
@@ -30,66 +53,92 @@ var (
 	ErrReplaced = errors.New("object was replaced during the download")
 )
 
+// What the store says of itself is cut after so many characters.
+const (
+	maxCode    = 64
+	maxMessage = 200
+)
+
 // apiError is what S3 answered, without the SDK's operation, endpoint and
 // retry prose.
 type apiError struct {
 	Code, Message, RequestID string
-	Status                   int // HTTP; 0 for a single key of a batch
+	Status                   int         // HTTP; 0 for a single key of a batch
+	Header                   http.Header // nil for a single key of a batch
 }
 
-// The parts are the server's words.
+// The parts are the server's and quoted for that reason.
 func (e *apiError) Error() string {
-	text := fmt.Sprintf("%q: %q, request %q", foreign.Line(e.Code, 64), foreign.Line(e.Message, 300), foreign.Line(e.RequestID, 64))
-	if kind := e.Unwrap(); kind != nil {
-		return fmt.Sprintf("%v (%s)", kind, text)
+	var text string
+	switch {
+	case e.page() || e.Code == "":
+		text = fmt.Sprintf("http status %d %s", e.Status, http.StatusText(e.Status))
+		if server := e.Header.Get("Server"); server != "" {
+			text += fmt.Sprintf(" from %q", foreign.Line(server, maxCode))
+		}
+	default:
+		text = fmt.Sprintf("%q: %q, request %q", foreign.Line(e.Code, maxCode), foreign.Line(e.Message, maxMessage), foreign.Line(e.RequestID, maxCode))
 	}
-	return text
+	kind := e.Unwrap()
+	switch {
+	case kind == nil:
+		return text
+	case errors.Is(kind, ErrRegion) && e.region() != "":
+		return fmt.Sprintf("%v, %q (%s)", kind, e.region(), text)
+	case errors.Is(kind, ErrClock) && e.Header.Get("Date") != "":
+		return fmt.Sprintf("%v: the store's is at %q (%s)", kind, foreign.Line(e.Header.Get("Date"), maxCode), text)
+	}
+	return fmt.Sprintf("%v (%s)", kind, text)
 }
 
-// Unwrap returns the sentinel for the error's code, or nil. The codes are
-// those of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html;
-// the answer to a HEAD request has no body, and the SDK makes a code of its status.
-func (e *apiError) Unwrap() error {
-	switch e.Code {
-	case "NoSuchKey", "NotFound":
-		return ErrNotFound
-	case "KeyTooLongError", "XMinioInvalidObjectName":
-		return ErrKeyTooLong
-	case "NoSuchBucket":
-		return ErrNoBucket
-	case "PreconditionFailed":
-		return ErrReplaced
-	case "RequestTimeTooSkewed":
-		return nil // status 403, but it is the clock that is wrong
-	case "AccessDenied", "ExpiredToken", "InvalidToken":
-		return ErrAccessDenied
-	}
-	if e.Status == http.StatusForbidden || e.Status == http.StatusUnauthorized {
-		return ErrAccessDenied
-	}
-	return nil
+// region is the one that the store names as the bucket's.
+func (e *apiError) region() string { return foreign.Line(e.Header.Get("X-Amz-Bucket-Region"), maxCode) }
+
+// page tells that the answer is made for people, not by an object store: those answer with XML.
+func (e *apiError) page() bool {
+	return strings.HasPrefix(strings.ToLower(e.Header.Get("Content-Type")), "text/html")
 }
+
+// RetryAfter is how long the store wants to be left alone; 0 if it did not say.
+func (e *apiError) RetryAfter() time.Duration { return httpclient.RetryAfter(e.Header) }
 
 // cause reduces an SDK error to what an operator needs. The rest of the text
 // repeats the endpoint, the bucket and the key, and does not fit a UI.
 func cause(err error) error {
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		e := &apiError{Code: api.ErrorCode(), Message: api.ErrorMessage()}
-		if resp, ok := errors.AsType[*awshttp.ResponseError](err); ok {
-			e.Status, e.RequestID = resp.HTTPStatusCode(), resp.ServiceRequestID()
-		}
-		return e
+	if credentials, ok := errors.AsType[*credentialsError](err); ok {
+		return credentials
+	}
+	if answer, ok := answered(err); ok {
+		return answer
+	}
+	if send, ok := errors.AsType[*smithyhttp.RequestSendError](err); ok {
+		return send.Err
 	}
 	if resp, ok := errors.AsType[*awshttp.ResponseError](err); ok && resp.ResponseError != nil {
 		return resp.Err // of a decoder of ours
-	}
-	if send, ok := errors.AsType[*url.Error](err); ok {
-		return send.Err
 	}
 	if op, ok := errors.AsType[*smithy.OperationError](err); ok {
 		return op.Err
 	}
 	return err
+}
+
+// answered finds what the store, or something before it, has answered with, however that reads.
+func answered(err error) (*apiError, bool) {
+	api, isAPI := errors.AsType[smithy.APIError](err)
+	resp, isResponse := errors.AsType[*awshttp.ResponseError](err)
+	isResponse = isResponse && resp.ResponseError != nil && resp.HTTPStatusCode() >= http.StatusMultipleChoices
+	if !isAPI && !isResponse {
+		return nil, false
+	}
+	e := &apiError{}
+	if isAPI {
+		e.Code, e.Message = api.ErrorCode(), api.ErrorMessage()
+	}
+	if isResponse {
+		e.Status, e.RequestID, e.Header = resp.HTTPStatusCode(), resp.ServiceRequestID(), resp.HTTPResponse().Header
+	}
+	return e, true
 }
 
 func requestID(metadata middleware.Metadata) string {

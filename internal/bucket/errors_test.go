@@ -14,6 +14,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/demo/s3server"
 	"github.com/app-sre/git-partition-sync/demo/s3server/s3test"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
 
 var anyCredentials = credentials.NewStaticCredentialsProvider("access", "secret", "")
@@ -131,7 +132,8 @@ func TestUnreachable(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.Stat(t.Context(), "k")
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
-	require.EqualError(t, err, `stat "k": dial tcp `+closed.Listener.Addr().String()+": connect: connection refused")
+	require.ErrorIs(t, err, httpclient.ErrRefused)
+	require.EqualError(t, err, `stat "k": connection to `+closed.Listener.Addr().String()+" refused: nothing listens there")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -30,7 +30,7 @@ func New(roots *x509.CertPool) *http.Client {
 	dialer := &net.Dialer{Timeout: connectTimeout}
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		OnProxyConnectResponse: refusedByProxy,
+		OnProxyConnectResponse: RefusedByProxy,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    connectTimeout,
@@ -42,8 +42,8 @@ func New(roots *x509.CertPool) *http.Client {
 	}}
 }
 
-// refusedByProxy says who it was: net/http gives the status line of a proxy's answer to CONNECT as it is.
-func refusedByProxy(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
+// RefusedByProxy is a transport's OnProxyConnectResponse. It says who it was: net/http gives the status line of a proxy's answer to CONNECT as it is.
+func RefusedByProxy(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode == http.StatusOK {
 		return nil
 	}

@@ -1,0 +1,129 @@
+package bucket
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
+)
+
+// byCode are the kinds of errors by S3's code for them. They are those of
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and what other stores send in their
+// place; the answer to a HEAD request has no body, and the SDK makes a code of its status.
+var byCode = map[string]error{
+	"NoSuchKey":               ErrNotFound,
+	"NotFound":                ErrNotFound,
+	"KeyTooLongError":         ErrKeyTooLong,
+	"XMinioInvalidObjectName": ErrKeyTooLong,
+	"NoSuchBucket":            ErrNoBucket,
+	"PreconditionFailed":      ErrReplaced,
+
+	"RequestTimeTooSkewed": ErrClock, // status 403, but it is the clock that is wrong
+	"RequestInTheFuture":   ErrClock,
+	"RequestNotYetValid":   ErrClock,
+
+	"AccessDenied":          ErrAccessDenied,
+	"ExpiredToken":          ErrExpired,
+	"ExpiredTokenException": ErrExpired,
+	"RequestExpired":        ErrExpired,
+	"TokenRefreshRequired":  ErrExpired,
+	"InvalidToken":          ErrAccessDenied,
+
+	"PermanentRedirect":                  ErrRegion,
+	"MovedPermanently":                   ErrRegion,
+	"TemporaryRedirect":                  ErrRegion,
+	"IllegalLocationConstraintException": ErrRegion,
+
+	"QuotaExceeded":                  ErrFull,
+	"XMinioAdminBucketQuotaExceeded": ErrFull,
+	"XMinioStorageFull":              ErrFull,
+	"InsufficientStorage":            ErrFull,
+	"EntityTooLarge":                 ErrTooLarge,
+	"InvalidObjectState":             ErrArchived,
+
+	"SlowDown":                  httpclient.ErrRateLimited,
+	"SlowDownRead":              httpclient.ErrRateLimited,
+	"SlowDownWrite":             httpclient.ErrRateLimited,
+	"TooManyRequests":           httpclient.ErrRateLimited,
+	"RequestLimitExceeded":      httpclient.ErrRateLimited,
+	"Throttling":                httpclient.ErrRateLimited,
+	"ThrottlingException":       httpclient.ErrRateLimited,
+	"BandwidthLimitExceeded":    httpclient.ErrRateLimited,
+	"InternalError":             httpclient.ErrUnavailable, // also for a single key of a batch
+	"ServiceUnavailable":        httpclient.ErrUnavailable,
+	"XAmzContentSHA256Mismatch": ErrChecksum,
+	"MalformedTrailerError":     ErrChecksum,
+}
+
+// byStatus are the kinds of answers whose code says nothing.
+var byStatus = map[int]error{
+	http.StatusUnauthorized:          ErrAccessDenied,
+	http.StatusForbidden:             ErrAccessDenied,
+	http.StatusRequestEntityTooLarge: ErrTooLarge,
+	http.StatusInsufficientStorage:   ErrFull,
+	http.StatusTooManyRequests:       httpclient.ErrRateLimited,
+	http.StatusInternalServerError:   httpclient.ErrUnavailable,
+	http.StatusBadGateway:            httpclient.ErrUnavailable,
+	http.StatusServiceUnavailable:    httpclient.ErrUnavailable,
+	http.StatusGatewayTimeout:        httpclient.ErrUnavailable,
+}
+
+// Unwrap returns the sentinel for the error, or nil.
+func (e *apiError) Unwrap() error {
+	switch {
+	case e.Status == http.StatusProxyAuthRequired:
+		return httpclient.ErrProxyAuth
+	case e.page() && (e.Status < http.StatusInternalServerError || e.Status == http.StatusNetworkAuthenticationRequired):
+		if e.Status == http.StatusRequestEntityTooLarge {
+			return ErrTooLarge // most often nginx
+		}
+		return ErrBetween
+	}
+	if kind := e.refined(); kind != nil {
+		return kind
+	}
+	if kind := byCode[e.Code]; kind != nil {
+		return kind
+	}
+	return byStatus[e.Status]
+}
+
+// refined are the kinds for which a code stands that has other meanings, too.
+func (e *apiError) refined() error {
+	code, message := strings.ToLower(e.Code), strings.ToLower(e.Message)
+	switch e.Code {
+	case "AccessDenied":
+		if strings.Contains(message, "kms:") {
+			return ErrKMS
+		}
+	case "AuthorizationHeaderMalformed":
+		if e.region() != "" || strings.Contains(message, "region") {
+			return ErrRegion
+		}
+	case "InvalidRequest", "InvalidArgument", "NotImplemented", "InvalidHeader":
+		for _, word := range []string{"checksum", "trailer", "aws-chunked", "a header you provided implies functionality"} {
+			if strings.Contains(message, word) {
+				return ErrChecksum
+			}
+		}
+	}
+	if strings.Contains(code, "kms") {
+		return ErrKMS
+	}
+	return nil
+}
+
+// wantsSingleDeletes tells the answers of stores that cannot delete several objects in one request, or want
+// them counted in a way that the SDK does not (Content-MD5).
+func wantsSingleDeletes(err error) bool {
+	e, ok := errors.AsType[*apiError](err)
+	if !ok {
+		return false
+	}
+	switch e.Code {
+	case "MissingContentMD5", "InvalidRequest", "InvalidArgument", "NotImplemented", "MethodNotAllowed", "InvalidDigest", "BadDigest", "MalformedXML", "XAmzContentSHA256Mismatch":
+		return true
+	}
+	return e.Status == http.StatusNotImplemented || e.Status == http.StatusMethodNotAllowed || e.Status == http.StatusLengthRequired
+}
