@@ -41,6 +41,9 @@ func (l *limited) Do(req *http.Request) (*http.Response, error) {
 // newClient is the SDK's client, which trusts AWS_CA_BUNDLE, within limits.
 func newClient(configured aws.HTTPClient) (*limited, error) {
 	l := &limited{reading: httpclient.Limits{Idle: idle}, writing: httpclient.Limits{Idle: idle, Answer: storing}}
+	if configured == nil { // the SDK leaves it to its clients
+		configured = awshttp.NewBuildableClient()
+	}
 	if buildable, ok := configured.(*awshttp.BuildableClient); ok {
 		configured = buildable.WithTransportOptions(func(t *http.Transport) {
 			t.OnProxyConnectResponse = httpclient.RefusedByProxy

@@ -230,7 +230,9 @@ func TestDeletesSinglyWhereItHasTo(t *testing.T) {
 
 func TestWantsTheSDKsOwnClient(t *testing.T) {
 	t.Setenv("AWS_CA_BUNDLE", "")
-	_, err := Open(t.Context(), Options{Name: "b"}, config.WithRegion("r"), config.WithHTTPClient(other{}))
+	_, err := Open(t.Context(), Options{Name: "b"}, config.WithRegion("r"))
+	require.NoError(t, err)
+	_, err = Open(t.Context(), Options{Name: "b"}, config.WithRegion("r"), config.WithHTTPClient(other{}))
 	require.ErrorContains(t, err, "no time limits can be set")
 }
 
