@@ -10,6 +10,9 @@ GO_TOOL       := go tool -modfile=tools/go.mod
 # The race detector needs a C compiler, and is left out where there is none.
 RACE := $(if $(shell command -v $$(go env CC)),-race)
 
+# The version of Go's FIPS 140-3 module that is built in, such as v1.0.0: docs/security.md says what is approved then.
+GOFIPS140 ?= off
+
 # Inputs for each target, as a count: with a duration, go test fails now and then when it is up (go.dev/issue/75804).
 FUZZTIME ?= 50000x
 
@@ -19,7 +22,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build bin/worker and bin/starter
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./worker ./starter
+	CGO_ENABLED=0 GOFIPS140=$(GOFIPS140) go build -trimpath -o bin/ ./worker ./starter
 
 .PHONY: tools
 tools: ## build the servers of the demo and the tests: once, about five minutes
@@ -67,7 +70,7 @@ lint: ## check style, import directions, determinism, generated code and go.mod
 
 .PHONY: image
 image: ## build the container image of the worker and the starter
-	docker build --build-arg VERSION=$$(git describe --tags --always --dirty) --build-arg REVISION=$$(git rev-parse HEAD) -t git-partition-sync .
+	docker build --build-arg GOFIPS140=$(GOFIPS140) --build-arg VERSION=$$(git describe --tags --always --dirty) --build-arg REVISION=$$(git rev-parse HEAD) -t git-partition-sync .
 
 .PHONY: compose-images
 compose-images: ## pull what docker-compose.yml and the images build on; where that fails, build stand-ins

@@ -62,3 +62,14 @@ func TestComposeContainment(t *testing.T) {
 		require.NotContains(t, []string{"", "root", "0"}, service.User, name)
 	}
 }
+
+// TestComposeRequiresSignatures keeps a mistake in the keys from being a start without them.
+func TestComposeRequiresSignatures(t *testing.T) {
+	project := load(t)
+	for role, key := range map[string]string{"producer": "SIGNING_KEY", "consumer": "VERIFY_KEYS"} {
+		environment := project.Services[role].Environment
+		require.NotNil(t, environment["REQUIRE_SIGNATURES"], role)
+		require.Equal(t, "true", *environment["REQUIRE_SIGNATURES"], role)
+		require.Contains(t, environment, key)
+	}
+}

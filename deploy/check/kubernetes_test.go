@@ -35,6 +35,10 @@ func TestOverlays(t *testing.T) {
 			requireReferences(t, objects, deployment.Spec.Template.Spec)
 			requireReferences(t, objects, job.Spec.Template.Spec)
 
+			config := one[*corev1.ConfigMap](t, objects).Data
+			require.Equal(t, "true", config["REQUIRE_SIGNATURES"])
+			require.Equal(t, role == "consumer", config["ALLOWED_DESTINATIONS"] != "", "who may be pushed to is not left open")
+
 			worker, starter := deployment.Spec.Template.Labels, job.Spec.Template.Labels
 			network := one[*netv1.NetworkPolicy](t, objects)
 			require.True(t, selects(t, &network.Spec.PodSelector, worker))
