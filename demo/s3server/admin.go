@@ -22,7 +22,7 @@ import (
 // each key; multipart uploads need s3:PutObject and the abort action.
 var (
 	readActions  = []string{"s3:ListBucket", "s3:GetObject"}
-	writeActions = append([]string{"s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}, readActions...)
+	writeActions = append([]string{"s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListBucketMultipartUploads"}, readActions...)
 )
 
 // CreateBucket creates an empty bucket that only root can use until Grant.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -40,6 +41,8 @@ type Object struct {
 	Size     int64 // bytes
 	Modified time.Time
 	ETag     string // changes with the content; as the server writes it, most often in quotes
+	// CreatedAt is what WithCreatedAt has kept; zero when nothing was. Only Stat tells it.
+	CreatedAt time.Time
 }
 
 // Open configures a client from the standard AWS environment: credential chain,
@@ -85,12 +88,25 @@ func (b *Bucket) Stat(ctx context.Context, key string) (Object, error) {
 	if err != nil {
 		return Object{}, fmt.Errorf("stat %q: %w", key, cause(err))
 	}
-	return Object{
-		Key:      key,
-		Size:     aws.ToInt64(head.ContentLength),
-		Modified: aws.ToTime(head.LastModified),
-		ETag:     aws.ToString(head.ETag),
-	}, nil
+	if head.LastModified == nil || head.ContentLength == nil || aws.ToString(head.ETag) == "" {
+		return Object{}, fmt.Errorf("stat %q: %w: it has no Last-Modified, Content-Length or ETag", key, ErrNotStore)
+	}
+	object := Object{Key: key, Size: *head.ContentLength, Modified: *head.LastModified, ETag: *head.ETag}
+	// Whoever writes to the bucket writes this: what cannot be read is as if it were not there.
+	if t, err := time.Parse(time.RFC3339Nano, head.Metadata[createdAt]); err == nil {
+		object.CreatedAt = t.UTC()
+	}
+	return object, nil
+}
+
+// Now is the store's clock, to the second; the zero time when it does not tell.
+func (b *Bucket) Now(ctx context.Context) (time.Time, error) {
+	head, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.name})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("bucket %q: %w", b.name, cause(err))
+	}
+	now, _ := awsmiddleware.GetServerTime(head.ResultMetadata)
+	return now, nil
 }
 
 // maxBatch is the most keys that S3 deletes in one request.

@@ -23,6 +23,7 @@ const (
 	abortTimeout = 30 * time.Second
 
 	contentType = "application/octet-stream"
+	createdAt   = "created-at" // metadata; S3 and Go's client write it in lower case
 )
 
 // Upload stores the first size bytes of body under key and replaces what was
@@ -32,36 +33,52 @@ const (
 //
 // The parts are sections of body. The SDK's transfer manager copies them to
 // memory instead: 90 MB for a 1 GB file, and more the larger the file is.
-func (b *Bucket) Upload(ctx context.Context, key string, body io.ReaderAt, size int64) error {
+func (b *Bucket) Upload(ctx context.Context, key string, body io.ReaderAt, size int64, options ...UploadOption) error {
+	u := upload{key: key, body: io.NewSectionReader(body, 0, size), last: func(context.Context) error { return nil }}
+	for _, option := range options {
+		option(&u)
+	}
 	put := b.putParts
 	if size <= b.partSize {
 		put = b.putWhole
 	}
-	if err := put(ctx, key, io.NewSectionReader(body, 0, size)); err != nil {
+	if err := put(ctx, u); err != nil {
 		return fmt.Errorf("upload %q: %w", key, cause(err))
 	}
 	return nil
 }
 
-func (b *Bucket) putWhole(ctx context.Context, key string, body *io.SectionReader) error {
-	_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket:      &b.name,
-		Key:         &key,
-		Body:        body,
-		ContentType: aws.String(contentType),
-
-		ServerSideEncryption: b.encryption(),
-		SSEKMSKeyId:          b.kmsKeyID,
-	})
-	return err
+// upload is an object that is being stored.
+type upload struct {
+	key      string
+	body     *io.SectionReader
+	metadata map[string]string
+	last     func(context.Context) error
 }
 
-func (b *Bucket) putParts(ctx context.Context, key string, body *io.SectionReader) error {
-	created, err := b.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
-		Bucket:            &b.name,
-		Key:               &key,
-		ContentType:       aws.String(contentType),
-		ChecksumAlgorithm: b.checksumAlgorithm(),
+// UploadOption says more of an upload.
+type UploadOption func(*upload)
+
+// WithCreatedAt keeps with the object when its content was made.
+func WithCreatedAt(t time.Time) UploadOption {
+	return func(u *upload) { u.metadata = map[string]string{createdAt: t.UTC().Format(time.RFC3339Nano)} }
+}
+
+// WithLastCheck asks check right before the object appears. Its error ends the upload.
+func WithLastCheck(check func(context.Context) error) UploadOption {
+	return func(u *upload) { u.last = check }
+}
+
+func (b *Bucket) putWhole(ctx context.Context, u upload) error {
+	if err := u.last(ctx); err != nil {
+		return err
+	}
+	out, err := b.client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket:      &b.name,
+		Key:         &u.key,
+		Body:        u.body,
+		ContentType: aws.String(contentType),
+		Metadata:    u.metadata,
 
 		ServerSideEncryption: b.encryption(),
 		SSEKMSKeyId:          b.kmsKeyID,
@@ -69,19 +86,62 @@ func (b *Bucket) putParts(ctx context.Context, key string, body *io.SectionReade
 	if err != nil {
 		return err
 	}
-	parts, err := b.sendParts(ctx, key, created.UploadId, body)
-	if err == nil {
-		_, err = b.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-			Bucket:          &b.name,
-			Key:             &key,
-			UploadId:        created.UploadId,
-			MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
-		})
-	}
-	if err != nil {
-		return errors.Join(cause(err), b.abort(ctx, key, created.UploadId))
+	return stored(out.ETag, "ETag")
+}
+
+// stored insists on what every object store answers when it has stored something. A portal's page has none of it,
+// whatever its status.
+func stored(receipt *string, what string) error {
+	if aws.ToString(receipt) == "" {
+		return fmt.Errorf("%w: it has no %s", ErrNotStore, what)
 	}
 	return nil
+}
+
+func (b *Bucket) putParts(ctx context.Context, u upload) error {
+	if err := b.abortEarlier(ctx, u.key); err != nil {
+		return err
+	}
+	created, err := b.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+		Bucket:            &b.name,
+		Key:               &u.key,
+		ContentType:       aws.String(contentType),
+		Metadata:          u.metadata,
+		ChecksumAlgorithm: b.checksumAlgorithm(),
+
+		ServerSideEncryption: b.encryption(),
+		SSEKMSKeyId:          b.kmsKeyID,
+	})
+	if err == nil {
+		err = stored(created.UploadId, "UploadId")
+	}
+	if err != nil {
+		return err
+	}
+	if err := b.sendAndComplete(ctx, u, created.UploadId); err != nil {
+		return errors.Join(cause(err), b.abort(ctx, u.key, created.UploadId))
+	}
+	return nil
+}
+
+func (b *Bucket) sendAndComplete(ctx context.Context, u upload, id *string) error {
+	parts, err := b.sendParts(ctx, u.key, id, u.body)
+	if err != nil {
+		return err
+	}
+	if err := u.last(ctx); err != nil {
+		return err
+	}
+	out, err := b.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		Bucket:          &b.name,
+		Key:             &u.key,
+		UploadId:        id,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
+	})
+	if err != nil {
+		return err
+	}
+	return stored(out.ETag, "ETag")
 }
 
 func (b *Bucket) sendParts(ctx context.Context, key string, id *string, body *io.SectionReader) ([]types.CompletedPart, error) {
@@ -112,23 +172,7 @@ func (b *Bucket) sendPart(ctx context.Context, key string, id *string, number in
 	if err != nil {
 		return types.CompletedPart{}, err
 	}
-	return types.CompletedPart{PartNumber: &number, ETag: sent.ETag, ChecksumCRC32: sent.ChecksumCRC32}, nil
-}
-
-// abort removes the parts that were sent, also when ctx is what ended the
-// upload: S3 keeps and bills them until then.
-func (b *Bucket) abort(ctx context.Context, key string, id *string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
-	defer cancel()
-	_, err := b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b.name, Key: &key, UploadId: id})
-	if err == nil {
-		return nil
-	}
-	err = cause(err)
-	if api, ok := errors.AsType[*apiError](err); ok && api.Code == "NoSuchUpload" {
-		return nil
-	}
-	return fmt.Errorf("abort: %w", err)
+	return types.CompletedPart{PartNumber: &number, ETag: sent.ETag, ChecksumCRC32: sent.ChecksumCRC32}, stored(sent.ETag, "ETag")
 }
 
 // checksumAlgorithm is what the SDK picks for single requests by default. A

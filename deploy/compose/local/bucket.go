@@ -28,7 +28,7 @@ type store struct {
 // What docs/format.md asks for. Each side has its own user.
 var (
 	readActions  = []string{"s3:ListBucket", "s3:GetObject"}
-	writeActions = append([]string{"s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}, readActions...)
+	writeActions = append([]string{"s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListBucketMultipartUploads"}, readActions...)
 )
 
 // fillStore creates the bucket and a user for each side.
