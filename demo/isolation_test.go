@@ -61,7 +61,7 @@ func TestBrokenSourcesFailAlone(t *testing.T) {
 		{"mirror/broken/good@absent", "BranchNotFound", `source broken/good@absent: branch does not exist`},
 	})
 	for _, source := range []string{"broken/good@main", "broken/good@other"} {
-		require.Contains(t, out, "failed mirror/broken/twice@main: 2 syncs have this destination; this one has the source "+source)
+		require.Contains(t, out, "failed mirror/broken/twice@main: 2 syncs have this destination (case does not count in group and project); this one has the source "+source)
 	}
 	require.Contains(t, out, `failed "notes.txt": undecodable object key "notes.txt"`)
 	require.Contains(t, out, "5 checked, 0 up to date, 1 synced, 5 failed")
