@@ -29,7 +29,7 @@ func take(env *testsuite.TestWorkflowEnvironment, times map[string]time.Duration
 			atWork--
 			return activities.Uploaded{}, err
 		})
-	env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(nil, nil).Maybe()
+	env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(activities.Pruned{}, nil).Maybe()
 	return most
 }
 
