@@ -29,8 +29,9 @@ type Cloned struct {
 	Commit      string         `json:"commit"`
 	Base        string         `json:"base,omitempty"`
 	Thin        bool           `json:"thin,omitempty"`
-	After       time.Time      `json:"after,omitzero"` // of plan.Upload
-	Size        int64          `json:"size"`           // bytes
+	Follows     plan.Follows   `json:"follows,omitzero"` // of plan.Upload
+	Before      time.Time      `json:"before,omitzero"`  // when the object that it follows was made
+	Size        int64          `json:"size"`             // bytes
 	SHA256      string         `json:"sha256"`
 }
 
@@ -57,6 +58,13 @@ func (p *Producer) Clone(ctx context.Context, upload plan.Upload) (cloned Cloned
 	if !ok {
 		return cloned, fmt.Errorf("source %s: %w", source, ErrNoBranch)
 	}
+	if _, err := p.later(ctx, upload.Follows); err != nil {
+		return cloned, err
+	}
+	before, err := p.madeBefore(ctx, upload.Follows)
+	if err != nil {
+		return cloned, err
+	}
 	base, err := p.carried(ctx, upload)
 	if err != nil {
 		return cloned, err
@@ -74,7 +82,8 @@ func (p *Producer) Clone(ctx context.Context, upload plan.Upload) (cloned Cloned
 		Commit:      tip,
 		Base:        header.Base,
 		Thin:        header.Base != "" && p.ThinPacks,
-		After:       upload.After,
+		Follows:     upload.Follows,
+		Before:      before,
 	}
 	cloned.Size, cloned.SHA256, err = p.keep(ctx, cloned.Staged, header, pack)
 	if err != nil {
@@ -105,6 +114,24 @@ func (p *Producer) carried(ctx context.Context, upload plan.Upload) (base string
 		return "", nil
 	}
 	return base, nil
+}
+
+// madeBefore is when the object was made that the upload follows, as that says itself. One that does not, as it is
+// older or gone, was made before it was uploaded.
+func (p *Producer) madeBefore(ctx context.Context, follows plan.Follows) (time.Time, error) {
+	if follows.Key == "" {
+		return time.Time{}, nil
+	}
+	object, err := p.Bucket.Stat(ctx, follows.Key)
+	switch {
+	case errors.Is(err, bucket.ErrNotFound):
+		return follows.Modified, nil
+	case err != nil:
+		return time.Time{}, err
+	case object.CreatedAt.IsZero():
+		return object.Modified, nil
+	}
+	return object.CreatedAt, nil
 }
 
 // keep writes the bundle. When it fails nothing of the run stays behind: the next attempt

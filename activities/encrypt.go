@@ -9,14 +9,20 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
 // Encrypted is an object of the bucket that is still on a worker's disk.
 type Encrypted struct {
 	Staged Staged        `json:"staged"`
 	Object objectkey.Key `json:"object"`
-	After  time.Time     `json:"after,omitzero"` // of plan.Upload
-	Size   int64         `json:"size"`           // bytes
+	// Follows is that of plan.Upload.
+	Follows plan.Follows `json:"follows,omitzero"`
+	// CreatedAt is that of the manifest.
+	CreatedAt time.Time `json:"created_at"`
+	// Note is what an operator should know of that time.
+	Note string `json:"note,omitempty"`
+	Size int64  `json:"size"` // bytes
 }
 
 // Encrypt encrypts the archive to the recipients. What Package worked from is no longer
@@ -40,7 +46,7 @@ func (p *Producer) Encrypt(ctx context.Context, packaged Packaged) (encrypted En
 
 	meter := startMeter(ctx, packaged.Size)
 	defer meter.stop()
-	encrypted = Encrypted{Staged: packaged.Staged, Object: packaged.Object, After: packaged.After}
+	encrypted = Encrypted{Staged: packaged.Staged, Object: packaged.Object, Follows: packaged.Follows, CreatedAt: packaged.CreatedAt, Note: packaged.Note}
 	err = run.Create(objectFile, func(f *os.File) error {
 		w, err := crypt.Encrypt(f, p.Recipients)
 		if err != nil {

@@ -92,6 +92,8 @@ var kinds = []kind{
 
 	{"ObjectNotFound", is(bucket.ErrNotFound), false, "The object was replaced by a newer one; the next cycle takes that."},
 	{"ObjectReplaced", is(bucket.ErrReplaced), true, "The object was replaced while it was read."},
+	{"Overtaken", is(ErrOvertaken), false, "Nothing was lost: another producer has uploaded for this destination since the plan was made. The next cycle plans anew."},
+	{"BucketClock", is(ErrBucketClock), false, "Set the object store's clock. If it was ahead before and is right now, delete the newest object of the destination, and the producer uploads it again."},
 	{"BrokenListing", is(bucket.ErrBrokenListing), true, "Nothing was changed. If it happens again, the object store, or a proxy before it, does not list the bucket as S3 does."},
 	{"NotObjectStore", is(bucket.ErrNotStore), true, "Check AWS_ENDPOINT_URL_S3 and the proxy: something else answers there, such as a sign-in page."},
 	{"BucketNotFound", is(bucket.ErrNoBucket), false, "Check AWS_S3_BUCKET and AWS_REGION."},

@@ -2,19 +2,26 @@ package activities
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
 // Packaged is a branch as a tar archive on a worker's disk.
 type Packaged struct {
 	Staged Staged        `json:"staged"`
 	Object objectkey.Key `json:"object"`
-	After  time.Time     `json:"after,omitzero"` // of plan.Upload
-	Size   int64         `json:"size"`           // bytes
+	// Follows is that of plan.Upload.
+	Follows plan.Follows `json:"follows,omitzero"`
+	// CreatedAt is that of the manifest.
+	CreatedAt time.Time `json:"created_at"`
+	// Note is what an operator should know of that time.
+	Note string `json:"note,omitempty"`
+	Size int64  `json:"size"` // bytes
 }
 
 // Package writes the archive: the manifest that describes the bundle, its signature, and the bundle.
@@ -32,12 +39,17 @@ func (p *Producer) Package(ctx context.Context, cloned Cloned) (packaged Package
 	}
 	defer bundle.Close()
 
+	created, followed := plan.Created(p.Clock(), cloned.Before)
+	note := ""
+	if !followed {
+		note = fmt.Sprintf("the object before claims to be of %s, far ahead of this clock: its time was not followed", cloned.Before.Format(time.RFC3339))
+	}
 	manifest, err := archive.Manifest{
 		Destination:  cloned.Destination,
 		Commit:       cloned.Commit,
 		Base:         cloned.Base,
 		Thin:         cloned.Thin,
-		CreatedAt:    time.Now(),
+		CreatedAt:    created,
 		BundleSize:   cloned.Size,
 		BundleSHA256: cloned.SHA256,
 		CreatedBy:    p.Version,
@@ -55,9 +67,11 @@ func (p *Producer) Package(ctx context.Context, cloned Cloned) (packaged Package
 		return packaged, err
 	}
 	return Packaged{
-		Staged: cloned.Staged,
-		Object: cloned.Object(),
-		After:  cloned.After,
-		Size:   cloned.Size,
+		Staged:    cloned.Staged,
+		Object:    cloned.Object(),
+		Follows:   cloned.Follows,
+		CreatedAt: created,
+		Note:      note,
+		Size:      cloned.Size,
 	}, nil
 }

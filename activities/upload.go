@@ -4,16 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
-
-// maxClockStep is how long an upload waits for the bucket's clock.
-const maxClockStep = 10 * time.Second
 
 // Uploaded is an object that is in the bucket.
 type Uploaded struct {
@@ -46,37 +42,16 @@ func (p *Producer) Upload(ctx context.Context, encrypted Encrypted) (uploaded Up
 	if err := p.put(ctx, key, meteredAt{object, meter}, encrypted); err != nil {
 		return uploaded, err
 	}
+	summary := fmt.Sprintf("%s, %s", Describe(encrypted.Object), humanize.Bytes(uint64(encrypted.Size)))
+	if encrypted.Note != "" {
+		summary += "; " + encrypted.Note
+	}
 	return Uploaded{
-		Summary: fmt.Sprintf("%s, %s", Describe(encrypted.Object), humanize.Bytes(uint64(encrypted.Size))),
+		Summary: summary,
 		Key:     key,
 		Object:  encrypted.Object,
 		Size:    encrypted.Size,
 	}, nil
-}
-
-// put uploads the object so that it is the newest of its branch. S3 counts in seconds: within the
-// second of the last upload it could not be told which of the two came later.
-func (p *Producer) put(ctx context.Context, key string, body io.ReaderAt, encrypted Encrypted) error {
-	for {
-		if err := p.Bucket.Upload(ctx, key, body, encrypted.Size); err != nil {
-			return err
-		}
-		if encrypted.After.IsZero() {
-			return nil
-		}
-		object, err := p.Bucket.Stat(ctx, key)
-		if err != nil || object.Modified.Truncate(time.Second).After(encrypted.After) {
-			return err
-		}
-		if object.Modified.Before(encrypted.After.Add(-maxClockStep)) {
-			return fmt.Errorf("the bucket's clock went back from %s to %s", encrypted.After, object.Modified)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Second):
-		}
-	}
 }
 
 // meteredAt notes how far the object was read. The parts are read at the same time, and

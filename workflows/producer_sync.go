@@ -42,7 +42,7 @@ func ProducerSync(ctx workflow.Context, in contract.ProducerSyncInput) (contract
 	if in.DryRun {
 		for _, u := range rest.Uploads {
 			report.Planned = append(report.Planned, "upload "+u.Sync.Destination.String()+": "+u.Reason)
-			report.Behind = append(report.Behind, plan.Branch{Destination: u.Sync.Destination.String(), Reason: u.Reason, Since: u.After})
+			report.Behind = append(report.Behind, plan.Branch{Destination: u.Sync.Destination.String(), Reason: u.Reason, Since: u.Follows.Modified})
 		}
 		return *report, report.Err()
 	}

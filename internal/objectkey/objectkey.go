@@ -75,6 +75,21 @@ func (k Key) Encode() (string, error) {
 	return key, nil
 }
 
+// Prefix is what the keys of all objects of a project on one base begin with, whatever their branch and commit, as
+// Encode writes them.
+func Prefix(destination project.Branch, base string) (string, error) {
+	text, err := asciiJSON(payload{Group: destination.Group, Project: destination.Name})
+	if err != nil {
+		return "", fmt.Errorf("object keys of %q: %w", destination, err)
+	}
+	text = bytes.TrimSuffix(text, []byte(`","branch":""}`)) // up to the commit
+	prefix := base64.StdEncoding.EncodeToString(text[:len(text)-len(text)%3])
+	if base != "" {
+		prefix = base + "/" + prefix
+	}
+	return prefix, nil
+}
+
 func (k Key) validate() error {
 	switch {
 	case !project.ValidCommit(k.Commit):

@@ -131,3 +131,26 @@ func TestRoundTrip(t *testing.T) {
 		require.Equal(t, k, got)
 	})
 }
+
+// A prefix finds all objects of a project on one base, and none of another project.
+func TestPrefix(t *testing.T) {
+	commit, base := strings.Repeat("a", 40), strings.Repeat("b", 40)
+	for _, name := range []string{"a", "ab", "abc", "abcd"} {
+		for _, on := range []string{"", base} {
+			d := project.Branch{Group: "group", Name: name, Branch: "main"}
+			prefix, err := Prefix(d, on)
+			require.NoError(t, err)
+			for _, branch := range []string{"main", "other&é"} {
+				d.Branch = branch
+				key, err := Key{Destination: d, Commit: commit, Base: on}.Encode()
+				require.NoError(t, err)
+				require.True(t, strings.HasPrefix(key, prefix), "%s %s", key, prefix)
+			}
+			for _, other := range []project.Branch{{Group: "group", Name: name + "x", Branch: "main"}, {Group: "group/x", Name: name, Branch: "main"}, {Group: "grou", Name: name, Branch: "main"}} {
+				key, err := Key{Destination: other, Commit: commit, Base: on}.Encode()
+				require.NoError(t, err)
+				require.False(t, strings.HasPrefix(key, prefix), "%s %s", key, prefix)
+			}
+		}
+	}
+}

@@ -20,10 +20,10 @@ type Upload struct {
 	Base string `json:"base,omitempty"`
 	// Carriers are the keys of the objects that restore Base.
 	Carriers []string `json:"carriers,omitempty"`
-	// After is when the newest object of the destination was uploaded. The upload has to be
-	// later than that to count.
-	After  time.Time `json:"after,omitzero"`
-	Reason string    `json:"reason"`
+	// Follows is what the bucket held for the destination. The upload counts only while it still does, and
+	// has to be later than that.
+	Follows Follows `json:"follows,omitzero"`
+	Reason  string  `json:"reason"`
 	Try
 }
 
@@ -192,12 +192,12 @@ func (p Producer) upload(s project.Sync, head Head) (Upload, bool) {
 	if c.Tip() == head.Commit {
 		moved = "source is at " + Short(head.Commit)
 	}
-	after := c.Newest().Modified
+	follows := follow(c)
 	kept, why := c.Keep()
 	if len(kept) == 0 {
-		return Upload{Sync: s, After: after, Reason: moved + ", " + why + ": snapshot"}, true
+		return Upload{Sync: s, Follows: follows, Reason: moved + ", " + why + ": snapshot"}, true
 	}
-	u := Upload{Sync: s, After: after, Base: kept[len(kept)-1].Commit}
+	u := Upload{Sync: s, Follows: follows, Base: kept[len(kept)-1].Commit}
 	u.Reason = fmt.Sprintf("%s: increment on %s", moved, Short(u.Base))
 	for _, o := range kept {
 		u.Carriers = append(u.Carriers, o.Name)

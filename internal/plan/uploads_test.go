@@ -135,7 +135,9 @@ func TestUploads(t *testing.T) {
 			}
 			test.want.Sync = s
 			if n := len(test.bucket); n > 0 && test.head.Commit != "" {
-				test.want.After = time.Unix(int64(n-1), 0)
+				test.want.Follows = follow(in.Chains[main])
+				require.Equal(t, time.Unix(int64(n-1), 0), test.want.Follows.Modified)
+				require.Equal(t, test.bucket, test.want.Follows.Commits)
 			}
 			require.NotEmpty(t, out.Uploads[0].Evidence)
 			test.want.Evidence = out.Uploads[0].Evidence

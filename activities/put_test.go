@@ -1,0 +1,234 @@
+package activities
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+// planned is what the producer would upload now.
+func (r *rig) planned() plan.Upload {
+	r.Helper()
+	uploads := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads
+	require.Len(r, uploads, 1)
+	return uploads[0]
+}
+
+// encrypted goes as far as the object that is still to be uploaded.
+func (r *rig) encrypted(u plan.Upload) Encrypted {
+	r.Helper()
+	return must(r, r.producer.Encrypt, must(r, r.producer.Package, must(r, r.producer.Clone, u)))
+}
+
+// direct is the producer's bucket with nothing in between.
+func (r *rig) direct() *bucket.Bucket {
+	r.Helper()
+	b, err := bucket.Open(r.Context(), bucket.Options{Name: r.s3.Name, PathStyle: true}, r.s3.ClientConfig(r.s3.Producer))
+	require.NoError(r, err)
+	return b
+}
+
+// puts counts how often a body is sent to the bucket.
+func (r *rig) puts() *atomic.Int64 {
+	var n atomic.Int64
+	r.lag.before = func(req *http.Request) {
+		if req.Method == http.MethodPut {
+			n.Add(1)
+		}
+	}
+	return &n
+}
+
+// Two producers whose clocks differ, or one whose clock is put back, stop no branch: an object says that it was made
+// after the one before, and the consumer takes it for no replay.
+func TestClocksOfProducers(t *testing.T) {
+	r := newTrustedRig(t)
+	r.commit(random(20_000))
+	r.produce()
+	r.consume()
+	last := time.Now()
+	for _, shift := range []time.Duration{5 * time.Minute, -5 * time.Minute, -10 * 365 * 24 * time.Hour} {
+		r.producer.Clock = func() time.Time { return time.Now().Add(shift) }
+		if shift < -time.Hour {
+			r.producer.Clock = func() time.Time { return time.Now().Add(-6 * time.Hour) }
+		}
+		tip := r.commit(shift.String())
+		uploaded := r.produce()[0]
+		object, err := r.producer.Bucket.Stat(t.Context(), uploaded.Key)
+		require.NoError(t, err)
+		require.True(t, object.CreatedAt.After(last), "%s after %s", object.CreatedAt, last)
+		last = object.CreatedAt
+		r.consume()
+		require.Equal(t, tip, r.tip())
+	}
+}
+
+// Objects of before that time was kept with them were made before they were uploaded.
+func TestObjectBeforeWithoutTime(t *testing.T) {
+	r := newTrustedRig(t)
+	r.commit(random(20_000))
+	key, content := seal(r)
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), key))
+	r.put(key, content)
+	before, err := r.producer.Bucket.Stat(t.Context(), key)
+	require.NoError(t, err)
+	require.Zero(t, before.CreatedAt)
+	r.producer.Clock = func() time.Time { return time.Now().Add(-time.Hour) }
+	r.commit("two")
+	require.True(t, r.encrypted(r.planned()).CreatedAt.After(before.Modified))
+}
+
+// Whoever writes to the bucket can write any time there. One that consumers would refuse is not followed.
+func TestForgedTimeIsNotFollowed(t *testing.T) {
+	r := newTrustedRig(t)
+	r.commit(random(20_000))
+	key, content := seal(r)
+	require.NoError(t, r.direct().Upload(t.Context(), key, bytes.NewReader(content), int64(len(content)), bucket.WithCreatedAt(time.Now().AddDate(1, 0, 0))))
+	tip := r.commit("two")
+	uploaded := r.produce()[0]
+	require.Contains(t, uploaded.Summary, "far ahead of this clock: its time was not followed")
+	r.consume()
+	require.Equal(t, tip, r.tip())
+}
+
+// A bucket whose clock was put back is found out before anything is sent, or even fetched.
+func TestBucketClockBehind(t *testing.T) {
+	for _, step := range []string{"Clone", "Upload"} {
+		t.Run(step, func(t *testing.T) {
+			r := newRig(t)
+			r.commit(random(20_000))
+			r.produce()
+			r.commit("two")
+			planned := r.planned()
+			encrypted := r.encrypted(planned)
+			r.lag.alter = func(resp *http.Response) {
+				resp.Header.Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
+			}
+			sent := r.puts()
+			var text string
+			if step == "Clone" {
+				text = fails(r, "BucketClock", r.producer.Clone, planned)
+			} else {
+				text = fails(r, "BucketClock", r.producer.Upload, encrypted)
+			}
+			require.Contains(t, text, "the bucket's clock is behind its newest object: it shows ")
+			require.Zero(t, sent.Load())
+		})
+	}
+}
+
+// Within one second it could not be told which of two came later: the second one waits, and is sent once.
+func TestUploadWaitsForTheNextSecond(t *testing.T) {
+	r := newRig(t)
+	r.commit(random(20_000))
+	first := r.produce()[0]
+	r.commit("two")
+	sent := r.puts()
+	second := r.produce()[0]
+	require.EqualValues(t, 1, sent.Load())
+	before, err := r.producer.Bucket.Stat(t.Context(), first.Key)
+	require.NoError(t, err)
+	after, err := r.producer.Bucket.Stat(t.Context(), second.Key)
+	require.NoError(t, err)
+	require.True(t, after.Modified.After(before.Modified))
+}
+
+// beside does something as another producer, whose disk is another one.
+func (r *rig) beside(do func()) {
+	own := r.producer.Staging
+	r.producer.Staging = r.area()
+	do()
+	r.producer.Staging = own
+}
+
+// A producer that was held up does not put an old state over a newer one.
+func TestStaleUploadIsNotMade(t *testing.T) {
+	for name, sizes := range map[string][]int{"nothing was there": nil, "a snapshot was": {20_000}, "an increment was": {90_000, 9_000}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			for _, size := range sizes {
+				r.commit(random(size))
+				r.produce()
+			}
+			r.commit("two")
+			slow := r.encrypted(r.planned())
+			three := r.commit("three")
+			r.beside(func() { require.Len(t, r.produce(), 1) })
+			before := r.keys()
+			sent := r.puts()
+			require.Contains(t, fails(r, "Overtaken", r.producer.Upload, slow), "another upload came first")
+			require.Zero(t, sent.Load())
+			require.ElementsMatch(t, before, r.keys())
+			r.consume()
+			require.Equal(t, three, r.tip())
+		})
+	}
+}
+
+// What was uploaded for another branch of the project, or is the same object, is no conflict.
+func TestWhatOvertakesNoUpload(t *testing.T) {
+	r := newRig(t)
+	r.commit(random(20_000))
+	r.produce()
+	tip := r.commit("two")
+	slow := r.encrypted(r.planned())
+	awaitNextSecond()
+	other := slow.Object
+	other.Destination.Branch = "other"
+	key, err := other.Encode()
+	require.NoError(t, err)
+	r.put(key, nil)
+	r.beside(func() { require.Equal(t, slow.Object, r.produce()[0].Object) })
+	must(r, r.producer.Upload, slow)
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), key))
+	r.consume()
+	require.Equal(t, tip, r.tip())
+}
+
+// Of two uploads in the same moment, the one that was there first stays, and the other is taken back.
+func TestUploadThatLostTheRace(t *testing.T) {
+	r := newRig(t)
+	r.commit(random(20_000))
+	r.produce()
+	r.commit("two")
+	slow := r.encrypted(r.planned())
+	key, err := slow.Object.Encode()
+	require.NoError(t, err)
+	rival, err := objectkey.Key{Destination: slow.Object.Destination, Commit: strings.Repeat("f", 40)}.Encode()
+	require.NoError(t, err)
+	bucket := r.direct()
+	r.lag.before = func(req *http.Request) {
+		if req.Method == http.MethodPut {
+			require.NoError(t, bucket.Upload(t.Context(), rival, strings.NewReader("x"), 1))
+			awaitNextSecond()
+		}
+	}
+	require.Contains(t, fails(r, "Overtaken", r.producer.Upload, slow), rival)
+	r.lag.before = nil
+	require.Contains(t, r.keys(), rival)
+	require.NotContains(t, r.keys(), key, "taken back")
+
+	t.Run("unless it was there before", func(t *testing.T) {
+		require.NoError(t, bucket.Delete(t.Context(), rival))
+		r.put(key, nil)
+		awaitNextSecond()
+		r.lag.before = func(req *http.Request) {
+			if req.Method == http.MethodPut {
+				require.NoError(t, bucket.Upload(t.Context(), rival, strings.NewReader("x"), 1))
+				awaitNextSecond()
+			}
+		}
+		fails(r, "Overtaken", r.producer.Upload, slow)
+		require.Contains(t, r.keys(), key, "others may build on it")
+	})
+}

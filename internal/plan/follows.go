@@ -1,0 +1,62 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/chain"
+)
+
+const (
+	// maxFollowed bounds the commits of a chain below which an upload looks for others. Ours have a dozen.
+	maxFollowed = 64
+
+	// maxAhead is how far ahead of this clock the time of the object before is followed. Consumers refuse what was made
+	// more than a day ahead of theirs, which may be behind this one.
+	maxAhead = 12 * time.Hour
+)
+
+// Follows is what an upload was planned on: what the bucket held for the destination. The zero value is nothing.
+type Follows struct {
+	Key      string    `json:"key,omitempty"`     // of the newest object
+	Modified time.Time `json:"modified,omitzero"` // when that was uploaded
+	Commits  []string  `json:"commits,omitempty"` // that the chain carried
+}
+
+func follow(c chain.Chain) Follows {
+	f := Follows{Key: c.Newest().Name, Modified: c.Newest().Modified}
+	for _, o := range c.Objects[max(0, len(c.Objects)-maxFollowed):] {
+		f.Commits = append(f.Commits, o.Commit)
+	}
+	return f
+}
+
+// Later tells whether a time is in a later second than the newest object's: S3 counts in seconds.
+func (f Follows) Later(t time.Time) bool {
+	return t.Truncate(time.Second).After(f.Modified.Truncate(time.Second))
+}
+
+// Created is when an object that is made now says that it was made: later than the object before, whose time is given,
+// whatever this clock shows. So the order of a branch's objects never hangs on two clocks that agree. A time far ahead is
+// forged, or of a broken clock: it is not followed, as consumers would not follow it either.
+func Created(now, before time.Time) (created time.Time, followed bool) {
+	if before.Before(now) {
+		return now.UTC(), true
+	}
+	if before.After(now.Add(maxAhead)) {
+		return now.UTC(), false
+	}
+	return before.Add(1).UTC(), true
+}
+
+// Overtakes tells whether an object came between the plan and the upload of another one.
+func (f Follows) Overtakes(other chain.Object, own string) bool {
+	return other.Name != own && f.Later(other.Modified)
+}
+
+// First tells which of two that were uploaded on the same plan was there first. The other one yields.
+func First(a, b chain.Object) bool {
+	if at, bt := a.Modified.Truncate(time.Second), b.Modified.Truncate(time.Second); !at.Equal(bt) {
+		return at.Before(bt)
+	}
+	return a.Name < b.Name
+}

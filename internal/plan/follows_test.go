@@ -1,0 +1,71 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+)
+
+// Whatever a producer's clock shows, an object says that it was made after the one before.
+func TestCreated(t *testing.T) {
+	tests := map[string]struct {
+		before, want time.Time
+		ignored      bool
+	}{
+		"nothing before":               {time.Time{}, day, false},
+		"a clock that agrees":          {day.Add(-time.Minute), day, false},
+		"the same moment":              {day, day.Add(1), false},
+		"a clock minutes ahead":        {day.Add(5 * time.Minute), day.Add(5*time.Minute + 1), false},
+		"a clock hours ahead":          {day.Add(maxAhead), day.Add(maxAhead + 1), false},
+		"a forged or broken time":      {day.Add(maxAhead + 1), day, true},
+		"a time beyond what is sane":   {day.AddDate(5000, 0, 0), day, true},
+		"in another zone of the world": {day.Add(time.Second).In(time.FixedZone("", 3600)), day.Add(time.Second + 1), false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, followed := Created(day, test.before)
+			require.Equal(t, test.want, got)
+			require.Equal(t, test.ignored, !followed)
+		})
+	}
+}
+
+func TestOvertakes(t *testing.T) {
+	f := Follows{Key: "newest", Modified: day.Add(300 * time.Millisecond)}
+	object := func(name string, after time.Duration) chain.Object {
+		return chain.Object{Name: name, Modified: day.Add(after)}
+	}
+	for _, test := range []struct {
+		other chain.Object
+		want  bool
+	}{
+		{object("newest", 0), false},
+		{object("older", -time.Second), false},
+		{object("of the same second", 900*time.Millisecond), false},
+		{object("newer", time.Second), true},
+		{object("newest", time.Second), true}, // overwritten
+		{object("own", time.Second), false},
+	} {
+		require.Equal(t, test.want, f.Overtakes(test.other, "own"), "%v", test.other)
+	}
+	require.True(t, Follows{}.Overtakes(object("any", 0), "own"), "planned on nothing")
+	require.True(t, First(object("b", 0), object("a", time.Second)))
+	require.False(t, First(object("b", time.Second), object("a", 0)))
+	require.True(t, First(object("a", time.Millisecond), object("b", 0)), "of one second, names decide")
+}
+
+func TestFollowsIsBounded(t *testing.T) {
+	long := chain.Chain{}
+	for i := range 3 * maxFollowed {
+		long.Objects = append(long.Objects, chain.Object{Key: objectkey.Key{Commit: strings.Repeat("a", i)}, Name: strings.Repeat("k", i), Modified: day})
+	}
+	f := follow(long)
+	require.Len(t, f.Commits, maxFollowed)
+	require.Equal(t, long.Tip(), f.Commits[maxFollowed-1])
+	require.Equal(t, long.Newest().Name, f.Key)
+}
