@@ -114,7 +114,9 @@ func TestOpenSaysThatItWaits(t *testing.T) {
 	require.NoError(t, err)
 	defer other.Close()
 
-	ctx, stop := context.WithCancelCause(t.Context())
+	bounded, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	ctx, stop := context.WithCancelCause(bounded)
 	var out bytes.Buffer
 	log := slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
 		stop(errors.New("told to stop"))
