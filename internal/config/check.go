@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
@@ -22,7 +23,8 @@ func (s *Side) check(v variables, environ []string) (problems []error) {
 		v.credential("AWS_ACCESS_KEY_ID", &s.AccessKeyID),
 		v.credential("AWS_SECRET_ACCESS_KEY", &s.SecretAccessKey),
 		v.credential("AWS_SESSION_TOKEN", &s.SessionToken),
-		v.protects("ENVIRONMENT"))
+		v.protects("ENVIRONMENT"),
+		v.protects("REQUIRE_SIGNATURES"))
 	if s.SessionToken != "" && s.AccessKeyID == "" {
 		problems = append(problems, errors.New("AWS_SESSION_TOKEN is set, but not the AWS_ACCESS_KEY_ID that it belongs to"))
 	}
@@ -45,6 +47,9 @@ func (s *Side) check(v variables, environ []string) (problems []error) {
 	}
 	if s.MaxConcurrent < 1 {
 		problems = append(problems, fmt.Errorf("MAX_CONCURRENT is %d, less than 1", s.MaxConcurrent))
+	}
+	if s.DrainTimeout < 0 {
+		problems = append(problems, fmt.Errorf("DRAIN_TIMEOUT is %s, less than 0", s.DrainTimeout))
 	}
 	if s.HealthAddress != "" {
 		if _, port, err := net.SplitHostPort(s.HealthAddress); err != nil || port == "" {
@@ -109,6 +114,9 @@ func readQuery(file string) (string, error) {
 	query, err := os.ReadFile(file)
 	if !explicit && errors.Is(err, os.ErrNotExist) {
 		return "", nil
+	}
+	if err == nil && strings.TrimSpace(string(query)) == "" {
+		err = fmt.Errorf("there is nothing in %s", file) // or the built-in query would be asked in its place
 	}
 	return string(query), err
 }

@@ -132,7 +132,7 @@ func LoadProducer(environ []string) (Producer, error) {
 	if err := c.checkURL(c.GraphQLServer, c.GraphQLUsername+c.GraphQLPassword != ""); err != nil {
 		problems = append(problems, fmt.Errorf("GRAPHQL_SERVER %w", err))
 	}
-	if c.MaxPruneShare < 0 || c.MaxPruneShare > 1 {
+	if !(c.MaxPruneShare >= 0 && c.MaxPruneShare <= 1) { // written so that NaN, which limits nothing, is refused, too
 		problems = append(problems, fmt.Errorf("PRUNE_MAX_SHARE is %g, not between 0 and 1", c.MaxPruneShare))
 	}
 	if c.PruneAfter < 0 {
@@ -164,7 +164,8 @@ func LoadConsumer(environ []string) (Consumer, error) {
 		parse(v, "VERIFY_KEYS", sign.ParseVerifier, &c.Verifier),
 		v.protects("VERIFY_KEYS"),
 		parse(v, "ALLOWED_DESTINATIONS", project.ParseAllowlist, &c.Allow),
-		v.protects("ALLOWED_DESTINATIONS"))
+		v.protects("ALLOWED_DESTINATIONS"),
+		v.protects("PUSH_POLICY"))
 	// Only what nobody has set is open.
 	if _, set := v["VERIFY_KEYS"]; !set {
 		c.Verifier = sign.Unverified()

@@ -96,9 +96,9 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 		"DRAIN_TIMEOUT": "soon", "MAX_CONCURRENT": "0", "HEALTH_ADDRESS": "8080", "PRUNE_AFTER": "-1h", "ENVIRONMENT": " ",
 	}))
 	for _, want := range []string{
-		"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together", "AWS_S3_USE_PATH_STYLE is not a valid bool",
+		"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together", "AWS_S3_USE_PATH_STYLE is not true or false",
 		"GITLAB_BASE_URL has credentials in it", "GRAPHQL_SERVER is not an http or https URL", "PUBLIC_KEY: ", "PRUNE_MAX_SHARE is 2",
-		"GRAPHQL_QUERY_FILE: open /does/not/exist", "DRAIN_TIMEOUT is not a valid", "MAX_CONCURRENT is 0",
+		"GRAPHQL_QUERY_FILE: open /does/not/exist", "DRAIN_TIMEOUT is not a duration", "MAX_CONCURRENT is 0",
 		`HEALTH_ADDRESS is "8080", not host:port or :port`, "PRUNE_AFTER is -1h0m0s, less than 0", `ENVIRONMENT: " " is not a name`,
 	} {
 		require.ErrorContains(t, err, want)

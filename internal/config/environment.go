@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -28,12 +29,17 @@ func load[T any](environ []string) (T, variables, []error) {
 		case errors.As(err, &empty):
 			problems = append(problems, fmt.Errorf("%s is not set", empty.Key))
 		case errors.As(err, &parse):
-			problems = append(problems, fmt.Errorf("%s is not a valid %s", variable(c, parse.Name), parse.Type))
+			problems = append(problems, fmt.Errorf("%s is not %s", variable(c, parse.Name), cmp.Or(typeWords[parse.Type.String()], parse.Type.String())))
 		default:
 			problems = append(problems, err)
 		}
 	}
 	return c, v, problems
+}
+
+// typeWords say to those who do not write Go what a variable has to be.
+var typeWords = map[string]string{
+	"bool": "true or false", "int": "a whole number", "float64": "a number", "time.Duration": "a duration such as 90s or 24h",
 }
 
 func variable(c any, field string) string {

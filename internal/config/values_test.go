@@ -59,12 +59,29 @@ func TestSetToNothing(t *testing.T) {
 			require.ErrorContains(t, loadWith(t, name, value), name+want, "%q", value)
 		}
 	}
-	for _, name := range []string{"SIGNING_KEY", "VERIFY_KEYS", "ALLOWED_DESTINATIONS", "ENVIRONMENT"} {
+	for _, name := range []string{"SIGNING_KEY", "VERIFY_KEYS", "ALLOWED_DESTINATIONS", "ENVIRONMENT", "REQUIRE_SIGNATURES"} {
 		require.ErrorContains(t, loadWith(t, name, ""), name+" is set to nothing")
+	}
+	_, consumer := sides(t)
+	_, err := LoadConsumer(append(environ(consumer), "PUSH_POLICY="))
+	require.ErrorContains(t, err, "PUSH_POLICY is set to nothing")
+	for _, content := range []string{"", " \n"} {
+		file := write(t, content)
+		require.ErrorContains(t, loadWith(t, "GRAPHQL_QUERY_FILE", file), "GRAPHQL_QUERY_FILE: there is nothing in "+file)
 	}
 	for _, name := range []string{"PUBLIC_KEY", "PRIVATE_KEY", "GITLAB_TOKEN"} {
 		require.ErrorContains(t, loadWith(t, name, ""), name+" is not set")
 	}
+}
+
+// A limit that no number is above or below would be none.
+func TestNumbersThatLimitNothing(t *testing.T) {
+	for _, value := range []string{"NaN", "nan", "Inf", "-0.1", "1.1"} {
+		require.ErrorContains(t, loadWith(t, "PRUNE_MAX_SHARE", value), "PRUNE_MAX_SHARE is ", value)
+	}
+	require.ErrorContains(t, loadWith(t, "PRUNE_MAX_SHARE", "50%"), "PRUNE_MAX_SHARE is not a number")
+	require.ErrorContains(t, loadWith(t, "PRUNE_AFTER", "1d"), "PRUNE_AFTER is not a duration such as 90s or 24h")
+	require.ErrorContains(t, loadWith(t, "DRAIN_TIMEOUT", "-5s"), "DRAIN_TIMEOUT is -5s, less than 0")
 }
 
 // The predecessor's variables alone suffice, and open what they do not speak of. Nothing else does.
@@ -97,7 +114,7 @@ func TestRequireSignatures(t *testing.T) {
 	delete(consumer, "VERIFY_KEYS")
 	_, err = LoadConsumer(environ(consumer))
 	require.EqualError(t, err, "configuration:\n  VERIFY_KEYS is not set, and REQUIRE_SIGNATURES=true asks for it")
-	require.ErrorContains(t, loadWith(t, "REQUIRE_SIGNATURES", "perhaps"), "REQUIRE_SIGNATURES is not a valid bool")
+	require.ErrorContains(t, loadWith(t, "REQUIRE_SIGNATURES", "perhaps"), "REQUIRE_SIGNATURES is not true or false")
 }
 
 // The newline at the end of a secret that was made from a file is not sent along.
