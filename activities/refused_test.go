@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -171,22 +172,22 @@ func TestNewDestinationShowsOnlyTheTip(t *testing.T) {
 	}
 }
 
-// interrupt is a destination that breaks off the nth push, and counts bytes of all.
+// interrupt is a destination that breaks off the nth push, and counts bytes of all. The server may
+// be at work on a push that the client has given up.
 type interrupt struct {
-	at, pushes int
-	bytes      int64
-	answer     string // instead of breaking off
+	at, pushes, bytes atomic.Int64
+	answer            string // instead of breaking off
 }
 
 func (i *interrupt) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/git-receive-pack") {
-			i.pushes++
-			i.bytes += req.ContentLength
-			if i.pushes == i.at && i.answer == "" {
+			i.bytes.Add(req.ContentLength)
+			broken := i.pushes.Add(1) == i.at.Load()
+			if broken && i.answer == "" {
 				panic(http.ErrAbortHandler)
 			}
-			if i.pushes == i.at {
+			if broken {
 				w.Header().Set("Content-Type", "application/x-git-receive-pack-result")
 				_, _ = w.Write([]byte(i.answer))
 				return
@@ -198,7 +199,8 @@ func (i *interrupt) wrap(next http.Handler) http.Handler {
 
 func TestInterruptedPushIsTakenUpAgain(t *testing.T) {
 	r := newTrustedRig(t)
-	cut := &interrupt{at: 3}
+	var cut interrupt
+	cut.at.Store(3)
 	r.destination, r.consumer.Destination = r.git(destinationRepo, gitserver.WithMiddleware(cut.wrap))
 	values := r.watch()
 	tip := r.longChain()
@@ -206,12 +208,12 @@ func TestInterruptedPushIsTakenUpAgain(t *testing.T) {
 	_, err := execute(r, r.consumer.Push, decrypted)
 	require.Error(t, err)
 	require.Len(t, r.ownRefs(), 1, "two packs are there")
-	sent := cut.bytes
+	sent := cut.bytes.Load()
 
 	require.Len(t, must(r, r.consumer.Download, r.planPushes().Pushes[0]).Objects, 1, "another run does not download them again")
 	must(r, r.consumer.Push, decrypted)
 	require.Equal(t, []string{tip}, values())
-	require.Less(t, cut.bytes-sent, sent/10)
+	require.Less(t, cut.bytes.Load()-sent, sent/10)
 	require.Len(t, r.ownRefs(), 2)
 }
 
@@ -251,7 +253,7 @@ func TestWhatCannotBeUnpacked(t *testing.T) {
 			tip := r.commit("three")
 			r.produce()
 			values := r.watch()
-			bad.at = bad.pushes + 1
+			bad.at.Store(bad.pushes.Load() + 1)
 			failure := r.failing()
 			require.Equal(t, test.kind, failure.Type(), failure)
 			require.Empty(t, values())
