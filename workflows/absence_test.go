@@ -40,7 +40,8 @@ func (m *memory) Prune(_ context.Context, request activities.PruneRequest) (acti
 }
 
 // A real server hands over what the cycle before has found, by schedule and by cron, after a success and after
-// a failure; a schedule also when that cycle took more than one run.
+// a failure; a schedule also when that cycle took more than one run. A cron goes on where there is more
+// than one page.
 func TestAbsenceIsHandedOver(t *testing.T) {
 	paged := contract.ProducerSyncInput{Limits: contract.Limits{PageSize: 1}}
 	starters := map[string]func(context.Context, client.Client) error{
@@ -55,7 +56,7 @@ func TestAbsenceIsHandedOver(t *testing.T) {
 		},
 		"cron": func(ctx context.Context, c client.Client) error {
 			options := client.StartWorkflowOptions{ID: "cron", TaskQueue: scriptQueue, CronSchedule: "@every 1s"}
-			_, err := c.ExecuteWorkflow(ctx, options, contract.ProducerSync, contract.ProducerSyncInput{})
+			_, err := c.ExecuteWorkflow(ctx, options, contract.ProducerSync, paged)
 			return err
 		},
 	}

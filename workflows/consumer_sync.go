@@ -47,8 +47,8 @@ func ConsumerSync(ctx workflow.Context, in contract.ConsumerSyncInput) (contract
 		return *report, report.Err()
 	}
 
-	page := rest.Pushes[:min(in.PageSize, len(rest.Pushes))]
-	rest.Pushes = rest.Pushes[len(page):]
+	var page []plan.Push
+	page, rest.Pushes = firstPage(ctx, in.Limits, rest.Pushes)
 	if err := runPushes(ctx, in, rest, progress, page); err != nil {
 		return *report, err
 	}

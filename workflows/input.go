@@ -73,3 +73,15 @@ func rollbacks(ctx workflow.Context, in contract.ConsumerSyncInput) (allowed []s
 func mayRollBack(ctx workflow.Context) bool {
 	return first(ctx) && workflow.GetInfo(ctx).ParentWorkflowExecution != nil
 }
+
+// firstPage is what this run works on, and what it leaves to the next one. A cron's run leaves nothing:
+// the SDK continues as new without the cron schedule, which would end the cron for good. A plan is
+// bounded, so that its history is, too.
+func firstPage[T any](ctx workflow.Context, limits contract.Limits, all []T) (page, rest []T) {
+	size := limits.PageSize
+	if workflow.GetInfo(ctx).CronSchedule != "" {
+		size = len(all)
+	}
+	size = min(size, len(all))
+	return all[:size], all[size:]
+}

@@ -47,8 +47,8 @@ func ProducerSync(ctx workflow.Context, in contract.ProducerSyncInput) (contract
 		return *report, report.Err()
 	}
 
-	page := rest.Uploads[:min(in.PageSize, len(rest.Uploads))]
-	rest.Uploads = rest.Uploads[len(page):]
+	var page []plan.Upload
+	page, rest.Uploads = firstPage(ctx, in.Limits, rest.Uploads)
 	if err := runUploads(ctx, in, rest, progress, page); err != nil {
 		return *report, err
 	}
