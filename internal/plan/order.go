@@ -2,7 +2,8 @@ package plan
 
 import (
 	"cmp"
-	"hash/fnv"
+	"crypto/sha256"
+	"encoding/binary"
 	"strings"
 )
 
@@ -18,8 +19,8 @@ func inTurn(turn string) func(a, b string) int {
 	}
 }
 
+// place is as good as drawn: turns that are alike, as numbered ones are, have orders that are not.
 func place(turn, name string) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(name + "\x00" + turn)) // a hash takes everything
-	return h.Sum64()
+	sum := sha256.Sum256([]byte(name + "\x00" + turn))
+	return binary.BigEndian.Uint64(sum[:])
 }

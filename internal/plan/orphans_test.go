@@ -89,6 +89,25 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
+// Objects that are named as the destination was spelled once are not those of somebody who has left.
+func TestOrphansOfAnotherSpelling(t *testing.T) {
+	t.Parallel()
+	for _, spelled := range []string{"App", "app"} {
+		for _, wanted := range []string{"App", "app"} {
+			out := Retention{MaxShare: 1}.Orphans(configured(wanted), stored(spelled), Absence{}, day)
+			require.Equal(t, Orphans{}, out, "%s in the bucket, %s configured", spelled, wanted)
+		}
+	}
+}
+
+func TestForget(t *testing.T) {
+	t.Parallel()
+	one, two := Absent{destination("one", "m"), day}, Absent{destination("two", "m"), day}
+	absence := Absence{Branches: []Absent{one, two}}
+	require.Equal(t, absence, absence.Forget(nil, day))
+	require.Equal(t, Absence{Branches: []Absent{two}, Deleted: []Deletion{{day, 1}}}, absence.Forget([]project.Branch{one.Destination}, day))
+}
+
 func TestOrphansAtOnce(t *testing.T) {
 	out := Retention{MaxShare: 0.5}.Orphans(configured("one"), stored("one", "two"), Absence{}, day)
 	require.Equal(t, []string{"two"}, names(out.Due))
