@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/demo/gitserver"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
@@ -60,6 +61,26 @@ func TestDestinationThatKeepsNoMemory(t *testing.T) {
 			require.Equal(t, test.established, failure.Type(), failure)
 			require.Equal(t, []string{tip}, values())
 			require.Equal(t, before, r.ownRefs())
+		})
+	}
+}
+
+// A branch that only reads or only pushes see has not moved, and nobody else pushed.
+func TestDestinationThatHidesTheBranch(t *testing.T) {
+	for _, from := range []string{"receive.hideRefs", "uploadpack.hideRefs", "transfer.hideRefs"} {
+		t.Run(from, func(t *testing.T) {
+			t.Parallel()
+			r := newTrustedRig(t)
+			first := r.commit(random(20_000))
+			r.arrives(first)
+			r.atDestination("config", from, r.sync.Destination.Ref())
+			r.commit("two")
+			r.produce()
+			failure := r.failing()
+			require.Equal(t, "RefForbidden", failure.Type(), failure)
+			require.Contains(t, failure.Message(), r.sync.Destination.Ref())
+			require.Equal(t, first, r.tip())
+			require.Len(t, r.ownRefs(), 2, "what came ahead is gone; git leaves hidden refs out of a transaction, so the memory may have moved")
 		})
 	}
 }
@@ -148,6 +169,23 @@ func TestForeignRefsInOurFoldersHeal(t *testing.T) {
 			require.NoError(t, err, pushed.Warning)
 			require.GreaterOrEqual(t, removed, len(refs)-1, "the latest time of many counts, and is replaced")
 			require.Contains(t, pushed.Warning, ownRefs)
+		})
+	}
+}
+
+// Before version 2 of the protocol, what an annotated tag stands for is listed like a ref that nobody can delete.
+func TestForeignTagsInOurFoldersHeal(t *testing.T) {
+	for _, ref := range []string{"applied/stable/at-5", "applied/stable/object-5", "applied/stable/x", "incoming/stable/tip", "incoming/stable/x"} {
+		t.Run(ref, func(t *testing.T) {
+			t.Parallel()
+			r := newTrustedRig(t)
+			r.destination, r.consumer.Destination = r.git(destinationRepo, gitserver.WithoutProtocolV2())
+			theirs, err := r.destination.Commit(t.Context(), destinationRepo, "theirs", nil, "theirs")
+			require.NoError(t, err)
+			r.atDestination("-c", "user.name=they", "-c", "user.email=they@example.com", "tag", "-a", "-m", "tag", "theirs", theirs)
+			r.atDestination("update-ref", ownRefs+"/"+ref, "refs/tags/theirs")
+			r.arrives(r.commit(random(20_000)))
+			require.Len(t, r.ownRefs(), 2)
 		})
 	}
 }

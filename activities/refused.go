@@ -19,8 +19,8 @@ var (
 
 // explain tells refusals apart that the server words alike. B is the bundle that was sent.
 func (p *push) explain(ctx context.Context, b Bundle, err error) error {
-	if moved, ok := errors.AsType[*smarthttp.MovedError](err); ok && moved.Ref != p.Destination.Ref() {
-		return p.explainOwn(ctx, moved, err)
+	if moved, ok := errors.AsType[*smarthttp.MovedError](err); ok {
+		return p.explainMoved(ctx, moved, err)
 	}
 	refused, ok := errors.AsType[*smarthttp.RefusedError](err)
 	if !ok {
@@ -40,14 +40,24 @@ func (p *push) explain(ctx context.Context, b Bundle, err error) error {
 	return err
 }
 
-// explainOwn is about a ref of ours that was not where it had been seen. One that is still seen there is hidden from
-// pushes; else another push of ours was at work, and the next attempt reads anew.
-func (p *push) explainOwn(ctx context.Context, moved *smarthttp.MovedError, err error) error {
+// explainMoved is about a ref that was not where it had been seen. One that is still seen there, and that is there for reads
+// or for pushes only, has not moved: it is hidden from the others.
+func (p *push) explainMoved(ctx context.Context, moved *smarthttp.MovedError, err error) error {
 	seen, readErr := p.consumer.Destination.Refs(ctx, p.Destination.Path(), moved.Ref)
-	if readErr == nil && seen[moved.Ref] == moved.Expected {
-		return fmt.Errorf("%w: pushes do not see it as it is read: %w", ErrOwnRefs, errors.New(err.Error()))
+	oneSided := moved.Expected == "" || moved.Tip == ""
+	branch := moved.Ref == p.Destination.Ref()
+	text := errors.New(err.Error()) // not as if the branch had moved
+	switch {
+	case readErr == nil && seen[moved.Ref] == moved.Expected && oneSided:
+		hidden := ErrOwnRefs
+		if branch {
+			hidden = smarthttp.ErrHiddenRef
+		}
+		return fmt.Errorf("%w: pushes do not see it as it is read: %w", hidden, text)
+	case branch:
+		return err
 	}
-	return errors.New(err.Error()) // not as if the branch had moved
+	return text // another push of ours was at work, and the next attempt reads anew
 }
 
 // forbidden tells whether a hook refuses refs of ours whatever is in them: not even what the branch has already.
@@ -91,7 +101,7 @@ func (p *push) giveUp(ctx context.Context, err error) error {
 
 // final tells the failures of a push that will be the same when it is tried again.
 func final(err error) bool {
-	if errors.Is(err, ErrOwnRefs) || errors.Is(err, ErrNotFastForward) {
+	if isAny(err, ErrOwnRefs, ErrNotFastForward, smarthttp.ErrHiddenRef) {
 		return true
 	}
 	_, refused := errors.AsType[*smarthttp.RefusedError](err)

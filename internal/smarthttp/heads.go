@@ -125,8 +125,10 @@ func (f refFilter) prefixes() []string {
 	return f.names
 }
 
+// wants tells whether a line is of a ref that is looked for. Without version 2, what an annotated tag stands for
+// has a line as well, which is not of a ref.
 func (f refFilter) wants(ref string) bool {
-	return slices.Contains(f.names, ref) || f.below != "" && strings.HasPrefix(ref, f.below)
+	return !strings.HasSuffix(ref, "^{}") && (slices.Contains(f.names, ref) || f.below != "" && strings.HasPrefix(ref, f.below))
 }
 
 // refName returns the branch's full name. Beyond what git-check-ref-format(1)
