@@ -103,7 +103,7 @@ func TestReadHeaderRefuses(t *testing.T) {
 		"SHA-256":                {first + commitA + commitA[:24] + " refs/heads/main\n\n", "is not a full SHA-1"},
 		"SHA-256 prerequisite":   {first + "-" + commitA + commitA[:24] + "\n" + main + "\n", "is not a full SHA-1"},
 		"bad branch":             {first + commitA + " refs/heads/a..b\n\n", `branch "a..b"`},
-		"carriage return":        {first + commitA + " refs/heads/main\r\n\n", "control character"},
+		"carriage return":        {first + commitA + " refs/heads/main\r\n\n", "terminals act on"},
 		"endless":                {first + strings.Repeat("a", 1<<20), "longer than 4096 bytes"},
 		"endless prerequisites":  {first + "-" + commitB + " " + strings.Repeat("a", 5000) + "\n" + main + "\n", "longer than 4096 bytes"},
 	}
