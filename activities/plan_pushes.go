@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -15,7 +14,7 @@ import (
 // PlanPushes compares the bucket with the heads of the destinations.
 func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pushes, error) {
 	defer startMeter(ctx, 0).stop()
-	now := turn.At(time.Now())
+	now := turn.At(c.now())
 	held, err := readBucket(ctx, c.Bucket, now, selection{allow: c.Allow})
 	if err != nil {
 		return plan.Pushes{}, err
@@ -25,7 +24,7 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pu
 		return plan.Pushes{}, err
 	}
 	out := plan.Consumer{
-		Heads: heads, Chains: held.chains, Allow: c.Allow, Note: c.Verifier.Verifies(), Settings: c.Settings, Turn: request.turn(ctx), Detail: request.Detail,
+		Heads: heads, Chains: held.chains, Allow: c.Allow, Note: c.Verifier.Verifies(), Settings: c.Settings, Turn: now, Detail: request.Detail,
 	}.Plan()
 	out.Checked += held.refused
 	destinations := make([]project.Branch, len(out.Pushes))

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"go.temporal.io/sdk/activity"
-
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
@@ -23,14 +21,6 @@ type PlanRequest struct {
 	// Retry names the destinations that are tried although they were refused: the operator has said
 	// something new about them.
 	Retry []string `json:"retry,omitempty"`
-}
-
-// turn is what decides the order of the plan. One that is shown is in the order of names.
-func (r PlanRequest) turn(ctx context.Context) string {
-	if r.Detail {
-		return ""
-	}
-	return activity.GetInfo(ctx).WorkflowExecution.RunID
 }
 
 // patient leaves out the branches that are to be tried in any case.
@@ -90,7 +80,7 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (plan.U
 		Absence:   request.Absence,
 		Now:       p.Clock(),
 		Settings:  p.Settings,
-		Turn:      request.turn(ctx),
+		Turn:      now,
 		Detail:    request.Detail,
 	}.Plan()
 	destinations := make([]project.Branch, len(out.Uploads))

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 // planned is what both sides plan for one branch each, whose head and bucket are given.
@@ -91,7 +92,7 @@ func TestPlansTakeTurns(t *testing.T) {
 	}
 	consumer.Chains = bucket(commits)
 	for i := range 100 {
-		producer.Turn, consumer.Turn = fmt.Sprint("cycle", i), fmt.Sprint("cycle", i)
+		producer.Turn, consumer.Turn = turn.Turn(i), turn.Turn(i)
 		firstUpload[producer.Plan().Uploads[0].Sync.Destination.Name] = true
 		firstPush[consumer.Plan().Pushes[0].Destination.Name] = true
 	}

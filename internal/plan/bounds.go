@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
@@ -38,6 +39,15 @@ func (p Pushes) Bounded(now turn.Turn) Pushes {
 	p.InSync, _ = bounded(p.InSync, maxNames, now, func(b Branch) string { return b.Destination })
 	p.Failures = boundFailures(p.Failures, now)
 	return p
+}
+
+// inOrder compares names for the order of a plan: by turn, so that nobody is last for good; by themselves where
+// the plan is only shown.
+func inOrder(shown bool, now turn.Turn) func(a, b string) int {
+	if shown {
+		return strings.Compare
+	}
+	return now.Compare
 }
 
 // bounded picks by turn what fits, and keeps it in its order.

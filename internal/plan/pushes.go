@@ -8,6 +8,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 // Push is one destination branch that is behind the bucket.
@@ -54,8 +55,8 @@ type Consumer struct {
 	Note bool
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
-	// Turn decides the order of the pushes: that of names when it is empty.
-	Turn string
+	// Turn decides the order of the pushes, unless Detail does.
+	Turn turn.Turn
 	// Detail is for a plan that is only shown. It lists the branches that are in sync, too, and counts
 	// as failed what cannot be read, as no run is going to find that out.
 	Detail bool
@@ -91,7 +92,7 @@ func (p Consumer) Plan() Pushes {
 	if unasked > 0 {
 		out.Failures = append(out.Failures, notAsked(unasked))
 	}
-	order := inTurn(p.Turn)
+	order := inOrder(p.Detail, p.Turn)
 	slices.SortFunc(out.Pushes, func(a, b Push) int {
 		return order(a.Destination.String(), b.Destination.String())
 	})

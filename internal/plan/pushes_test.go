@@ -52,7 +52,7 @@ func TestPushes(t *testing.T) {
 
 func TestPushesInOrder(t *testing.T) {
 	heads := map[project.Branch]Head{destination("d", "m"): {Err: errors.New("timeout"), Unreachable: true}}
-	out := Consumer{Allow: project.AllowAll(), Heads: heads, Chains: bucket(map[project.Branch][]string{
+	out := Consumer{Allow: project.AllowAll(), Detail: true, Heads: heads, Chains: bucket(map[project.Branch][]string{
 		destination("c", "m"): {a}, destination("a", "m"): {a}, destination("b", "m"): {a}, destination("d", "m"): {a},
 	})}.Plan()
 	var names []string

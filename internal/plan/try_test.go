@@ -3,7 +3,6 @@ package plan
 import (
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -94,23 +93,6 @@ func TestEvidence(t *testing.T) {
 	require.Equal(t, all[0], evidence(a, newest, "policy"))
 	slices.Sort(all)
 	require.Len(t, slices.Compact(all), 6)
-}
-
-// Whoever comes late in one cycle does not in all of them.
-func TestTurns(t *testing.T) {
-	names := strings.Fields("a b c d e f g h")
-	require.True(t, slices.IsSortedFunc(names, inTurn("")))
-	first := map[string]bool{}
-	for turn := range 100 {
-		order := slices.Clone(names)
-		slices.SortFunc(order, inTurn(strings.Repeat("x", turn+1)))
-		first[order[0]] = true
-		again := slices.Clone(names)
-		slices.Reverse(again)
-		slices.SortFunc(again, inTurn(strings.Repeat("x", turn+1)))
-		require.Equal(t, order, again, "one turn has one order")
-	}
-	require.Len(t, first, len(names), "each is first in some turn")
 }
 
 // What is only shown counts as failed what no run is going to find out.

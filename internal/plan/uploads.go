@@ -10,6 +10,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 // Upload is one branch that has to be packed and put into the bucket.
@@ -51,8 +52,8 @@ type Producer struct {
 	Covers func(project.Branch) bool
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
-	// Turn decides the order of the uploads: that of names when it is empty.
-	Turn string
+	// Turn decides the order of the uploads, unless Detail does.
+	Turn turn.Turn
 	// Retention decides about orphans, by what the last cycle remembered of them and the time.
 	Retention Retention
 	Absence   Absence
@@ -139,7 +140,7 @@ func (p Producer) Plan() Uploads {
 	if unasked > 0 {
 		out.Failures = append(out.Failures, notAsked(unasked))
 	}
-	order := inTurn(p.Turn)
+	order := inOrder(p.Detail, p.Turn)
 	slices.SortStableFunc(out.Uploads, func(a, b Upload) int {
 		return order(a.Sync.Destination.String(), b.Sync.Destination.String())
 	})

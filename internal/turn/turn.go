@@ -4,8 +4,10 @@
 package turn
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"strings"
 	"time"
 )
 
@@ -21,4 +23,9 @@ func (t Turn) Rank(name string) uint64 {
 	binary.BigEndian.PutUint64(buffer, uint64(t))
 	sum := sha256.Sum256(append(buffer, name...))
 	return binary.BigEndian.Uint64(sum[:])
+}
+
+// Compare is for sorting names into the order.
+func (t Turn) Compare(a, b string) int {
+	return cmp.Or(cmp.Compare(t.Rank(a), t.Rank(b)), strings.Compare(a, b))
 }
