@@ -37,8 +37,8 @@ type Downloaded struct {
 	AllowRollback bool `json:"allow_rollback,omitempty"`
 }
 
-// Download fetches the objects that the destination lacks. When one of them is gone, a newer
-// one has replaced it since the plan was made: then the branch is planned anew.
+// Download fetches the objects that the destination lacks. When one of them is gone, a newer one has replaced it
+// since the plan was made, and when the branch is elsewhere, others have moved it: then it is planned anew.
 func (c *Consumer) Download(ctx context.Context, push plan.Push) (downloaded Downloaded, err error) {
 	staged := stage(ctx, c.Host)
 	run, err := c.Staging.Run(staged.Run)
@@ -63,7 +63,6 @@ func (c *Consumer) Download(ctx context.Context, push plan.Push) (downloaded Dow
 }
 
 func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push) (downloaded Downloaded, err error) {
-	downloaded = Downloaded{Destination: push.Destination, Commit: push.Commit, Modified: push.Since, AllowRollback: push.AllowRollback}
 	if !c.Allow.Allows(push.Destination) {
 		return downloaded, fmt.Errorf("%w: %s", ErrNotAllowed, push.Destination.Path())
 	}
@@ -71,6 +70,11 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 		return downloaded, err
 	}
 	state, err := c.state(ctx, push.Destination)
+	if err == nil && state.tip != push.Head && state.tip != push.Commit {
+		// The plan is of another time, as in a run that is reset long after. What it says may be older than what is there.
+		push, err = c.replan(ctx, push)
+	}
+	downloaded = Downloaded{Destination: push.Destination, Commit: push.Commit, Modified: push.Since, AllowRollback: push.AllowRollback}
 	if err != nil || len(push.Objects) == 0 {
 		return downloaded, err
 	}

@@ -22,10 +22,19 @@ one cycle is planned, and nothing is cloned, written or deleted.`
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := app().Run(ctx, os.Args); err != nil {
+	if err := execute(ctx, os.Args); err != nil {
 		show(os.Stderr, "starter:", err.Error())
 		os.Exit(1)
 	}
+}
+
+// execute does what args, the program's name first, ask for.
+func execute(ctx context.Context, args []string) error {
+	err := app().Run(ctx, args)
+	if err != nil && ctx.Err() != nil {
+		return errors.New("interrupted: whatever was started goes on without being waited for; the command status tells how far it is")
+	}
+	return err
 }
 
 func app() *cli.Command {

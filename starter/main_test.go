@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,4 +56,14 @@ func TestIntervalByVariableIsChecked(t *testing.T) {
 		err := run(t, map[string]string{"PUBLIC_KEY": "x", "RECONCILE_SLEEP_TIME": value}, "schedule", "create")
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// Ctrl-C ends the starter, and nothing that it has started.
+func TestInterrupted(t *testing.T) {
+	t.Setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	err := execute(ctx, []string{"starter", "-role", "consumer", "retry", "--all"})
+	require.ErrorContains(t, err, "interrupted: whatever was started goes on")
+	require.ErrorContains(t, execute(t.Context(), []string{"starter", "ruin"}), `unknown command "ruin"`)
 }

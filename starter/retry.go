@@ -68,6 +68,9 @@ func (s side) retry(ctx context.Context, destinations []string) error {
 			return fmt.Errorf("the last run of %q has not failed: it is %s", destination, run.Status)
 		}
 		if err := s.reset(ctx, run); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err() // the sync has not failed, nor have those that were not retried yet
+			}
 			_, reason := contract.Cause(err)
 			show(os.Stdout, "failed", destination+": "+reason)
 			failed = append(failed, destination)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -30,7 +31,11 @@ func scheduleCommand() *cli.Command {
 				return err
 			}
 			defer s.Close()
-			if err := do(ctx, s.ScheduleClient().GetHandle(ctx, s.id), c); err != nil {
+			err = do(ctx, s.ScheduleClient().GetHandle(ctx, s.id), c)
+			if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
+				return fmt.Errorf("%s is not scheduled: make the schedule with schedule create", s.id)
+			}
+			if err != nil {
 				return fmt.Errorf("%s schedule %s: %w", name, s.id, err)
 			}
 			if done != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,8 +28,9 @@ type branchStatus struct {
 	InSync      bool      `json:"in_sync"`
 	Since       time.Time `json:"since,omitzero"` // of the last change of InSync that is known
 	Reason      string    `json:"reason,omitempty"`
-	LastError   string    `json:"last_error,omitempty"`
-	Workflow    string    `json:"workflow,omitempty"` // of the last run
+	Kind        string    `json:"kind,omitempty"`       // of what it fails with now, if Reason is a failure
+	LastError   string    `json:"last_error,omitempty"` // what its last run ended with
+	Workflow    string    `json:"workflow,omitempty"`   // of the last run
 }
 
 func statusCommand() *cli.Command {
@@ -73,7 +75,7 @@ func (s side) status(ctx context.Context) ([]branchStatus, error) {
 		branches[b.Destination] = &branchStatus{Destination: b.Destination, Reason: b.Reason, Since: b.Since}
 	}
 	for _, f := range report.Failed {
-		branches[f.Subject] = &branchStatus{Destination: f.Subject, Reason: f.Reason}
+		branches[f.Subject] = &branchStatus{Destination: f.Subject, Reason: f.Reason, Kind: f.Kind}
 	}
 	for destination, b := range branches {
 		if err := s.join(ctx, b, runs[destination]); err != nil {
@@ -145,11 +147,16 @@ func printStatus(out io.Writer, branches []branchStatus) error {
 		if !b.Since.IsZero() {
 			since = humanize.Time(b.Since)
 		}
-		reason := b.Reason
-		if b.LastError != "" {
-			reason = b.LastError
-		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", inSync, foreign.Line(b.Destination, maxShown), since, foreign.Line(reason, maxShown))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", inSync, foreign.Line(b.Destination, maxShown), since, foreign.Line(b.whyNot(), maxShown))
 	}
 	return w.Flush()
+}
+
+// whyNot is what keeps a branch behind: what fails now, when the plan already says so, as that may be
+// another thing than its last run ended with, or say more of it, such as the next try.
+func (b branchStatus) whyNot() string {
+	if b.Kind != "" {
+		return b.Reason + " (" + b.Kind + ")"
+	}
+	return cmp.Or(b.LastError, b.Reason)
 }

@@ -17,7 +17,9 @@ type Push struct {
 	Commit      string         `json:"commit"`  // what the branch has to become
 	Objects     []Object       `json:"objects"` // the whole chain, oldest first
 	Reason      string         `json:"reason"`
-	Since       time.Time      `json:"since,omitzero"` // when the newest object was uploaded
+	// Head is the commit that the branch was at when this was planned; empty if there was none, or none could be read.
+	Head  string    `json:"head,omitempty"`
+	Since time.Time `json:"since,omitzero"` // when the newest object was uploaded
 	// FromSnapshot says not to build on anything that the destination has.
 	FromSnapshot bool `json:"from_snapshot,omitempty"`
 	// AllowRollback is the operator's word that an object may be older than what was
@@ -115,7 +117,7 @@ func (p *Pushes) HoldBack(refusals map[project.Branch]Refusal, now time.Time) {
 }
 
 func push(branch project.Branch, head Head, c chain.Chain) Push {
-	p := Push{Destination: branch, Commit: c.Tip(), Objects: Objects(c), Since: c.Newest().Modified}
+	p := Push{Destination: branch, Head: head.Commit, Commit: c.Tip(), Objects: Objects(c), Since: c.Newest().Modified}
 	switch {
 	case head.Err != nil:
 		p.Reason = "the destination cannot be read: " + head.Err.Error()

@@ -38,6 +38,7 @@ func TestPushes(t *testing.T) {
 			require.Equal(t, []Push{{
 				Try:         Try{Evidence: out.Pushes[0].Evidence},
 				Destination: main,
+				Head:        test.head.Commit,
 				Commit:      b,
 				Objects: []Object{
 					{Key: "dst/router@main:a", Commit: a, Size: 1000},
