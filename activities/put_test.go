@@ -195,6 +195,22 @@ func TestWhatOvertakesNoUpload(t *testing.T) {
 	require.Equal(t, tip, r.tip())
 }
 
+// A key of the destination in another spelling, forged or from before the sync was spelled back, is what the next upload
+// comes after: it makes nobody take the destination's own older objects for newer ones.
+func TestOtherSpellingStopsNoUpload(t *testing.T) {
+	r := newTrustedRig(t)
+	r.arrives(r.commit(random(20_000)))
+	other := r.sync.Destination
+	other.Group = strings.ToUpper(other.Group)
+	key, err := objectkey.Key{Destination: other, Commit: strings.Repeat("f", 40)}.Encode()
+	require.NoError(t, err)
+	awaitNextSecond()
+	r.put(key, []byte("forged"))
+	require.Contains(t, r.planned().Reason, "the bucket has it as "+other.String())
+	r.arrives(r.commit("two"))
+	require.Empty(t, r.produce())
+}
+
 // Of two uploads in the same moment, the one that was there first stays, and the other is taken back.
 func TestUploadThatLostTheRace(t *testing.T) {
 	r := newRig(t)

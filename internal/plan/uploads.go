@@ -104,7 +104,7 @@ func keyFits(destination project.Branch) error {
 func (p Producer) Plan() Uploads {
 	accepted, refused := Accept(p.Syncs)
 	out := Uploads{Checked: len(p.Syncs), Failures: refused}
-	unasked := 0
+	unasked, held := 0, byIdentity(p.Chains)
 	for _, s := range accepted {
 		if p.Covers != nil && !p.Covers(s.Destination) {
 			out.Deferred++
@@ -123,9 +123,10 @@ func (p Producer) Plan() Uploads {
 			out.Failures = append(out.Failures, Failure{Subject: s.Destination.String(), Kind: kind, Reason: fmt.Sprintf("source %s: %s", s.Source, reason)})
 			continue
 		}
-		if upload, due := p.upload(s, head); due {
+		c, inBucket := held[s.Destination.Identity()]
+		if upload, due := upload(s, head, c, inBucket); due {
 			var newest chain.Object
-			if c, inBucket := p.Chains[s.Destination]; inBucket {
+			if inBucket {
 				newest = c.Newest()
 			}
 			upload.Evidence = evidence(head.Commit, newest, p.Settings)
@@ -133,7 +134,7 @@ func (p Producer) Plan() Uploads {
 		} else {
 			out.UpToDate++
 			if p.Detail {
-				out.InSync = append(out.InSync, Branch{Destination: s.Destination.String(), Since: p.Chains[s.Destination].Newest().Modified})
+				out.InSync = append(out.InSync, Branch{Destination: s.Destination.String(), Since: c.Newest().Modified})
 			}
 		}
 	}
@@ -178,14 +179,25 @@ func unreadable(head Head) (kind, reason string) {
 	return "", ""
 }
 
-func (p Producer) upload(s project.Sync, head Head) (Upload, bool) {
-	c, inBucket := p.Chains[s.Destination]
+// byIdentity finds a destination's chain whatever spelling of it was uploaded last.
+func byIdentity(chains map[project.Branch]chain.Chain) map[project.Branch]chain.Chain {
+	held := make(map[project.Branch]chain.Chain, len(chains))
+	for b, c := range chains {
+		held[b.Identity()] = c
+	}
+	return held
+}
+
+// upload says what is to be uploaded, if anything is, on top of the chain that the bucket has.
+func upload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload, bool) {
 	if _, reason := unreadable(head); reason != "" {
 		return Upload{Sync: s, Reason: reason}, true
 	}
 	switch {
 	case !inBucket:
 		return Upload{Sync: s, Reason: "nothing in the bucket yet: snapshot"}, true
+	case c.Newest().Destination != s.Destination: // its objects are good for that name only, but come before this one's
+		return Upload{Sync: s, Follows: follow(c), Reason: fmt.Sprintf("the bucket has it as %s: snapshot", c.Newest().Destination)}, true
 	case !c.Broken() && c.Tip() == head.Commit:
 		return Upload{}, false
 	}

@@ -68,6 +68,7 @@ func TestUploadAfterNewSpelling(t *testing.T) {
 	p := Producer{Syncs: []project.Sync{spelled}, Heads: heads, Chains: bucket(map[project.Branch][]string{old: {a, b}})}
 	require.Len(t, p.Plan().Uploads, 1)
 	require.Empty(t, p.Plan().Uploads[0].Base)
+	require.Equal(t, p.Chains[old].Newest().Name, p.Plan().Uploads[0].Follows.Key)
 }
 
 func TestAccept(t *testing.T) {
