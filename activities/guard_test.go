@@ -110,7 +110,19 @@ func TestThereAndBackAgain(t *testing.T) {
 	require.Equal(t, away, r.planPushes().Pushes[0].Commit)
 	require.Equal(t, "Replayed", r.failing().Type())
 	require.Equal(t, home, r.tip())
-	require.NotEmpty(t, between.Key)
+
+	remembered := r.remembered()
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), between.Key))
+	require.Equal(t, "already at "+home[:7], r.consume()[0].Summary)
+	require.Equal(t, remembered, r.remembered(), "an older object of the same commit does not take the memory back")
+}
+
+// remembered is the destination's ref that remembers the manifest applied last.
+func (r *rig) remembered() string {
+	r.Helper()
+	refs := slices.DeleteFunc(r.ownRefs(), func(ref string) bool { return !strings.Contains(ref, "/at-") })
+	require.Len(r, refs, 1)
+	return refs[0]
 }
 
 // Destinations that were synced before notes were kept have a memory without any.

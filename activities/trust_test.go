@@ -108,11 +108,13 @@ func TestReplay(t *testing.T) {
 	require.Contains(t, text, "allow_rollback")
 	require.Equal(t, second, r.tip())
 
+	remembered := r.remembered()
 	p := r.planPushes().Pushes[0]
 	p.AllowRollback = true
 	back := must(r, r.consumer.Push, must(r, r.consumer.Decrypt, must(r, r.consumer.Download, p)))
 	require.Equal(t, first, r.tip(), "the operator said so")
 	require.Contains(t, back.Summary, "allow_rollback was used")
+	require.Less(t, r.remembered(), remembered, "the memory went back along with the branch")
 
 	r.produce()
 	r.consume()

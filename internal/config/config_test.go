@@ -143,9 +143,10 @@ func TestPlainHTTP(t *testing.T) {
 	graphql := map[string]string{"GRAPHQL_SERVER": "http://graphql.example.com/graphql", "PUBLIC_KEY": identity(t).Recipient().String()}
 	_, err := LoadProducer(environ(graphql))
 	require.NoError(t, err, "there is nothing to keep secret")
-	graphql["GRAPHQL_PASSWORD"] = "canary"
-	_, err = LoadProducer(environ(graphql))
-	require.ErrorContains(t, err, "GRAPHQL_SERVER would send credentials over plain HTTP")
+	for _, name := range []string{"GRAPHQL_USERNAME", "GRAPHQL_PASSWORD"} {
+		_, err = LoadProducer(append(environ(graphql), name+"=canary"))
+		require.ErrorContains(t, err, "GRAPHQL_SERVER would send credentials over plain HTTP", name)
+	}
 }
 
 // The extra certificates are trusted besides the system's, not verification switched off.

@@ -94,10 +94,12 @@ func TestWhatIsNotSetIsOpen(t *testing.T) {
 	require.False(t, c.Verifier.Verifies())
 	require.True(t, c.Allow.Allows(project.Branch{Group: "any", Name: "app", Branch: "main"}))
 
-	c, err = LoadConsumer(append(environ(consumer), "VERIFY_KEYS=nonsense", "ALLOWED_DESTINATIONS=nonsense"))
-	require.Error(t, err)
-	require.True(t, c.Verifier.Verifies())
-	require.False(t, c.Allow.Allows(project.Branch{Group: "any", Name: "app", Branch: "main"}))
+	for _, mistake := range []string{"nonsense", " ", ""} {
+		c, err = LoadConsumer(append(environ(consumer), "VERIFY_KEYS="+mistake, "ALLOWED_DESTINATIONS="+mistake))
+		require.Error(t, err)
+		require.True(t, c.Verifier.Verifies())
+		require.False(t, c.Allow.Allows(project.Branch{Group: "any", Name: "app", Branch: "main"}))
+	}
 }
 
 func TestRequireSignatures(t *testing.T) {

@@ -24,6 +24,7 @@ func TestAllowlist(t *testing.T) {
 		l, err := ParseAllowlist(list)
 		require.NoError(t, err)
 		require.Equal(t, want, l.Allows(router), "%q", list)
+		require.Equal(t, want, l.Allows(Branch{Group: "Mirror/PLATFORM", Name: "Router", Branch: "main"}), "%q in another spelling", list)
 	}
 	require.True(t, AllowAll().Allows(router))
 	require.False(t, Allowlist{}.Allows(router), "nobody has said what is allowed")

@@ -87,6 +87,9 @@ func TestFromHTTPToHTTPS(t *testing.T) {
 		{"http://git.example/a", "https://git.example/a", "http://git.example/a"},
 		{"http://git.example/a", "https://git.example:8443/a"},
 		{"http://git.example:8080/a", "https://git.example/a"},
+		{"https://git.example:80/a", "http://git.example:443/a"},
+		{"http://git.example/a", "http://git.example:443/a"},
+		{"https://git.example:80/a", "https://git.example/a"},
 		{"http://git.example/a", "https://sub.git.example/a"},
 		{"http://git.example/a", "https://git.example/a", "https://evil.example/a"},
 	} {

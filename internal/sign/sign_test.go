@@ -49,6 +49,8 @@ func TestVerify(t *testing.T) {
 			require.ErrorIs(t, test.verifier.Verify([]byte(test.message), test.signature), test.err)
 		})
 	}
+	require.True(t, Verifier{}.Verifies(), "what nobody has filled is not switched off")
+	require.False(t, Unverified().Verifies())
 }
 
 func TestNilSignerSignsNothing(t *testing.T) {
