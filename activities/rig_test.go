@@ -79,13 +79,19 @@ func newRig(t *testing.T) *rig {
 		Verifier: sign.Unverified(), Allow: project.AllowAll(),
 	}
 
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	r.activities = suite.NewTestActivityEnvironment()
-	r.activities.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&ErrorNaming{Mask: foreign.NewMask(workerSecret)}}})
+	r.activities = newActivities()
 	r.activities.RegisterActivity(r.producer)
 	r.activities.RegisterActivity(r.consumer)
 	return r
+}
+
+// newActivities runs activities as a worker does.
+func newActivities() *testsuite.TestActivityEnvironment {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestActivityEnvironment()
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&ErrorNaming{Mask: foreign.NewMask(workerSecret)}}})
+	return env
 }
 
 func (r *rig) git(repo string, options ...gitserver.Option) (*gitserver.Server, *smarthttp.Client) {

@@ -43,6 +43,7 @@ type fleet struct {
 	report           *contract.Report
 	progress         *progress
 
+	reasons  reasons
 	inFlight []*run
 	done     int
 	all      int
@@ -52,7 +53,7 @@ type fleet struct {
 // waited long enough, those that are still at work are reported and left alone, so that
 // one huge repository does not hold up everyone else's next cycle.
 func (f *fleet) run(ctx workflow.Context, children []child) error {
-	f.all = len(children)
+	f.all, f.reasons = len(children), reasonsOf(f.report.Failed)
 	if f.all == 0 {
 		return nil
 	}
@@ -179,5 +180,5 @@ func (f *fleet) record(c child, outcome contract.Outcome, err error) {
 	default:
 		failed.Kind, failed.Reason = contract.Cause(err)
 	}
-	f.report.Failed = append(f.report.Failed, failed)
+	f.report.Failed = append(f.report.Failed, f.reasons.fit(failed))
 }
