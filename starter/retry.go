@@ -58,8 +58,7 @@ func (s side) retry(ctx context.Context, destinations []string) error {
 		}
 		slices.Sort(destinations)
 	}
-	var failed []string
-	for _, destination := range destinations {
+	for _, destination := range destinations { // all, before any is retried
 		run := runs[destination]
 		if run == nil {
 			return fmt.Errorf("no run of %q is known: see the command status", destination)
@@ -67,7 +66,10 @@ func (s side) retry(ctx context.Context, destinations []string) error {
 		if !slices.Contains(unsuccessful, run.Status) {
 			return fmt.Errorf("the last run of %q has not failed: it is %s", destination, run.Status)
 		}
-		if err := s.reset(ctx, run); err != nil {
+	}
+	var failed []string
+	for _, destination := range destinations {
+		if err := s.reset(ctx, runs[destination]); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err() // the sync has not failed, nor have those that were not retried yet
 			}

@@ -51,3 +51,9 @@ func TestInterruptedRetry(t *testing.T) {
 	s := side{Client: interrupted{interrupt: interrupt}}
 	require.ErrorIs(t, s.retry(ctx, nil), context.Canceled)
 }
+
+// A mistyped name is found out before anything is retried.
+func TestRetryOfUnknown(t *testing.T) {
+	s := side{Client: interrupted{interrupt: func() { t.Error("something was retried") }}}
+	require.ErrorContains(t, s.retry(t.Context(), []string{"a/a@main", "a/b@main"}), `no run of "a/b@main" is known`)
+}
