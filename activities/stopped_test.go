@@ -1,0 +1,196 @@
+package activities
+
+import (
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/demo/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+)
+
+// gate stops a process before it gets the answer to one of its requests.
+type gate struct {
+	mu      sync.Mutex
+	left    int // requests
+	stopped chan string
+	resume  chan struct{}
+}
+
+func (g *gate) pass(resp *http.Response) {
+	g.mu.Lock()
+	left := g.left
+	g.left--
+	g.mu.Unlock()
+	if left == 0 {
+		g.stopped <- resp.Request.Method + " " + resp.Request.URL.Path
+	}
+	if left <= 0 {
+		<-g.resume
+	}
+}
+
+func (g *gate) proxy(t *testing.T, target string) string {
+	t.Helper()
+	return (&lag{alter: g.pass}).serve(t, target)
+}
+
+// twin is another worker of each side, whose requests pass the gate.
+func (r *rig) twin(g *gate) *rig {
+	r.Helper()
+	z := &rig{T: r.T, source: r.source, destination: r.destination, sync: r.sync, s3: r.s3}
+	git := func(server *gitserver.Server, repo string) *smarthttp.Client {
+		u, err := url.Parse(g.proxy(r.T, server.URL()))
+		require.NoError(r, err)
+		return smarthttp.New(smarthttp.Options{BaseURL: u, Username: "bot", Password: "token-" + repo})
+	}
+	proxy := g.proxy(r.T, r.s3.URL())
+	write, err := bucket.Open(r.Context(), bucket.Options{Name: r.s3.Name, PathStyle: true}, r.s3.ClientConfig(r.s3.Producer), config.WithBaseEndpoint(proxy))
+	require.NoError(r, err)
+	read, err := bucket.Open(r.Context(), bucket.Options{Name: r.s3.Name, PathStyle: true}, r.s3.ClientConfig(r.s3.Consumer), config.WithBaseEndpoint(proxy))
+	require.NoError(r, err)
+	p := r.producer
+	z.producer = &Producer{
+		Syncs: p.Syncs, Source: git(r.source, sourceRepo), Bucket: write, Staging: r.area(), ThinPacks: true,
+		Recipients: p.Recipients, Host: "z", Signer: p.Signer, Clock: p.Clock, Retention: p.Retention, Version: "test",
+	}
+	c := *r.consumer
+	z.consumer = &c
+	c.Destination, c.Bucket, c.Staging = git(r.destination, destinationRepo), read, r.area()
+	z.activities = newActivities()
+	z.activities.RegisterActivity(z.producer)
+	z.activities.RegisterActivity(z.consumer)
+	return z
+}
+
+// produceAll is one whole cycle of the producer.
+func (r *rig) produceAll() error {
+	planned, err := execute(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}})
+	if err != nil {
+		return err
+	}
+	for _, u := range planned.Uploads {
+		cloned, err := execute(r, r.producer.Clone, u)
+		if err != nil {
+			return err
+		}
+		packaged, err := execute(r, r.producer.Package, cloned)
+		if err != nil {
+			return err
+		}
+		encrypted, err := execute(r, r.producer.Encrypt, packaged)
+		if err != nil {
+			return err
+		}
+		if _, err = execute(r, r.producer.Upload, encrypted); err != nil {
+			return err
+		}
+		if _, err = r.activities.ExecuteActivity(r.producer.Cleanup, cloned.Staged); err != nil {
+			return err
+		}
+	}
+	_, err = execute(r, r.producer.Prune, PruneRequest{Absence: planned.Orphans.Absence})
+	return err
+}
+
+// consumeAll is one whole cycle of the consumer.
+func (r *rig) consumeAll() error {
+	planned, err := execute(r, r.consumer.PlanPushes, PlanRequest{})
+	if err != nil {
+		return err
+	}
+	for _, p := range planned.Pushes {
+		downloaded, err := execute(r, r.consumer.Download, p)
+		if err != nil {
+			return err
+		}
+		decrypted, err := execute(r, r.consumer.Decrypt, downloaded)
+		if err != nil {
+			return err
+		}
+		if _, err = execute(r, r.consumer.Push, decrypted); err != nil {
+			return err
+		}
+		if _, err = r.activities.ExecuteActivity(r.consumer.Cleanup, downloaded.Staged); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settled requires that both sides are at the commit, and that nothing is left over.
+func (r *rig) settled(commit, what string) {
+	r.Helper()
+	require.NoError(r, r.produceAll(), what)
+	require.NoError(r, r.consumeAll(), what)
+	require.Equal(r, commit, r.tip(), what)
+	held, failures, err := listChains(r.Context(), r.producer.Bucket)
+	require.NoError(r, err)
+	require.Empty(r, failures, what)
+	for _, c := range held {
+		require.False(r, c.Broken(), what)
+		require.Equal(r, commit, c.Tip(), what)
+		require.Empty(r, c.Superseded, what)
+	}
+	for _, ref := range r.ownRefs() {
+		require.Regexp(r, `/applied/stable/(at|object)-\d+$`, ref, what)
+	}
+	require.LessOrEqual(r, len(r.ownRefs()), 2, what)
+	value := must(r, r.consumer.PlanPushes, PlanRequest{})
+	require.Equal(r, plan.Pushes{Checked: 1, UpToDate: 1}, value, what)
+}
+
+// A worker is stopped at each of its requests in turn. Another one takes over, the source moves on, and then the stopped one
+// goes on with what it was at: the destination does not go back, and nothing is left over.
+func TestStoppedAtEachRequest(t *testing.T) {
+	for _, side := range []string{"producer", "consumer"} {
+		t.Run(side, func(t *testing.T) {
+			t.Parallel()
+			r := newTrustedRig(t)
+			r.settled(r.commit(random(200_000)), "at first")
+			n := 0
+			for r.stoppedAt(side, n) {
+				n++
+			}
+			require.Greater(t, n, 10, "requests")
+		})
+	}
+}
+
+// stoppedAt tells whether the side has as many requests to be stopped at.
+func (r *rig) stoppedAt(side string, n int) bool {
+	r.Helper()
+	r.commit(random(3_000 + 200*n))
+	g := &gate{left: n, stopped: make(chan string, 1), resume: make(chan struct{})}
+	resume := sync.OnceFunc(func() { close(g.resume) })
+	z := r.twin(g)
+	r.Cleanup(resume) // before the proxies wait for their requests
+	cycle := z.produceAll
+	if side == "consumer" {
+		require.NoError(r, r.produceAll())
+		cycle = z.consumeAll
+	}
+	done := make(chan error, 1)
+	go func() { done <- cycle() }()
+	var at string
+	select {
+	case err := <-done:
+		require.NoError(r, err)
+		return false
+	case at = <-g.stopped:
+	}
+	tip := r.commit(random(1_000))
+	r.settled(tip, at)
+	resume()
+	err := <-done // it may fail, as it comes too late
+	require.Equal(r, tip, r.tip(), "%s: %v", at, err)
+	r.settled(tip, at)
+	return true
+}
