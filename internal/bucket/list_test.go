@@ -137,3 +137,15 @@ func TestListEncodedKeys(t *testing.T) {
 		require.Equal(t, []string{want}, got)
 	}
 }
+
+// Ten million keys are not all asked for.
+func TestListingIsBounded(t *testing.T) {
+	t.Parallel()
+	l := listing{tokens: map[string]bool{}, count: maxListed}
+	more, err := l.follow(page{truncated: true, next: "1"})
+	require.NoError(t, err)
+	require.True(t, more)
+	_, err = l.follow(page{objects: []Object{{Key: "a"}}, truncated: true, next: "2"})
+	require.ErrorIs(t, err, ErrBrokenListing)
+	require.ErrorContains(t, err, "it does not end")
+}

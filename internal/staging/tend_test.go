@@ -3,13 +3,16 @@ package staging
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // age makes a run's folder look as if nobody had touched it for a while.
@@ -114,4 +117,46 @@ func TestFolderThatWasReplaced(t *testing.T) {
 	run, err := area.Run("run-1")
 	require.NoError(t, err)
 	require.ErrorContains(t, run.Create("pack", func(*os.File) error { return nil }), "was put there by user")
+}
+
+// A file in place of the lock is not the lock: the next worker would take the folder for a dead one's.
+func TestLockThatWasReplaced(t *testing.T) {
+	t.Parallel()
+	area := open(t, filepath.Join(t.TempDir(), "work"))
+	folder := filepath.Join(area.workdir, area.id)
+	lock := filepath.Join(folder, lockName)
+	require.NoError(t, os.Remove(lock))
+	require.NoError(t, os.WriteFile(lock, nil, 0o600))
+	require.NoError(t, area.Tend(t.Context(), nil))
+	open(t, area.workdir)
+	require.DirExists(t, folder)
+}
+
+// Temporal is not asked about any number of runs at a time.
+func TestTendAsksInParts(t *testing.T) {
+	t.Parallel()
+	area := open(t, t.TempDir())
+	for i := range maxAsked + 1 {
+		run, err := area.Run(fmt.Sprint("run-", i))
+		require.NoError(t, err)
+		write(t, run, "pack", "x")
+		age(t, run)
+	}
+	for _, want := range []int{maxAsked, 1} {
+		require.NoError(t, area.Tend(t.Context(), func(_ context.Context, runs map[string]time.Time) (over []string, err error) {
+			require.Len(t, runs, want)
+			for run := range runs {
+				over = append(over, run)
+			}
+			return over, nil
+		}))
+	}
+}
+
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	for _, full := range []error{unix.ENOSPC, unix.EDQUOT} {
+		require.ErrorIs(t, diskFull(&fs.PathError{Op: "write", Path: "pack", Err: full}), ErrDiskFull)
+	}
+	require.NotErrorIs(t, diskFull(unix.EACCES), ErrDiskFull)
 }

@@ -30,6 +30,7 @@ func TestTrust(t *testing.T) {
 		{"a foreign group writes", user, 7, 0o775, "group 7 can write to it"},
 		{"everybody writes", user, group, 0o777, "every user can write to it"},
 		{"everybody adds", user, group, 0o777 | fs.ModeSticky, ""},
+		{"a foreign group adds", user, 7, 0o775 | fs.ModeSticky, ""},
 		{"another user's", 1001, group, 0o700, "it belongs to user 1001, and the worker is user 1000"},
 		{"another user's, open to all", 1001, group, 0o777, "it belongs to user 1001"},
 		{"emptyDir", 0, 0, 0o777, ""},
