@@ -33,6 +33,10 @@ func TestLatestTimeCounts(t *testing.T) {
 		slices.Reverse(refs)
 	}
 
+	before := memory{keep: true, prefix: prefix}
+	require.True(t, before.take(at(-5), "c", now, func(string, string) {}))
+	require.False(t, before.proven(), "no producer has made anything before 1970")
+
 	// One push does not have to delete any number of notes along with what it moves.
 	m := memory{keep: true, prefix: prefix}
 	unwanted := 0

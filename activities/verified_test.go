@@ -67,6 +67,26 @@ func TestAlteredBundleIsNotPushed(t *testing.T) {
 	require.Equal(t, tip, r.tip())
 }
 
+// A producer's signature does not make a bundle one of another commit, base or branch.
+func TestBundleOfAnotherCommitIsNotPushed(t *testing.T) {
+	r := newTrustedRig(t)
+	r.commit(random(20_000))
+	r.produce()
+	decrypted := must(r, r.consumer.Decrypt, r.received())
+	good, other := decrypted.Bundles[0], strings.Repeat("e", 40)
+	for name, alter := range map[string]func(*Decrypted){
+		"commit": func(d *Decrypted) { d.Commit, d.Bundles[0].Commit = other, other },
+		"base":   func(d *Decrypted) { d.Bundles[0].Base = other },
+		"branch": func(d *Decrypted) { d.Destination.Branch = "other" },
+	} {
+		altered := decrypted
+		altered.Bundles = []Bundle{good}
+		alter(&altered)
+		require.Contains(t, fails(r, "ObjectMismatch", r.consumer.Push, altered), ErrBundleDiffers.Error(), name)
+		require.Empty(t, r.ownRefs())
+	}
+}
+
 // However a file is read, its end comes only after all of it has been verified.
 func TestVerifiedReader(t *testing.T) {
 	for size := range 50 {
