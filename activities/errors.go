@@ -117,7 +117,7 @@ var kinds = []kind{
 	{"Replayed", is(ErrReplayed), false, "Someone has put an old object back, or deleted the newest. To go back on purpose, start the consumer with allow_rollback for this destination."},
 	{"NotFastForward", is(ErrNotFastForward), false, "The destination has commits of its own. Move them away, or set PUSH_POLICY=overwrite."},
 	{plan.KindNotAllowed, is(ErrNotAllowed), false, "Add the project to ALLOWED_DESTINATIONS, or remove its sync."},
-	{"WrongKey", is(crypt.ErrWrongKey), false, "PRIVATE_KEY does not belong to the PUBLIC_KEY that the producer encrypts to."},
+	{"WrongKey", is(crypt.ErrWrongKey), false, "Make PRIVATE_KEY and the producer's PUBLIC_KEY a pair: the object is encrypted to another key."},
 	{"ForeignObject", is(crypt.ErrNotAge), false, "Something else was put into the bucket under this key: delete the object."},
 	{"CorruptObject", is(crypt.ErrCorrupt), false, "The object is damaged or cut off: delete it, and the producer uploads it again."},
 	{"MalformedObject", is(archive.ErrMalformed), false, "The object was not made by a producer: delete it, and the producer uploads it again."},
