@@ -190,6 +190,7 @@ func (r *rig) stoppedAt(side string, n int) bool {
 	r.settled(tip, at)
 	resume()
 	err := <-done // it may fail, as it comes too late
+	require.NoError(r, r.consumeAll(), "%s: %v", at, err)
 	require.Equal(r, tip, r.tip(), "%s: %v", at, err)
 	r.settled(tip, at)
 	return true
