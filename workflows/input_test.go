@@ -42,6 +42,27 @@ func TestRestIsNotForStarters(t *testing.T) {
 	}
 }
 
+// A cron, or a retry policy, gives its next run the same input: what was left to do then is no longer.
+func TestRestOfAnotherRunIsPlannedAnew(t *testing.T) {
+	for _, from := range []string{"", "a run"} {
+		env := environment(t)
+		env.SetContinuedExecutionRunID("another run")
+		planned(env, plan.Uploads{Checked: 7})
+		env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{
+			Rest: &contract.ProducerRest{From: from, Prune: true, Uploads: uploads(1)},
+		})
+		require.Equal(t, 7, report(t, env).Checked)
+
+		env = environment(t)
+		env.SetContinuedExecutionRunID("another run")
+		env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Pushes{Checked: 7}, nil).Once()
+		env.ExecuteWorkflow(workflows.ConsumerSync, contract.ConsumerSyncInput{
+			Rest: &contract.ConsumerRest{From: from, Pushes: pushes("a")},
+		})
+		require.Equal(t, 7, report(t, env).Checked)
+	}
+}
+
 // The ID is the lock on the branch.
 func TestChildrenRequireTheirID(t *testing.T) {
 	env := environment(t)
