@@ -2,6 +2,7 @@ package activities
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/app-sre/git-partition-sync/demo/gitserver"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -200,6 +202,33 @@ func TestForeignTagsInOurFoldersHeal(t *testing.T) {
 			require.Len(t, r.ownRefs(), 2)
 		})
 	}
+}
+
+// A ref of ours that moves while the server takes a push, as an earlier push may still do there, is no refusal.
+func TestOwnRefThatMovesDuringThePush(t *testing.T) {
+	r := newTrustedRig(t)
+	var between func()
+	r.destination, r.consumer.Destination = r.git(destinationRepo, gitserver.WithMiddleware(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if between != nil && req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/git-receive-pack") {
+				between()
+				between = nil
+			}
+			next.ServeHTTP(w, req)
+		})
+	}))
+	_, err := r.destination.Commit(t.Context(), destinationRepo, "theirs", nil, "theirs")
+	require.NoError(t, err)
+	tip := r.longChain()
+	decrypted := must(r, r.consumer.Decrypt, r.received())
+	between = func() { r.atDestination("update-ref", incomingRef(r.sync.Destination), "refs/heads/theirs") }
+	_, err = execute(r, r.consumer.Push, decrypted)
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, err, &failure)
+	require.False(t, failure.NonRetryable(), failure)
+	must(r, r.consumer.Push, decrypted)
+	require.Equal(t, tip, r.tip())
+	require.Len(t, r.ownRefs(), 2)
 }
 
 func TestBlocks(t *testing.T) {

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,9 @@ func (p *push) explain(ctx context.Context, b Bundle, err error) error {
 	now, tipErr := p.consumer.tip(ctx, p.Destination)
 	if tipErr == nil && now != p.tip && now != p.Commit {
 		return fmt.Errorf("%w: %w", &smarthttp.MovedError{Ref: p.Destination.Ref(), Expected: p.tip, Tip: now}, err)
+	}
+	if p.overtaken(ctx, refused.Ref) {
+		return errors.New(err.Error()) // no rule of the server's: the next attempt reads anew
 	}
 	lacks := errors.Is(err, smarthttp.ErrMissingObjects) || refused.Unexplained()
 	switch {
@@ -58,6 +62,23 @@ func (p *push) explainMoved(ctx context.Context, moved *smarthttp.MovedError, er
 		return err
 	}
 	return text // another push of ours was at work, and the next attempt reads anew
+}
+
+// overtaken tells whether a ref of ours is no longer where it was seen, as after a push that is still at work there although its
+// worker is gone.
+func (p *push) overtaken(ctx context.Context, ref string) bool {
+	if !strings.HasPrefix(ref, ownRefs) {
+		return false
+	}
+	before := cmp.Or(p.memory.objects[ref], p.unwanted[ref])
+	switch ref {
+	case incomingRef(p.Destination):
+		before = p.incoming
+	case p.memory.ref:
+		before = p.memory.commit
+	}
+	now, err := p.consumer.Destination.Refs(ctx, p.Destination.Path(), ref)
+	return err == nil && now[ref] != before
 }
 
 // forbidden tells whether a hook refuses refs of ours whatever is in them: not even what the branch has already.
