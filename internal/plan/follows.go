@@ -11,8 +11,8 @@ const (
 	maxFollowed = 64
 
 	// maxAhead is how far ahead of this clock the time of the object before is followed. Consumers refuse what was made
-	// more than a day ahead of theirs, which may be behind this one.
-	maxAhead = 12 * time.Hour
+	// more than a day ahead of theirs, which may be behind this one by the hour in between.
+	maxAhead = 23 * time.Hour
 )
 
 // Follows is what an upload was planned on: what the bucket held for the destination. The zero value is nothing.
