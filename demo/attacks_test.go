@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -14,6 +15,9 @@ import (
 
 func atC(h timeline) string { return h.c }
 func atD(h timeline) string { return h.d }
+
+// noCommit is a commit that nobody has.
+const noCommit = "1111111111111111111111111111111111111111"
 
 // attacks has one entry for each; the first two are left in peace.
 var attacks = []attack{
@@ -38,6 +42,28 @@ var attacks = []attack{
 			key := v.keyOf("mirror/elsewhere/new@main", a.commit, "")
 			a.put(key, a.forge(key, nil))
 		}},
+	{name: "forged-many", kind: "BadSignature", text: "signature is not by a trusted key",
+		do: func(a *attacker, v victim) {
+			object := a.forge(v.key(a.commit, ""), a.signer)
+			for n := range 300 {
+				a.put(v.key(fmt.Sprintf("%040x", n+1), ""), object)
+			}
+			a.awaitNextSecond()
+			a.put(v.key(a.commit, ""), object)
+		}},
+	{name: "forged-spelling", kind: "BadSignature", text: "signature is not by a trusted key", elsewhere: "Mirror/Attack/Forged-Spelling@main",
+		do: func(a *attacker, v victim) {
+			key := v.keyOf("Mirror/Attack/Forged-Spelling@main", a.commit, "")
+			a.put(key, a.forge(key, a.signer))
+		}},
+	{name: "forged-circle", kind: "BrokenChain", text: "the bucket's chain is broken: it has no object for commit ",
+		do: func(a *attacker, v victim) {
+			there, back := v.key(a.commit, noCommit), v.key(noCommit, a.commit)
+			a.put(back, a.forge(back, a.signer))
+			a.put(there, a.forge(there, a.signer))
+		}},
+	{name: "forged-still", kind: "BadSignature", text: "signature is not by a trusted key", deleted: true,
+		do: func(a *attacker, v victim) { key := v.key(v.d, v.d); a.put(key, a.forge(key, a.signer)) }},
 	{name: "unsigned", kind: "Unsigned", text: "object is not signed",
 		do: func(a *attacker, v victim) { key := v.key(a.commit, ""); a.put(key, a.forge(key, nil)) }},
 	{name: "resigned", kind: "BadSignature", text: "or the manifest was altered",
