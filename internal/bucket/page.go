@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -186,7 +187,7 @@ func readObject(decoder *xml.Decoder) (o Object, err error) {
 
 // readText reads to the end of the element, without what its own elements hold.
 func readText(decoder *xml.Decoder) (string, error) {
-	text := ""
+	var text strings.Builder // comments may cut a text into as many pieces as it has bytes
 	for {
 		token, err := decoder.Token()
 		if err != nil {
@@ -194,13 +195,13 @@ func readText(decoder *xml.Decoder) (string, error) {
 		}
 		switch token := token.(type) {
 		case xml.CharData:
-			text += string(token)
+			text.Write(token)
 		case xml.StartElement:
 			if err := decoder.Skip(); err != nil {
 				return "", err
 			}
 		case xml.EndElement:
-			return text, nil
+			return text.String(), nil
 		}
 	}
 }
