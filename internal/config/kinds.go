@@ -53,13 +53,21 @@ func mistaken(name, text string, err error) error {
 	return fmt.Errorf("%s holds %s", name, k.what)
 }
 
-func recognise(text string) (kind, bool) {
+// minisignText looks for what minisign has made.
+func minisignText(text string) (kind, bool) {
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n,\"'", r) }) {
 		if decoded, err := base64.StdEncoding.DecodeString(word); err == nil && strings.HasPrefix(strings.ToLower(string(decoded)), "ed") {
 			if k, ok := minisignSizes[len(decoded)]; ok {
 				return k, true
 			}
 		}
+	}
+	return kind{}, false
+}
+
+func recognise(text string) (kind, bool) {
+	if k, ok := minisignText(text); ok {
+		return k, true
 	}
 	for _, k := range kinds {
 		if k.pattern.MatchString(unquote(text)) {

@@ -29,6 +29,7 @@ func TestKeysInTheWrongPlace(t *testing.T) {
 		"minisign secret, a line": {signature, "a minisign secret key", "SIGNING_KEY"},
 		"minisign public":         {public, "a minisign public key", "VERIFY_KEYS"},
 		"minisign public, a file": {"untrusted comment: minisign public key\n" + public, "a minisign public key", "VERIFY_KEYS"},
+		"minisign, as a path":     {"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7/FO3", "a minisign public key", "VERIFY_KEYS"},
 		"age plugin, public":      {"age1yubikey1qwertyqwertyqwerty", "a recipient of an age plugin", ""},
 		"age plugin, private":     {"AGE-PLUGIN-YUBIKEY-1QWERTY", "an identity of an age plugin", ""},
 		"ssh public":              {"ssh-ed25519 AAAAC3Nza x@y", "an SSH public key", ""},

@@ -112,6 +112,9 @@ func parse[T any](v variables, name string, how func(string) (T, error), into *T
 		return err
 	}
 	parsed, err := how(unquote(text))
+	if _, other := minisignText(text); err == nil && other && name == "ALLOWED_DESTINATIONS" {
+		err = errors.New("not a list of projects") // though some keys read like group/name
+	}
 	if err != nil {
 		return mistaken(name, text, err)
 	}
