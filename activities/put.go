@@ -30,6 +30,8 @@ const (
 	// maxPuts is how often an object is uploaded that then is not of a later second. It was waited for, so
 	// that only a store with several clocks gives such times.
 	maxPuts = 3
+	// maxTied is how often it looks whether another upload of the same second is taken back.
+	maxTied = 8
 )
 
 // put uploads the object so that it is the newest of its branch, unless another one has become that since
@@ -89,11 +91,18 @@ func (p *Producer) awaitLater(ctx context.Context, f plan.Follows) error {
 		if ok, err := p.later(ctx, f); ok || err != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(clockTick):
+		if err := pause(ctx); err != nil {
+			return err
 		}
+	}
+}
+
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(clockTick):
+		return nil
 	}
 }
 
@@ -136,8 +145,8 @@ func of(key string, destination project.Branch) bool {
 // yield takes the object back when another one has come first after all, in the moment between the last check
 // and the upload. A key that was there before stays: other objects may build on it.
 func (u placing) yield(ctx context.Context, own bucket.Object, there bool) error {
-	newer, _, err := u.others(ctx)
-	if err != nil || newer == nil || plan.First(chain.Object{Name: own.Key, Modified: own.Modified}, *newer) {
+	rival, err := u.rival(ctx, chain.Object{Name: own.Key, Modified: own.Modified})
+	if err != nil || rival == nil {
 		return err
 	}
 	if now, err := u.producer.Bucket.Stat(ctx, u.key); err == nil && !there && now.ETag == own.ETag && now.CreatedAt.Equal(u.CreatedAt) {
@@ -145,7 +154,24 @@ func (u placing) yield(ctx context.Context, own bucket.Object, there bool) error
 			return err
 		}
 	}
-	return u.overtaken(*newer)
+	return u.overtaken(*rival)
+}
+
+// rival is the object that this one yields to; nil when it stays. Nobody can tell which of two came first in one second. The one
+// that First names waits for the other to go. If that stays, it was there and done before this one came.
+func (u placing) rival(ctx context.Context, own chain.Object) (*chain.Object, error) {
+	for looked := 1; ; looked++ {
+		newer, _, err := u.others(ctx)
+		switch {
+		case err != nil || newer == nil || plan.Before(own, *newer):
+			return nil, err
+		case looked > maxTied || plan.First(*newer, own):
+			return newer, nil
+		}
+		if err := pause(ctx); err != nil {
+			return nil, err
+		}
+	}
 }
 
 func (u placing) overtaken(newer chain.Object) error {

@@ -2,8 +2,11 @@ package activities
 
 import (
 	"bytes"
+	"encoding/hex"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -247,4 +250,69 @@ func TestUploadThatLostTheRace(t *testing.T) {
 		fails(r, "Overtaken", r.producer.Upload, slow)
 		require.Contains(t, r.keys(), key, "others may build on it")
 	})
+}
+
+// Nobody can tell which of two uploads of one second came first. One of them stays at most, and an upload that was done before
+// the other came is never taken back.
+func TestUploadsOfOneSecond(t *testing.T) {
+	for name, test := range map[string]struct {
+		rivalFirst, rivalGoes, stays bool
+	}{
+		"the other one is to stay": {rivalFirst: true, rivalGoes: true},
+		"the other one was done":   {},
+		"the other one goes":       {rivalGoes: true, stays: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.commit(random(20_000))
+			r.produce()
+			r.commit("two")
+			slow := r.encrypted(r.planned())
+			key, err := slow.Object.Encode()
+			require.NoError(t, err)
+			rival := r.rivalOf(slow.Object, test.rivalFirst)
+			bucket := r.direct()
+			var gone sync.WaitGroup
+			r.lag.before = func(req *http.Request) {
+				if req.Method != http.MethodPut {
+					return
+				}
+				awaitNextSecond()
+				require.NoError(t, bucket.Upload(t.Context(), rival, strings.NewReader("x"), 1))
+				if test.rivalGoes {
+					gone.Go(func() {
+						time.Sleep(3 * clockTick)
+						require.NoError(t, bucket.Delete(t.Context(), rival))
+					})
+				}
+			}
+			if test.stays {
+				must(r, r.producer.Upload, slow)
+				require.Contains(t, r.keys(), key)
+			} else {
+				require.Contains(t, fails(r, "Overtaken", r.producer.Upload, slow), rival)
+				require.NotContains(t, r.keys(), key)
+			}
+			gone.Wait()
+			require.Equal(t, !test.rivalGoes, slices.Contains(r.keys(), rival))
+		})
+	}
+}
+
+// rivalOf is the key of another object on the same base, that comes before or after by its name.
+func (r *rig) rivalOf(object objectkey.Key, before bool) string {
+	r.Helper()
+	own, err := object.Encode()
+	require.NoError(r, err)
+	for range 10_000 {
+		object.Commit = hex.EncodeToString([]byte(random(20)))
+		name, err := object.Encode()
+		require.NoError(r, err)
+		if (name < own) == before {
+			return name
+		}
+	}
+	r.Fatalf("no key comes before %s: %v", own, before)
+	return ""
 }

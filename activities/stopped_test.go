@@ -191,7 +191,7 @@ func (r *rig) stoppedAt(side string, n int) bool {
 	resume()
 	err := <-done           // it may fail, as it comes too late
 	if side == "producer" { // the consumer would mend what the stopped one has done
-		_ = r.consumeAll() // it may refuse what the stopped one has left, until the next cycle
+		require.NoError(r, r.consumeAll(), "%s: %v", at, err)
 	}
 	require.Equal(r, tip, r.tip(), "%s: %v", at, err)
 	r.settled(tip, at)

@@ -53,10 +53,12 @@ func (f Follows) Overtakes(other chain.Object, own string) bool {
 	return other.Name != own && f.Later(other.Modified)
 }
 
-// First tells which of two that were uploaded on the same plan was there first. The other one yields.
+// Before tells whether an object was uploaded in an earlier second than another one.
+func Before(a, b chain.Object) bool {
+	return a.Modified.Truncate(time.Second).Before(b.Modified.Truncate(time.Second))
+}
+
+// First tells which of two that were uploaded on the same plan comes first; of one second, whose name does.
 func First(a, b chain.Object) bool {
-	if at, bt := a.Modified.Truncate(time.Second), b.Modified.Truncate(time.Second); !at.Equal(bt) {
-		return at.Before(bt)
-	}
-	return a.Name < b.Name
+	return Before(a, b) || !Before(b, a) && a.Name < b.Name
 }

@@ -57,6 +57,9 @@ func TestOvertakes(t *testing.T) {
 	require.True(t, First(object("b", 0), object("a", time.Second)))
 	require.False(t, First(object("b", time.Second), object("a", 0)))
 	require.True(t, First(object("a", time.Millisecond), object("b", 0)), "of one second, names decide")
+	require.False(t, First(object("b", 0), object("a", time.Millisecond)), "of one second, names decide")
+	require.False(t, Before(object("a", 0), object("b", time.Millisecond)))
+	require.True(t, Before(object("b", 0), object("a", time.Second)))
 }
 
 func TestFollowsIsBounded(t *testing.T) {
