@@ -2,7 +2,6 @@ package activities
 
 import (
 	"bytes"
-	"encoding/hex"
 	"net/http"
 	"slices"
 	"strings"
@@ -306,7 +305,7 @@ func (r *rig) rivalOf(object objectkey.Key, before bool) string {
 	own, err := object.Encode()
 	require.NoError(r, err)
 	for range 10_000 {
-		object.Commit = hex.EncodeToString([]byte(random(20)))
+		object.Commit = random(20)
 		name, err := object.Encode()
 		require.NoError(r, err)
 		if (name < own) == before {
