@@ -25,7 +25,8 @@ type Decrypted struct {
 	Destination project.Branch `json:"destination"`
 	Commit      string         `json:"commit"`
 	Bundles     []Bundle       `json:"bundles"` // oldest first; the file names are numbered
-	// AtTip and Modified are those of Downloaded.
+	// Tip, AtTip and Modified are those of Downloaded.
+	Tip      string    `json:"tip,omitempty"`
 	AtTip    *Bundle   `json:"at_tip,omitempty"`
 	Modified time.Time `json:"modified,omitzero"`
 	// AllowRollback is what the operator said, of plan.Push.
@@ -62,6 +63,7 @@ func (c *Consumer) Decrypt(ctx context.Context, downloaded Downloaded) (decrypte
 		Staged:        downloaded.Staged,
 		Destination:   downloaded.Destination,
 		Commit:        downloaded.Commit,
+		Tip:           downloaded.Tip,
 		AtTip:         downloaded.AtTip,
 		Modified:      downloaded.Modified,
 		AllowRollback: downloaded.AllowRollback,

@@ -29,6 +29,8 @@ type Downloaded struct {
 	Destination project.Branch `json:"destination"`
 	Commit      string         `json:"commit"`
 	Objects     []plan.Object  `json:"objects"` // oldest first; the file names are numbered
+	// Tip is where the branch was; empty when it did not exist. The objects were picked for that.
+	Tip string `json:"tip,omitempty"`
 	// AtTip is what the newest object's manifest says when the destination is at its commit already.
 	AtTip *Bundle `json:"at_tip,omitempty"`
 	// Modified is when the bucket got the newest object.
@@ -70,13 +72,21 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 		return downloaded, err
 	}
 	state, err := c.state(ctx, push.Destination)
-	if err == nil && state.tip != push.Head && state.tip != push.Commit {
-		// The plan is of another time, as in a run that is reset long after. What it says may be older than what is there.
-		push, err = c.replan(ctx, push)
-	}
-	downloaded = Downloaded{Destination: push.Destination, Commit: push.Commit, Modified: push.Since, AllowRollback: push.AllowRollback}
-	if err != nil || len(push.Objects) == 0 {
+	if err != nil {
 		return downloaded, err
+	}
+	// The branch is read before the bucket, the other way round than for the plan: so what the bucket is
+	// seen to have is no older than what the branch was seen at.
+	if stale, err := c.stale(ctx, push, state); err != nil {
+		return downloaded, err
+	} else if stale {
+		if push, err = c.replan(ctx, push); err != nil {
+			return downloaded, err
+		}
+	}
+	downloaded = Downloaded{Destination: push.Destination, Commit: push.Commit, Tip: state.tip, Modified: push.Since, AllowRollback: push.AllowRollback}
+	if len(push.Objects) == 0 {
+		return downloaded, nil
 	}
 	if state.tip == push.Commit {
 		if !state.memory.keep {
@@ -90,6 +100,21 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 		return downloaded, err
 	}
 	return downloaded, c.fetch(ctx, run, downloaded.Objects)
+}
+
+// stale tells whether a plan is of another time, as in a run that is reset long after, or of a worker that was held up. What it
+// says may be older than what the destination has.
+func (c *Consumer) stale(ctx context.Context, push plan.Push, state destinationState) (bool, error) {
+	if state.tip != push.Head && state.tip != push.Commit {
+		return true, nil
+	}
+	planned := push.Follows()
+	for o, err := range since(ctx, c.Bucket, push.Destination, planned) {
+		if err != nil || planned.Overtakes(o, "") {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // lacking asks the destination what it has, and picks the end of the chain that it has not.

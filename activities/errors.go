@@ -22,6 +22,8 @@ const (
 	KindStagedFileMissing = "StagedFileMissing"
 	// KindBaseMissing is the kind of failure after which a run takes the whole chain.
 	KindBaseMissing = "BaseMissing"
+	// KindTipMoved is the kind of failure after which a run downloads anew.
+	KindTipMoved = "TipMoved"
 )
 
 // kind is a failure that has a name: operators search for it, and docs/errors.md explains it.
@@ -70,6 +72,7 @@ var kinds = []kind{
 	{"Redirected", is(smarthttp.ErrRedirected), false, "Credentials are not sent where a redirect points: correct GITLAB_BASE_URL."},
 	{"NotGit", is(smarthttp.ErrNotGit), false, "Check GITLAB_BASE_URL: something other than a Git server answers there."},
 	{"ObjectFormat", is(smarthttp.ErrObjectFormat), false, "Repositories with SHA-256 object names cannot be synced."},
+	{KindTipMoved, is(ErrTipMoved), false, "Someone else pushed to the destination at the same time. The run starts over by itself."},
 	{"BranchMoved", as[*smarthttp.MovedError], true, "Someone else pushed to the destination at the same time."},
 	{"RefForbidden", is(ErrOwnRefs), false, "Let the destination take and show refs below " + ownRefs + "/: look at receive.hideRefs, transfer.hideRefs, uploadpack.hideRefs, and hooks that take only branches and tags."},
 	{"RefForbidden", is(smarthttp.ErrHiddenRef), false, "Let the destination take and show the ref that the error names: look at its receive.hideRefs and transfer.hideRefs."},

@@ -16,6 +16,9 @@ var (
 	// ErrNotFastForward says that the destination has commits that the source has not, and the
 	// policy is not to overwrite them.
 	ErrNotFastForward = errors.New("not a fast-forward")
+	// ErrTipMoved says that the branch is not where it was when the run's objects were picked. They may be older than
+	// what it is at now.
+	ErrTipMoved = errors.New("the branch has moved since the objects were downloaded")
 	// ErrNotAllowed says that the consumer is not to touch the project.
 	ErrNotAllowed = errors.New("destination is not in ALLOWED_DESTINATIONS")
 )
@@ -65,8 +68,8 @@ func (p *push) check() error {
 	switch {
 	case p.tip == p.Commit:
 		return nil
-	case len(p.Bundles) == 0:
-		return &smarthttp.MovedError{Ref: p.Destination.Ref(), Expected: p.Commit, Tip: p.tip}
+	case p.tip != p.Tip:
+		return fmt.Errorf("%w: it was at %q, and is at %q", ErrTipMoved, p.Tip, p.tip)
 	case p.AllowRollback:
 		return nil
 	}

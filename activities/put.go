@@ -9,9 +9,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/chain"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/plan"
-	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
 var (
@@ -114,32 +112,18 @@ type placing struct {
 }
 
 // others looks for objects of the destination that are newer than what was planned on, and for one that has this
-// key already. Whatever another producer has uploaded since then is a snapshot, builds on a commit of the chain that
-// was planned on, or builds on one of those: these are found by the beginnings of their keys, without listing the bucket.
+// key already.
 func (u placing) others(ctx context.Context) (newer *chain.Object, there bool, err error) {
-	for _, base := range append([]string{""}, u.Follows.Commits...) {
-		prefix, err := objectkey.Prefix(u.Object.Destination, base)
+	for o, err := range since(ctx, u.producer.Bucket, u.Object.Destination, u.Follows) {
 		if err != nil {
 			return nil, false, err
 		}
-		for o, err := range u.producer.Bucket.List(ctx, prefix) {
-			if err != nil {
-				return nil, false, err
-			}
-			there = there || o.Key == u.key
-			other := chain.Object{Name: o.Key, Modified: o.Modified}
-			if u.Follows.Overtakes(other, u.key) && (newer == nil || plan.First(other, *newer)) && of(o.Key, u.Object.Destination) {
-				newer = &other
-			}
+		there = there || o.Name == u.key
+		if u.Follows.Overtakes(o, u.key) && (newer == nil || plan.First(o, *newer)) {
+			newer = &o
 		}
 	}
 	return newer, there, nil
-}
-
-// of tells whether a key is one of the destination's.
-func of(key string, destination project.Branch) bool {
-	k, err := objectkey.Parse(key)
-	return err == nil && k.Destination.Identity() == destination.Identity()
 }
 
 // yield takes the object back when another one has come first after all, in the moment between the last check

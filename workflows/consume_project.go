@@ -12,7 +12,8 @@ import (
 
 // ConsumeProject moves one branch from the bucket to the destination:
 // download -> decrypt -> push. A destination that cannot complete an increment, although it
-// seemed to have what that builds on, is given the whole chain from its snapshot.
+// seemed to have what that builds on, is given the whole chain from its snapshot. When the branch
+// has moved meanwhile, what it needs is found out anew.
 func ConsumeProject(ctx workflow.Context, push plan.Push) (pushed activities.Pushed, err error) {
 	progress, err := showProgress(ctx)
 	if err != nil {
@@ -27,6 +28,9 @@ func ConsumeProject(ctx workflow.Context, push plan.Push) (pushed activities.Pus
 		return consume(ctx, progress, push, &transferred)
 	}
 	pushed, err = onOneHost(ctx, steps)
+	if isKind(err, activities.KindTipMoved) {
+		pushed, err = onOneHost(ctx, steps)
+	}
 	if isKind(err, activities.KindBaseMissing) && !push.FromSnapshot {
 		push.FromSnapshot = true
 		pushed, err = onOneHost(ctx, steps)

@@ -80,6 +80,21 @@ func TestWorkflowIDs(t *testing.T) {
 	require.Equal(t, "consume/mirror/platform/router@feature/%C3%A9 100%25", contract.ConsumeProjectID(b))
 }
 
+// A branch that moves while a run is at work has it find out anew what is to be pushed, once.
+func TestConsumeProjectAfterTipMoved(t *testing.T) {
+	for _, healed := range []bool{true, false} {
+		env := environment(t)
+		steps := steps(env, map[string]error{"Push": named(activities.KindTipMoved)})
+		if healed {
+			steps.healAfter = 2
+		}
+		consumeProject(env, plan.Push{})
+		require.Equal(t, healed, env.GetWorkflowError() == nil)
+		require.Equal(t, 2, steps.ran["Download"])
+		require.Equal(t, 2, steps.ran["Push"])
+	}
+}
+
 // A destination that lacks what an increment builds on is given everything, once.
 func TestConsumeProjectFromSnapshot(t *testing.T) {
 	for _, healed := range []bool{true, false} {

@@ -15,7 +15,7 @@ const (
 	maxAhead = 23 * time.Hour
 )
 
-// Follows is what an upload was planned on: what the bucket held for the destination. The zero value is nothing.
+// Follows is what was planned on: what the bucket held for the destination. The zero value is nothing.
 type Follows struct {
 	Key      string    `json:"key,omitempty"`     // of the newest object
 	Modified time.Time `json:"modified,omitzero"` // when that was uploaded
@@ -25,6 +25,16 @@ type Follows struct {
 func follow(c chain.Chain) Follows {
 	f := Follows{Key: c.Newest().Name, Modified: c.Newest().Modified}
 	for _, o := range c.Objects[max(0, len(c.Objects)-maxFollowed):] {
+		f.Commits = append(f.Commits, o.Commit)
+	}
+	return f
+}
+
+// Follows is what the push was planned on.
+func (p Push) Follows() Follows {
+	f := Follows{Modified: p.Since}
+	for _, o := range p.Objects[max(0, len(p.Objects)-maxFollowed):] {
+		f.Key = o.Key
 		f.Commits = append(f.Commits, o.Commit)
 	}
 	return f
