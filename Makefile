@@ -46,7 +46,7 @@ test: tools ## run all tests, those on real servers included
 
 .PHONY: bench
 bench: tools ## measure what docs/benchmarks.md quotes, about fifteen minutes
-	@CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x -timeout 1h ./demo ./internal/chain ./activities
+	@CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x -timeout 1h ./e2e ./internal/chain ./activities
 	@CGO_ENABLED=0 go test -run '^$$' -bench . ./internal/smarthttp
 
 .PHONY: fuzz

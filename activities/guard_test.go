@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/app-sre/git-partition-sync/demo/gitserver"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
+	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
 // A destination that takes the branch but not the memory, or does not show it, could be given an old object later. Then the

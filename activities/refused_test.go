@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/app-sre/git-partition-sync/demo/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
 // hook installs a script at the destination; an empty one removes it.

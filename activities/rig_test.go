@@ -17,8 +17,6 @@ import (
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 
-	"github.com/app-sre/git-partition-sync/demo/gitserver"
-	"github.com/app-sre/git-partition-sync/demo/s3server/s3test"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -26,6 +24,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
+	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/testserver/s3server/s3test"
 )
 
 // rig is both sides with real Git servers and a real bucket between them.

@@ -5,8 +5,8 @@ import (
 	_ "embed"
 	"os"
 
-	"github.com/app-sre/git-partition-sync/demo/gitserver"
-	"github.com/app-sre/git-partition-sync/demo/stack"
+	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
 //go:embed syncs.yaml

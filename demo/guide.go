@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"text/template"
 
-	"github.com/app-sre/git-partition-sync/demo/stack"
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
 //go:embed guide.txt

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/app-sre/git-partition-sync/demo/stack"
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
 // dir is made anew by each start.

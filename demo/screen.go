@@ -12,8 +12,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
 
-	"github.com/app-sre/git-partition-sync/demo/stack"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
 const refreshEvery = 500 * time.Millisecond

@@ -14,10 +14,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/demo/graphqlserver"
 	"github.com/app-sre/git-partition-sync/graphql"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/testserver/graphqlserver"
 )
 
 func branch(group, name, branch string) project.Branch {

@@ -15,7 +15,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/app-sre/git-partition-sync/demo/stack"
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )

@@ -18,8 +18,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"github.com/app-sre/git-partition-sync/demo/stack"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/app-sre/git-partition-sync/demo/s3server"
-	"github.com/app-sre/git-partition-sync/demo/s3server/s3test"
+	"github.com/app-sre/git-partition-sync/internal/testserver/s3server"
+	"github.com/app-sre/git-partition-sync/internal/testserver/s3server/s3test"
 )
 
 // open returns the server's bucket as one of its users sees it.

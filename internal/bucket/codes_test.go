@@ -18,8 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/demo/s3server"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
+	"github.com/app-sre/git-partition-sync/internal/testserver/s3server"
 )
 
 // refusal is an error as S3 sends it.

@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/demo/s3server"
-	"github.com/app-sre/git-partition-sync/demo/s3server/s3test"
+	"github.com/app-sre/git-partition-sync/internal/testserver/s3server"
+	"github.com/app-sre/git-partition-sync/internal/testserver/s3server/s3test"
 )
 
 // through returns the user's view of the bucket behind a proxy that alters the server's answers.

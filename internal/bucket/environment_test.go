@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/demo/s3server"
+	"github.com/app-sre/git-partition-sync/internal/testserver/s3server"
 )
 
 // Small and large objects are encrypted with the configured key of the key management service.

@@ -12,9 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/demo/s3server"
-	"github.com/app-sre/git-partition-sync/demo/s3server/s3test"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
+	"github.com/app-sre/git-partition-sync/internal/testserver/s3server"
+	"github.com/app-sre/git-partition-sync/internal/testserver/s3server/s3test"
 )
 
 var anyCredentials = credentials.NewStaticCredentialsProvider("access", "secret", "")

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/demo/s3server"
+	"github.com/app-sre/git-partition-sync/internal/testserver/s3server"
 )
 
 // answering opens a bucket on a server that answers as handler does.

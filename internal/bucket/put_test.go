@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/demo/s3server/s3test"
+	"github.com/app-sre/git-partition-sync/internal/testserver/s3server/s3test"
 )
 
 // uploads are both ways in which an object is stored.

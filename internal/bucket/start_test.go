@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/demo/s3server/s3test"
+	"github.com/app-sre/git-partition-sync/internal/testserver/s3server/s3test"
 )
 
 func TestReadStart(t *testing.T) {

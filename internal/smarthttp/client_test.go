@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/demo/gitserver"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
 func TestWrongCredentialsAndRepositories(t *testing.T) {

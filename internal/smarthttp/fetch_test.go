@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/demo/gitserver"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
 func fetch(t *testing.T, client *smarthttp.Client, want, have string) (pack []byte, common string) {

@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/app-sre/git-partition-sync/demo/graphqlserver"
+	"github.com/app-sre/git-partition-sync/internal/testserver/graphqlserver"
 )
 
 // graphqlAddress is where other containers find the server.

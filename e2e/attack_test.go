@@ -1,0 +1,184 @@
+package e2e_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
+)
+
+// timeline are the source's commits. When the attacks begin, the source and the bucket are at d,
+// and the destinations at c; their chains are a snapshot of a and the increments to b, c and d.
+type timeline struct{ a, b, c, d string }
+
+// victim is a destination that is attacked.
+type victim struct {
+	*testing.T
+	name string
+	timeline
+}
+
+func (v victim) branch() string { return "mirror/attack/" + v.name + "@main" }
+
+// key names an object of the victim.
+func (v victim) key(commit, base string) string { return v.keyOf(v.branch(), commit, base) }
+
+func (v victim) keyOf(destination, commit, base string) string {
+	v.Helper()
+	key, err := objectkey.Key{Destination: branch(destination), Commit: commit, Base: base}.Encode()
+	require.NoError(v, err)
+	return key
+}
+
+func (v victim) snapshot() string { return v.key(v.a, "") }
+func (v victim) newest() string   { return v.key(v.d, v.c) }
+
+// chain is all objects of the victim, the oldest first.
+func (v victim) chain() []string {
+	return []string{v.snapshot(), v.key(v.b, v.a), v.key(v.c, v.b), v.newest()}
+}
+
+// attack is what is done to a victim, and what comes of it.
+type attack struct {
+	name string
+	do   func(a *attacker, v victim)
+	// kind and text are the failure's. Without them there is none.
+	kind, text string
+	// deleted is an object of the producer's own that was altered. The producer cannot tell: an operator
+	// has to delete it, as the error says. All else heals by itself.
+	deleted bool
+	// fresh is a destination that was made anew: it has nothing, and remembers nothing.
+	fresh bool
+	// elsewhere is the branch that fails, when it is not the victim's; no sync has it.
+	elsewhere string
+	// becomes is what the destination becomes when there is no failure.
+	becomes func(timeline) string
+}
+
+func (k attack) fails() string {
+	if k.elsewhere != "" {
+		return k.elsewhere
+	}
+	return victim{name: k.name}.branch()
+}
+
+// refs are the references that the attack is about, those of the consumer included.
+func (k attack) refs(t *testing.T) (refs string) {
+	t.Helper()
+	b := branch(k.fails())
+	out, err := both.Destination.Git(t.Context(), b.Path(), "for-each-ref", "--format=%(refname) %(objectname)")
+	require.NoError(t, err)
+	for line := range strings.Lines(out) {
+		if k.elsewhere == "" || strings.Contains(line, "/"+b.Branch) {
+			refs += line
+		}
+	}
+	return refs
+}
+
+// grow adds a commit with that much content to the source and brings it into the bucket.
+func grow(t *testing.T, content int) string {
+	t.Helper()
+	sha, err := both.Source.Commit(t.Context(), "attack/app", "main", map[string]string{"file": incompressible(content)}, "more")
+	require.NoError(t, err)
+	cycle(t, stack.Producer)
+	return sha
+}
+
+// Somebody has all access to the bucket and the public key, but not the signing key.
+func TestAttacksOnTheBucket(t *testing.T) {
+	b := begin(t)
+	a := newAttacker(t)
+	create(t, both.Source, "attack/app")
+	pairs := [][2]string{}
+	for _, k := range attacks {
+		pairs = append(pairs, [2]string{"attack/app@main", victim{name: k.name}.branch()})
+		create(t, both.Destination, branch(pairs[len(pairs)-1][1]).Path())
+	}
+	configure(t, pairs...)
+	h := timeline{a: grow(t, 40_000), b: grow(t, 10_000), c: grow(t, 100)}
+	a.keep()
+	cycle(t, stack.Consumer)
+	h.d = grow(t, 9_000)
+	a.keep()
+	before := a.attack(h)
+
+	out := failingCycle(t, stack.Consumer)
+	var failures []broken
+	for _, k := range attacks {
+		if k.kind != "" {
+			failures = append(failures, broken{k.fails(), k.kind, k.text})
+		}
+	}
+	requireFailed(t, stack.Consumer, consumeID, out, failures)
+	requireUnmoved(t, a, h, before)
+
+	a.deleteRefused()
+	cycle(t, stack.Producer)
+	cycle(t, stack.Consumer)
+	requireInSync(t, len(attacks))
+	for _, key := range keys(t, b) {
+		k, err := objectkey.Parse(key)
+		require.NoError(t, err)
+		require.NotContains(t, k.Destination.String(), "elsewhere", "pruned: no sync wants it")
+	}
+}
+
+// attack does it all, and returns what the destinations were before.
+func (a *attacker) attack(h timeline) (before map[string]string) {
+	a.Helper()
+	before = map[string]string{}
+	a.awaitNextSecond()
+	for _, k := range attacks {
+		v := victim{a.T, k.name, h}
+		for _, key := range v.chain() {
+			require.NotEmpty(a, a.kept[key], "%s is not in the bucket", key)
+		}
+		if k.fresh {
+			require.NoError(a, os.RemoveAll(both.Destination.Dir(branch(v.branch()).Path())))
+			create(a.T, both.Destination, branch(v.branch()).Path())
+		}
+		create(a.T, both.Destination, branch(k.fails()).Path())
+		before[k.name] = k.refs(a.T)
+		k.do(a, v)
+	}
+	return before
+}
+
+// requireUnmoved checks that what was attacked in vain is as it was, and that what only lost
+// objects is what the others lead to.
+func requireUnmoved(t *testing.T, a *attacker, h timeline, before map[string]string) {
+	t.Helper()
+	for _, k := range attacks {
+		now := k.refs(t)
+		if k.becomes != nil {
+			require.Contains(t, now, "refs/heads/main "+k.becomes(h), k.name)
+		} else {
+			require.Equal(t, before[k.name], now, k.name)
+		}
+		_, err := both.Destination.Git(t.Context(), branch(k.fails()).Path(), "cat-file", "-e", a.commit)
+		require.Error(t, err, "%s: the destination has the attacker's commit", k.name)
+	}
+}
+
+var objectInError = regexp.MustCompile(`object (\S+): `)
+
+// deleteRefused does what the errors say.
+func (a *attacker) deleteRefused() {
+	a.Helper()
+	for _, k := range attacks {
+		if !k.deleted {
+			continue
+		}
+		failure := childFailure(a.T, stack.Consumer, consumeID(k.fails()))
+		require.Contains(a, strings.ToLower(failure.Message()), "delete", k.name)
+		named := objectInError.FindStringSubmatch(failure.Message())
+		require.Len(a, named, 2, failure.Message())
+		a.delete(named[1])
+	}
+}

@@ -1,0 +1,183 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
+)
+
+var (
+	// both are the sides that all tests work with, one test at a time.
+	both *stack.Stack
+	// binDir has the binaries that are tested.
+	binDir string
+	// buildFlags make workers as careful as the tests that run them.
+	buildFlags []string
+)
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	dir, err := os.MkdirTemp("", "git-partition-sync-e2e-")
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	binaries, err := stack.FindServers("..")
+	if err != nil {
+		return 1, err
+	}
+	binDir = dir
+	binaries.Worker, binaries.Starter = filepath.Join(dir, "worker"), filepath.Join(dir, "starter")
+	build := exec.Command("go", append(append([]string{"build", "-o", dir}, buildFlags...), "../worker", "../starter")...)
+	if out, err := build.CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("go build: %w: %s", err, out)
+	}
+	if err := stack.Isolate(); err != nil {
+		return 1, err
+	}
+	both, err = stack.Start(context.Background(), stack.Options{Dir: filepath.Join(dir, "stack"), Binaries: binaries})
+	if err != nil {
+		return 1, err
+	}
+	// A worker that found a data race says so with its exit status.
+	defer func() { err = errors.Join(err, both.Close()) }()
+	return m.Run(), nil
+}
+
+// begin gives a test an empty bucket, and afterwards checks that no run has left files behind.
+func begin(t testing.TB) *bucket.Bucket {
+	t.Helper()
+	b, err := both.Bucket(t.Context(), stack.Producer)
+	require.NoError(t, err)
+	require.NoError(t, b.Delete(t.Context(), keys(t, b)...))
+	t.Cleanup(func() {
+		for _, role := range stack.Roles {
+			require.Empty(t, staged(t, role), "the %s's work directory", role)
+		}
+	})
+	return b
+}
+
+func keys(t testing.TB, b *bucket.Bucket) (keys []string) {
+	t.Helper()
+	for o, err := range b.List(t.Context(), "") {
+		require.NoError(t, err)
+		keys = append(keys, o.Key)
+	}
+	return keys
+}
+
+// staged lists what is in a side's work directory, apart from locks and the folders of workers.
+func staged(t testing.TB, role stack.Role) (files []string) {
+	t.Helper()
+	dir := both.WorkDir(role)
+	require.NoError(t, filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		isWorker := entry.IsDir() && filepath.Dir(path) == dir
+		if path != dir && !isWorker && entry.Name() != "lock" {
+			files = append(files, path)
+		}
+		return nil
+	}))
+	return files
+}
+
+// branch parses "group/name@branch".
+func branch(s string) project.Branch {
+	path, branch, _ := strings.Cut(s, "@")
+	i := strings.LastIndex(path, "/")
+	return project.Branch{Group: path[:i], Name: path[i+1:], Branch: branch}
+}
+
+// configure replaces what is synced by pairs of source and destination.
+func configure(t testing.TB, pairs ...[2]string) {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString("syncs:\n")
+	for _, pair := range pairs {
+		from, to := branch(pair[0]), branch(pair[1])
+		fmt.Fprintf(&text, "  - source: {group: %q, name: %q, branch: %q}\n", from.Group, from.Name, from.Branch)
+		fmt.Fprintf(&text, "    destination: {group: %q, name: %q, branch: %q}\n", to.Group, to.Name, to.Branch)
+	}
+	if len(pairs) == 0 {
+		text.WriteString("  []\n")
+	}
+	require.NoError(t, os.WriteFile(both.SyncsFile(), []byte(text.String()), 0o600))
+}
+
+// commit adds a commit to a branch of the source, which is created when need be.
+func commit(t *testing.T, source string) string {
+	t.Helper()
+	b := branch(source)
+	create(t, both.Source, b.Path())
+	sha, err := both.Source.Commit(t.Context(), b.Path(), b.Branch, map[string]string{"branch": source + "\n"}, t.Name())
+	require.NoError(t, err)
+	return sha
+}
+
+func create(t testing.TB, server *stack.GitServer, repos ...string) {
+	t.Helper()
+	for _, repo := range repos {
+		require.NoError(t, server.Create(t.Context(), repo))
+	}
+}
+
+// cycle runs one cycle of a side, which must succeed, and returns what the starter prints.
+func cycle(t *testing.T, role stack.Role) string {
+	t.Helper()
+	out, err := both.Starter(t.Context(), role, "-run-once")
+	require.NoError(t, err, out)
+	return out
+}
+
+// failingCycle is one that must end with exit status 1.
+func failingCycle(t *testing.T, role stack.Role) string {
+	t.Helper()
+	out, err := both.Starter(t.Context(), role, "-run-once")
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit, out)
+	require.Equal(t, 1, exit.ExitCode(), out)
+	return out
+}
+
+// childFailure is what an operator finds in the web UI at the last run of a child workflow.
+func childFailure(t *testing.T, role stack.Role, id string) *temporal.ApplicationError {
+	t.Helper()
+	err := both.Temporal.Clients[role].GetWorkflow(t.Context(), id, "").Get(t.Context(), nil)
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, err, &failure, id)
+	return failure
+}
+
+// requireInSync asks both Git servers.
+func requireInSync(t *testing.T, want int) {
+	t.Helper()
+	states, err := both.States(t.Context())
+	require.NoError(t, err)
+	require.Len(t, states, want)
+	for _, state := range states {
+		require.True(t, state.InSync(), "%+v", state)
+	}
+}

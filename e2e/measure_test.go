@@ -1,0 +1,139 @@
+package e2e_test
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
+	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// No step may hold a repository in memory, on either side.
+func TestMemoryDoesNotGrowWithRepository(t *testing.T) {
+	needProc(t)
+	const small, big, allowed = 3 << 20, 120 << 20, 40 << 20
+	restartWorkers(t)
+	before := map[stack.Role]int64{}
+	for _, size := range []int64{small, big} {
+		begin(t)
+		generate(t, fmt.Sprintf("memory/%d", size), size)
+		syncOnce(t)
+		for _, role := range stack.Roles {
+			peak := peakMemory(t, role)
+			t.Logf("%s: %d MB with a repository of %d MB", role, peak>>20, size>>20)
+			if size == big {
+				require.Less(t, peak, before[role]+allowed, "%s", role)
+			}
+			before[role] = peak
+		}
+	}
+}
+
+func needProc(t testing.TB) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc")
+	}
+}
+
+// generate makes a project the only one that is synced, with a long history.
+func generate(t testing.TB, repo string, size int64) {
+	t.Helper()
+	create(t, both.Source, repo)
+	create(t, both.Destination, "mirror/"+repo)
+	_, err := both.Source.Generate(t.Context(), repo, "main", longHistory(size))
+	require.NoError(t, err)
+	configure(t, [2]string{repo + "@main", "mirror/" + repo + "@main"})
+}
+
+func longHistory(size int64) gitserver.History {
+	const commit = 15_000
+	return gitserver.History{Bytes: size, Commits: int(size / commit)}
+}
+
+// restartWorkers gives both sides a new worker.
+func restartWorkers(t testing.TB) {
+	t.Helper()
+	for _, role := range stack.Roles {
+		require.NoError(t, both.Workers[role].Stop())
+		require.NoError(t, both.StartWorker(t.Context(), role))
+	}
+}
+
+// syncOnce runs a cycle of either side, without the starter's own start, and returns how long
+// each took.
+func syncOnce(t testing.TB) (produced, consumed time.Duration) {
+	t.Helper()
+	begin := time.Now()
+	runCycle(t, stack.Producer, contract.ProducerTaskQueue, workflows.ProducerSync, contract.ProducerSyncInput{})
+	produced = time.Since(begin)
+	runCycle(t, stack.Consumer, contract.ConsumerTaskQueue, workflows.ConsumerSync, contract.ConsumerSyncInput{})
+	return produced, time.Since(begin) - produced
+}
+
+func runCycle(t testing.TB, role stack.Role, queue string, workflow, input any) {
+	t.Helper()
+	options := client.StartWorkflowOptions{ID: "measured-cycle", TaskQueue: queue}
+	run, err := both.Temporal.Clients[role].ExecuteWorkflow(t.Context(), options, workflow, input)
+	require.NoError(t, err)
+	require.NoError(t, run.Get(t.Context(), nil))
+}
+
+// packSize asks the source for a pack as stock git would get it.
+func packSize(t testing.TB, repo, want, have string) int64 {
+	t.Helper()
+	base, err := url.Parse(both.Source.URL())
+	require.NoError(t, err)
+	git := smarthttp.New(smarthttp.Options{BaseURL: base, Username: both.Source.Credentials.User, Password: both.Source.Credentials.Password})
+	pack, err := git.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: want, Have: have, Thin: true})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, pack.Close()) }()
+	require.Equal(t, have, pack.Common())
+	size, err := io.Copy(io.Discard, pack)
+	require.NoError(t, err)
+	return size
+}
+
+var vmHWM = regexp.MustCompile(`(?m)^VmHWM:\s*(\d+) kB$`)
+
+// peakMemory is the most that a worker was ever given, in bytes (proc(5), VmHWM).
+func peakMemory(t testing.TB, role stack.Role) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", both.Workers[role].PID()))
+	require.NoError(t, err)
+	match := vmHWM.FindSubmatch(status)
+	require.NotNil(t, match)
+	kib, err := strconv.ParseInt(string(match[1]), 10, 64)
+	require.NoError(t, err)
+	return kib << 10
+}
+
+// cpuTime is what a worker has used so far, in user and kernel mode (proc(5), utime and stime).
+func cpuTime(t testing.TB, role stack.Role) time.Duration {
+	t.Helper()
+	const ticksPerSecond = 100 // of the kernel's interface, on every architecture that Go runs on
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", both.Workers[role].PID()))
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	var ticks int64
+	for _, field := range strings.Fields(rest)[11:13] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		require.NoError(t, err)
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / ticksPerSecond
+}

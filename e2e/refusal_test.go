@@ -1,0 +1,117 @@
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// A refusal that only a person can lift is not paid for again in each cycle, until something has changed.
+func TestRefusalCostsOnce(t *testing.T) {
+	begin(t)
+	const destination, repo = "mirror/refused/app@main", "mirror/refused/app"
+	configure(t, [2]string{"refused/app@main", destination})
+	commit(t, "refused/app@main")
+	create(t, both.Destination, repo)
+	asked := filepath.Join(t.TempDir(), "asked")
+	hook(t, repo, "echo . >> '"+asked+"'; echo 'frozen until Monday' >&2; exit 1")
+	cycle(t, stack.Producer)
+
+	before := downloads(t)
+	requireTried := func(times int) {
+		t.Helper()
+		pushes, err := os.ReadFile(asked)
+		require.NoError(t, err)
+		require.Equal(t, times, strings.Count(string(pushes), "."), "pushes")
+		require.GreaterOrEqual(t, downloads(t)-before, times, "the log that is counted")
+	}
+	failingCycle(t, stack.Consumer)
+	requireTried(1)
+	once := downloads(t)
+	for range 3 {
+		out := failingCycle(t, stack.Consumer)
+		require.Contains(t, out, "failed "+destination+": ")
+		require.Contains(t, out, "frozen until Monday")
+		require.Contains(t, out, "(PushRefused, workflow "+consumeID(destination)+")")
+		require.Contains(t, out, "Tried once since ")
+		require.Contains(t, out, "starter retry at once")
+	}
+	out, err := both.Starter(t.Context(), stack.Consumer, "plan")
+	require.Error(t, err)
+	require.Contains(t, out, "frozen until Monday")
+	requireTried(1)
+	require.Equal(t, once, downloads(t), "nothing is downloaded for a refusal that is known")
+
+	_, err = both.Starter(t.Context(), stack.Consumer, "retry", destination)
+	require.Error(t, err)
+	requireTried(2)
+	require.NoError(t, both.Workers[stack.Consumer].Stop())
+	require.NoError(t, both.StartWorker(t.Context(), stack.Consumer))
+	failingCycle(t, stack.Consumer) // the memory is not the worker's
+	requireTried(2)
+
+	second := commit(t, "refused/app@main")
+	cycle(t, stack.Producer)
+	failingCycle(t, stack.Consumer)
+	requireTried(3)
+
+	require.NoError(t, both.Workers[stack.Consumer].Stop())
+	require.NoError(t, both.StartWorker(t.Context(), stack.Consumer, "PUSH_POLICY=fast-forward"))
+	failingCycle(t, stack.Consumer)
+	requireTried(4)
+	require.NoError(t, both.Workers[stack.Consumer].Stop())
+	require.NoError(t, both.StartWorker(t.Context(), stack.Consumer))
+
+	unprotect(t, repo)
+	starter(t, stack.Consumer, "retry", destination)
+	require.Equal(t, second, arrived(t, destination))
+}
+
+// downloads counts the answers of the bucket that had an object's content.
+func downloads(t *testing.T) (n int) {
+	t.Helper()
+	log, err := os.ReadFile(filepath.Join(filepath.Dir(both.SyncsFile()), "logs", "s3.log"))
+	require.NoError(t, err)
+	for _, line := range strings.Split(string(log), "\n") {
+		if strings.Contains(line, "| GET |") && strings.Contains(line, ".tar.age") {
+			n++
+		}
+	}
+	return n
+}
+
+// An operator's word is not lost in a run that was started without it.
+func TestRollbackIsNotSaidToAnotherRun(t *testing.T) {
+	begin(t)
+	const destination, repo = "mirror/joined/app@main", "mirror/joined/app"
+	configure(t, [2]string{"joined/app@main", destination})
+	commit(t, "joined/app@main")
+	create(t, both.Destination, repo)
+	cycle(t, stack.Producer)
+	gate := closeGate(t, repo)
+	wait := startCycle(t)
+	gate.await(t)
+
+	out, err := both.Starter(t.Context(), stack.Consumer, "run", "--allow-rollback", destination)
+	require.Error(t, err)
+	require.Contains(t, out, "consumer-sync-once is running already, without --allow-rollback, which was not used")
+
+	in := contract.ConsumerSyncInput{AllowRollback: []string{destination}}
+	options := client.StartWorkflowOptions{ID: "beside", TaskQueue: contract.ConsumerTaskQueue}
+	beside, err := both.Temporal.Clients[stack.Consumer].ExecuteWorkflow(t.Context(), options, contract.ConsumerSync, in)
+	require.NoError(t, err)
+	err = beside.Get(t.Context(), nil)
+	require.ErrorContains(t, err, "without allow_rollback")
+	require.ErrorContains(t, err, contract.KindRollbackNotUsed)
+
+	gate.pass(t)
+	out, err = wait()
+	require.NoError(t, err, out)
+}

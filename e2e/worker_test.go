@@ -1,0 +1,158 @@
+package e2e_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
+)
+
+// gate holds up pushes to a destination repository.
+type gate struct{ reached, open string }
+
+func closeGate(t *testing.T, repo string) gate {
+	t.Helper()
+	dir := t.TempDir()
+	g := gate{reached: filepath.Join(dir, "reached"), open: filepath.Join(dir, "open")}
+	// The hook gives up with the test's directory: a test that fails leaves no process behind.
+	hook(t, repo, "touch "+g.reached+"; until test -e "+g.open+"; do test -d "+dir+" || exit 1; sleep 0.02; done")
+	return g
+}
+
+func (g gate) await(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { _, err := os.Stat(g.reached); return err == nil }, time.Minute, 10*time.Millisecond)
+}
+
+func (g gate) pass(t *testing.T) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(g.open, nil, 0o600))
+}
+
+// startCycle runs a cycle of the consumer in the background.
+func startCycle(t *testing.T) (wait func() (string, error)) {
+	t.Helper()
+	var out string
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		out, err = both.Starter(t.Context(), stack.Consumer, "-run-once")
+	}()
+	return func() (string, error) { <-done; return out, err }
+}
+
+func TestKilledWorkerLeavesNothing(t *testing.T) {
+	begin(t)
+	configure(t, [2]string{"killed/app@main", "mirror/killed/app@main"})
+	commit(t, "killed/app@main")
+	create(t, both.Destination, "mirror/killed/app")
+	cycle(t, stack.Producer)
+
+	gate := closeGate(t, "mirror/killed/app")
+	wait := startCycle(t)
+	gate.await(t)
+	require.NotEmpty(t, staged(t, stack.Consumer))
+	both.Workers[stack.Consumer].Kill()
+	require.NotEmpty(t, staged(t, stack.Consumer), "nobody was left to clean up")
+	gate.pass(t)
+
+	require.NoError(t, both.StartWorker(t.Context(), stack.Consumer))
+	require.Empty(t, staged(t, stack.Consumer))
+	// The server waits for a silent worker's heartbeat before it starts the run over. An operator
+	// who knows better ends the run, and the next cycle does what is left.
+	require.NoError(t, both.Temporal.Clients[stack.Consumer].TerminateWorkflow(t.Context(), consumeID("mirror/killed/app@main"), "", "its worker was killed"))
+	out, err := wait()
+	require.Error(t, err)
+	require.Contains(t, out, "failed mirror/killed/app@main: ")
+	cycle(t, stack.Consumer)
+	requireInSync(t, 1)
+}
+
+func TestStoppedWorkerDrains(t *testing.T) {
+	begin(t)
+	configure(t, [2]string{"drained/app@main", "mirror/drained/app@main"})
+	commit(t, "drained/app@main")
+	create(t, both.Destination, "mirror/drained/app")
+	cycle(t, stack.Producer)
+
+	gate := closeGate(t, "mirror/drained/app")
+	wait := startCycle(t)
+	gate.await(t)
+	worker := both.Workers[stack.Consumer]
+	require.NoError(t, syscall.Kill(worker.PID(), syscall.SIGTERM))
+	gate.pass(t)
+	require.NoError(t, worker.Err())
+	require.Empty(t, staged(t, stack.Consumer))
+	requireInSync(t, 1)
+
+	require.NoError(t, both.StartWorker(t.Context(), stack.Consumer))
+	out, err := wait()
+	require.NoError(t, err, out)
+}
+
+func TestConfigurationIsReportedWhole(t *testing.T) {
+	const secret = "hunter2"
+	tests := map[string]struct {
+		role    stack.Role
+		environ []string
+		want    []string
+	}{
+		"producer without any": {stack.Producer, nil, []string{
+			"AWS_REGION is not set", "AWS_S3_BUCKET is not set", "GITLAB_BASE_URL is not set", "GITLAB_USERNAME is not set",
+			"GITLAB_TOKEN is not set", "GRAPHQL_SERVER is not set", "PUBLIC_KEY is not set",
+		}},
+		"consumer without any": {stack.Consumer, nil, []string{
+			"AWS_REGION is not set", "AWS_S3_BUCKET is not set", "GITLAB_BASE_URL is not set", "GITLAB_USERNAME is not set",
+			"GITLAB_TOKEN is not set", "PRIVATE_KEY is not set",
+		}},
+		"secrets in the wrong places": {stack.Consumer, []string{
+			"GITLAB_BASE_URL=https://bot:" + secret + "@gitlab.example", "GITLAB_TOKEN=" + secret, "AWS_SECRET_ACCESS_KEY=" + secret,
+			"PRIVATE_KEY=" + secret, "DRAIN_TIMEOUT=" + secret,
+		}, []string{"GITLAB_BASE_URL has credentials in it", "PRIVATE_KEY: ", "AWS_ACCESS_KEY_ID", "DRAIN_TIMEOUT"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), filepath.Join(binDir, "worker"), "-role", string(tt.role))
+			cmd.Env = append([]string{"HOME=" + t.TempDir()}, tt.environ...)
+			out, err := cmd.CombinedOutput()
+			require.Error(t, err)
+			for _, want := range tt.want {
+				require.Contains(t, string(out), want)
+			}
+			require.NotContains(t, string(out), secret)
+		})
+	}
+}
+
+func TestRecoverWithStockTools(t *testing.T) {
+	begin(t)
+	configure(t, [2]string{"recover/app@main", "mirror/recover/app@other"})
+	sha := commit(t, "recover/app@main")
+	cycle(t, stack.Producer)
+
+	b, err := both.Bucket(t.Context(), stack.Consumer)
+	require.NoError(t, err)
+	all := keys(t, b)
+	require.Len(t, all, 1)
+	archive, err := age.Decrypt(bytes.NewReader(get(t, b, all[0])), both.Identity)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	tar := exec.Command("tar", "x")
+	tar.Dir, tar.Stdin = dir, archive
+	out, err := tar.CombinedOutput()
+	require.NoError(t, err, string(out))
+	git := exec.Command("sh", "-c", "git clone --quiet repository.bundle clone && git -C clone rev-parse HEAD && git -C clone branch --show-current")
+	git.Dir = dir
+	out, err = git.CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Equal(t, sha+"\nother\n", string(out))
+}

@@ -1,0 +1,97 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+
+	"github.com/app-sre/git-partition-sync/internal/testserver/child"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// drainTimeout is longer than a worker's own, after which it gives up what is still running.
+const drainTimeout = 40 * time.Second
+
+var taskQueues = map[Role]string{Producer: contract.ProducerTaskQueue, Consumer: contract.ConsumerTaskQueue}
+
+// Worker is the running worker of a side.
+type Worker struct {
+	*child.Process
+}
+
+// Stop asks the worker to drain, and fails when it does not exit with status 0. One that was
+// killed is no error.
+func (w *Worker) Stop() error {
+	select {
+	case <-w.Exited():
+		return nil
+	default:
+		return w.Process.Stop(drainTimeout)
+	}
+}
+
+func (s *Stack) startWorkers(ctx context.Context) error {
+	for _, role := range Roles {
+		if err := s.StartWorker(ctx, role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// StartWorker starts a side's worker, in place of one that has ended, and returns when
+// it takes work. Of its environment, what is given here replaces what WorkerEnviron has.
+func (s *Stack) StartWorker(ctx context.Context, role Role, environ ...string) error {
+	part := string(role) + "-worker"
+	log, err := s.openLog(part)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	cmd := exec.Command(s.options.Binaries.Worker, "-role", string(role))
+	cmd.Env = append(s.WorkerEnviron(role), environ...) // of two of one name the last counts
+	cmd.Stdout, cmd.Stderr = log, log
+	process, err := child.Start(cmd)
+	if err != nil {
+		return s.withLog(part, err)
+	}
+	s.Workers[role] = &Worker{process}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := process.Await(ctx, func(ctx context.Context) error { return s.polls(ctx, role) }); err != nil {
+		return s.withLog(part, err)
+	}
+	s.started(string(role)+" worker", fmt.Sprintf("process %d", process.PID()), func() error { return nil })
+	return nil
+}
+
+var errNotPolling = errors.New("the worker does not poll its task queue")
+
+// polls recognises the worker by its identity, which begins with its process ID: the
+// server remembers pollers of the past.
+func (s *Stack) polls(ctx context.Context, role Role) error {
+	queue, err := s.Temporal.Clients[role].DescribeTaskQueue(ctx, taskQueues[role], enums.TASK_QUEUE_TYPE_ACTIVITY)
+	if err != nil {
+		return err
+	}
+	for _, poller := range queue.GetPollers() {
+		if strings.HasPrefix(poller.GetIdentity(), fmt.Sprintf("%d@", s.Workers[role].PID())) {
+			return nil
+		}
+	}
+	return errNotPolling
+}
+
+// Starter runs the starter for a side and returns what it prints. The error tells its exit
+// status (*exec.ExitError).
+func (s *Stack) Starter(ctx context.Context, role Role, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, s.options.Binaries.Starter, append([]string{"-role", string(role)}, args...)...)
+	cmd.Env = append(s.temporalEnviron(role), "RECONCILE_SLEEP_TIME="+CycleEvery.String())
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
