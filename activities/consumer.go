@@ -8,13 +8,12 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
-	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
 // Consumer is what the activities of the destination's side work with.
 type Consumer struct {
-	Destination *smarthttp.Client
+	Destination DestinationForge
 	Bucket      *bucket.Bucket
 	Staging     *staging.Area
 	// Identities are the keys that objects are decrypted with.

@@ -55,11 +55,11 @@ var scanLimits = surveyLimits{
 // readHeads asks the Git server for the heads of all branches, one discovery for each project.
 // One project's failure is noted in its heads; only a server that is down fails all. Notes are refs, one of a branch, that are
 // looked for along with it.
-func readHeads(ctx context.Context, server *smarthttp.Client, branches []project.Branch, notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
+func readHeads(ctx context.Context, server RefReader, branches []project.Branch, notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
 	return scanLimits.readHeads(ctx, server, branches, notes)
 }
 
-func (l surveyLimits) readHeads(ctx context.Context, server *smarthttp.Client, branches []project.Branch, notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
+func (l surveyLimits) readHeads(ctx context.Context, server RefReader, branches []project.Branch, notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
 	byProject := map[string][]project.Branch{}
 	for _, b := range branches {
 		byProject[b.Path()] = append(byProject[b.Path()], b)

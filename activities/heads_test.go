@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -40,7 +41,7 @@ func forge(t *testing.T, answer func(w http.ResponseWriter, kind string)) *smart
 	t.Cleanup(server.Close)
 	u, err := url.Parse(server.URL)
 	require.NoError(t, err)
-	return smarthttp.New(smarthttp.Options{BaseURL: u, Limits: smarthttp.Limits{Discovery: 300 * time.Millisecond}})
+	return smarthttp.New(smarthttp.Options{Forge: gitlab.At(u), Limits: smarthttp.Limits{Discovery: 300 * time.Millisecond}})
 }
 
 // byKind answers good projects, lets silent ones wait, and gives the others the status that they are named after.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
-	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
@@ -30,7 +29,7 @@ func (r PlanRequest) patient(branches []project.Branch) []project.Branch {
 
 // readHeads reads the heads that a plan compares. When the activity itself is cut off, all that is still
 // asked for fails, and none of that is the Git server's fault.
-func (r PlanRequest) readHeads(ctx context.Context, server *smarthttp.Client, branches []project.Branch, notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
+func (r PlanRequest) readHeads(ctx context.Context, server RefReader, branches []project.Branch, notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
 	heads, err := readHeads(ctx, server, branches, notes)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

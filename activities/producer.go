@@ -10,14 +10,13 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/sign"
-	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
 // Producer is what the activities of the source's side work with.
 type Producer struct {
 	Syncs   SyncList
-	Source  *smarthttp.Client
+	Source  SourceForge
 	Bucket  *bucket.Bucket
 	Staging *staging.Area
 	// Recipients are the keys that objects are encrypted to.

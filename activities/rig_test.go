@@ -19,6 +19,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
@@ -103,7 +104,7 @@ func (r *rig) git(repo string, options ...gitserver.Option) (*gitserver.Server, 
 	require.NoError(r, server.Create(r.Context(), repo))
 	u, err := url.Parse(server.URL())
 	require.NoError(r, err)
-	return server, smarthttp.New(smarthttp.Options{BaseURL: u, Username: credentials.User, Password: credentials.Password})
+	return server, smarthttp.New(smarthttp.Options{Forge: gitlab.At(u), Username: credentials.User, Password: credentials.Password})
 }
 
 func (r *rig) area() *staging.Area {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/graphql"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
@@ -39,7 +40,7 @@ func (r *rig) breakWith(server, secret string) {
 	r.Helper()
 	u, err := url.Parse(server)
 	require.NoError(r, err)
-	git := smarthttp.New(smarthttp.Options{BaseURL: u, Username: "bot", Password: secret})
+	git := smarthttp.New(smarthttp.Options{Forge: gitlab.At(u), Username: "bot", Password: secret})
 	r.producer.Source, r.consumer.Destination = git, git
 	r.producer.Syncs, err = graphql.New(graphql.Options{URL: server, Username: "bot", Password: secret})
 	require.NoError(r, err)

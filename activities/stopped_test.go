@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
@@ -52,7 +53,7 @@ func (r *rig) twin(g *gate) *rig {
 	git := func(server *gitserver.Server, repo string) *smarthttp.Client {
 		u, err := url.Parse(g.proxy(r.T, server.URL()))
 		require.NoError(r, err)
-		return smarthttp.New(smarthttp.Options{BaseURL: u, Username: "bot", Password: "token-" + repo})
+		return smarthttp.New(smarthttp.Options{Forge: gitlab.At(u), Username: "bot", Password: "token-" + repo})
 	}
 	proxy := g.proxy(r.T, r.s3.URL())
 	write, err := bucket.Open(r.Context(), bucket.Options{Name: r.s3.Name, PathStyle: true}, r.s3.ClientConfig(r.s3.Producer), config.WithBaseEndpoint(proxy))

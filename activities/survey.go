@@ -16,7 +16,7 @@ import (
 // with one that is asked too much.
 type survey struct {
 	limits   surveyLimits
-	server   *smarthttp.Client
+	server   RefReader
 	notes    map[project.Branch]string // refs to look for along with a branch
 	deadline time.Time
 
@@ -31,7 +31,7 @@ type survey struct {
 	answered, silent, unconnected, unavailable int // projects
 }
 
-func newSurvey(limits surveyLimits, server *smarthttp.Client, notes map[project.Branch]string) *survey {
+func newSurvey(limits surveyLimits, server RefReader, notes map[project.Branch]string) *survey {
 	return &survey{
 		limits: limits, server: server, notes: notes, deadline: time.Now().Add(limits.Budget),
 		heads: map[project.Branch]plan.Head{}, pause: limits.Backoff,

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
@@ -98,7 +99,7 @@ func packSize(t testing.TB, repo, want, have string) int64 {
 	t.Helper()
 	base, err := url.Parse(both.Source.URL())
 	require.NoError(t, err)
-	git := smarthttp.New(smarthttp.Options{BaseURL: base, Username: both.Source.Credentials.User, Password: both.Source.Credentials.Password})
+	git := smarthttp.New(smarthttp.Options{Forge: gitlab.At(base), Username: both.Source.Credentials.User, Password: both.Source.Credentials.Password})
 	pack, err := git.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: want, Have: have, Thin: true})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, pack.Close()) }()

@@ -20,6 +20,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 	"github.com/app-sre/git-partition-sync/workflows"
@@ -82,7 +83,7 @@ func openBucket(ctx context.Context, c config.Side, options bucket.Options, logg
 // gitServer is the client of the side's GitLab. It follows renamed projects to those that allows allows; nil is all.
 func gitServer(c config.Side, allows func(path string) bool) *smarthttp.Client {
 	return smarthttp.New(smarthttp.Options{
-		BaseURL:  c.BaseURL,
+		Forge:    gitlab.At(c.BaseURL),
 		Username: c.GitLabUsername,
 		Password: c.GitLabToken,
 		HTTP:     c.HTTP,

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 )
 
 // Allowlist says which projects may be touched. The zero value allows none.
@@ -25,10 +27,10 @@ func ParseAllowlist(s string) (Allowlist, error) {
 	}
 	for i, entry := range list {
 		path, isGroup := strings.CutSuffix(entry, "/*")
-		if validateGroup(path) != nil || !isGroup && !strings.Contains(path, "/") {
+		if gitlab.ValidateGroup(path) != nil || !isGroup && !strings.Contains(path, "/") {
 			return Allowlist{}, fmt.Errorf("%q is neither a project (group/name) nor a group (group/*)", entry)
 		}
-		list[i] = strings.ToLower(entry)
+		list[i] = gitlab.CanonicalPath(entry)
 	}
 	return Allowlist{entries: list}, nil
 }
@@ -38,7 +40,7 @@ func (l Allowlist) Allows(b Branch) bool { return l.AllowsPath(b.Path()) }
 
 // AllowsPath tells the same of a project's path, "group/name".
 func (l Allowlist) AllowsPath(path string) bool {
-	path = strings.ToLower(path)
+	path = gitlab.CanonicalPath(path)
 	for _, entry := range l.entries {
 		group, isGroup := strings.CutSuffix(entry, "*")
 		if entry == path || isGroup && strings.HasPrefix(path, group) {

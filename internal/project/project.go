@@ -4,7 +4,8 @@ package project
 
 import (
 	"fmt"
-	"strings"
+
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 )
 
 // Branch is one branch of one project of a GitLab instance. Group is the full
@@ -24,11 +25,11 @@ func (b Branch) Ref() string { return "refs/heads/" + b.Branch }
 // String is how logs, errors and workflow IDs name the branch: "group/name@branch".
 func (b Branch) String() string { return b.Path() + "@" + b.Branch }
 
-// Identity is the same for all spellings of one branch. GitLab and Gitea find a project whatever the case
-// of its path, and keep branches that differ in case apart. Duplicates, locks and the bucket's
+// Identity is the same for all spellings of one branch. The case of a project's path
+// does not count, that of a branch does. Duplicates, locks and the bucket's
 // chains go by it; whatever is shown or sent has the spelling that was given.
 func (b Branch) Identity() Branch {
-	return Branch{Group: strings.ToLower(b.Group), Name: strings.ToLower(b.Name), Branch: b.Branch}
+	return Branch{Group: gitlab.CanonicalPath(b.Group), Name: gitlab.CanonicalPath(b.Name), Branch: b.Branch}
 }
 
 // Sync says that Destination has to become a copy of Source.

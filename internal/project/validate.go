@@ -8,23 +8,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 )
 
-const (
-	// maxPath is what GitLab allows for "group/name" as a whole: the length of
-	// a row in its routes table.
-	maxPath = 255
+// maxBranch is 255, the longest file name, less the 5 bytes of ".lock": Git
+// servers keep a branch as a file and lock it through a second one. A name
+// with slashes could be longer there, but not in an object key.
+const maxBranch = 250
 
-	// maxBranch is 255, the longest file name, less the 5 bytes of ".lock": Git
-	// servers keep a branch as a file and lock it through a second one. A name
-	// with slashes could be longer there, but not in an object key.
-	maxBranch = 250
-)
-
-var (
-	commitPattern  = regexp.MustCompile(`^[0-9a-f]{40}$`)
-	segmentPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
-)
+var commitPattern = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // nullCommit is how the Git protocol spells "no commit": as the new value of a
 // push it deletes the branch.
@@ -36,11 +28,7 @@ func ValidCommit(s string) bool { return commitPattern.MatchString(s) && s != nu
 
 // Validate reports every name of b that its GitLab instance or Git would refuse.
 func (b Branch) Validate() error {
-	err := errors.Join(validateGroup(b.Group), validateSegment("project", b.Name), ValidateBranch(b.Branch))
-	if n := len(b.Path()); err == nil && n > maxPath {
-		err = fmt.Errorf("project path %q: %d bytes, limit %d", b.Path(), n, maxPath)
-	}
-	return err
+	return errors.Join(gitlab.ValidateProject(b.Group, b.Name), ValidateBranch(b.Branch))
 }
 
 // Validate reports every invalid name on either side.
@@ -53,33 +41,6 @@ func (s Sync) Validate() error {
 		errs = append(errs, fmt.Errorf("destination: %w", err))
 	}
 	return errors.Join(errs...)
-}
-
-func validateGroup(group string) error {
-	for segment := range strings.SplitSeq(group, "/") {
-		if err := validateSegment("group", segment); err != nil {
-			return fmt.Errorf("group path %q: %w", group, err)
-		}
-	}
-	return nil
-}
-
-// validateSegment applies what GitLab's path rules for groups and for projects
-// (lib/gitlab/path_regex.rb) have in common.
-func validateSegment(field, s string) error {
-	switch {
-	case s == "":
-		return fmt.Errorf("%s name is empty", field)
-	case !segmentPattern.MatchString(s):
-		return fmt.Errorf("%s %q: only letters, digits, '_', '-' and '.' are allowed", field, s)
-	case s == "." || s == "..":
-		return fmt.Errorf("%s %q: is not a name", field, s)
-	case strings.HasPrefix(s, "-"):
-		return fmt.Errorf("%s %q: starts with '-'", field, s)
-	case strings.HasSuffix(s, ".git") || strings.HasSuffix(s, ".atom"):
-		return fmt.Errorf("%s %q: ends in '.git' or '.atom'", field, s)
-	}
-	return nil
 }
 
 // ValidateBranch applies git-check-ref-format(1) to a branch's short name, and

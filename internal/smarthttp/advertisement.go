@@ -52,7 +52,7 @@ func (c *Client) discover(ctx context.Context, repo *url.URL, service string) (*
 		done()
 		return nil, err
 	}
-	adv, err := readAdvertisement(newPktReader(resp.Body, c.mask), service)
+	adv, err := readAdvertisement(c.packets(resp.Body), service)
 	if err == nil {
 		adv.body, adv.done = resp.Body, done
 		adv.url, err = repositoryOf(resp.Request.URL, c.mask)
@@ -74,8 +74,8 @@ func (c *Client) checkMoved(from, to *url.URL) error {
 	if c.allows == nil || to.Path == from.Path {
 		return nil
 	}
-	repo, below := strings.CutPrefix(to.Path, strings.TrimSuffix(c.base.Path, "/")+"/")
-	if repo = strings.TrimSuffix(repo, ".git"); !below || !c.allows(repo) {
+	repo, below := c.forge.Project(to)
+	if !below || !c.allows(repo) {
 		return fmt.Errorf("%w: %q", ErrMovedElsewhere, c.mask.Line(repo, 200))
 	}
 	return nil

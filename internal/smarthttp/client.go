@@ -10,22 +10,31 @@ package smarthttp
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/redirect"
 )
 
+// Forge is what a client has to know of a server besides Git's protocol.
+type Forge interface {
+	// Repository returns the URL of a project's repository.
+	Repository(project string) (*url.URL, error)
+	// Project undoes that. It is false for a URL that is not below the server's address.
+	Project(repository *url.URL) (project string, below bool)
+	// RequestID names the header by whose value the server's logs are searched.
+	RequestID() string
+	// NotFound tells whether the server's words say that it has no such project, or none that the credentials may read.
+	NotFound(words string) bool
+}
+
 // Options says which server to talk to, and how.
 type Options struct {
-	// BaseURL is the server's address, "https://gitlab.example.com", with a path
-	// when it is installed below one. User info in it is ignored.
-	BaseURL *url.URL
+	// Forge is the server, and its rules.
+	Forge Forge
 
 	// Username and Password are sent with each request (RFC 7617). Both empty
 	// means anonymous.
@@ -47,7 +56,7 @@ type Options struct {
 
 // Client talks to one Git server. It may be used concurrently.
 type Client struct {
-	base               *url.URL
+	forge              Forge
 	username, password string
 	http               *http.Client
 	agent              string
@@ -58,8 +67,6 @@ type Client struct {
 
 // New returns a client for the server that opts names.
 func New(opts Options) *Client {
-	base := *opts.BaseURL
-	base.User, base.RawQuery, base.Fragment = nil, "", ""
 	client := httpclient.New(nil)
 	if opts.HTTP != nil {
 		*client = *opts.HTTP
@@ -71,21 +78,9 @@ func New(opts Options) *Client {
 		agent = "git-partition-sync"
 	}
 	return &Client{
-		base: &base, username: opts.Username, password: opts.Password, http: client, agent: agent, mask: mask,
+		forge: opts.Forge, username: opts.Username, password: opts.Password, http: client, agent: agent, mask: mask,
 		limits: opts.Limits.orDefaults(), allows: opts.Allows,
 	}
-}
-
-// repository returns the URL of "group/name": BaseURL/group/name.git.
-func (c *Client) repository(repo string) (*url.URL, error) {
-	segments := strings.Split(repo+".git", "/")
-	for i, segment := range segments {
-		if segment == "" || segment == "." || segment == ".." {
-			return nil, fmt.Errorf("invalid repository path %q", repo)
-		}
-		segments[i] = url.PathEscape(segment)
-	}
-	return c.base.JoinPath(segments...), nil
 }
 
 func (c *Client) get(ctx context.Context, u *url.URL, contentType string, header http.Header) (*http.Response, error) {

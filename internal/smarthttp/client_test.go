@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
@@ -21,7 +22,7 @@ func TestWrongCredentialsAndRepositories(t *testing.T) {
 	u, err := url.Parse(server.URL())
 	require.NoError(t, err)
 	u.User = url.UserPassword("inurl", "hidden")
-	stranger := smarthttp.New(smarthttp.Options{BaseURL: u, Username: "bot", Password: "gu3ss"})
+	stranger := smarthttp.New(smarthttp.Options{Forge: gitlab.At(u), Username: "bot", Password: "gu3ss"})
 
 	for name, tt := range map[string]struct {
 		client *smarthttp.Client

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/redirect"
 )
@@ -52,13 +51,13 @@ func orAbsent(commit string) string {
 }
 
 // remoteError is the text of an ERR packet or of the side-band's error channel.
-func remoteError(text string, mask *foreign.Mask) error {
-	text = mask.Line(text, maxLine)
+func (p *pktReader) remoteError(text string) error {
+	text = p.mask.Line(text, maxLine)
 	lower := strings.ToLower(text)
 	switch {
 	case strings.Contains(lower, "not our ref"):
 		return fmt.Errorf("%w (%s)", ErrNotOurRef, text)
-	case strings.Contains(lower, "not found"), strings.Contains(lower, "could not be found"), strings.Contains(lower, "not exported"):
+	case strings.Contains(lower, "not found"), strings.Contains(lower, "not exported"), p.notFound != nil && p.notFound(text):
 		return fmt.Errorf("%w (%s)", ErrNotFound, text)
 	}
 	return fmt.Errorf("%w: %s", ErrServerFailed, text)

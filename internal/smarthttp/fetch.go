@@ -36,7 +36,7 @@ type FetchRequest struct {
 //
 // The error is ErrNotOurRef when no branch leads to the commit any more.
 func (c *Client) FetchPack(ctx context.Context, req FetchRequest) (*PackStream, error) {
-	u, err := c.repository(req.Repo)
+	u, err := c.forge.Repository(req.Repo)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (c *Client) fetch(ctx context.Context, repo *url.URL, req FetchRequest) (*P
 	if err != nil {
 		return nil, err
 	}
-	pkts := newPktReader(resp.Body, c.mask)
+	pkts := c.packets(resp.Body)
 	common, err := readAck(pkts, req.Have)
 	if err != nil {
 		_ = resp.Body.Close()
@@ -78,7 +78,7 @@ func (c *Client) fetch(ctx context.Context, repo *url.URL, req FetchRequest) (*P
 // Known returns which of the commits a repository has, in their order. Tip is a
 // commit that one of its branches points to.
 func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string) ([]string, error) {
-	u, err := c.repository(repo)
+	u, err := c.forge.Repository(repo)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string)
 		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	known, err := readCommon(newPktReader(resp.Body, c.mask), commits)
+	known, err := readCommon(c.packets(resp.Body), commits)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
 	}

@@ -26,7 +26,7 @@ const (
 // Heads returns the commit of each of the branches of a repository
 // ("group/name"). A branch that does not exist is absent from the map.
 func (c *Client) Heads(ctx context.Context, repo string, branches ...string) (map[string]string, error) {
-	u, err := c.repository(repo)
+	u, err := c.forge.Repository(repo)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (c *Client) lsRefs(ctx context.Context, adv *advertisement, wanted refFilte
 	}
 	defer func() { _ = resp.Body.Close() }()
 	found := map[string]string{}
-	pkts := newPktReader(resp.Body, c.mask)
+	pkts := c.packets(resp.Body)
 	if err := readRefs(pkts, wanted, found); err != nil {
 		return nil, err
 	}

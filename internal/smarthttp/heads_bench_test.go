@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
@@ -37,7 +38,7 @@ func BenchmarkHeads(b *testing.B) {
 			require.NoError(b, err)
 			received := &receivedBytes{RoundTripper: http.DefaultTransport}
 			client := smarthttp.New(smarthttp.Options{
-				BaseURL: base, Username: login.User, Password: login.Password, HTTP: &http.Client{Transport: received},
+				Forge: gitlab.At(base), Username: login.User, Password: login.Password, HTTP: &http.Client{Transport: received},
 			})
 			for b.Loop() {
 				heads, err := client.Heads(b.Context(), repo, "main")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
@@ -32,7 +33,7 @@ func newClientWith(t *testing.T, base string, opts smarthttp.Options) *smarthttp
 	t.Helper()
 	u, err := url.Parse(base)
 	require.NoError(t, err)
-	opts.BaseURL, opts.Username, opts.Password = u, login.User, login.Password
+	opts.Forge, opts.Username, opts.Password = gitlab.At(u), login.User, login.Password
 	return smarthttp.New(opts)
 }
 

@@ -29,11 +29,21 @@ type pktReader struct {
 	src  *source
 	scan *pktline.Scanner
 	mask *foreign.Mask // for what is quoted of them
+
+	// notFound tells whether words are the server's own for a repository that it does not have. Nil knows none.
+	notFound func(words string) bool
 }
 
 func newPktReader(r io.Reader, mask *foreign.Mask) *pktReader {
 	src := &source{r: r}
 	return &pktReader{src: src, scan: pktline.NewScanner(src), mask: mask}
+}
+
+// packets reads an answer of the client's server.
+func (c *Client) packets(r io.Reader) *pktReader {
+	pkts := newPktReader(r, c.mask)
+	pkts.notFound = c.forge.NotFound
+	return pkts
 }
 
 // next returns a packet's payload, which is valid until the next call. It is
@@ -45,7 +55,7 @@ func (p *pktReader) next() ([]byte, error) {
 	var remote *pktline.ErrorLine
 	switch err := p.scan.Err(); {
 	case errors.As(err, &remote):
-		return nil, remoteError(remote.Text, p.mask)
+		return nil, p.remoteError(remote.Text)
 	case p.src.err == io.EOF:
 		return nil, io.ErrUnexpectedEOF
 	case p.src.err != nil:
@@ -122,7 +132,7 @@ func (s *sideband) next() ([]byte, error) {
 		_, _ = s.words.Write(pkt[1:])
 		return nil, s.setAside(pkt)
 	case failure:
-		return nil, s.explain(remoteError(string(pkt[1:]), s.pkts.mask))
+		return nil, s.explain(s.pkts.remoteError(string(pkt[1:])))
 	}
 	return nil, fmt.Errorf("unknown side-band channel %d", pkt[0])
 }

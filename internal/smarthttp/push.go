@@ -78,7 +78,7 @@ func emptyPack() []byte {
 // The errors are *MovedError when one of the refs is not at Old, ErrNoThin and ErrNoAtomic,
 // all before anything is sent, and *RefusedError.
 func (c *Client) Push(ctx context.Context, req PushRequest) error {
-	u, err := c.repository(req.Repo)
+	u, err := c.forge.Repository(req.Repo)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (c *Client) push(ctx context.Context, repo *url.URL, req PushRequest) error
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return readReport(newPktReader(resp.Body, c.mask), req.refs())
+	return readReport(c.packets(resp.Body), req.refs())
 }
 
 func (r PushRequest) updates() []RefUpdate { return append([]RefUpdate{r.RefUpdate}, r.Also...) }

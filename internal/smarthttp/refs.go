@@ -21,7 +21,7 @@ func (c *Client) EachRef(ctx context.Context, repo string, names []string, below
 }
 
 func (c *Client) listed(ctx context.Context, repo string, wanted refFilter) (map[string]string, error) {
-	u, err := c.repository(repo)
+	u, err := c.forge.Repository(repo)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func (c *Client) checkComplete(ctx context.Context, adv *advertisement, commit s
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	pkts := newPktReader(resp.Body, c.mask)
+	pkts := c.packets(resp.Body)
 	if line, err := pkts.next(); err != nil || strings.TrimSpace(string(line)) != "shallow-info" {
 		return err
 	}

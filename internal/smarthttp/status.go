@@ -17,14 +17,14 @@ const maxBodyText = 200
 type StatusError struct {
 	Code      int
 	Message   string        // the start of a text/plain body, fit to be shown
-	RequestID string        // X-Request-Id, by which GitLab's logs are searched
+	RequestID string        // by which the server's logs are searched
 	After     time.Duration // Retry-After; 0 if the server did not say
 }
 
-func newStatusError(resp *http.Response, mask *foreign.Mask) *StatusError {
+func newStatusError(resp *http.Response, mask *foreign.Mask, requestID string) *StatusError {
 	e := &StatusError{
 		Code:      resp.StatusCode,
-		RequestID: mask.Line(resp.Header.Get("X-Request-Id"), 64),
+		RequestID: mask.Line(resp.Header.Get(requestID), 64),
 		After:     httpclient.RetryAfter(resp.Header),
 	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/plain" {
