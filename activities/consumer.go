@@ -5,6 +5,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
@@ -20,8 +21,8 @@ type Consumer struct {
 	Identities []age.Identity
 	// Verifier trusts the keys that manifests are signed with; sign.Unverified says that there are none.
 	Verifier sign.Verifier
-	// Environment is the name that manifests must have; empty for any.
-	Environment string
+	// Environment is the one that objects must be made for; archive.AnyEnvironment says that it does not matter.
+	Environment archive.Environment
 	// Allow is which projects may be pushed to; project.AllowAll says that the token decides.
 	Allow project.Allowlist
 	// FastForwardOnly is the policy not to overwrite what the destination has.

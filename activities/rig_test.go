@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
@@ -77,7 +78,7 @@ func newRig(t *testing.T) *rig {
 	}
 	r.consumer = &Consumer{
 		Destination: destination, Bucket: read, Staging: r.area(), Identities: []age.Identity{id}, Host: "c",
-		Verifier: sign.Unverified(), Allow: project.AllowAll(),
+		Verifier: sign.Unverified(), Allow: project.AllowAll(), Environment: archive.AnyEnvironment(),
 	}
 
 	r.activities = newActivities()

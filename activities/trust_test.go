@@ -7,6 +7,7 @@ import (
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
@@ -69,7 +70,12 @@ func TestSignatures(t *testing.T) {
 // Two environments that share their keys and, by mistake, their bucket do not take each other's objects.
 func TestEnvironments(t *testing.T) {
 	r := newTrustedRig(t)
-	r.producer.Environment, r.consumer.Environment = "staging", "production"
+	named := func(name string) archive.Environment {
+		e, err := archive.ParseEnvironment(name)
+		require.NoError(t, err)
+		return e
+	}
+	r.producer.Environment, r.consumer.Environment = "staging", named("production")
 	tip := r.commit("one")
 	r.produce()
 	d := r.received()
@@ -77,7 +83,9 @@ func TestEnvironments(t *testing.T) {
 	require.Contains(t, text, `made for another environment: "staging", this is "production"`)
 	require.Contains(t, text, "ENVIRONMENT")
 
-	r.consumer.Environment = "staging"
+	r.consumer.Environment = archive.Environment{}
+	fails(r, "WrongEnvironment", r.consumer.Decrypt, d) // nobody has said which one this is
+	r.consumer.Environment = named("staging")
 	must(r, r.consumer.Push, must(r, r.consumer.Decrypt, d))
 	require.Equal(t, tip, r.tip())
 }

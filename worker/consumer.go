@@ -45,7 +45,7 @@ func openConsumer(ctx context.Context, environ []string, logger *slog.Logger) (*
 
 		Environment: c.Environment,
 		Host:        host,
-		Settings:    fingerprint(c.BaseURL, c.GitLabUsername, c.Bucket, recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow, c.Environment, version()),
+		Settings:    fingerprint(c.BaseURL, c.GitLabUsername, c.Bucket, recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow, c.Environment.Name(), version()),
 	}
 	return &side{
 		taskQueue:  contract.ConsumerTaskQueue,

@@ -13,6 +13,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -46,18 +47,18 @@ func openProducer(ctx context.Context, environ []string, logger *slog.Logger) (*
 		"graphql", c.GraphQLServer, "recipients", len(c.Recipients), "signed", c.Signer != nil, "workdir", c.WorkDir)
 	steps := &activities.Producer{
 		Syncs:       syncs,
-		Source:      gitServer(c.Side, nil),
+		Source:      gitServer(c.Side, project.AllowAll().AllowsPath),
 		Bucket:      store,
 		Staging:     area,
 		Recipients:  c.Recipients,
 		ThinPacks:   c.ThinPacks,
 		Signer:      c.Signer,
 		Host:        host,
-		Environment: c.Environment,
+		Environment: c.Environment.Name(),
 		Retention:   plan.Retention{After: c.PruneAfter, MaxShare: c.MaxPruneShare},
 		Clock:       time.Now,
 		Version:     version(),
-		Settings:    fingerprint(c.BaseURL, c.GitLabUsername, c.Bucket, c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer != nil, c.Environment, version()),
+		Settings:    fingerprint(c.BaseURL, c.GitLabUsername, c.Bucket, c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer != nil, c.Environment.Name(), version()),
 	}
 	return &side{
 		taskQueue:  contract.ProducerTaskQueue,

@@ -80,7 +80,7 @@ func openBucket(ctx context.Context, c config.Side, options bucket.Options, logg
 	return store, nil
 }
 
-// gitServer is the client of the side's GitLab. It follows renamed projects to those that allows allows; nil is all.
+// gitServer is the client of the side's GitLab. It follows renamed projects to those that allows allows.
 func gitServer(c config.Side, allows func(path string) bool) *smarthttp.Client {
 	return smarthttp.New(smarthttp.Options{
 		Forge:    gitlab.At(c.BaseURL),

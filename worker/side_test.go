@@ -39,6 +39,6 @@ func TestRenamedDestinations(t *testing.T) {
 	require.NoError(t, err)
 	_, err = consumer.Heads(t.Context(), "mirror/two", "main")
 	require.ErrorIs(t, err, smarthttp.ErrMovedElsewhere)
-	_, err = gitServer(side, nil).Heads(t.Context(), "mirror/two", "main")
+	_, err = gitServer(side, project.AllowAll().AllowsPath).Heads(t.Context(), "mirror/two", "main")
 	require.NoError(t, err, "a source may be read wherever the token reads it")
 }

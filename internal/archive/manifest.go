@@ -44,18 +44,7 @@ type Manifest struct {
 	Environment string `json:"environment,omitempty"`
 }
 
-var (
-	sha256Pattern      = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	environmentPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-)
-
-// ParseEnvironment returns the name of an environment, or why it is none.
-func ParseEnvironment(name string) (string, error) {
-	if !environmentPattern.MatchString(name) {
-		return "", fmt.Errorf("%.100q is not a name of at most 63 letters, digits, '.', '_' and '-' that begins with a letter or digit", name)
-	}
-	return name, nil
-}
+var sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // Encode returns m as indented JSON, for operators to read.
 func (m Manifest) Encode() ([]byte, error) {
@@ -141,16 +130,4 @@ func (m Manifest) Matches(k objectkey.Key) error {
 		}
 	}
 	return nil
-}
-
-// IsFor fails with ErrEnvironment when m was made for another environment than this one, or for none that it
-// names. To a reader without a name of its own, all are the same.
-func (m Manifest) IsFor(environment string) error {
-	switch {
-	case environment == "" || m.Environment == environment:
-		return nil
-	case m.Environment == "":
-		return fmt.Errorf("%w: it names none, this is %q", ErrEnvironment, environment)
-	}
-	return fmt.Errorf("%w: %q, this is %q", ErrEnvironment, m.Environment, environment)
 }

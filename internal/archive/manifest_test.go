@@ -70,16 +70,24 @@ func TestManifestEnvironment(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, named, got)
 
+	here := func(name string) archive.Environment {
+		e, err := archive.ParseEnvironment(name)
+		require.NoError(t, err)
+		require.Equal(t, name, e.Name())
+		return e
+	}
 	tests := []struct {
 		manifest archive.Manifest
-		here     string
+		here     archive.Environment
 		refused  string
 	}{
-		{unnamed, "", ""},
-		{named, "", ""},
-		{named, "staging-1", ""},
-		{named, "staging-2", `made for another environment: "staging-1", this is "staging-2"`},
-		{unnamed, "staging-1", `made for another environment: it names none, this is "staging-1"`},
+		{unnamed, archive.AnyEnvironment(), ""},
+		{named, archive.AnyEnvironment(), ""},
+		{named, here("staging-1"), ""},
+		{unnamed, archive.Environment{}, `made for another environment: it names none, this is ""`},
+		{named, archive.Environment{}, `made for another environment: "staging-1", this is ""`},
+		{named, here("staging-2"), `made for another environment: "staging-1", this is "staging-2"`},
+		{unnamed, here("staging-1"), `made for another environment: it names none, this is "staging-1"`},
 	}
 	for _, test := range tests {
 		err := test.manifest.IsFor(test.here)

@@ -40,10 +40,10 @@ func (s *Side) check(v variables, environ []string) (problems []error) {
 	if s.HTTP, err = client(s.CAPath); err != nil {
 		problems = append(problems, fmt.Errorf("INTERNAL_GIT_CA_PATH: %w", err))
 	}
-	if s.Environment != "" {
-		if _, err := archive.ParseEnvironment(s.Environment); err != nil {
-			problems = append(problems, fmt.Errorf("ENVIRONMENT: %w", err))
-		}
+	if s.EnvironmentName == "" {
+		s.Environment = archive.AnyEnvironment()
+	} else if s.Environment, err = archive.ParseEnvironment(s.EnvironmentName); err != nil {
+		problems = append(problems, fmt.Errorf("ENVIRONMENT: %w", err))
 	}
 	if s.MaxConcurrent < 1 {
 		problems = append(problems, fmt.Errorf("MAX_CONCURRENT is %d, less than 1", s.MaxConcurrent))

@@ -11,6 +11,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
@@ -40,8 +41,8 @@ type Side struct {
 	// AllowPlainHTTP lets credentials go over plain HTTP to hosts other than this one.
 	AllowPlainHTTP bool `env:"ALLOW_PLAIN_HTTP"`
 
-	// Environment names the pair of sides that share the bucket. With it, a consumer takes no other's objects.
-	Environment string `env:"ENVIRONMENT"`
+	// EnvironmentName names the pair of sides that share the bucket. With it, a consumer takes no other's objects.
+	EnvironmentName string `env:"ENVIRONMENT"`
 
 	// RequireSignatures refuses to start without the keys that sign or verify objects.
 	RequireSignatures bool `env:"REQUIRE_SIGNATURES"`
@@ -56,6 +57,8 @@ type Side struct {
 
 	// Temporal is the environment for Temporal's SDK to read.
 	Temporal Environ `env:"-"`
+	// Environment is EnvironmentName, parsed; archive.AnyEnvironment without one.
+	Environment archive.Environment `env:"-"`
 	// BaseURL is GitLabURL, parsed.
 	BaseURL *url.URL `env:"-"`
 	// HTTP trusts the system's certificates and those of CAPath.

@@ -61,7 +61,7 @@ func TestLoadProducer(t *testing.T) {
 	require.Equal(t, "{ apps_v1 }", c.Query)
 	require.Equal(t, 0.5, c.MaxPruneShare)
 	require.Equal(t, 24*time.Hour, c.PruneAfter)
-	require.Equal(t, "staging-1", c.Environment)
+	require.Equal(t, "staging-1", c.Environment.Name())
 	require.True(t, c.ThinPacks)
 	require.Equal(t, 30*time.Second, c.DrainTimeout)
 	require.NotEmpty(t, c.WorkDir)

@@ -7,25 +7,21 @@ import (
 	"strings"
 
 	"filippo.io/age"
+
+	"github.com/app-sre/git-partition-sync/internal/list"
 )
 
 // ParseRecipients reads public keys, native X25519 ("age1…") or post-quantum
-// hybrid ("age1pq1…") ones, separated by white space or commas. A '#' at the
-// start of a word begins a comment that lasts to the end of the line. The two
-// kinds do not mix: what anyone could break is not post-quantum.
+// hybrid ("age1pq1…") ones, a list as in package list. The two kinds do not mix:
+// what anyone could break is not post-quantum.
 func ParseRecipients(s string) ([]age.Recipient, error) {
 	var words []string
-	for line := range strings.Lines(s) {
-		for _, word := range strings.FieldsFunc(line, isSeparator) {
-			if strings.HasPrefix(word, "#") {
-				break
-			}
-			if strings.HasPrefix(strings.ToUpper(word), "AGE-SECRET-KEY-") {
-				// age would quote it.
-				return nil, errors.New("parse recipients: there is a private key among the public ones")
-			}
-			words = append(words, word)
+	for _, word := range list.Words(s) {
+		if strings.HasPrefix(strings.ToUpper(word), "AGE-SECRET-KEY-") {
+			// age would quote it.
+			return nil, errors.New("parse recipients: there is a private key among the public ones")
 		}
+		words = append(words, word)
 	}
 	recipients, err := age.ParseRecipients(strings.NewReader(strings.Join(words, "\n")))
 	if err != nil {
@@ -38,26 +34,16 @@ func ParseRecipients(s string) ([]age.Recipient, error) {
 	return recipients, nil
 }
 
-func isSeparator(r rune) bool { return strings.ContainsRune(" \t\r\n,", r) }
-
-// ParseIdentities reads private keys as age-keygen writes them, separated by white space or commas;
-// lines that begin with '#' are comments. Its errors name the line and never quote it,
-// nor what age says of it, which may.
+// ParseIdentities reads private keys as age-keygen writes them, a list as in package list. Its errors name the
+// line and never quote it, nor what age says of it, which may.
 func ParseIdentities(s string) ([]age.Identity, error) {
 	var identities []age.Identity
-	number := 0
-	for line := range strings.Lines(s) {
-		number++
-		if strings.HasPrefix(strings.TrimSpace(line), "#") {
-			continue
+	for line, word := range list.Words(s) {
+		parsed, err := age.ParseIdentities(strings.NewReader(word))
+		if err != nil {
+			return nil, fmt.Errorf("parse identities: line %d is not an age secret key", line)
 		}
-		for word := range strings.FieldsFuncSeq(line, isSeparator) {
-			parsed, err := age.ParseIdentities(strings.NewReader(word))
-			if err != nil {
-				return nil, fmt.Errorf("parse identities: line %d is not an age secret key", number)
-			}
-			identities = append(identities, parsed...)
-		}
+		identities = append(identities, parsed...)
 	}
 	if len(identities) == 0 {
 		return nil, errors.New("parse identities: no age secret key found")

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
+	"github.com/app-sre/git-partition-sync/internal/list"
 )
 
 // Allowlist says which projects may be touched. The zero value allows none.
@@ -18,21 +19,21 @@ type Allowlist struct {
 func AllowAll() Allowlist { return Allowlist{all: true} }
 
 // ParseAllowlist reads project paths ("group/name") and groups with all that is below
-// them ("group/*"), separated by white space or commas. There has to be one. Case does not
+// them ("group/*"), a list as in package list. There has to be one. Case does not
 // count: GitLab does not tell "Group/App" from "group/app".
 func ParseAllowlist(s string) (Allowlist, error) {
-	list := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n,", r) })
-	if len(list) == 0 {
-		return Allowlist{}, errors.New("no project (group/name) or group (group/*) found")
-	}
-	for i, entry := range list {
+	var allowed Allowlist
+	for _, entry := range list.Words(s) {
 		path, isGroup := strings.CutSuffix(entry, "/*")
 		if gitlab.ValidateGroup(path) != nil || !isGroup && !strings.Contains(path, "/") {
 			return Allowlist{}, fmt.Errorf("%q is neither a project (group/name) nor a group (group/*)", entry)
 		}
-		list[i] = gitlab.CanonicalPath(entry)
+		allowed.entries = append(allowed.entries, gitlab.CanonicalPath(entry))
 	}
-	return Allowlist{entries: list}, nil
+	if len(allowed.entries) == 0 {
+		return Allowlist{}, errors.New("no project (group/name) or group (group/*) found")
+	}
+	return allowed, nil
 }
 
 // Allows tells whether the branch's project may be touched.

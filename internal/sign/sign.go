@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"aead.dev/minisign"
+
+	"github.com/app-sre/git-partition-sync/internal/list"
 )
 
 var (
@@ -62,21 +64,15 @@ func (v Verifier) Verifies() bool { return !v.unverified }
 // Keys is how many keys are trusted.
 func (v Verifier) Keys() int { return len(v.keys) }
 
-// ParseVerifier reads minisign public keys, separated by white space or commas. Comment lines, as
-// minisign's key files have them, are passed over.
+// ParseVerifier reads minisign public keys, a list as in package list: such as one or more of minisign's key files.
 func ParseVerifier(text string) (Verifier, error) {
 	var v Verifier
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "untrusted comment:") || strings.HasPrefix(line, "#") {
-			continue
+	for line, word := range list.Words(text) {
+		var key minisign.PublicKey
+		if err := key.UnmarshalText([]byte(word)); err != nil {
+			return Verifier{}, fmt.Errorf("line %d: not a minisign public key", line)
 		}
-		for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(" \t\r\n,", r) }) {
-			var key minisign.PublicKey
-			if err := key.UnmarshalText([]byte(word)); err != nil {
-				return Verifier{}, fmt.Errorf("word %d is not a minisign public key", len(v.keys)+1)
-			}
-			v.keys = append(v.keys, key)
-		}
+		v.keys = append(v.keys, key)
 	}
 	if len(v.keys) == 0 {
 		return Verifier{}, errors.New("no minisign public key found")

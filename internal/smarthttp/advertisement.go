@@ -71,11 +71,11 @@ func (c *Client) discover(ctx context.Context, repo *url.URL, service string) (*
 // checkMoved holds redirects within the server, such as GitLab answers for a project that was renamed, to the
 // repositories that may be used.
 func (c *Client) checkMoved(from, to *url.URL) error {
-	if c.allows == nil || to.Path == from.Path {
+	if to.Path == from.Path {
 		return nil
 	}
 	repo, below := c.forge.Project(to)
-	if !below || !c.allows(repo) {
+	if !below || c.allows == nil || !c.allows(repo) {
 		return fmt.Errorf("%w: %q", ErrMovedElsewhere, c.mask.Line(repo, 200))
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
@@ -146,6 +147,9 @@ func TestRedirectsAreHeldToWhatIsAllowed(t *testing.T) {
 		require.ErrorIs(t, err, smarthttp.ErrMovedElsewhere)
 	}
 	require.Equal(t, tip, git(t, server, "rev-parse", "refs/heads/main"))
+
+	_, err = newClientWith(t, server.URL()+"/git/", smarthttp.Options{}).Heads(t.Context(), "old/one", "main")
+	require.ErrorIs(t, err, smarthttp.ErrMovedElsewhere, "nobody has said what is allowed")
 }
 
 // A base URL without a port and a redirect with one, and the other way round, name the same server; and so
@@ -181,7 +185,7 @@ func twoDoors(t *testing.T, from, to string) (*smarthttp.Client, *[]string) {
 	plain, secure := httptest.NewServer(handler), httptest.NewTLSServer(handler)
 	t.Cleanup(plain.Close)
 	t.Cleanup(secure.Close)
-	return newClientWith(t, from, smarthttp.Options{HTTP: dialing(secure, map[string]string{
+	return newClientWith(t, from, smarthttp.Options{Allows: project.AllowAll().AllowsPath, HTTP: dialing(secure, map[string]string{
 		"git.test:80": plain.Listener.Addr().String(), "GIT.test:80": plain.Listener.Addr().String(), "git.test:443": secure.Listener.Addr().String(),
 	})}), &asked
 }

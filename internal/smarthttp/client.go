@@ -47,7 +47,7 @@ type Options struct {
 	Limits Limits
 
 	// Allows says whether a repository ("group/name") to which the server redirects may be used in
-	// place of the one that was asked for. Nil allows all.
+	// place of the one that was asked for. Nil allows none.
 	Allows func(repo string) bool
 
 	// Agent names this program to the server. It has no spaces.

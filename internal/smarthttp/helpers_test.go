@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
@@ -26,7 +27,7 @@ var login = gitserver.Credentials{User: "bot", Password: "s3cret"}
 
 func newClient(t *testing.T, base string) *smarthttp.Client {
 	t.Helper()
-	return newClientWith(t, base, smarthttp.Options{})
+	return newClientWith(t, base, smarthttp.Options{Allows: project.AllowAll().AllowsPath})
 }
 
 func newClientWith(t *testing.T, base string, opts smarthttp.Options) *smarthttp.Client {

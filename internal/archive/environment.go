@@ -1,0 +1,40 @@
+package archive
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// Environment is the pair of sides that a reader or writer of archives belongs to. To a reader with the zero value
+// nothing belongs.
+type Environment struct {
+	name string
+	any  bool
+}
+
+// AnyEnvironment is that of readers and writers which do not tell environments apart.
+func AnyEnvironment() Environment { return Environment{any: true} }
+
+var environmentPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// ParseEnvironment returns the environment of this name, or why it is none.
+func ParseEnvironment(name string) (Environment, error) {
+	if !environmentPattern.MatchString(name) {
+		return Environment{}, fmt.Errorf("%.100q is not a name of at most 63 letters, digits, '.', '_' and '-' that begins with a letter or digit", name)
+	}
+	return Environment{name: name}, nil
+}
+
+// Name is what manifests say; empty for any environment.
+func (e Environment) Name() string { return e.name }
+
+// IsFor fails with ErrEnvironment when m was made for another environment than this one, or for none that it names.
+func (m Manifest) IsFor(here Environment) error {
+	switch {
+	case here.any || here.name != "" && m.Environment == here.name:
+		return nil
+	case m.Environment == "":
+		return fmt.Errorf("%w: it names none, this is %q", ErrEnvironment, here.name)
+	}
+	return fmt.Errorf("%w: %q, this is %q", ErrEnvironment, m.Environment, here.name)
+}
