@@ -41,7 +41,7 @@ type attacker struct {
 
 func newAttacker(t *testing.T) *attacker {
 	t.Helper()
-	b, err := bucket.Open(t.Context(), bucket.Options{Name: stack.BucketName, PathStyle: true}, both.S3.ClientConfig(both.S3.Root()))
+	b, err := bucket.Open(t.Context(), bucket.Options{Name: stack.BucketName, PathStyle: true}, both.S3.ClientConfig(both.S3.Root))
 	require.NoError(t, err)
 	secret, _, err := sign.Generate()
 	require.NoError(t, err)

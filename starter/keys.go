@@ -7,10 +7,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"filippo.io/age"
 	"github.com/urfave/cli/v3"
 
-	"github.com/app-sre/git-partition-sync/internal/sign"
+	"github.com/app-sre/git-partition-sync/internal/keypair"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 func keysCommand() *cli.Command {
@@ -30,29 +30,23 @@ func keysCommand() *cli.Command {
 // newKeys makes an encryption and a signing key pair and says which part goes where. Files that
 // exist are not replaced: a lost private key is not to be had again.
 func newKeys(dir string) error {
-	identity, err := age.GenerateX25519Identity()
-	if err != nil {
-		return err
-	}
-	secret, public, err := sign.Generate()
+	files, err := keypair.Generate()
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	files := []struct{ name, content, purpose string }{
-		{"age.pub", identity.Recipient().String(), "producer, PUBLIC_KEY: encrypts objects"},
-		{"age.key", identity.String(), "consumer, PRIVATE_KEY: decrypts them; secret"},
-		{"signing.key", secret, "producer, SIGNING_KEY: signs objects; secret"},
-		{"signing.pub", public, "consumer, VERIFY_KEYS: the signatures it trusts"},
-	}
 	for _, f := range files {
-		path := filepath.Join(dir, f.name)
-		if err := writeNew(path, f.content+"\n"); err != nil {
+		path := filepath.Join(dir, f.Name)
+		if err := writeNew(path, f.Content); err != nil {
 			return err
 		}
-		fmt.Printf("%-30s %s\n", path, f.purpose)
+		role := contract.RoleConsumer
+		if f.Producer {
+			role = contract.RoleProducer
+		}
+		fmt.Printf("%-30s %s, %s: %s\n", path, role, f.Variable, f.Purpose)
 	}
 	fmt.Println("A variable may hold the file's content, or @ and its path.")
 	return nil

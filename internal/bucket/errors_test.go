@@ -78,7 +78,7 @@ func TestErrors(t *testing.T) {
 			want: map[string]error{"stat": ErrNotFound, "download": ErrNotFound},
 		},
 		{
-			name: "missing bucket", user: srv.Root(), bucket: "missing", key: "here",
+			name: "missing bucket", user: srv.Root, bucket: "missing", key: "here",
 			want: map[string]error{
 				"list": ErrNoBucket, "stat": ErrNotFound, "download": ErrNoBucket,
 				"upload": ErrNoBucket, "upload in parts": ErrNoBucket, "delete": ErrNoBucket,

@@ -73,7 +73,7 @@ func TestLastCheck(t *testing.T) {
 // incomplete are the keys of uploads that were begun and not ended.
 func incomplete(t *testing.T, srv *s3test.Bucket) (keys []string) {
 	t.Helper()
-	root := open(t, srv, srv.Root())
+	root := open(t, srv, srv.Root)
 	out, err := root.client.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &root.name})
 	require.NoError(t, err)
 	for _, u := range out.Uploads {

@@ -82,7 +82,7 @@ func TestFailedUploadLeavesNothing(t *testing.T) {
 	srv := s3test.Start(t)
 	b := open(t, srv, srv.Producer)
 	b.partSize = testPartSize
-	root := open(t, srv, srv.Root())
+	root := open(t, srv, srv.Root)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())

@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/app-sre/git-partition-sync/internal/forge/gitea"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -28,19 +29,19 @@ func fillForge(ctx context.Context, side, file string, env func(string) string) 
 	if err != nil {
 		return err
 	}
-	g := gitea{url: env("FORGE_URL"), token: strings.TrimSpace(string(token))}
-	if err := g.addUser(ctx, developer, env("FORGE_PASSWORD")); err != nil {
+	admin := gitea.Admin{URL: env("FORGE_URL"), Token: strings.TrimSpace(string(token))}
+	if err := admin.AddUser(ctx, developer, env("FORGE_PASSWORD")); err != nil {
 		return err
 	}
-	if err := g.addUser(ctx, mirror, env("GITLAB_TOKEN")); err != nil {
+	if err := admin.AddUser(ctx, mirror, env("GITLAB_TOKEN")); err != nil {
 		return err
 	}
 	for _, sync := range syncs {
 		switch side {
 		case "source":
-			err = g.addSource(ctx, sync.Source)
+			err = addSource(ctx, admin, sync.Source)
 		case "destination":
-			err = g.addDestination(ctx, sync.Destination)
+			err = addDestination(ctx, admin, sync.Destination)
 		default:
 			err = fmt.Errorf("side is %q, not source or destination", side)
 		}
@@ -71,26 +72,26 @@ func readSyncs(name string) ([]project.Sync, error) {
 	return file.Syncs, nil
 }
 
-func (g gitea) addSource(ctx context.Context, b project.Branch) error {
+func addSource(ctx context.Context, admin gitea.Admin, b project.Branch) error {
 	// The first branch that is named becomes the default branch.
-	if err := g.addProject(ctx, b, map[string]any{"name": b.Name, "private": true, "auto_init": true, "default_branch": b.Branch}); err != nil {
+	if err := admin.AddProject(ctx, b, map[string]any{"name": b.Name, "private": true, "auto_init": true, "default_branch": b.Branch}); err != nil {
 		return err
 	}
-	if err := g.addBranch(ctx, b); err != nil {
+	if err := admin.AddBranch(ctx, b); err != nil {
 		return err
 	}
-	if err := g.addCollaborator(ctx, b, developer, "write"); err != nil {
+	if err := admin.AddCollaborator(ctx, b, developer, "write"); err != nil {
 		return err
 	}
-	return g.addCollaborator(ctx, b, mirror, "read")
+	return admin.AddCollaborator(ctx, b, mirror, "read")
 }
 
-func (g gitea) addDestination(ctx context.Context, b project.Branch) error {
-	if err := g.addProject(ctx, b, map[string]any{"name": b.Name, "private": true, "default_branch": b.Branch}); err != nil {
+func addDestination(ctx context.Context, admin gitea.Admin, b project.Branch) error {
+	if err := admin.AddProject(ctx, b, map[string]any{"name": b.Name, "private": true, "default_branch": b.Branch}); err != nil {
 		return err
 	}
-	if err := g.addCollaborator(ctx, b, developer, "read"); err != nil {
+	if err := admin.AddCollaborator(ctx, b, developer, "read"); err != nil {
 		return err
 	}
-	return g.addCollaborator(ctx, b, mirror, "write")
+	return admin.AddCollaborator(ctx, b, mirror, "write")
 }

@@ -6,33 +6,27 @@ import (
 	"os"
 	"path/filepath"
 
-	"filippo.io/age"
-
-	"github.com/app-sre/git-partition-sync/internal/sign"
+	"github.com/app-sre/git-partition-sync/internal/keypair"
 )
 
 // makeKeys puts each side's halves of the two key pairs into its folder. They are made once: what is
 // in the bucket is readable with these only. The file that is written last says that all are there.
 func makeKeys(producer, consumer string) error {
-	last := filepath.Join(consumer, "signing.pub")
-	if _, err := os.Stat(last); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	identity, err := age.GenerateX25519Identity()
+	files, err := keypair.Generate()
 	if err != nil {
 		return err
 	}
-	secret, public, err := sign.Generate()
-	if err != nil {
+	paths := make([]string, len(files))
+	for i, f := range files {
+		if paths[i] = filepath.Join(consumer, f.Name); f.Producer {
+			paths[i] = filepath.Join(producer, f.Name)
+		}
+	}
+	if _, err := os.Stat(paths[len(paths)-1]); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, f := range []struct{ path, content string }{
-		{filepath.Join(producer, "age.pub"), identity.Recipient().String()},
-		{filepath.Join(producer, "signing.key"), secret},
-		{filepath.Join(consumer, "age.key"), identity.String()},
-		{last, public},
-	} {
-		if err := os.WriteFile(f.path, []byte(f.content+"\n"), 0o600); err != nil {
+	for i, f := range files {
+		if err := os.WriteFile(paths[i], []byte(f.Content), 0o600); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -25,17 +26,28 @@ var (
 	writeActions = append([]string{"s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListBucketMultipartUploads"}, readActions...)
 )
 
-// CreateBucket creates an empty bucket that only root can use until Grant.
-func (s *Server) CreateBucket(ctx context.Context, name string) error {
-	_, err := s.client().CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &name})
+// ErrUserExists says that an access key is taken.
+var ErrUserExists = errors.New("the access key is taken")
+
+// Admin is the administrator of a versitygw, be it one of this package's or one in a container.
+type Admin struct {
+	Endpoint string // URL, without a trailing slash
+	Region   string
+	Root     Credentials
+}
+
+// CreateBucket creates an empty bucket that only root can use until Grant. When it exists, the error is
+// *types.BucketAlreadyOwnedByYou.
+func (a Admin) CreateBucket(ctx context.Context, name string) error {
+	_, err := a.client().CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &name})
 	return err
 }
 
-// AddUser creates a user without any permission. It fails when the access key is taken.
+// AddUser creates a user without any permission. It fails with ErrUserExists when the access key is taken.
 //
-// The admin API is called directly because the versitygw command takes the
-// new user's secret as an argument, where every local process can read it.
-func (s *Server) AddUser(ctx context.Context, user Credentials) error {
+// The server's admin API (PATCH /create-user, not part of S3) is called directly because the versitygw command
+// takes the new user's secret as an argument, where every local process can read it.
+func (a Admin) AddUser(ctx context.Context, user Credentials) error {
 	body, err := xml.Marshal(struct {
 		XMLName              xml.Name `xml:"Account"`
 		Access, Secret, Role string
@@ -43,15 +55,15 @@ func (s *Server) AddUser(ctx context.Context, user Credentials) error {
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPatch, s.url+"/create-user", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPatch, a.Endpoint+"/create-user", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
 	req.Header.Set("X-Amz-Content-Sha256", hash)
-	root := aws.Credentials{AccessKeyID: s.root.AccessKey, SecretAccessKey: s.root.SecretKey}
-	if err := v4.NewSigner().SignHTTP(ctx, root, req, hash, "s3", Region, time.Now()); err != nil {
+	root := aws.Credentials{AccessKeyID: a.Root.AccessKey, SecretAccessKey: a.Root.SecretKey}
+	if err := v4.NewSigner().SignHTTP(ctx, root, req, hash, "s3", a.Region, time.Now()); err != nil {
 		return err
 	}
 	resp, err := http.DefaultClient.Do(req)
@@ -59,15 +71,19 @@ func (s *Server) AddUser(ctx context.Context, user Credentials) error {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusCreated {
+	switch resp.StatusCode {
+	case http.StatusCreated:
+		return nil
+	case http.StatusConflict:
+		return fmt.Errorf("add user %q: %w", user.AccessKey, ErrUserExists)
+	default:
 		return fmt.Errorf("add user %q: server answered %s", user.AccessKey, resp.Status)
 	}
-	return nil
 }
 
 // Grant replaces the bucket's policy: the producer lists, reads, writes and
 // deletes objects, the consumer only lists and reads. Both are access keys.
-func (s *Server) Grant(ctx context.Context, bucket, producer, consumer string) error {
+func (a Admin) Grant(ctx context.Context, bucket, producer, consumer string) error {
 	type statement struct {
 		Effect, Principal string
 		Action, Resource  []string
@@ -83,7 +99,7 @@ func (s *Server) Grant(ctx context.Context, bucket, producer, consumer string) e
 	if err != nil {
 		return err
 	}
-	_, err = s.client().PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{
+	_, err = a.client().PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{
 		Bucket: &bucket,
 		Policy: aws.String(string(policy)),
 	})
@@ -91,10 +107,10 @@ func (s *Server) Grant(ctx context.Context, bucket, producer, consumer string) e
 }
 
 // ClientConfig makes an AWS SDK configuration talk to this server as the given user.
-func (s *Server) ClientConfig(user Credentials) func(*config.LoadOptions) error {
+func (a Admin) ClientConfig(user Credentials) func(*config.LoadOptions) error {
 	return func(o *config.LoadOptions) error {
-		o.BaseEndpoint = s.url
-		o.Region = Region
+		o.BaseEndpoint = a.Endpoint
+		o.Region = a.Region
 		o.Credentials = staticCredentials(user)
 		return nil
 	}
@@ -102,11 +118,11 @@ func (s *Server) ClientConfig(user Credentials) func(*config.LoadOptions) error 
 
 // client does not load the default configuration, so that the caller's own AWS
 // environment has no influence on the local server's administration.
-func (s *Server) client() *s3.Client {
+func (a Admin) client() *s3.Client {
 	return s3.New(s3.Options{
-		BaseEndpoint: &s.url,
-		Region:       Region,
-		Credentials:  staticCredentials(s.root),
+		BaseEndpoint: &a.Endpoint,
+		Region:       a.Region,
+		Credentials:  staticCredentials(a.Root),
 		UsePathStyle: true,
 	})
 }

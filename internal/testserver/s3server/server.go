@@ -41,8 +41,7 @@ type Options struct {
 
 // Server is a running S3 server.
 type Server struct {
-	url     string
-	root    Credentials
+	Admin   // its root's credentials are new on every start
 	process *child.Process
 }
 
@@ -57,10 +56,10 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	// health path that nobody else serves makes that a failure to start
 	// instead of a conversation with the wrong server.
 	health := "/" + rand.Text()
-	s := &Server{
-		url:  "http://" + addr,
-		root: Credentials{AccessKey: "root", SecretKey: rand.Text()},
-	}
+	s := &Server{Admin: Admin{
+		Endpoint: "http://" + addr, Region: Region,
+		Root: Credentials{AccessKey: "root", SecretKey: rand.Text()},
+	}}
 	cmd, err := s.command(opts, "--port", addr, "--health", health)
 	if err != nil {
 		return nil, err
@@ -92,16 +91,13 @@ func (s *Server) command(opts Options, args ...string) (*exec.Cmd, error) {
 		// file system has.
 		"posix", "--sidecar", metadata, data)
 	cmd := exec.Command(opts.Binary, args...)
-	cmd.Env = []string{"ROOT_ACCESS_KEY=" + s.root.AccessKey, "ROOT_SECRET_KEY=" + s.root.SecretKey}
+	cmd.Env = []string{"ROOT_ACCESS_KEY=" + s.Root.AccessKey, "ROOT_SECRET_KEY=" + s.Root.SecretKey}
 	cmd.Stdout, cmd.Stderr = opts.Log, opts.Log
 	return cmd, nil
 }
 
 // URL is the endpoint, without a trailing slash.
-func (s *Server) URL() string { return s.url }
-
-// Root returns the administrator's credentials, which are new on every start.
-func (s *Server) Root() Credentials { return s.root }
+func (s *Server) URL() string { return s.Endpoint }
 
 // Stop ends the server and waits until it is gone.
 func (s *Server) Stop() { _ = s.process.Stop(stopTimeout) }
@@ -110,7 +106,7 @@ func (s *Server) waitReady(ctx context.Context, health string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	return s.process.Await(ctx, func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+health, nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Endpoint+health, nil)
 		if err != nil {
 			return err
 		}

@@ -87,5 +87,5 @@ func TestStartFails(t *testing.T) {
 func TestAddUserTwice(t *testing.T) {
 	srv := s3test.Start(t)
 	err := srv.AddUser(t.Context(), srv.Producer)
-	require.EqualError(t, err, `add user "producer": server answered 409 Conflict`)
+	require.ErrorIs(t, err, s3server.ErrUserExists)
 }

@@ -1,0 +1,67 @@
+package gitea_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/forge/gitea"
+	"github.com/app-sre/git-partition-sync/internal/project"
+)
+
+// server answers GET with found, and all else with done. It notes what it was asked to change.
+func server(t *testing.T, found, done int) (gitea.Admin, *[]string) {
+	t.Helper()
+	var changes []string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "token admin" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if r.Method == http.MethodGet {
+			w.WriteHeader(found)
+			return
+		}
+		changes = append(changes, r.Method+" "+r.URL.EscapedPath())
+		w.WriteHeader(done)
+		_, _ = io.Copy(w, r.Body) // an answer may repeat what it was asked
+	}))
+	t.Cleanup(s.Close)
+	return gitea.Admin{URL: s.URL, Token: "admin"}, &changes
+}
+
+var router = project.Branch{Group: "web", Name: "router", Branch: "feature/x"}
+
+func provision(t *testing.T, admin gitea.Admin) {
+	t.Helper()
+	require.NoError(t, admin.AddUser(t.Context(), "mirror", "s3cret"))
+	require.NoError(t, admin.AddProject(t.Context(), router, map[string]any{"name": router.Name}))
+	require.NoError(t, admin.AddBranch(t.Context(), router))
+	require.NoError(t, admin.AddCollaborator(t.Context(), router, "mirror", "read"))
+}
+
+func TestWhatIsMissingIsCreated(t *testing.T) {
+	admin, changes := server(t, http.StatusNotFound, http.StatusCreated)
+	provision(t, admin)
+	require.Equal(t, []string{
+		"POST /api/v1/admin/users", "POST /api/v1/orgs", "POST /api/v1/orgs/web/repos",
+		"POST /api/v1/repos/web/router/branches", "PUT /api/v1/repos/web/router/collaborators/mirror",
+	}, *changes)
+}
+
+func TestWhatIsThereStays(t *testing.T) {
+	admin, changes := server(t, http.StatusOK, http.StatusNoContent)
+	provision(t, admin)
+	require.Equal(t, []string{"PUT /api/v1/repos/web/router/collaborators/mirror"}, *changes, "which changes nothing when it is so already")
+}
+
+func TestErrorsSayNothingOfPasswords(t *testing.T) {
+	admin, _ := server(t, http.StatusNotFound, http.StatusUnprocessableEntity)
+	err := admin.AddUser(t.Context(), "mirror", "s3cret")
+	require.EqualError(t, err, "POST /api/v1/admin/users: server answered 422")
+	admin.Token = "expired"
+	require.EqualError(t, admin.AddUser(t.Context(), "mirror", "s3cret"), "GET /api/v1/users/mirror: server answered 401")
+}
