@@ -25,10 +25,10 @@ type Decrypted struct {
 	Destination project.Branch `json:"destination"`
 	Commit      string         `json:"commit"`
 	Bundles     []Bundle       `json:"bundles"` // oldest first; the file names are numbered
-	// Tip, AtTip and Modified are those of Downloaded.
-	Tip      string    `json:"tip,omitempty"`
-	AtTip    *Bundle   `json:"at_tip,omitempty"`
-	Modified time.Time `json:"modified,omitzero"`
+	// Tip, Follows and AtTip are those of Downloaded.
+	Tip     string       `json:"tip,omitempty"`
+	Follows plan.Follows `json:"follows,omitzero"`
+	AtTip   *Bundle      `json:"at_tip,omitempty"`
 	// AllowRollback is what the operator said, of plan.Push.
 	AllowRollback bool `json:"allow_rollback,omitempty"`
 }
@@ -64,8 +64,8 @@ func (c *Consumer) Decrypt(ctx context.Context, downloaded Downloaded) (decrypte
 		Destination:   downloaded.Destination,
 		Commit:        downloaded.Commit,
 		Tip:           downloaded.Tip,
+		Follows:       downloaded.Follows,
 		AtTip:         downloaded.AtTip,
-		Modified:      downloaded.Modified,
 		AllowRollback: downloaded.AllowRollback,
 	}
 	for i, o := range downloaded.Objects {

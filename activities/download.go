@@ -31,10 +31,10 @@ type Downloaded struct {
 	Objects     []plan.Object  `json:"objects"` // oldest first; the file names are numbered
 	// Tip is where the branch was; empty when it did not exist. The objects were picked for that.
 	Tip string `json:"tip,omitempty"`
+	// Follows is what the bucket held then.
+	Follows plan.Follows `json:"follows,omitzero"`
 	// AtTip is what the newest object's manifest says when the destination is at its commit already.
 	AtTip *Bundle `json:"at_tip,omitempty"`
-	// Modified is when the bucket got the newest object.
-	Modified time.Time `json:"modified,omitzero"`
 	// AllowRollback is what the operator said, of plan.Push.
 	AllowRollback bool `json:"allow_rollback,omitempty"`
 }
@@ -84,7 +84,7 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 			return downloaded, err
 		}
 	}
-	downloaded = Downloaded{Destination: push.Destination, Commit: push.Commit, Tip: state.tip, Modified: push.Since, AllowRollback: push.AllowRollback}
+	downloaded = Downloaded{Destination: push.Destination, Commit: push.Commit, Tip: state.tip, Follows: push.Follows(), AllowRollback: push.AllowRollback}
 	if len(push.Objects) == 0 {
 		return downloaded, nil
 	}

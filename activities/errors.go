@@ -72,7 +72,7 @@ var kinds = []kind{
 	{"Redirected", is(smarthttp.ErrRedirected), false, "Credentials are not sent where a redirect points: correct GITLAB_BASE_URL."},
 	{"NotGit", is(smarthttp.ErrNotGit), false, "Check GITLAB_BASE_URL: something other than a Git server answers there."},
 	{"ObjectFormat", is(smarthttp.ErrObjectFormat), false, "Repositories with SHA-256 object names cannot be synced."},
-	{KindTipMoved, is(ErrTipMoved), false, "Someone else pushed to the destination at the same time. The run starts over by itself."},
+	{KindTipMoved, is(ErrTipMoved), false, "Nothing was pushed: what is there may be newer. The run starts over by itself."},
 	{"BranchMoved", as[*smarthttp.MovedError], true, "Someone else pushed to the destination at the same time."},
 	{"RefForbidden", is(ErrOwnRefs), false, "Let the destination take and show refs below " + ownRefs + "/: look at receive.hideRefs, transfer.hideRefs, uploadpack.hideRefs, and hooks that take only branches and tags."},
 	{"RefForbidden", is(smarthttp.ErrHiddenRef), false, "Let the destination take and show the ref that the error names: look at its receive.hideRefs and transfer.hideRefs."},

@@ -16,9 +16,8 @@ var (
 	// ErrNotFastForward says that the destination has commits that the source has not, and the
 	// policy is not to overwrite them.
 	ErrNotFastForward = errors.New("not a fast-forward")
-	// ErrTipMoved says that the branch is not where it was when the run's objects were picked. They may be older than
-	// what it is at now.
-	ErrTipMoved = errors.New("the branch has moved since the objects were downloaded")
+	// ErrTipMoved says that the branch may be at something newer than the run's objects.
+	ErrTipMoved = errors.New("the branch and the bucket have moved since the objects were downloaded")
 	// ErrNotAllowed says that the consumer is not to touch the project.
 	ErrNotAllowed = errors.New("destination is not in ALLOWED_DESTINATIONS")
 )
@@ -44,7 +43,7 @@ func (p *push) do(ctx context.Context) error {
 	if err := p.heal(ctx); err != nil {
 		return err
 	}
-	if err := p.check(); err != nil {
+	if err := p.check(ctx); err != nil {
 		return err
 	}
 	if err := p.move(ctx); err != nil {
@@ -62,18 +61,31 @@ func (p *push) made() time.Time {
 }
 
 // check refuses what must not be pushed. A branch that is at its commit is not taken back by an old object.
-func (p *push) check() error {
+func (p *push) check(ctx context.Context) error {
 	replayed := p.memory.check(p.made())
 	p.rolledBack = p.AllowRollback && replayed != nil
-	switch {
-	case p.tip == p.Commit:
-		return nil
-	case p.tip != p.Tip:
-		return fmt.Errorf("%w: it was at %q, and is at %q", ErrTipMoved, p.Tip, p.tip)
-	case p.AllowRollback:
+	if p.tip == p.Commit {
 		return nil
 	}
+	if err := p.checkNewer(ctx); err != nil || p.AllowRollback {
+		return err
+	}
 	return replayed
+}
+
+// checkNewer refuses objects that are older than what the branch is at, as those of a worker that was held up. The branch has
+// been read: if the bucket has nothing newer now, nobody can have put anything newer there, and whoever else
+// has moved the branch is overruled. If it has, the branch must be where it was, and not have come back there.
+func (p *push) checkNewer(ctx context.Context) error {
+	for o, err := range since(ctx, p.consumer.Bucket, p.Destination, p.Follows) {
+		switch {
+		case err != nil:
+			return err
+		case p.Follows.Overtakes(o, "") && (p.tip != p.Tip || p.tip == o.Commit):
+			return fmt.Errorf("%w: it was at %q and is at %q, and %q was uploaded %s", ErrTipMoved, p.Tip, p.tip, o.Name, o.Modified.UTC().Format(time.RFC3339))
+		}
+	}
+	return nil
 }
 
 // move brings what the destination lacks, and then moves the branch. With the last pack the branch may move
@@ -168,10 +180,10 @@ func (p *push) remembered() time.Time {
 }
 
 func (p *push) note() string {
-	if p.Modified.IsZero() {
+	if p.Follows.Modified.IsZero() {
 		return ""
 	}
-	return objectRef(p.Destination, p.Modified)
+	return objectRef(p.Destination, p.Follows.Modified)
 }
 
 // verify reads the refs once more: what a destination answers is not yet what it has.

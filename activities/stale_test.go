@@ -1,9 +1,12 @@
 package activities
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
 )
 
 // An operator resets a run that was mended long ago, or all that a query finds. Its plan is of then, and its
@@ -40,4 +43,83 @@ func (r *rig) first() string {
 	chains, _, err := listChains(r.Context(), r.consumer.Bucket)
 	require.NoError(r, err)
 	return chains[r.sync.Destination].Objects[0].Commit
+}
+
+// otherConsumer does something as another worker of the consumer, whose disk is another one.
+func (r *rig) otherConsumer(do func()) {
+	own := r.consumer.Staging
+	r.consumer.Staging = r.area()
+	do()
+	r.consumer.Staging = own
+}
+
+// A consumer is held up between its steps, and goes on where the branch is no longer, or is again.
+func TestPushOfWhatWasDownloadedBefore(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		meanwhile func(r *rig, first, second string)
+		moved     bool // that is, the push is refused
+	}{
+		"someone else moves the branch, over and over": {meanwhile: func(r *rig, first, _ string) {
+			tree, err := r.destination.Git(r.Context(), destinationRepo, "commit-tree", "-p", first, "-m", "by hand", first+"^{tree}")
+			require.NoError(r, err)
+			r.at(tree)
+		}},
+		"someone else removes the branch": {meanwhile: func(r *rig, _, _ string) { r.atDestination("update-ref", "-d", r.sync.Destination.Ref()) }},
+		"the source moves on": {meanwhile: func(r *rig, _, _ string) {
+			r.commit("three")
+			r.produce()
+		}},
+		"the source moves on, and another consumer": {meanwhile: func(r *rig, _, _ string) {
+			third := r.commit("three")
+			r.produce()
+			r.otherConsumer(func() { r.consume() })
+			require.Equal(r, third, r.tip())
+		}, moved: true},
+		"the same, and then the source moves on to where the bucket no longer has that": {meanwhile: func(r *rig, _, _ string) {
+			third := r.commit("three")
+			r.produce()
+			r.otherConsumer(func() { r.consume() })
+			r.commit("four")
+			r.produce()
+			must(r, r.producer.Prune, PruneRequest{})
+			for _, key := range r.keys() {
+				k, err := objectkey.Parse(key)
+				require.NoError(r, err)
+				require.NotEqual(r, third, k.Commit)
+			}
+		}, moved: true},
+		"the source goes back, and another consumer there and back": {meanwhile: func(r *rig, first, second string) {
+			r.otherConsumer(func() { r.consume() })
+			require.Equal(r, second, r.tip())
+			r.reset(first)
+			r.produce()
+			r.otherConsumer(func() { r.consume() })
+			require.Equal(r, first, r.tip())
+		}, moved: true},
+	} {
+		for _, signed := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, signed %t", name, signed), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t)
+				if signed {
+					r.producer.Signer, r.consumer.Verifier = signingKey(t)
+				}
+				first := r.commit(random(20_000))
+				r.arrives(first)
+				second := r.commit("two")
+				r.produce()
+				decrypted := must(r, r.consumer.Decrypt, must(r, r.consumer.Download, r.planPushes().Pushes[0]))
+				test.meanwhile(r, first, second)
+				if test.moved {
+					before := r.tip()
+					fails(r, KindTipMoved, r.consumer.Push, decrypted)
+					require.Equal(t, before, r.tip())
+				} else {
+					must(r, r.consumer.Push, decrypted)
+					require.Equal(t, second, r.tip())
+				}
+			})
+		}
+	}
 }
