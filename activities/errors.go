@@ -2,6 +2,7 @@ package activities
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/app-sre/git-partition-sync/graphql"
 	"github.com/app-sre/git-partition-sync/internal/archive"
@@ -26,7 +27,8 @@ const (
 	KindTipMoved = "TipMoved"
 )
 
-// kind is a failure that has a name: operators search for it, and docs/errors.md explains it.
+// kind is a failure that has a name: operators search for it, and docs/errors.md explains it. Those that workflows
+// give themselves have their names in workflows/contract, and say in each case what to do.
 type kind struct {
 	name    string
 	matches func(error) bool
@@ -36,6 +38,22 @@ type kind struct {
 
 func is(target error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, target) }
+}
+
+// planned matches no error: the plan itself finds such failures.
+func planned(error) bool { return false }
+
+// explained adds what to do to the failures that a plan has found.
+func explained(failures []plan.Failure) []plan.Failure {
+	for i, f := range failures {
+		for _, k := range kinds {
+			if k.name == f.Kind && !strings.Contains(f.Reason, k.remedy) {
+				failures[i].Reason += "\n" + k.remedy
+				break
+			}
+		}
+	}
+	return failures
 }
 
 func as[T error](err error) bool {
@@ -143,4 +161,11 @@ var kinds = []kind{
 	{"ServerSilent", is(httpclient.ErrSilent), true, "The server, or something before it, does not go on: look at its load, and at proxies and firewalls."},
 	{"NoConnection", is(httpclient.ErrNoConnection), true, "Look at the network between the worker and the server."},
 	{"GitServerFailed", is(smarthttp.ErrServerFailed), true, "The Git server's logs have more, under the request ID if there is one. For damaged repositories, run git fsck there."},
+
+	{plan.KindInvalidSync, planned, false, "Correct the sync. While there is one, objects of removed syncs are kept."},
+	{plan.KindDuplicateDestination, planned, false, "Remove all but one from what the GraphQL server lists."},
+	{plan.KindUnreachable, planned, false, "Look at the Git server if this lasts."},
+	{plan.KindUndecodableKey, planned, false, "Delete the object: no producer has put it there."},
+	{plan.KindTooManyObjects, planned, false, "Find out who writes so many, and delete them. At the consumer, ALLOWED_DESTINATIONS keeps out what is not wanted."},
+	{plan.KindPruneRefused, planned, false, "Check what the GraphQL server lists. If it is right, raise PRUNE_MAX_SHARE until the objects have gone; those of the last destinations, delete by hand."},
 }

@@ -73,8 +73,7 @@ func readBucket(ctx context.Context, b *bucket.Bucket, now turn.Turn, want selec
 	}
 	if n := wanted.LeftOut(); n > 0 {
 		c.failures = append(c.failures, plan.Failure{Subject: "bucket", Kind: plan.KindTooManyObjects,
-			Reason: fmt.Sprintf("%d objects are of destinations that did not fit into this plan; each has its turn in a later one. "+
-				"Find out who writes so many; ALLOWED_DESTINATIONS keeps out what is not wanted", n)})
+			Reason: fmt.Sprintf("%d objects are of destinations that did not fit into this plan; each has its turn in a later one", n)})
 	}
 	return c, nil
 }

@@ -33,7 +33,7 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pu
 	}
 	out.HoldBack(c.LastRuns.refusals(ctx, request.patient(destinations)), c.now())
 	countBranches(ctx, out.UpToDate, len(out.Pushes), out.Checked-out.UpToDate-len(out.Pushes))
-	out.Failures = append(out.Failures, held.failures...)
+	out.Failures = explained(append(out.Failures, held.failures...))
 	out.Warning = c.warning()
 	return out.Bounded(now), nil
 }

@@ -88,7 +88,7 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (plan.U
 	}
 	out.HoldBack(p.LastRuns.refusals(ctx, request.patient(destinations)), p.Clock())
 	countBranches(ctx, out.UpToDate, len(out.Uploads), out.Checked-out.UpToDate-len(out.Uploads))
-	out.Failures = append(out.Failures, held.failures...)
+	out.Failures = explained(append(out.Failures, held.failures...))
 	return out.Bounded(now), nil
 }
 

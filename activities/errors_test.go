@@ -1,0 +1,91 @@
+package activities
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
+)
+
+// documented is a row of a table in docs/errors.md.
+type documented struct {
+	retry  bool
+	remedy string
+}
+
+func documentedKinds(t *testing.T) map[string]documented {
+	t.Helper()
+	text, err := os.ReadFile("../docs/errors.md")
+	require.NoError(t, err)
+	rows := map[string]documented{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\| (.*) \\| (.*) \\|$").FindAllStringSubmatch(string(text), -1) {
+		require.NotContains(t, rows, row[1], "twice")
+		rows[row[1]] = documented{retry: strings.HasPrefix(row[2], "*retried"), remedy: row[3]}
+	}
+	return rows
+}
+
+// givenKinds are the constants of a package that name kinds of failures.
+func givenKinds(t *testing.T, folder string) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob(folder + "/*.go")
+	require.NoError(t, err)
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(spec.Names[0].Name, "Kind") && len(spec.Values) == 1 {
+				name, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+				require.NoError(t, err)
+				names = append(names, name)
+			}
+			return true
+		})
+	}
+	require.NotEmpty(t, names)
+	return names
+}
+
+func TestKindsAreThoseOfTheDocumentation(t *testing.T) {
+	rows := documentedKinds(t)
+	inCode := map[string]bool{}
+	for _, k := range kinds {
+		inCode[k.name] = true
+		row, ok := rows[k.name]
+		require.True(t, ok, "docs/errors.md lacks %s", k.name)
+		require.Equal(t, row.retry, k.retry, "docs/errors.md marks what is *retried*: %s", k.name)
+		require.NotEmpty(t, k.remedy, k.name)
+	}
+	for _, name := range givenKinds(t, "../internal/plan") {
+		require.True(t, inCode[name], "the table of kinds lacks the plan's %s", name)
+	}
+	for _, name := range givenKinds(t, "../workflows/contract") {
+		require.Contains(t, rows, name)
+		inCode[name] = true
+	}
+	for name, row := range rows {
+		require.True(t, inCode[name], "docs/errors.md explains %s, which nothing gives", name)
+		require.NotEmpty(t, row.remedy, name)
+		require.False(t, row.remedy == "–" && !row.retry, "docs/errors.md does not say what to do about %s", name)
+	}
+}
+
+func TestPlannedFailuresSayWhatToDo(t *testing.T) {
+	failures := explained([]plan.Failure{
+		{Kind: plan.KindInvalidSync, Reason: "branch is empty"},
+		{Kind: plan.KindNotAllowed, Reason: "not in the list\nAdd the project to ALLOWED_DESTINATIONS, or remove its sync."},
+		{Kind: "Unknown", Reason: "as it is"},
+	})
+	require.Equal(t, "branch is empty\nCorrect the sync. While there is one, objects of removed syncs are kept.", failures[0].Reason)
+	require.Equal(t, "not in the list\nAdd the project to ALLOWED_DESTINATIONS, or remove its sync.", failures[1].Reason, "once")
+	require.Equal(t, "as it is", failures[2].Reason)
+}
