@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -105,6 +106,44 @@ func TestBuild(t *testing.T) {
 			require.Equal(t, test.missing, c.Missing)
 			require.Equal(t, test.missing != "", c.Broken())
 			require.Equal(t, c.Newest().Commit, c.Tip())
+		})
+	}
+}
+
+// S3 counts in seconds. Both sides have to take the same one of several objects of the newest second for the newest:
+// docs/format.md says which. The listing's order decides nothing.
+func TestObjectsOfTheNewestSecond(t *testing.T) {
+	t.Parallel()
+	named := func(name, base, commit string, at int) Object {
+		o := object(base, commit, 1, at)
+		o.Name = name
+		return o
+	}
+	before := []Object{named("1", "", "a", 0), named("2", "a", "b", 1)}
+	tests := map[string]struct {
+		tied   []Object
+		newest string // its name
+	}{
+		"the one that no other builds on":          {[]Object{named("y", "b", "c", 5), named("x", "c", "d", 5)}, "x"},
+		"a snapshot that replaces an increment":    {[]Object{named("x", "b", "c", 5), named("y", "", "d", 5)}, "y"},
+		"a snapshot of the same commit":            {[]Object{named("x", "b", "c", 5), named("y", "", "c", 5)}, "y"},
+		"an increment that replaces another one":   {[]Object{named("x", "b", "c", 5), named("y", "a", "d", 5)}, "y"},
+		"the first key of those on one base":       {[]Object{named("y", "b", "c", 5), named("x", "b", "d", 5)}, "x"},
+		"the first key of snapshots":               {[]Object{named("y", "", "c", 5), named("x", "", "d", 5)}, "x"},
+		"on its own commit: the branch came back":  {[]Object{named("y", "a", "a", 5), named("x", "b", "c", 5)}, "y"},
+		"an increment on a snapshot of the second": {[]Object{named("x", "", "c", 5), named("y", "c", "d", 5)}, "y"},
+		"built upon in a later second is no tie":   {[]Object{named("x", "b", "c", 5), named("y", "c", "b", 6)}, "y"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for range 2 {
+				c := Build(slices.Concat(before, test.tied))[router]
+				require.Equal(t, test.newest, c.Newest().Name)
+				require.False(t, c.Broken())
+				require.Equal(t, c, take(NewInventory(0, nil), slices.Concat(before, test.tied))[router])
+				slices.Reverse(test.tied)
+			}
 		})
 	}
 }
