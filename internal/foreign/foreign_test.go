@@ -1,7 +1,9 @@
 package foreign_test
 
 import (
+	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -74,6 +76,31 @@ func TestWordsAreBounded(t *testing.T) {
 	require.Equal(t, "last", lines[len(lines)-1])
 	require.Less(t, len(strings.Join(lines, "\n")), 2000)
 	require.Equal(t, lines, w.Lines(nil), "asked again")
+}
+
+// A server that never ends a line, whatever pieces it sends it in, takes no more memory than one that does.
+func TestLineWithoutEndIsBounded(t *testing.T) {
+	const sent = 64 << 20
+	for _, size := range []int{1 << 10, 60_000} {
+		piece := bytes.Repeat([]byte("x"), size)
+		var w foreign.Words
+		before := heap()
+		for range sent / size {
+			_, _ = w.Write(piece)
+		}
+		require.Less(t, heap(), before+sent/16, "in pieces of %d bytes", size)
+		lines := w.Lines(nil)
+		require.Contains(t, lines, "…")
+		require.LessOrEqual(t, len(strings.Join(lines, "\n")), 2000)
+	}
+}
+
+// heap is what is in use, in bytes.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // Git counts objects on one line, which hides what came before from whoever keeps lines.

@@ -1,6 +1,7 @@
 package httpclient_test
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -71,6 +72,26 @@ func TestWhyThereIsNoConnection(t *testing.T) {
 	err := get(t, httpclient.New(nil), secure.URL)
 	require.ErrorIs(t, err, httpclient.ErrUntrusted)
 	require.ErrorContains(t, err, "signed by an authority that is not trusted here")
+}
+
+// Older versions of TLS can be broken by whoever is in between.
+func TestOldTLSIsRefused(t *testing.T) {
+	t.Parallel()
+	for version, taken := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+		server := httptest.NewUnstartedServer(http.NotFoundHandler())
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.TLS = &tls.Config{MinVersion: version, MaxVersion: version} //nolint:gosec // the old ones are the point
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		trusting := x509.NewCertPool()
+		trusting.AddCert(server.Certificate())
+		err := get(t, httpclient.New(trusting), server.URL)
+		if taken {
+			require.NoError(t, err, tls.VersionName(version))
+		} else {
+			require.ErrorContains(t, err, "protocol version", tls.VersionName(version))
+		}
+	}
 }
 
 func TestWordsForErrors(t *testing.T) {

@@ -85,10 +85,20 @@ func TestPushSeveralRefs(t *testing.T) {
 	require.ErrorAs(t, push(r.base, smarthttp.RefUpdate{Ref: "refs/sync/3", New: r.base}, smarthttp.RefUpdate{Ref: "refs/sync/2/1", New: r.base}), &refused)
 	require.Equal(t, map[string]string{"refs/sync/2": r.base}, refs())
 
-	for name, bad := range map[string]smarthttp.RefUpdate{
-		"nothing to do": {Ref: "refs/sync/4"}, "invalid commit": {Ref: "refs/sync/4", New: "x"}, "invalid ref": {Ref: "refs/sync/4\n0000", New: r.base},
+	null := strings.Repeat("0", 40) // stands for no commit: as a new one, it would delete the ref
+	for _, bad := range []struct {
+		update smarthttp.RefUpdate
+		want   string
+	}{
+		{smarthttp.RefUpdate{Ref: "refs/sync/4"}, "nothing to do"},
+		{smarthttp.RefUpdate{Ref: "refs/sync/4", New: "x"}, "invalid commit"},
+		{smarthttp.RefUpdate{Ref: "refs/sync/2", Old: r.base, New: null}, "invalid commit"},
+		{smarthttp.RefUpdate{Ref: "refs/sync/4", Old: null, New: r.base}, "invalid commit"},
+		{smarthttp.RefUpdate{Ref: "refs/sync/4\n0000", New: r.base}, "invalid ref"},
+		{smarthttp.RefUpdate{Ref: "refs/sync/", New: r.base}, "invalid ref"},
 	} {
-		require.ErrorContains(t, push(r.base, bad), name)
+		require.ErrorContains(t, push(r.base, bad.update), bad.want)
+		require.Equal(t, map[string]string{"refs/sync/2": r.base}, refs())
 	}
 }
 

@@ -3,6 +3,7 @@ package smarthttp
 import (
 	"bytes"
 	"crypto/sha1"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -203,6 +204,38 @@ func TestReport(t *testing.T) {
 		report := wire("\x01"+wire("unpack ok\n", "ok "+ref+"\n", ""), "\x02post-receive: bye\n")
 		require.NoError(t, readReport(newPktReader(strings.NewReader(report), nil), []string{ref}), "the report is final")
 	})
+}
+
+// Each of the refs counts, and the one that stopped a transaction is named rather than those that it took along.
+func TestReportOfSeveralRefs(t *testing.T) {
+	const branch, guard = "refs/heads/main", "refs/sync/1"
+	for name, tt := range map[string]struct {
+		statuses    []string
+		ref, reason string
+	}{
+		"all updated":          {statuses: []string{"ok " + branch, "ok " + guard}},
+		"in another order":     {statuses: []string{"ok " + guard, "ok " + branch}},
+		"the first refused":    {[]string{"ng " + branch + " hook declined", "ng " + guard + " atomic push failure"}, branch, "hook declined"},
+		"the second refused":   {[]string{"ng " + branch + " atomic push failure", "ng " + guard + " hook declined"}, guard, "hook declined"},
+		"only the second":      {[]string{"ok " + branch, "ng " + guard + " hook declined"}, guard, "hook declined"},
+		"both for a reason":    {[]string{"ng " + branch + " protected", "ng " + guard + " hidden"}, branch, "protected"},
+		"nothing of the other": {statuses: []string{"ok " + branch}, reason: `did not report whether it updated "refs/sync/1"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			report := wire(append(append([]string{"unpack ok"}, tt.statuses...), "")...)
+			err := readReport(newPktReader(strings.NewReader(inBand(report)), nil), []string{branch, guard})
+			var refused *RefusedError
+			if tt.reason == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tt.reason)
+			require.Equal(t, tt.ref != "", errors.As(err, &refused))
+			if refused != nil {
+				require.Equal(t, tt.ref, refused.Ref)
+			}
+		})
+	}
 }
 
 // inBand puts a report into the side-band, in pieces as receive-pack may.
