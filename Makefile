@@ -16,6 +16,10 @@ GOFIPS140 ?= off
 # Inputs for each target, as a count: with a duration, go test fails now and then when it is up (go.dev/issue/75804).
 FUZZTIME ?= 50000x
 
+# What protects data, for make mutate: PACKAGES=./activities FILES=put.go,prune.go for a part of it.
+PACKAGES ?= $(addprefix ./internal/,chain plan objectkey archive sign crypt smarthttp bucket staging config) ./activities ./workflows
+FILES ?=
+
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +47,7 @@ demo-once: build tools ## the same, until everything is synced; fails when it is
 test: tools ## run all tests, those on real servers included
 	@test -n "$(RACE)" || echo "No C compiler: testing without the race detector"
 	$(GO_TOOL) gotestsum --format pkgname-and-test-fails -- $(RACE) -timeout 30m ./...
+	cd tools && go test ./...
 
 .PHONY: bench
 bench: tools ## measure what docs/benchmarks.md quotes, about fifteen minutes
@@ -57,6 +62,11 @@ fuzz: ## feed made-up input to every parser of foreign bytes: FUZZTIME=60s for l
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$package; \
 		done; \
 	done
+
+.PHONY: mutate
+mutate: tools ## break the code in small ways, one at a time, and see which of them no test notices: hours
+	cd tools && go build -o ../bin/mutate ./mutate
+	@bin/mutate -threshold 90 -files "$(FILES)" $(PACKAGES)
 
 .PHONY: lint
 lint: ## check style, import directions, determinism, generated code and go.mod

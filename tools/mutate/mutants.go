@@ -1,0 +1,162 @@
+package main
+
+import (
+	"go/ast"
+	"go/token"
+	"slices"
+)
+
+// Mutant is one change to a file: the bytes from Start to End become Text.
+type Mutant struct {
+	File       string
+	Line       int
+	Start, End int
+	Text       string
+	Says       string // what the change does
+}
+
+// Apply makes the change.
+func (m Mutant) Apply(source []byte) []byte {
+	return slices.Concat(source[:m.Start], []byte(m.Text), source[m.End:])
+}
+
+// boundary has, for each comparison of order, the one that differs where both sides are equal.
+var boundary = map[token.Token]token.Token{
+	token.LSS: token.LEQ, token.LEQ: token.LSS, token.GTR: token.GEQ, token.GEQ: token.GTR,
+}
+
+// opposite has operators that do the contrary.
+var opposite = map[token.Token]token.Token{
+	token.EQL: token.NEQ, token.NEQ: token.EQL,
+	token.ADD: token.SUB, token.SUB: token.ADD, token.MUL: token.QUO, token.QUO: token.MUL,
+	token.SHL: token.SHR, token.SHR: token.SHL, token.AND: token.OR, token.OR: token.AND,
+	token.ADD_ASSIGN: token.SUB_ASSIGN, token.SUB_ASSIGN: token.ADD_ASSIGN, token.INC: token.DEC, token.DEC: token.INC,
+	token.BREAK: token.CONTINUE, token.CONTINUE: token.BREAK,
+}
+
+// finder collects the mutants of one file.
+type finder struct {
+	fset    *token.FileSet
+	name    string
+	source  []byte
+	decided map[ast.Expr]bool // conditions that are mutated as a whole
+	found   []Mutant
+}
+
+// Find lists the mutants of a file, in the order of its syntax tree.
+func Find(fset *token.FileSet, name string, file *ast.File, source []byte) []Mutant {
+	f := &finder{fset: fset, name: name, source: source, decided: map[ast.Expr]bool{}}
+	ast.Inspect(file, f.visit)
+	return f.found
+}
+
+func (f *finder) visit(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.GenDecl:
+		return n.Tok == token.VAR || n.Tok == token.CONST
+	case *ast.IfStmt:
+		f.condition(n.Cond, "&& false", "|| true")
+	case *ast.ForStmt:
+		f.condition(n.Cond, "&& false")
+	case *ast.SwitchStmt:
+		if n.Tag == nil {
+			for _, clause := range n.Body.List {
+				for _, cond := range clause.(*ast.CaseClause).List {
+					f.condition(cond, "&& false")
+				}
+			}
+		}
+	case *ast.BinaryExpr:
+		f.binary(n)
+	case *ast.ExprStmt, *ast.DeferStmt, *ast.SendStmt:
+		f.replace(n, "", "removed")
+	case *ast.AssignStmt:
+		f.assignment(n)
+	case *ast.IncDecStmt:
+		f.token(n.TokPos, n.Tok, opposite[n.Tok])
+	case *ast.BranchStmt:
+		if other, ok := opposite[n.Tok]; ok && n.Label == nil {
+			f.token(n.TokPos, n.Tok, other)
+		}
+	case *ast.UnaryExpr:
+		if n.Op == token.NOT {
+			f.replace(n, f.text(n.X), "not negated")
+		}
+	case *ast.Ident:
+		if other, ok := map[string]string{"true": "false", "false": "true"}[n.Name]; ok {
+			f.replace(n, other, other)
+		}
+	case *ast.CompositeLit:
+		f.fields(n)
+	}
+	return true
+}
+
+// condition has what depends on it never happen, or always.
+func (f *finder) condition(cond ast.Expr, decisions ...string) {
+	if cond == nil {
+		return
+	}
+	f.decided[cond] = true
+	for _, decision := range decisions {
+		f.replace(cond, "("+f.text(cond)+") "+decision, decision)
+	}
+}
+
+func (f *finder) binary(n *ast.BinaryExpr) {
+	switch other, ordered := boundary[n.Op]; {
+	case n.Op == token.LAND || n.Op == token.LOR:
+		f.replace(n, f.text(n.X), "left side only")
+		f.replace(n, f.text(n.Y), "right side only")
+	case ordered:
+		f.token(n.OpPos, n.Op, other)
+	case !f.decided[n] && opposite[n.Op] != token.ILLEGAL:
+		f.token(n.OpPos, n.Op, opposite[n.Op])
+	}
+}
+
+func (f *finder) assignment(n *ast.AssignStmt) {
+	switch {
+	case n.Tok == token.DEFINE:
+	case n.Tok != token.ASSIGN:
+		if other, ok := opposite[n.Tok]; ok {
+			f.token(n.TokPos, n.Tok, other)
+		}
+		f.replace(n, "_ = "+f.text(n.Rhs[0]), "removed")
+	case len(n.Lhs) == 1:
+		if name, ok := n.Lhs[0].(*ast.Ident); !ok || name.Name != "_" {
+			f.replace(n.Lhs[0], "_", "not assigned")
+		}
+	}
+}
+
+// fields leaves out one field of a struct at a time, or one pair of a map.
+func (f *finder) fields(n *ast.CompositeLit) {
+	for i, field := range n.Elts {
+		if _, ok := field.(*ast.KeyValueExpr); !ok {
+			continue
+		}
+		end := n.Rbrace
+		if i+1 < len(n.Elts) {
+			end = n.Elts[i+1].Pos()
+		}
+		f.add(field.Pos(), end, "", "left out: "+f.text(field))
+	}
+}
+
+func (f *finder) token(pos token.Pos, was, becomes token.Token) {
+	f.add(pos, pos+token.Pos(len(was.String())), becomes.String(), was.String()+" is "+becomes.String())
+}
+
+func (f *finder) replace(n ast.Node, text, says string) {
+	f.add(n.Pos(), n.End(), text, f.text(n)+": "+says)
+}
+
+func (f *finder) add(from, to token.Pos, text, says string) {
+	start, end := f.fset.Position(from), f.fset.Position(to)
+	f.found = append(f.found, Mutant{f.name, start.Line, start.Offset, end.Offset, text, says})
+}
+
+func (f *finder) text(n ast.Node) string {
+	return string(f.source[f.fset.Position(n.Pos()).Offset:f.fset.Position(n.End()).Offset])
+}
