@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
@@ -34,7 +35,7 @@ func (p *push) heal(ctx context.Context) error {
 		}
 	}
 	if deleted > 0 {
-		p.warning = fmt.Sprintf("removed %d refs that someone else had put below %s/, such as %.300q", deleted, ownRefs, example)
+		p.warning = fmt.Sprintf("removed %d refs that someone else had put below %s/, such as %s", deleted, ownRefs, foreign.Quote(example, 300))
 	}
 	return nil
 }

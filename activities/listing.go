@@ -7,6 +7,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -46,7 +47,7 @@ func listChains(ctx context.Context, b *bucket.Bucket) (map[project.Branch]chain
 // readBucket lists the bucket. Whatever is in it, the memory that this takes is bounded.
 func readBucket(ctx context.Context, b *bucket.Bucket, now turn.Turn, want selection) (contents, error) {
 	wanted, refused := chain.NewInventory(now, want.first), chain.NewInventory(now, nil).Within(refusedBudget)
-	var foreign foreignKeys
+	var undecodable foreignKeys
 	for o, err := range b.List(ctx, "") {
 		if err != nil {
 			return contents{}, err
@@ -55,14 +56,14 @@ func readBucket(ctx context.Context, b *bucket.Bucket, now turn.Turn, want selec
 		object := chain.Object{Key: key, Name: o.Key, Size: o.Size, Modified: o.Modified}
 		switch {
 		case err != nil:
-			foreign.add(o.Key, err)
+			undecodable.add(o.Key, err)
 		case !want.allow.Allows(key.Destination):
 			refused.Add(object)
 		default:
 			wanted.Add(object)
 		}
 	}
-	c := contents{chains: wanted.Chains(), covers: wanted.Covers, failures: foreign.failures()}
+	c := contents{chains: wanted.Chains(), covers: wanted.Covers, failures: undecodable.failures()}
 	for branch := range refused.Chains() {
 		c.refused++
 		c.failures = append(c.failures, plan.Failure{Subject: branch.String(), Kind: plan.KindNotAllowed, Reason: "the destination is not in ALLOWED_DESTINATIONS"})
@@ -89,7 +90,7 @@ func (k *foreignKeys) add(key string, err error) {
 		k.more++
 		return
 	}
-	k.first = append(k.first, plan.Failure{Subject: fmt.Sprintf("%.300q", key), Kind: plan.KindUndecodableKey, Reason: err.Error()})
+	k.first = append(k.first, plan.Failure{Subject: foreign.Quote(key, 300), Kind: plan.KindUndecodableKey, Reason: err.Error()})
 }
 
 func (k *foreignKeys) failures() []plan.Failure {

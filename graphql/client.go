@@ -11,8 +11,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -119,4 +119,4 @@ func branch(p gitlabProject) project.Branch {
 	return project.Branch{Group: cut(p.Group), Name: cut(p.Name), Branch: cut(p.Branch)}
 }
 
-func cut(name string) string { return strings.ToValidUTF8(name[:min(len(name), maxName)], "") }
+func cut(name string) string { return foreign.Cut(name, maxName) }

@@ -158,5 +158,5 @@ func (t *transport) reported(list gqlerror.List) error {
 }
 
 func (t *transport) excerpt(text string) string {
-	return t.mask.Line(text[:min(len(text), maxScanned)], maxExcerpt)
+	return t.mask.Line(foreign.Cut(text, maxScanned), maxExcerpt)
 }

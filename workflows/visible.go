@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"fmt"
-	"strings"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -66,5 +65,5 @@ func clip(s string) string {
 		return s
 	}
 	const more = "..."
-	return strings.ToValidUTF8(s[:maxSummary-len(more)], "") + more
+	return foreign.Cut(s, maxSummary-len(more)) + more
 }

@@ -3,6 +3,8 @@ package archive
 import (
 	"fmt"
 	"regexp"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
 // Environment is the pair of sides that a reader or writer of archives belongs to. To a reader with the zero value
@@ -20,7 +22,7 @@ var environmentPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 // ParseEnvironment returns the environment of this name, or why it is none.
 func ParseEnvironment(name string) (Environment, error) {
 	if !environmentPattern.MatchString(name) {
-		return Environment{}, fmt.Errorf("%.100q is not a name of at most 63 letters, digits, '.', '_' and '-' that begins with a letter or digit", name)
+		return Environment{}, fmt.Errorf("%s is not a name of at most 63 letters, digits, '.', '_' and '-' that begins with a letter or digit", foreign.Quote(name, 100))
 	}
 	return Environment{name: name}, nil
 }

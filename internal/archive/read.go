@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/stream"
 )
 
 const (
@@ -42,7 +45,7 @@ type Reader struct {
 // NewReader reads up to the bundle. It fails with ErrMalformed, ErrVersion, or
 // the error of r.
 func NewReader(r io.Reader) (*Reader, error) {
-	src := &source{r: r, left: maxOverhead}
+	src := &source{Reader: stream.Reader{R: r}, left: maxOverhead}
 	a := &Reader{src: src, tar: tar.NewReader(src)}
 	if err := a.readHead(); err != nil {
 		return nil, fmt.Errorf("read archive: %w", a.classify(err))
@@ -73,7 +76,7 @@ func (a *Reader) readHead() error {
 		}
 	}
 	if header.Name != bundleName {
-		return malformed("unexpected member %.100q, not %q", header.Name, bundleName)
+		return malformed("unexpected member %s, not %q", foreign.Quote(header.Name, 100), bundleName)
 	}
 	if header.Size != a.Manifest.BundleSize {
 		return malformed("%s is of %d bytes, the manifest says %d", bundleName, header.Size, a.Manifest.BundleSize)
@@ -87,10 +90,10 @@ func (a *Reader) readHead() error {
 func (a *Reader) CopyBundle(w io.Writer) error {
 	hash := sha256.New()
 	a.src.left += a.Manifest.BundleSize
-	dst := &destination{w: w}
+	dst := &stream.Writer{W: w}
 	_, err := io.Copy(io.MultiWriter(dst, hash), a.tar)
-	if dst.err != nil {
-		return fmt.Errorf("copy %s: %w", bundleName, dst.err)
+	if dst.Err != nil {
+		return fmt.Errorf("copy %s: %w", bundleName, dst.Err)
 	}
 	if err == nil {
 		err = a.checkHash(hash.Sum(nil))
@@ -121,12 +124,12 @@ func (a *Reader) next() (*tar.Header, error) {
 		return nil, err
 	}
 	if header.Typeflag != tar.TypeReg {
-		return nil, malformed("member %.100q is not a file, but of tar type %q", header.Name, header.Typeflag)
+		return nil, malformed("member %s is not a file, but of tar type %q", foreign.Quote(header.Name, 100), header.Typeflag)
 	}
 	for record := range header.PAXRecords {
 		// A few bytes can stand for terabytes of zeros.
 		if strings.HasPrefix(record, "GNU.sparse.") {
-			return nil, malformed("member %.100q is sparse", header.Name)
+			return nil, malformed("member %s is sparse", foreign.Quote(header.Name, 100))
 		}
 	}
 	return header, nil
@@ -134,7 +137,7 @@ func (a *Reader) next() (*tar.Header, error) {
 
 func (a *Reader) small(header *tar.Header, name string, limit int64) ([]byte, error) {
 	if header.Name != name {
-		return nil, malformed("unexpected member %.100q, not %q", header.Name, name)
+		return nil, malformed("unexpected member %s, not %q", foreign.Quote(header.Name, 100), name)
 	}
 	if header.Size > limit {
 		return nil, malformed("%s is of %d bytes, limit %d", name, header.Size, limit)
@@ -146,7 +149,7 @@ func (a *Reader) small(header *tar.Header, name string, limit int64) ([]byte, er
 func (a *Reader) checkEnd() error {
 	header, err := a.tar.Next()
 	if err == nil {
-		return malformed("unexpected member %.100q after %s", header.Name, bundleName)
+		return malformed("unexpected member %s after %s", foreign.Quote(header.Name, 100), bundleName)
 	}
 	if err != io.EOF {
 		return err
@@ -166,8 +169,8 @@ func (a *Reader) checkEnd() error {
 // are ours and the tar library's.
 func (a *Reader) classify(err error) error {
 	switch {
-	case a.src.err != nil:
-		return a.src.err
+	case a.src.Failed() != nil:
+		return a.src.Failed()
 	case errors.Is(err, ErrMalformed), errors.Is(err, ErrVersion):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):

@@ -38,7 +38,9 @@ func (l *limited) Do(req *http.Request) (*http.Response, error) {
 	return httpclient.Do(l.client, req, limits)
 }
 
-// newClient is the SDK's client, which trusts AWS_CA_BUNDLE, within limits.
+// newClient is the SDK's client, which trusts AWS_CA_BUNDLE, within limits. Its redirects are the SDK's, too, and not package
+// redirect's: S3 sends requests for a new bucket to another host (307). A signature is valid for one host, and
+// the session token does not go along to another.
 func newClient(configured aws.HTTPClient) (*limited, error) {
 	l := &limited{reading: httpclient.Limits{Idle: idle}, writing: httpclient.Limits{Idle: idle, Answer: storing}}
 	if configured == nil { // the SDK leaves it to its clients

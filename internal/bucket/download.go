@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
 // maxResumes bounds how often one download continues after a lost connection.
@@ -92,7 +94,7 @@ func (d *download) resume() error {
 	d.body = out.Body
 	// A server that ignores the range starts over, and the output would be garbage.
 	if want := fmt.Sprintf("bytes %d-%d/", d.offset, d.size-1); !strings.HasPrefix(aws.ToString(out.ContentRange), want) {
-		return fmt.Errorf("resume at byte %d of %d: server sent range %.64q", d.offset, d.size, aws.ToString(out.ContentRange))
+		return fmt.Errorf("resume at byte %d of %d: server sent range %s", d.offset, d.size, foreign.Quote(aws.ToString(out.ContentRange), 64))
 	}
 	return nil
 }

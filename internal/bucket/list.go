@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
 const (
@@ -98,7 +100,7 @@ func (l *listing) follow(p page) (more bool, err error) {
 			continue
 		}
 		if o.Key <= l.last {
-			return false, fmt.Errorf("%w: key %.300q follows key %.300q: a part was sent twice, or not in order", ErrBrokenListing, o.Key, l.last)
+			return false, fmt.Errorf("%w: key %s follows key %s: a part was sent twice, or not in order", ErrBrokenListing, foreign.Quote(o.Key, 300), foreign.Quote(l.last, 300))
 		}
 		l.last = o.Key
 	}

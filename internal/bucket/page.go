@@ -15,6 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/stream"
 )
 
 // ErrNotStore reports that what answers is not an object store: a portal's or a proxy's page, or nothing at all.
@@ -69,13 +72,13 @@ type listBucketResult struct {
 
 func decodePage(body io.Reader) (page, error) {
 	limited := &io.LimitedReader{R: body, N: maxPageBytes}
-	reader := &lastError{Reader: limited}
+	reader := &stream.Reader{R: limited} // the XML decoder has words of its own for why reading ended
 	result, err := readPage(xml.NewDecoder(reader))
 	switch {
 	case limited.N == 0:
 		return page{}, fmt.Errorf("%w: a page of more than %d bytes", ErrBrokenListing, maxPageBytes)
-	case reader.err != nil && reader.err != io.EOF:
-		return page{}, &interrupted{reader.err}
+	case reader.Failed() != nil:
+		return page{}, &interrupted{reader.Failed()}
 	case err != nil:
 		return page{}, err
 	case !result.closed:
@@ -95,7 +98,7 @@ func readPage(decoder *xml.Decoder) (listBucketResult, error) {
 	case err != nil:
 		return result, fmt.Errorf("%w: %w", ErrNotStore, err)
 	case root.Name.Local != "ListBucketResult":
-		return result, fmt.Errorf("%w: it begins with <%.40s>", ErrNotStore, root.Name.Local)
+		return result, fmt.Errorf("%w: it begins with <%s>", ErrNotStore, foreign.Line(root.Name.Local, 40))
 	}
 	for {
 		token, err := decoder.Token()
@@ -107,7 +110,7 @@ func readPage(decoder *xml.Decoder) (listBucketResult, error) {
 			return result, nil
 		case xml.StartElement:
 			if err := result.member(decoder, element); err != nil {
-				return result, fmt.Errorf("%w: element <%.40s>: %w", ErrBrokenListing, element.Name.Local, err)
+				return result, fmt.Errorf("%w: element <%s>: %w", ErrBrokenListing, foreign.Line(element.Name.Local, 40), err)
 			}
 		}
 	}
@@ -214,7 +217,7 @@ func (r *listBucketResult) decodeKeys() error {
 		if r.encoding == "url" {
 			key, err := url.QueryUnescape(o.Key)
 			if err != nil {
-				return fmt.Errorf("%w: malformed key %.300q", ErrBrokenListing, o.Key)
+				return fmt.Errorf("%w: malformed key %s", ErrBrokenListing, foreign.Quote(o.Key, 300))
 			}
 			o.Key = key
 		}
@@ -223,18 +226,6 @@ func (r *listBucketResult) decodeKeys() error {
 		}
 	}
 	return nil
-}
-
-// lastError remembers why reading ended, which the XML decoder puts into words of its own.
-type lastError struct {
-	io.Reader
-	err error
-}
-
-func (r *lastError) Read(p []byte) (n int, err error) {
-	n, err = r.Reader.Read(p)
-	r.err = err
-	return n, err
 }
 
 // interrupted is an answer that broke off. The SDK then asks again.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -80,7 +81,7 @@ func parse(lines *lineReader) (Header, error) {
 		return Header{}, err
 	}
 	if line != signature {
-		return Header{}, malformed("first line is %.40q, not %q", line, signature)
+		return Header{}, malformed("first line is %s, not %q", foreign.Quote(line, 40), signature)
 	}
 	var h Header
 	head := ""
@@ -111,7 +112,7 @@ func (h *Header) add(line string, head *string) error {
 	commit, name, _ := strings.Cut(line, " ")
 	if base, ok := strings.CutPrefix(commit, "-"); ok {
 		if h.Base != "" || h.Commit != "" || *head != "" || base == "" {
-			return malformed("unexpected prerequisite %.80q", line)
+			return malformed("unexpected prerequisite %s", foreign.Quote(line, 80))
 		}
 		h.Base = base
 		return nil
@@ -123,7 +124,7 @@ func (h *Header) add(line string, head *string) error {
 	case isBranch && h.Commit == "":
 		h.Commit, h.Branch = commit, branch
 	default:
-		return malformed("unexpected reference %.80q", line)
+		return malformed("unexpected reference %s", foreign.Quote(line, 80))
 	}
 	return nil
 }

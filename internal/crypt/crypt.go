@@ -10,6 +10,9 @@ import (
 	"io"
 
 	"filippo.io/age"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/stream"
 )
 
 var (
@@ -46,10 +49,10 @@ func Decrypt(src io.Reader, identities []age.Identity) (io.Reader, error) {
 	if len(identities) == 0 {
 		return nil, errors.New("decrypt: no identities")
 	}
-	d := &decrypter{src: &source{r: src}}
+	d := &decrypter{src: &stream.Reader{R: src}}
 	buffered := bufio.NewReader(d.src)
 	if line, err := buffered.Peek(len(intro)); string(line) != intro {
-		if d.src.err != nil {
+		if d.src.Failed() != nil {
 			return nil, d.classify(err)
 		}
 		return nil, fmt.Errorf("decrypt: %w: starts with %q", ErrNotAge, line)
@@ -63,7 +66,7 @@ func Decrypt(src io.Reader, identities []age.Identity) (io.Reader, error) {
 }
 
 type decrypter struct {
-	src       *source
+	src       *stream.Reader
 	plaintext io.Reader
 }
 
@@ -77,26 +80,12 @@ func (d *decrypter) Read(p []byte) (int, error) {
 
 // classify goes by who failed: age does not type its errors, nor keep src's.
 func (d *decrypter) classify(err error) error {
-	if d.src.err != nil {
-		return fmt.Errorf("read ciphertext: %w", d.src.err)
+	if err := d.src.Failed(); err != nil {
+		return fmt.Errorf("read ciphertext: %w", err)
 	}
 	if _, ok := errors.AsType[*age.NoIdentityMatchError](err); ok {
 		return fmt.Errorf("decrypt: %w", ErrWrongKey)
 	}
 	// age quotes header lines, which may be of any length here.
-	return fmt.Errorf("decrypt: %w: %.200s", ErrCorrupt, err)
-}
-
-// source remembers the error that reading ended with, unless that is io.EOF.
-type source struct {
-	r   io.Reader
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF {
-		s.err = err
-	}
-	return n, err
+	return fmt.Errorf("decrypt: %w: %s", ErrCorrupt, foreign.Line(err.Error(), 200))
 }

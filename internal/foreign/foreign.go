@@ -9,6 +9,7 @@
 package foreign
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -45,3 +46,17 @@ func Line(text string, limit int) string { return (*Mask)(nil).Line(text, limit)
 
 // Text is for several lines where no secrets are known.
 func Text(text string, limit int) string { return (*Mask)(nil).Text(text, limit) }
+
+// Quote shows a name, such as an object's key, exactly: in Go's spelling, so that what terminals act on is escaped
+// and not left out, and whoever looks for the name finds it. It is of no use for texts, which may repeat secrets.
+// What is longer than limit characters is cut.
+func Quote[T ~string | ~[]byte](name T, limit int) string { return fmt.Sprintf("%.*q", limit, name) }
+
+// Cut leaves at most size bytes of a text, to the end of a character. It is for what has a size that something else
+// demands, such as a row of a table; Line cuts what people read.
+func Cut(text string, size int) string {
+	if len(text) <= size {
+		return text
+	}
+	return strings.ToValidUTF8(text[:max(0, size)], "")
+}

@@ -149,3 +149,16 @@ func TestMarkdown(t *testing.T) {
 		require.Equal(t, want, foreign.Markdown(in))
 	}
 }
+
+func TestQuoteShowsNamesExactly(t *testing.T) {
+	require.Equal(t, `"a b"`, foreign.Quote("a b", 10))
+	require.Equal(t, `"\x1b[2J\u202e"`, foreign.Quote("\x1b[2J\u202e", 10), "escaped, and not left out")
+	require.Equal(t, `"größe"`, foreign.Quote([]byte("größeres"), 5), "characters")
+}
+
+func TestCutEndsWithACharacter(t *testing.T) {
+	require.Equal(t, "größe", foreign.Cut("größe", 7))
+	require.Equal(t, "gr", foreign.Cut("größe", 3), "in bytes")
+	require.Equal(t, "grö", foreign.Cut("größe", 4))
+	require.Empty(t, foreign.Cut("größe", -1))
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -22,7 +23,7 @@ import (
 func Parse(s string) (Key, error) {
 	k, err := parse(s)
 	if err != nil {
-		return Key{}, fmt.Errorf("%w %.300q: %w", ErrUndecodable, s, err)
+		return Key{}, fmt.Errorf("%w %s: %w", ErrUndecodable, foreign.Quote(s, 300), err)
 	}
 	return k, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/stream"
 )
 
 var errTrailingData = errors.New("server sent data after the end of its answer")
@@ -26,7 +27,7 @@ const maxLine = 300
 // pktReader reads pkt-lines (gitprotocol-common(5)). It adds to go-git's scanner
 // what a relay has to know: whether the answer was cut off.
 type pktReader struct {
-	src  *source
+	src  *stream.Reader // the scanner reports a cut within a packet's length as a malformed length
 	scan *pktline.Scanner
 	mask *foreign.Mask // for what is quoted of them
 
@@ -35,7 +36,7 @@ type pktReader struct {
 }
 
 func newPktReader(r io.Reader, mask *foreign.Mask) *pktReader {
-	src := &source{r: r}
+	src := &stream.Reader{R: r}
 	return &pktReader{src: src, scan: pktline.NewScanner(src), mask: mask}
 }
 
@@ -56,10 +57,10 @@ func (p *pktReader) next() ([]byte, error) {
 	switch err := p.scan.Err(); {
 	case errors.As(err, &remote):
 		return nil, p.remoteError(remote.Text)
-	case p.src.err == io.EOF:
+	case p.src.Err == io.EOF:
 		return nil, io.ErrUnexpectedEOF
-	case p.src.err != nil:
-		return nil, p.src.err
+	case p.src.Err != nil:
+		return nil, p.src.Err
 	default:
 		return nil, err
 	}
@@ -72,21 +73,6 @@ func (p *pktReader) end() error {
 		return err
 	}
 	return errTrailingData
-}
-
-// source remembers the error that ended a stream: the scanner reports a cut
-// within a packet's length as a malformed length.
-type source struct {
-	r   io.Reader
-	err error
-}
-
-func (s *source) Read(b []byte) (int, error) {
-	n, err := s.r.Read(b)
-	if err != nil {
-		s.err = err
-	}
-	return n, err
 }
 
 // sideband is the data channel of a multiplexed answer (gitprotocol-pack(5)).

@@ -12,6 +12,7 @@ import (
 	"net/url"
 
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/redirect"
 )
 
 // Admin is an administrator, who talks to the server's API (https://docs.gitea.com/api). What is there already stays.
@@ -80,7 +81,8 @@ func (a Admin) do(ctx context.Context, method, path string, body []byte) (status
 	}
 	req.Header.Set("Authorization", "token "+a.Token)
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	client := &http.Client{CheckRedirect: redirect.Within(nil)}
+	resp, err := client.Do(req)
 	if err != nil {
 		return 0, err
 	}
