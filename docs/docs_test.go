@@ -94,6 +94,29 @@ func TestNamedTestsExist(t *testing.T) {
 	require.Greater(t, checked, 250)
 }
 
+// Commands that run some of the tests find them.
+func TestNamedCommandsRunTests(t *testing.T) {
+	run := regexp.MustCompile(`go test \./([\w/]+) -run '?((?:Test\w+\|?)+)`)
+	folders, checked := definitions(t), 0
+	documents, err := filepath.Glob("*.md")
+	require.NoError(t, err)
+	for _, document := range documents {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, match := range run.FindAllStringSubmatch(string(text), -1) {
+			for pattern := range strings.SplitSeq(match[2], "|") {
+				checked++
+				found := false
+				for test, in := range folders {
+					found = found || strings.HasPrefix(test, pattern) && slices.Contains(in, match[1])
+				}
+				require.True(t, found, "%s: %s runs nothing", document, match[0])
+			}
+		}
+	}
+	require.Greater(t, checked, 5)
+}
+
 // Each rule of docs/reliability.md has a test, and each test its folder.
 func TestRulesHaveTests(t *testing.T) {
 	text, err := os.ReadFile("reliability.md")
