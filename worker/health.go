@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/config"
 )
 
 const (
@@ -84,15 +86,16 @@ func (h *health) listen(ctx context.Context, address string) (func(), error) {
 	}, nil
 }
 
-// check asks the worker that serves probes at address, on this machine, whether it is ready. The image
+// check asks the worker that serves probes at the environment's HEALTH_ADDRESS, on this machine, whether it is ready. The image
 // has no other program that an exec probe could run.
-func check(ctx context.Context, address string) error {
-	if address == "" {
-		return errors.New("HEALTH_ADDRESS is not set")
-	}
-	host, port, err := net.SplitHostPort(address)
+func check(ctx context.Context, environ []string) error {
+	address, err := config.HealthAddress(environ)
 	if err != nil {
-		return fmt.Errorf("HEALTH_ADDRESS: %w", err)
+		return err
+	}
+	host, port, err := net.SplitHostPort(string(address))
+	if err != nil {
+		return err
 	}
 	url := "http://" + net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port) + "/readyz"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil) //nolint:gosec // the address is the operator's

@@ -70,7 +70,6 @@ func TestLostHeartbeatIsNamed(t *testing.T) {
 		taskQueue: "steps", hostQueue: "steps/host", maxConcurrent: 1, drain: time.Second,
 		workflows:  func(r workflows.Registry) { r.RegisterWorkflow(askOnce) },
 		activities: &asking{slow.URL},
-		connect:    func(client.Client) {},
 	})
 	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: "steps"}, askOnce)
 	require.NoError(t, err)

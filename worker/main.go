@@ -9,12 +9,14 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"go.temporal.io/sdk/client"
 
+	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
@@ -29,7 +31,7 @@ func main() {
 	logger := newLogger(os.Stderr, mask)
 	var err error
 	if *ask {
-		err = check(ctx, os.Getenv("HEALTH_ADDRESS"))
+		err = check(ctx, os.Environ())
 	} else {
 		err = run(ctx, *role, logger, mask)
 	}
@@ -40,32 +42,32 @@ func main() {
 }
 
 // run serves until ctx is done.
-func run(ctx context.Context, role string, logger *slog.Logger, mask *foreign.Mask) error {
-	var open func(context.Context, []string, *slog.Logger) (*side, error)
-	switch role {
-	case "producer":
-		open = openProducer
-	case "consumer":
-		open = openConsumer
-	default:
-		return fmt.Errorf("-role is %q, not producer or consumer", role)
+func run(ctx context.Context, name string, logger *slog.Logger, mask *foreign.Mask) error {
+	configure, known := roles[name]
+	if !known {
+		return fmt.Errorf("-role is %q, not producer or consumer", name)
 	}
-	side, err := open(ctx, os.Environ(), logger)
+	r, err := configure(os.Environ())
 	if err != nil {
 		return err
 	}
-	side.mask = mask
-	options, err := temporalOptions(side.environ, logger)
+	options, err := temporalOptions(r.Temporal, logger)
 	if err != nil {
-		return errors.Join(err, side.staging.Close())
+		return err
 	}
-	if options.MetricsHandler, side.metrics, err = newMetrics(role); err != nil {
-		return errors.Join(err, side.staging.Close())
+	var metrics http.Handler
+	if options.MetricsHandler, metrics, err = newMetrics(name); err != nil {
+		return err
+	}
+	s, err := r.open(ctx, logger)
+	if err != nil {
+		return err
 	}
 	temporal, err := client.DialContext(ctx, options)
 	if err != nil {
-		return errors.Join(fmt.Errorf("connect to temporal at %q: %w", cmp.Or(options.HostPort, client.DefaultHostPort), err), side.staging.Close())
+		return errors.Join(fmt.Errorf("connect to temporal at %q: %w", cmp.Or(options.HostPort, client.DefaultHostPort), err), s.staging.Close())
 	}
 	defer temporal.Close()
-	return errors.Join(side.serve(ctx, temporal), side.staging.Close())
+	s.lastRuns = activities.LastRuns{Executions: temporal, ID: r.childID}
+	return errors.Join(r.side(s, logger, mask, metrics).serve(ctx, temporal), s.staging.Close())
 }

@@ -6,22 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/app-sre/git-partition-sync/activities"
-	"github.com/app-sre/git-partition-sync/internal/bucket"
-	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
-	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
-	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -40,10 +33,8 @@ type side struct {
 	hostQueue     string
 	workflows     func(workflows.Registry)
 	activities    any
-	connect       func(client.Client) // gives the activities their connection to Temporal
 	staging       *staging.Area
 	log           *slog.Logger
-	environ       config.Environ // for Temporal's SDK
 	maxConcurrent int
 	drain         time.Duration
 	healthAddress string
@@ -51,45 +42,32 @@ type side struct {
 	metrics       http.Handler  // the page that is served with the probes
 }
 
-// hostQueue names the task queue of this process alone. A worker that is started again has another
-// one: the files of the one before are gone.
-func hostQueue(taskQueue string, area *staging.Area) string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "host"
+// side makes the role ready to serve with what open has made.
+func (r role) side(s shared, logger *slog.Logger, mask *foreign.Mask, metrics http.Handler) *side {
+	return &side{
+		taskQueue:     r.taskQueue,
+		hostQueue:     s.hostQueue,
+		workflows:     r.workflows,
+		activities:    r.activities(s),
+		staging:       s.staging,
+		log:           logger,
+		maxConcurrent: r.MaxConcurrent,
+		drain:         r.DrainTimeout,
+		healthAddress: string(r.HealthAddress),
+		mask:          mask,
+		metrics:       metrics,
 	}
-	return taskQueue + "/" + host + "/" + area.ID()
 }
 
-// openBucket opens the side's bucket with the credentials of the environment, if those are there, and
-// warns of a way to it that others can listen on.
-func openBucket(ctx context.Context, c config.Side, options bucket.Options, logger *slog.Logger) (*bucket.Bucket, error) {
-	options.Name, options.PathStyle = c.Bucket, c.PathStyle
-	var load []func(*awsconfig.LoadOptions) error
-	if c.AccessKeyID != "" {
-		// The SDK would read the same variables, but knows nothing of files, nor of white space at their ends.
-		load = append(load, awsconfig.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)))
+// options are those of all of the side's workers. Failed is told when one of them gives up.
+func (s *side) options(failed func(error)) worker.Options {
+	return worker.Options{
+		OnFatalError:      failed,
+		Interceptors:      []interceptor.WorkerInterceptor{&activities.ErrorNaming{Mask: s.mask}},
+		WorkerStopTimeout: s.drain,
+		// By default the SDK holds heartbeats back for most of their timeout, and cancellations with them.
+		MaxHeartbeatThrottleInterval: activities.HeartbeatEvery,
 	}
-	store, err := bucket.Open(ctx, options, load...)
-	if err != nil {
-		return nil, err
-	}
-	if warning := plainStore(store.Endpoint()); warning != "" {
-		logger.Warn(warning, "endpoint", store.Endpoint())
-	}
-	return store, nil
-}
-
-// gitServer is the client of the side's GitLab. It follows renamed projects to those that allows allows.
-func gitServer(c config.Side, allows func(path string) bool) *smarthttp.Client {
-	return smarthttp.New(smarthttp.Options{
-		Forge:    gitlab.At(c.BaseURL),
-		Username: c.GitLabUsername,
-		Password: c.GitLabToken,
-		HTTP:     c.HTTP,
-		Agent:    version(),
-		Allows:   allows,
-	})
 }
 
 // serve polls the task queues until ctx is done, or until Temporal refuses for good, and lets
@@ -97,14 +75,7 @@ func gitServer(c config.Side, allows func(path string) bool) *smarthttp.Client {
 func (s *side) serve(ctx context.Context, temporal client.Client) error {
 	ctx, give := context.WithCancelCause(ctx)
 	defer give(nil)
-	options := worker.Options{
-		OnFatalError:      func(err error) { give(fmt.Errorf("worker gave up: %w", err)) },
-		Interceptors:      []interceptor.WorkerInterceptor{&activities.ErrorNaming{Mask: s.mask}},
-		WorkerStopTimeout: s.drain,
-		// By default the SDK holds heartbeats back for most of their timeout, and cancellations with them.
-		MaxHeartbeatThrottleInterval: activities.HeartbeatEvery,
-	}
-	s.connect(temporal)
+	options := s.options(func(err error) { give(fmt.Errorf("worker gave up: %w", err)) })
 	first, err := withSlots(options, newSlots(s.maxConcurrent, slowAfter))
 	if err != nil {
 		return fmt.Errorf("start worker: %w", err)

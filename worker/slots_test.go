@@ -128,7 +128,6 @@ func TestScansHaveTheirOwnQueue(t *testing.T) {
 		taskQueue: "steps", hostQueue: "steps/host", maxConcurrent: 1, drain: time.Second,
 		workflows:  func(r workflows.Registry) { r.RegisterWorkflow(stuckWorkflow) },
 		activities: &stuck{make(chan struct{})},
-		connect:    func(client.Client) {},
 	})
 	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: "steps"}, stuckWorkflow)
 	require.NoError(t, err)

@@ -57,9 +57,9 @@ func TestLoadProducer(t *testing.T) {
 		"GRAPHQL_SERVER": "https://graphql.example.com/graphql", "PUBLIC_KEY": identity(t).Recipient().String(), "GRAPHQL_QUERY_FILE": query, "ENVIRONMENT": "staging-1",
 	}))
 	require.NoError(t, err)
-	require.Equal(t, "gitlab.example.com", c.BaseURL.Host)
+	require.Equal(t, "gitlab.example.com", c.GitLab.Host)
 	require.Len(t, c.Recipients, 1)
-	require.Equal(t, "{ apps_v1 }", c.Query)
+	require.Equal(t, Query("{ apps_v1 }"), c.Query)
 	require.Equal(t, 0.5, c.MaxPruneShare)
 	require.Equal(t, 24*time.Hour, c.PruneAfter)
 	require.Equal(t, "staging-1", c.Environment.Name())
@@ -98,9 +98,9 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 	}))
 	for _, want := range []string{
 		"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together", "AWS_S3_USE_PATH_STYLE is not true or false",
-		"GITLAB_BASE_URL has credentials in it", "GRAPHQL_SERVER is not an http or https URL", "PUBLIC_KEY: ", "PRUNE_MAX_SHARE is 2",
+		"GITLAB_BASE_URL: there are credentials in the URL", "GRAPHQL_SERVER: not an http or https URL", "PUBLIC_KEY: ", "PRUNE_MAX_SHARE is 2",
 		"GRAPHQL_QUERY_FILE: open /does/not/exist", "DRAIN_TIMEOUT is not a duration", "MAX_CONCURRENT is 0",
-		`HEALTH_ADDRESS is "8080", not host:port or :port`, "PRUNE_AFTER is -1h0m0s, less than 0", `ENVIRONMENT: " " is not a name`,
+		`HEALTH_ADDRESS: "8080" is not host:port or :port`, "PRUNE_AFTER is -1h0m0s, less than 0", "ENVIRONMENT is set, but to white space only",
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -230,11 +230,11 @@ func TestHealthAddress(t *testing.T) {
 	} {
 		c, err := LoadConsumer(environ(map[string]string{"PRIVATE_KEY": key, "HEALTH_ADDRESS": address}))
 		if !valid {
-			require.ErrorContains(t, err, "HEALTH_ADDRESS is ", address)
+			require.ErrorContains(t, err, "HEALTH_ADDRESS: ", address)
 			continue
 		}
 		require.NoError(t, err, address)
-		require.Equal(t, address, c.HealthAddress)
+		require.Equal(t, Address(address), c.HealthAddress)
 	}
 }
 
@@ -262,7 +262,7 @@ func TestKeysFromFiles(t *testing.T) {
 	require.Equal(t, 1, c.Verifier.Keys())
 
 	_, err = LoadConsumer(environ(map[string]string{"PRIVATE_KEY": "@" + dir + "/missing", "VERIFY_KEYS": "canary", "PUSH_POLICY": "hope", "ALLOWED_DESTINATIONS": "*"}))
-	for _, want := range []string{"PRIVATE_KEY: open ", "VERIFY_KEYS: ", "PUSH_POLICY is \"hope\"", "ALLOWED_DESTINATIONS: "} {
+	for _, want := range []string{"PRIVATE_KEY: open ", "VERIFY_KEYS: ", "PUSH_POLICY: \"hope\" is not overwrite or fast-forward", "ALLOWED_DESTINATIONS: "} {
 		require.ErrorContains(t, err, want)
 	}
 	require.NotContains(t, err.Error(), "canary")

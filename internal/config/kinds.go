@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/app-sre/git-partition-sync/internal/list"
 )
 
 // kind is something that is put in the place of a key.
@@ -55,7 +57,7 @@ func mistaken(name, text string, err error) error {
 
 // minisignText looks for what minisign has made.
 func minisignText(text string) (kind, bool) {
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n,\"'", r) }) {
+	for _, word := range list.Words(unquote(text)) {
 		if decoded, err := base64.StdEncoding.DecodeString(word); err == nil && strings.HasPrefix(strings.ToLower(string(decoded)), "ed") {
 			if k, ok := minisignSizes[len(decoded)]; ok {
 				return k, true

@@ -21,35 +21,62 @@ func (e Environ) LookupEnv(name string) (string, bool) {
 	return value, ok
 }
 
-// temporalTLS are the variables beginning with TEMPORAL_TLS that Temporal's SDK knows.
-var temporalTLS = []string{
-	"TEMPORAL_TLS", "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION", "TEMPORAL_TLS_SERVER_NAME",
-	"TEMPORAL_TLS_CLIENT_CERT_PATH", "TEMPORAL_TLS_CLIENT_CERT_DATA", "TEMPORAL_TLS_CLIENT_KEY_PATH", "TEMPORAL_TLS_CLIENT_KEY_DATA",
-	"TEMPORAL_TLS_SERVER_CA_CERT_PATH", "TEMPORAL_TLS_SERVER_CA_CERT_DATA",
+// temporalForms are the variables that Temporal's SDK knows, and their forms. Those of headers are not here: their names
+// begin with temporalHeaders.
+var temporalForms = map[string]form{
+	"TEMPORAL_ADDRESS": forms[""], "TEMPORAL_NAMESPACE": forms[""], "TEMPORAL_API_KEY": forms["secret token"],
+	"TEMPORAL_CLIENT_AUTHORITY": forms[""], "TEMPORAL_PROFILE": forms["path"], "TEMPORAL_CONFIG_FILE": forms["path"],
+	"TEMPORAL_TLS": forms[""], "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION": forms[""], "TEMPORAL_TLS_SERVER_NAME": forms[""],
+	"TEMPORAL_TLS_CLIENT_CERT_PATH": forms["path"], "TEMPORAL_TLS_CLIENT_CERT_DATA": {list: true},
+	"TEMPORAL_TLS_CLIENT_KEY_PATH": forms["path"], "TEMPORAL_TLS_CLIENT_KEY_DATA": {list: true, secret: true},
+	"TEMPORAL_TLS_SERVER_CA_CERT_PATH": forms["path"], "TEMPORAL_TLS_SERVER_CA_CERT_DATA": {list: true},
 }
+
+// temporalHeaders is what the variables begin with whose values are sent with every request to Temporal.
+const temporalHeaders = "TEMPORAL_GRPC_META_"
 
 // Temporal returns the environment that Temporal's SDK is to read: the API key may be in a file. It refuses
 // what the SDK would pass over without a word, and connect without TLS.
 func Temporal(environ []string) (Environ, error) {
-	clean, problems := variables(env.ToMap(environ)).temporal(environ)
+	clean, problems := variables(env.ToMap(environ)).temporal()
 	return clean, join(problems)
 }
 
-func (v variables) temporal(environ []string) (clean Environ, problems []error) {
-	for _, name := range temporalTLS[:2] {
-		if value := v[name]; value != "" && !slices.Contains([]string{"true", "false", "1", "0"}, strings.ToLower(value)) {
-			problems = append(problems, fmt.Errorf("%s is %q, not true or false", name, value))
-		}
-	}
+func (v variables) temporal() (clean Environ, problems []error) {
 	for _, name := range slices.Sorted(maps.Keys(v)) {
-		if strings.HasPrefix(name, "TEMPORAL_TLS") && !slices.Contains(temporalTLS, name) {
-			problems = append(problems, fmt.Errorf("%s is not a variable of Temporal's SDK: it knows %s", name, strings.Join(temporalTLS, ", ")))
+		form, known := temporalForms[name]
+		switch {
+		case strings.HasPrefix(name, temporalHeaders):
+			form = forms["password"]
+			form.file = false
+		case !known && strings.HasPrefix(name, "TEMPORAL_TLS"):
+			problems = append(problems, fmt.Errorf("%s is not a variable of Temporal's SDK: it knows %s", name, strings.Join(temporalTLS(), ", ")))
+			continue
+		case !known:
+			clean = append(clean, name+"="+v[name])
+			continue
+		}
+		text, err := v.text(name, form)
+		if err == nil && text != "" && slices.Contains(temporalFlags, name) && !slices.Contains([]string{"true", "false", "1", "0"}, strings.ToLower(text)) {
+			err = fmt.Errorf("%s is %q, not true or false", name, text)
+		}
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		clean = append(clean, name+"="+text)
+	}
+	return clean, problems
+}
+
+// temporalFlags are on or off. The SDK takes what it does not know for off.
+var temporalFlags = []string{"TEMPORAL_TLS", "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION"}
+
+func temporalTLS() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(temporalForms)) {
+		if strings.HasPrefix(name, "TEMPORAL_TLS") {
+			names = append(names, name)
 		}
 	}
-	var key string
-	problems = append(problems, v.credential("TEMPORAL_API_KEY", &key))
-	if key != "" {
-		environ = append(slices.Clone(environ), "TEMPORAL_API_KEY="+key) // of two of one name the last counts
-	}
-	return environ, problems
+	return names
 }

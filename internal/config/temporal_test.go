@@ -16,9 +16,13 @@ func TestTemporal(t *testing.T) {
 	require.NoError(t, os.WriteFile(key, []byte("key-from-file\n"), 0o600))
 	for variable, want := range map[string]string{
 		"TEMPORAL_TLS=yes": `TEMPORAL_TLS is "yes", not true or false`,
-		"TEMPORAL_TLS= ":   `TEMPORAL_TLS is " ", not true or false`,
+		"TEMPORAL_TLS= ":   "TEMPORAL_TLS is set, but to white space only",
 		"TEMPORAL_TLS_DISABLE_HOST_VERIFICATION=no": `TEMPORAL_TLS_DISABLE_HOST_VERIFICATION is "no"`,
 		"TEMPORAL_TLS_CA=/ca.pem":                   "TEMPORAL_TLS_CA is not a variable of Temporal's SDK",
+		"TEMPORAL_ADDRESS=temporal :7233":           "TEMPORAL_ADDRESS has white space in it",
+		"TEMPORAL_NAMESPACE=a\nb":                   "TEMPORAL_NAMESPACE has a control character in it",
+		"TEMPORAL_TLS_CLIENT_KEY_PATH=/a\nb":        "TEMPORAL_TLS_CLIENT_KEY_PATH has a control character in it",
+		"TEMPORAL_GRPC_META_AUTHORIZATION=a\nb":     "TEMPORAL_GRPC_META_AUTHORIZATION has a control character in it",
 		"TEMPORAL_API_KEY=two words":                "TEMPORAL_API_KEY has white space in it",
 		"TEMPORAL_API_KEY=@/missing":                "TEMPORAL_API_KEY: the file that it names",
 	} {
@@ -30,7 +34,10 @@ func TestTemporal(t *testing.T) {
 		require.NoError(t, err, variable)
 		require.Equal(t, config.Environ{variable}, environ)
 	}
-	environ, err := config.Temporal([]string{"TEMPORAL_API_KEY=@" + key})
+	environ, err := config.Temporal([]string{"TEMPORAL_ADDRESS= temporal:7233\n", "TEMPORAL_GRPC_META_X=@/a b\n", "TEMPORAL_TLS_SERVER_CA_CERT_DATA=a\nb\n"})
+	require.NoError(t, err)
+	require.Equal(t, config.Environ{"TEMPORAL_ADDRESS=temporal:7233", "TEMPORAL_GRPC_META_X=@/a b", "TEMPORAL_TLS_SERVER_CA_CERT_DATA=a\nb"}, environ)
+	environ, err = config.Temporal([]string{"TEMPORAL_API_KEY=@" + key})
 	require.NoError(t, err)
 	value, _ := environ.LookupEnv("TEMPORAL_API_KEY")
 	require.Equal(t, "key-from-file", value)

@@ -3,8 +3,11 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -186,4 +189,61 @@ func TestKeysInDisguise(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The end of a line, and other white space, is left out around any value, and refused within those that cannot have it.
+func TestWhiteSpace(t *testing.T) {
+	for side, settings := range map[string][]setting{"producer": settingsOf(reflect.TypeFor[Producer]()), "consumer": settingsOf(reflect.TypeFor[Consumer]())} {
+		producer, consumer := sides(t)
+		load := func(name, value string) error {
+			if side == "producer" {
+				_, err := LoadProducer(append(environ(producer), name+"="+value))
+				return err
+			}
+			_, err := LoadConsumer(append(environ(consumer), name+"="+value))
+			return err
+		}
+		for _, s := range settings {
+			require.ErrorContains(t, load(s.name, " \t\n"), s.name+" is set, but to white space only")
+			text, err := variables{s.name: "\ufeff a\r\n"}.text(s.name, s.form)
+			require.NoError(t, err)
+			require.Equal(t, "a", text, s.name)
+			if s.form.list {
+				continue // may have lines
+			}
+			for _, control := range []string{"a\nb", "a\x00b", "a\x1bb"} {
+				require.ErrorContains(t, load(s.name, control), s.name+" has a control character in it", "%q", control)
+			}
+			if !slices.Contains([]string{"WORKDIR", "INTERNAL_GIT_CA_PATH", "GRAPHQL_QUERY_FILE", "GRAPHQL_USERNAME", "GRAPHQL_PASSWORD"}, s.name) {
+				require.ErrorContains(t, load(s.name, "a b"), s.name+" has white space in it")
+				require.ErrorContains(t, load(s.name, `"a"`), s.name+" has quotes in it")
+			}
+		}
+	}
+	producer, _ := sides(t)
+	for name, value := range map[string]string{"AWS_REGION": "eu-west-1\n", "AWS_S3_BUCKET": " bucket ", "THIN_PACKS": "false\n", "PRUNE_AFTER": " 1h", "ENVIRONMENT": "one\r\n"} {
+		producer[name] = value
+	}
+	c, err := LoadProducer(environ(producer))
+	require.NoError(t, err)
+	require.Equal(t, []any{"eu-west-1", "bucket", false, time.Hour, "one"}, []any{c.Region, c.Bucket, c.ThinPacks, c.PruneAfter, c.Environment.Name()})
+}
+
+// What others read by themselves, we cannot trim for them.
+func TestWhiteSpaceForOthers(t *testing.T) {
+	for variable, want := range map[string]string{
+		"AWS_ENDPOINT_URL_S3=http://s3.example.com\n": "AWS_ENDPOINT_URL_S3 has white space around it",
+		"AWS_PROFILE= one":                            "AWS_PROFILE has white space around it",
+		"AWS_CA_BUNDLE=/a\tb":                         "AWS_CA_BUNDLE has a control character in it",
+		"HTTPS_PROXY=http://user:canary@proxy\n":      "HTTPS_PROXY has white space around it",
+		"no_proxy= a, b":                              "no_proxy has white space around it",
+	} {
+		_, consumer := sides(t)
+		_, err := LoadConsumer(append(environ(consumer), variable))
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "canary")
+	}
+	_, consumer := sides(t)
+	_, err := LoadConsumer(append(environ(consumer), "AWS_PROFILE=my profile", "NO_PROXY=a, b", "HOME= /x"))
+	require.NoError(t, err)
 }

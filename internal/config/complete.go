@@ -1,0 +1,95 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/sign"
+)
+
+// What nobody has set has its meaning from complete; only that is open. What is set, but could not be read, stays zero.
+
+func (s *Side) complete(v variables) (problems []error) {
+	if !v.isSet("ENVIRONMENT") {
+		s.Environment = archive.AnyEnvironment()
+	}
+	if s.HTTP == nil {
+		s.HTTP = httpclient.New(nil)
+	}
+	if s.WorkDir == "" {
+		s.WorkDir = filepath.Join(os.TempDir(), "git-partition-sync")
+	}
+	s.Temporal, problems = v.temporal()
+	if v["AWS_SESSION_TOKEN"] != "" && v["AWS_ACCESS_KEY_ID"] == "" {
+		problems = append(problems, errors.New("AWS_SESSION_TOKEN is set, but not the AWS_ACCESS_KEY_ID that it belongs to"))
+	}
+	if (v["AWS_ACCESS_KEY_ID"] == "") != (v["AWS_SECRET_ACCESS_KEY"] == "") {
+		problems = append(problems, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: only one is set"))
+	}
+	if s.MaxConcurrent < 1 {
+		problems = append(problems, fmt.Errorf("MAX_CONCURRENT is %d, less than 1", s.MaxConcurrent))
+	}
+	if s.DrainTimeout < 0 {
+		problems = append(problems, fmt.Errorf("DRAIN_TIMEOUT is %s, less than 0", s.DrainTimeout))
+	}
+	return append(problems, s.checkPlain("GITLAB_BASE_URL", s.GitLab))
+}
+
+func (c *Producer) complete(v variables) []error {
+	problems := c.Side.complete(v)
+	if c.GraphQLUsername+c.GraphQLPassword != "" {
+		problems = append(problems, c.checkPlain("GRAPHQL_SERVER", c.GraphQL))
+	}
+	if !(c.MaxPruneShare >= 0 && c.MaxPruneShare <= 1) { // written so that NaN, which limits nothing, is refused, too
+		problems = append(problems, fmt.Errorf("PRUNE_MAX_SHARE is %g, not between 0 and 1", c.MaxPruneShare))
+	}
+	if c.PruneAfter < 0 {
+		problems = append(problems, fmt.Errorf("PRUNE_AFTER is %s, less than 0", c.PruneAfter))
+	}
+	if v["GRAPHQL_QUERY_FILE"] == "" {
+		var err error
+		if c.Query, err = readQuery(defaultQueryFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			problems = append(problems, fmt.Errorf("GRAPHQL_QUERY_FILE is not set, and its default: %w", err))
+		}
+	}
+	if c.RequireSignatures && !v.isSet("SIGNING_KEY") {
+		problems = append(problems, errors.New("SIGNING_KEY is not set, and REQUIRE_SIGNATURES=true asks for it"))
+	}
+	return problems
+}
+
+func (c *Consumer) complete(v variables) []error {
+	problems := c.Side.complete(v)
+	if !v.isSet("VERIFY_KEYS") {
+		c.Verifier = sign.Unverified()
+	}
+	if !v.isSet("ALLOWED_DESTINATIONS") {
+		c.Allow = project.AllowAll()
+	}
+	if c.RequireSignatures && !c.Verifier.Verifies() {
+		problems = append(problems, errors.New("VERIFY_KEYS is not set, and REQUIRE_SIGNATURES=true asks for it"))
+	}
+	return problems
+}
+
+// checkPlain refuses to send credentials to a URL, unless it is not there, so that others can read them.
+func (s *Side) checkPlain(name string, u *url.URL) error {
+	if u == nil || u.Scheme != "http" || s.AllowPlainHTTP || IsLoopback(u.Hostname()) {
+		return nil
+	}
+	return fmt.Errorf("%s would send credentials over plain HTTP to %s: use https, or set ALLOW_PLAIN_HTTP=true", name, u.Hostname())
+}
+
+// IsLoopback tells whether a host, without a port, is this machine.
+func IsLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,120 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// variables is an environment by name.
+type variables map[string]string
+
+func (v variables) isSet(name string) bool {
+	_, set := v[name]
+	return set
+}
+
+// setting is a variable as a field's tags declare it.
+type setting struct {
+	name  string
+	field string
+	form  form
+	guard bool
+}
+
+// settingsOf lists the variables of a configuration.
+func settingsOf(configuration reflect.Type) (settings []setting) {
+	for _, field := range reflect.VisibleFields(configuration) {
+		if name, _, _ := strings.Cut(field.Tag.Get("env"), ","); name != "" && name != "-" {
+			settings = append(settings, setting{name, field.Name, forms[field.Tag.Get("form")], field.Tag.Get("guard") != ""})
+		}
+	}
+	return settings
+}
+
+// load reads an environment into a configuration, which complete fills up and checks as a whole. It returns none that
+// has a problem.
+func load[C any](environ []string, complete func(*C, variables) []error) (C, error) {
+	v := variables(env.ToMap(environ))
+	settings := settingsOf(reflect.TypeFor[C]())
+	clean, problems := v.clean(settings)
+	c, err := env.ParseAsWithOptions[C](env.Options{Environment: clean, FuncMap: parsers})
+	problems = append(problems, unparsed(err, settings, v, clean)...)
+	problems = append(problems, foreignProblems(v, settings)...)
+	problems = append(problems, complete(&c, v)...)
+	if err := join(problems); err != nil {
+		return *new(C), err
+	}
+	return c, nil
+}
+
+// clean returns the settings' texts without what is around them. One that has not its form is left out, and its problem
+// told.
+func (v variables) clean(settings []setting) (clean variables, problems []error) {
+	clean = variables{}
+	for _, s := range settings {
+		switch text, err := v.text(s.name, s.form); {
+		case err != nil:
+			problems = append(problems, err)
+		case text != "":
+			clean[s.name] = text
+		case s.guard && v.isSet(s.name):
+			// An empty value is more likely a mistake than somebody's will.
+			problems = append(problems, fmt.Errorf("%s is set to nothing: less is checked without it, so unset it if that is meant", s.name))
+		}
+	}
+	return clean, problems
+}
+
+// unparsed says in words what of the clean texts could not be parsed.
+func unparsed(err error, settings []setting, v, clean variables) (problems []error) {
+	var all env.AggregateError
+	if err != nil && !errors.As(err, &all) {
+		return []error{err}
+	}
+	for _, err := range all.Errors {
+		var empty env.EmptyVarError
+		var parse env.ParseError
+		switch {
+		case errors.As(err, &empty):
+			if v[empty.Key] == "" { // else it has another problem
+				problems = append(problems, fmt.Errorf("%s is not set", empty.Key))
+			}
+		case errors.As(err, &parse):
+			s := settings[slices.IndexFunc(settings, func(s setting) bool { return s.field == parse.Name })]
+			switch word, ok := typeWords[parse.Type.String()]; {
+			case ok:
+				problems = append(problems, fmt.Errorf("%s is not %s", s.name, word))
+			case s.form.list:
+				problems = append(problems, mistaken(s.name, clean[s.name], parse.Err))
+			default:
+				problems = append(problems, fmt.Errorf("%s: %w", s.name, parse.Err))
+			}
+		default:
+			problems = append(problems, err)
+		}
+	}
+	return problems
+}
+
+// typeWords say to those who do not write Go what a variable has to be.
+var typeWords = map[string]string{
+	"bool": "true or false", "int": "a whole number", "float64": "a number", "time.Duration": "a duration such as 90s or 24h",
+}
+
+func join(problems []error) error {
+	var texts []string
+	for _, p := range problems {
+		if p != nil {
+			texts = append(texts, p.Error())
+		}
+	}
+	if len(texts) == 0 {
+		return nil
+	}
+	return errors.New("configuration:\n  " + strings.Join(texts, "\n  "))
+}

@@ -1,0 +1,137 @@
+package config
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"reflect"
+	"strings"
+
+	"filippo.io/age"
+	"github.com/caarlos0/env/v11"
+
+	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/crypt"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/sign"
+)
+
+// parsers make the fields' types of texts. Those of pointers are listed as what they point to.
+var parsers = map[reflect.Type]env.ParserFunc{
+	reflect.TypeFor[[]age.Recipient]():     parser(parseList(crypt.ParseRecipients)),
+	reflect.TypeFor[[]age.Identity]():      parser(parseList(crypt.ParseIdentities)),
+	reflect.TypeFor[sign.Signer]():         parser(pointed(parseList(sign.ParseSigner))),
+	reflect.TypeFor[sign.Verifier]():       parser(parseList(sign.ParseVerifier)),
+	reflect.TypeFor[project.Allowlist]():   parser(parseList(parseAllowlist)),
+	reflect.TypeFor[archive.Environment](): parser(archive.ParseEnvironment),
+	reflect.TypeFor[url.URL]():             parser(pointed(parseURL)),
+	reflect.TypeFor[http.Client]():         parser(pointed(trusting)),
+	reflect.TypeFor[Query]():               parser(readQuery),
+}
+
+func parser[T any](parse func(string) (T, error)) env.ParserFunc {
+	return func(text string) (any, error) { return parse(text) }
+}
+
+// pointed is for what package env keeps the pointer of.
+func pointed[T any](parse func(string) (*T, error)) func(string) (T, error) {
+	return func(text string) (T, error) {
+		parsed, err := parse(text)
+		if err != nil {
+			return *new(T), err
+		}
+		return *parsed, nil
+	}
+}
+
+func parseList[T any](parse func(string) (T, error)) func(string) (T, error) {
+	return func(text string) (T, error) { return parse(unquote(text)) }
+}
+
+// parseAllowlist refuses keys, some of which read like group/name.
+func parseAllowlist(text string) (project.Allowlist, error) {
+	if _, ok := minisignText(text); ok {
+		return project.Allowlist{}, errors.New("not a list of projects")
+	}
+	return project.ParseAllowlist(text)
+}
+
+// parseURL never quotes the URL: it may have been given a password.
+func parseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+		return nil, errors.New("not an http or https URL")
+	case u.User != nil:
+		return nil, errors.New("there are credentials in the URL: they have variables of their own")
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("there is a query or fragment in the URL")
+	}
+	return u, nil
+}
+
+// trusting returns a client that trusts the certificates in a file besides the system's. There is no way to trust everybody.
+func trusting(file string) (*http.Client, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("system certificates: %w", err)
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, errors.New("no PEM certificate in the file")
+	}
+	return httpclient.New(roots), nil
+}
+
+// Query is the text of a GraphQL query.
+type Query string
+
+// defaultQueryFile is read when GRAPHQL_QUERY_FILE is not set and this file exists.
+const defaultQueryFile = "/query.graphql"
+
+func readQuery(file string) (Query, error) {
+	text, err := os.ReadFile(file)
+	if err == nil && strings.TrimSpace(string(text)) == "" {
+		err = fmt.Errorf("there is nothing in %s", file) // or the built-in query would be asked in its place
+	}
+	return Query(text), err
+}
+
+// PushPolicy says what may happen to commits that the destination has and the source has not.
+type PushPolicy string
+
+// Values of PUSH_POLICY. Any other allows what FastForward does.
+const (
+	Overwrite   PushPolicy = "overwrite"
+	FastForward PushPolicy = "fast-forward"
+)
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *PushPolicy) UnmarshalText(text []byte) error {
+	switch policy := PushPolicy(text); policy {
+	case Overwrite, FastForward:
+		*p = policy
+		return nil
+	}
+	return fmt.Errorf("%q is not %s or %s", text, Overwrite, FastForward)
+}
+
+// Address is a host, which may be empty, and a port.
+type Address string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (a *Address) UnmarshalText(text []byte) error {
+	if _, port, err := net.SplitHostPort(string(text)); err != nil || port == "" {
+		return fmt.Errorf("%q is not host:port or :port", text)
+	}
+	*a = Address(text)
+	return nil
+}

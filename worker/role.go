@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/staging"
+	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// role is a side of the partition: what both have, and what each of them says of itself.
+type role struct {
+	config.Side
+	taskQueue string
+	workflows func(workflows.Registry)
+	childID   func(project.Branch) string
+	// redirects are the projects that renamed ones are followed to.
+	redirects project.Allowlist
+	// kmsKeyID is the key that the store encrypts objects with; empty for its default.
+	kmsKeyID string
+	// about is what is logged of the configuration at the start, keys and values; warning what is wrong with it.
+	about   []any
+	warning string
+	// activities returns those of the role. They work with what both roles have.
+	activities func(shared) any
+}
+
+// roles read their configuration from an environment.
+var roles = map[string]func(environ []string) (role, error){contract.RoleProducer: producer, contract.RoleConsumer: consumer}
+
+// shared is what the activities of both roles work with.
+type shared struct {
+	git     *smarthttp.Client
+	bucket  *bucket.Bucket
+	staging *staging.Area
+	// hostQueue is the task queue of this process alone. A worker that is started again has another one: the files of
+	// the one before are gone.
+	hostQueue string
+	lastRuns  activities.LastRuns
+}
+
+// open makes what the role's activities work with, except for what needs Temporal. It connects to nothing.
+func (r role) open(ctx context.Context, logger *slog.Logger) (shared, error) {
+	store, err := r.openBucket(ctx, logger)
+	if err != nil {
+		return shared{}, err
+	}
+	area, err := staging.Open(ctx, r.WorkDir, logger)
+	if err != nil {
+		return shared{}, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "host"
+	}
+	logger.Info("Configured", append([]any{"git", r.GitLab.Host, "bucket", r.Bucket, "workdir", r.WorkDir}, r.about...)...)
+	if r.warning != "" {
+		logger.Warn(r.warning)
+	}
+	return shared{git: r.gitServer(), bucket: store, staging: area, hostQueue: r.taskQueue + "/" + host + "/" + area.ID()}, nil
+}
+
+// openBucket opens the bucket with the credentials of the environment, if those are there, and
+// warns of a way to it that others can listen on.
+func (r role) openBucket(ctx context.Context, logger *slog.Logger) (*bucket.Bucket, error) {
+	// The SDK would read the same variables, but knows nothing of files, nor of white space at their ends.
+	load := []func(*awsconfig.LoadOptions) error{awsconfig.WithRegion(r.Region)}
+	if r.AccessKeyID != "" {
+		load = append(load, awsconfig.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(r.AccessKeyID, r.SecretAccessKey, r.SessionToken)))
+	}
+	store, err := bucket.Open(ctx, bucket.Options{Name: r.Bucket, PathStyle: r.PathStyle, KMSKeyID: r.kmsKeyID}, load...)
+	if err != nil {
+		return nil, err
+	}
+	if warning := plainStore(store.Endpoint()); warning != "" {
+		logger.Warn(warning, "endpoint", store.Endpoint())
+	}
+	return store, nil
+}
+
+// gitServer is the client of the side's GitLab.
+func (r role) gitServer() *smarthttp.Client {
+	return smarthttp.New(smarthttp.Options{
+		Forge:    gitlab.At(r.GitLab),
+		Username: r.GitLabUsername,
+		Password: r.GitLabToken,
+		HTTP:     r.HTTP,
+		Agent:    version(),
+		Allows:   r.redirects.AllowsPath,
+	})
+}
+
+// settings are a fingerprint of what of the configuration decides whether a branch is refused, without secrets: one
+// that was refused is tried again at once when a worker says something else.
+func (r role) settings(ofRole ...any) string {
+	return fmt.Sprintf("%v", append([]any{version(), r.GitLab, r.GitLabUsername, r.Bucket, r.Environment.Name()}, ofRole...))
+}
