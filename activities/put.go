@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
@@ -37,16 +38,21 @@ const (
 func (p *Producer) put(ctx context.Context, key string, body io.ReaderAt, encrypted Encrypted) error {
 	f := encrypted.Follows
 	u := placing{p, key, encrypted}
+	// An attempt that was cut off may have stored it, and not looked what came before.
+	if object, err := u.stored(ctx); err == nil && f.Later(object.Modified) {
+		return u.yield(ctx, object)
+	} else if err != nil && !errors.Is(err, bucket.ErrNotFound) {
+		return err
+	}
 	for range maxPuts {
 		if err := p.awaitLater(ctx, f); err != nil {
 			return err
 		}
-		there := false // before
 		err := p.Bucket.Upload(ctx, key, body, encrypted.Size, bucket.WithCreatedAt(encrypted.CreatedAt),
-			bucket.WithLastCheck(func(ctx context.Context) (err error) {
-				var newer *chain.Object
-				if newer, there, err = u.others(ctx); err == nil && newer != nil {
-					err = u.overtaken(*newer)
+			bucket.WithLastCheck(func(ctx context.Context) error {
+				first, _, err := u.newer(ctx)
+				if err == nil && first != nil {
+					err = u.overtaken(*first)
 				}
 				return err
 			}))
@@ -58,7 +64,7 @@ func (p *Producer) put(ctx context.Context, key string, body io.ReaderAt, encryp
 			return err
 		}
 		if f.Later(object.Modified) {
-			return u.yield(ctx, object, there)
+			return u.yield(ctx, object)
 		}
 	}
 	return fmt.Errorf("%w: %s, uploaded %s, was not given a later time", ErrBucketClock, f.Key, f.Modified)
@@ -111,29 +117,55 @@ type placing struct {
 	Encrypted
 }
 
-// others looks for objects of the destination that are newer than what was planned on, and for one that has this
-// key already.
-func (u placing) others(ctx context.Context) (newer *chain.Object, there bool, err error) {
-	for o, err := range since(ctx, u.producer.Bucket, u.Object.Destination, u.Follows) {
+// stored is the object in the bucket, if this run has put it there; else bucket.ErrNotFound.
+func (u placing) stored(ctx context.Context) (bucket.Object, error) {
+	object, err := u.producer.Bucket.Stat(ctx, u.key)
+	if err == nil && !(object.CreatedAt.Equal(u.CreatedAt) && object.Size == u.Size) {
+		err = fmt.Errorf("%w: another run has stored %q", bucket.ErrNotFound, u.key)
+	}
+	return object, err
+}
+
+// newer looks for objects of the destination that are newer than what was planned on, those that build on this one among them:
+// the one that came first, and the one that came last.
+func (u placing) newer(ctx context.Context) (first, last *chain.Object, err error) {
+	from := u.Follows
+	from.Commits = append(slices.Clip(from.Commits), u.Object.Commit)
+	for o, err := range since(ctx, u.producer.Bucket, u.Object.Destination, from) {
 		if err != nil {
-			return nil, false, err
+			return nil, nil, err
 		}
-		there = there || o.Name == u.key
-		if u.Follows.Overtakes(o, u.key) && (newer == nil || plan.First(o, *newer)) {
-			newer = &o
+		if !u.Follows.Overtakes(o, u.key) {
+			continue
+		}
+		if first == nil || plan.First(o, *first) {
+			first = &o
+		}
+		if last == nil || plan.First(*last, o) {
+			last = &o
 		}
 	}
-	return newer, there, nil
+	return first, last, nil
 }
 
 // yield takes the object back when another one has come first after all, in the moment between the last check
-// and the upload. A key that was there before stays: other objects may build on it.
-func (u placing) yield(ctx context.Context, own bucket.Object, there bool) error {
-	rival, err := u.rival(ctx, chain.Object{Name: own.Key, Modified: own.Modified})
+// and the upload. It must not stay as the newest: that the branch goes back to it is worse than that others may have built on what
+// had this key before, which a snapshot mends. When another one has come since, it does no harm.
+func (u placing) yield(ctx context.Context, own bucket.Object) error {
+	object := chain.Object{Name: own.Key, Modified: own.Modified}
+	rival, err := u.rival(ctx, object)
 	if err != nil || rival == nil {
 		return err
 	}
-	if now, err := u.producer.Bucket.Stat(ctx, u.key); err == nil && !there && now.ETag == own.ETag && now.CreatedAt.Equal(u.CreatedAt) {
+	_, last, err := u.newer(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := u.stored(ctx)
+	switch {
+	case err != nil && !errors.Is(err, bucket.ErrNotFound):
+		return err
+	case err == nil && now.ETag == own.ETag && (last == nil || !plan.Before(object, *last)):
 		if err := u.producer.Bucket.Delete(ctx, u.key); err != nil {
 			return err
 		}
@@ -145,12 +177,12 @@ func (u placing) yield(ctx context.Context, own bucket.Object, there bool) error
 // that First names waits for the other to go. If that stays, it was there and done before this one came.
 func (u placing) rival(ctx context.Context, own chain.Object) (*chain.Object, error) {
 	for looked := 1; ; looked++ {
-		newer, _, err := u.others(ctx)
+		first, _, err := u.newer(ctx)
 		switch {
-		case err != nil || newer == nil || plan.Before(own, *newer):
+		case err != nil || first == nil || plan.Before(own, *first):
 			return nil, err
-		case looked > maxTied || plan.First(*newer, own):
-			return newer, nil
+		case looked > maxTied || plan.First(*first, own):
+			return first, nil
 		}
 		if err := pause(ctx); err != nil {
 			return nil, err

@@ -224,10 +224,10 @@ func TestUploadThatLostTheRace(t *testing.T) {
 	require.NoError(t, err)
 	rival, err := objectkey.Key{Destination: slow.Object.Destination, Commit: strings.Repeat("f", 40)}.Encode()
 	require.NoError(t, err)
-	bucket := r.direct()
+	store := r.direct()
 	r.lag.before = func(req *http.Request) {
 		if req.Method == http.MethodPut {
-			require.NoError(t, bucket.Upload(t.Context(), rival, strings.NewReader("x"), 1))
+			require.NoError(t, store.Upload(t.Context(), rival, strings.NewReader("x"), 1))
 			awaitNextSecond()
 		}
 	}
@@ -236,19 +236,63 @@ func TestUploadThatLostTheRace(t *testing.T) {
 	require.Contains(t, r.keys(), rival)
 	require.NotContains(t, r.keys(), key, "taken back")
 
-	t.Run("unless it was there before", func(t *testing.T) {
-		require.NoError(t, bucket.Delete(t.Context(), rival))
+	t.Run("also when the key was there before", func(t *testing.T) {
+		require.NoError(t, store.Delete(t.Context(), rival))
 		r.put(key, nil)
 		awaitNextSecond()
 		r.lag.before = func(req *http.Request) {
 			if req.Method == http.MethodPut {
-				require.NoError(t, bucket.Upload(t.Context(), rival, strings.NewReader("x"), 1))
+				require.NoError(t, store.Upload(t.Context(), rival, strings.NewReader("x"), 1))
 				awaitNextSecond()
 			}
 		}
 		fails(r, "Overtaken", r.producer.Upload, slow)
-		require.Contains(t, r.keys(), key, "others may build on it")
+		require.NotContains(t, r.keys(), key, "it would be the newest")
 	})
+}
+
+// A worker is killed when it has stored its object and has not looked yet what came before.
+func TestUploadThatWasCutOff(t *testing.T) {
+	for name, others := range map[string][]string{"alone": nil, "after another one": {"after"}, "after another one, and before another one": {"after", "before"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newTrustedRig(t)
+			r.arrives(r.commit(random(20_000)))
+			second := r.commit("two")
+			slow := r.encrypted(r.planned())
+			key, err := slow.Object.Encode()
+			require.NoError(t, err)
+			upload := func(content string) (commit string) {
+				commit = r.commit(content)
+				r.beside(func() { require.Len(t, r.produce(), 1) })
+				return commit
+			}
+			if len(others) > 0 {
+				second = upload("three")
+			}
+			awaitNextSecond()
+			run, err := r.producer.Staging.Run(slow.Staged.Run)
+			require.NoError(t, err)
+			object, err := run.Open(objectFile)
+			require.NoError(t, err)
+			require.NoError(t, r.direct().Upload(t.Context(), key, object, slow.Size, bucket.WithCreatedAt(slow.CreatedAt)))
+			require.NoError(t, object.Close())
+			if len(others) > 1 {
+				second = upload("four")
+			}
+			before := r.keys()
+			sent := r.puts()
+			if len(others) > 0 {
+				fails(r, "Overtaken", r.producer.Upload, slow)
+			} else {
+				require.Equal(t, key, must(r, r.producer.Upload, slow).Key)
+			}
+			require.Zero(t, sent.Load(), "what is there is not sent again")
+			require.Equal(t, len(others) != 1, slices.Equal(before, r.keys()), "it goes only where it is the newest")
+			r.consume()
+			require.Equal(t, second, r.tip())
+		})
+	}
 }
 
 // Nobody can tell which of two uploads of one second came first. One of them stays at most, and an upload that was done before
