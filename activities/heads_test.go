@@ -106,6 +106,8 @@ func TestTroubleOfProjectsStaysTheirOwn(t *testing.T) {
 		"the few there are":                      {map[string]int{"503": 8}, map[string]int{"503 unreachable": 8}},
 		"a mixture":                              {map[string]int{"silent": 5, "400": 30, "503": 10, "good": 30}, map[string]int{"silent unreachable": 5, "400 failed": 30, "503 unreachable": 10, "good read": 30}},
 		"many hang, many answer":                 {map[string]int{"silent": 60, "good": 60}, map[string]int{"silent unreachable": 60, "good read": 60}},
+		"many answer with 503, many are good":    {map[string]int{"503": 100, "good": 200}, map[string]int{"503 unreachable": 100, "good read": 200}},
+		"many connections break, most do not":    {map[string]int{"cut": 60, "good": 300}, map[string]int{"cut unreachable": 60, "good read": 300}},
 		"503 for all but a few":                  {map[string]int{"503": 60, "good": 3}, map[string]int{"503 unreachable": 60, "good read": 3}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +121,7 @@ func TestTroubleOfProjectsStaysTheirOwn(t *testing.T) {
 
 func TestServerIsDownWhenNoProjectAnswers(t *testing.T) {
 	t.Parallel()
-	for kind, why := range map[string]error{"503": smarthttp.ErrUnavailable, "cut": httpclient.ErrNoConnection, "silent": httpclient.ErrSilent} {
+	for kind, why := range map[string]error{"503": smarthttp.ErrUnavailable, "407": httpclient.ErrProxyAuth, "cut": httpclient.ErrNoConnection, "silent": httpclient.ErrSilent} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			var asked atomic.Int32
@@ -135,6 +137,31 @@ func TestServerIsDownWhenNoProjectAnswers(t *testing.T) {
 	}
 	_, err := testSurvey.readHeads(t.Context(), forge(t, byKind(t)), projects(map[string]int{"503": 17}), nil)
 	require.ErrorIs(t, err, ErrGitServerDown)
+
+	limits := testSurvey
+	limits.Budget = 400 * time.Millisecond
+	_, err = limits.readHeads(t.Context(), forge(t, byKind(t)), projects(map[string]int{"silent": 100}), nil)
+	require.ErrorIs(t, err, ErrGitServerDown, "those that were not asked any more have not answered")
+}
+
+// The first that are silent have their time. After that, it is clear that the server has trouble.
+func TestScanGetsImpatient(t *testing.T) {
+	t.Parallel()
+	heads, err := testSurvey.readHeads(t.Context(), forge(t, byKind(t)), projects(map[string]int{"silent": 60, "good": 5}), nil)
+	require.NoError(t, err)
+	patient := 0
+	for b, head := range heads {
+		if head.Err == nil {
+			continue
+		}
+		var silence *httpclient.SilentError
+		require.ErrorAs(t, head.Err, &silence, b)
+		if silence.For > testSurvey.Impatience {
+			patient++
+		}
+	}
+	require.GreaterOrEqual(t, patient, testSurvey.MaxSilent)
+	require.Less(t, patient, testSurvey.MaxSilent+testSurvey.Concurrent)
 }
 
 // Thousands of projects that hang do not take thousands of times a project's limit.

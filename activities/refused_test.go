@@ -215,6 +215,10 @@ func TestInterruptedPushIsTakenUpAgain(t *testing.T) {
 	require.Equal(t, []string{tip}, values())
 	require.Less(t, cut.bytes.Load()-sent, sent/10)
 	require.Len(t, r.ownRefs(), 2)
+
+	pushes := cut.pushes.Load()
+	require.Zero(t, must(r, r.consumer.Push, decrypted).Size, "a step whose success got lost finds it done")
+	require.Equal(t, pushes, cut.pushes.Load())
 }
 
 // report is what receive-pack answers when it could not unpack, with what it says beside.

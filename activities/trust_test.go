@@ -11,6 +11,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
+	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
 func signingKey(t *testing.T) (*sign.Signer, sign.Verifier) {
@@ -156,6 +157,7 @@ func TestFastForwardPolicy(t *testing.T) {
 	second := r.commit("two")
 	_, pushed := r.arrives(second)
 	require.Equal(t, first, pushed.Old)
+	require.Len(t, r.ownRefs(), 2, "what came ahead of the branch is gone")
 
 	theirs, err := r.destination.Commit(t.Context(), destinationRepo, r.sync.Destination.Branch, map[string]string{"x": "x"}, "theirs")
 	require.NoError(t, err)
@@ -175,6 +177,36 @@ func TestFastForwardPolicy(t *testing.T) {
 	r.at(first)
 	r.consume()
 	require.Equal(t, third, r.tip(), "two updates behind, but an ancestor")
+	require.Len(t, r.ownRefs(), 2)
+}
+
+// With this policy all packs come ahead of the branch, which then moves by itself. What is there is not sent again.
+func TestFastForwardIsTakenUpAgain(t *testing.T) {
+	r := newTrustedRig(t)
+	r.consumer.FastForwardOnly = true
+	var cut interrupt
+	r.destination, r.consumer.Destination = r.git(destinationRepo, gitserver.WithMiddleware(cut.wrap))
+	r.arrives(r.commit(random(60_000)))
+	r.commit(random(6_000))
+	r.produce()
+	tip := r.commit("three")
+	r.produce()
+	decrypted := must(r, r.consumer.Decrypt, r.received())
+	require.Len(t, decrypted.Bundles, 2)
+
+	values := r.watch()
+	cut.at.Store(cut.pushes.Load() + 3) // two packs, then the branch
+	_, err := execute(r, r.consumer.Push, decrypted)
+	require.Error(t, err)
+	require.Empty(t, values())
+	require.Len(t, r.ownRefs(), 3)
+	pushes := cut.pushes.Load()
+
+	pushed := must(r, r.consumer.Push, decrypted)
+	require.Equal(t, []string{tip}, values())
+	require.Zero(t, pushed.Size, "no pack is sent")
+	require.Equal(t, pushes+1, cut.pushes.Load())
+	require.Len(t, r.ownRefs(), 2)
 }
 
 func TestAllowedDestinations(t *testing.T) {
