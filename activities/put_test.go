@@ -145,6 +145,53 @@ func TestUploadWaitsForTheNextSecond(t *testing.T) {
 	require.True(t, after.Modified.After(before.Modified))
 }
 
+// The same, by a store that shows the times that the test says.
+func TestUploadWaitsByTheStoresClock(t *testing.T) {
+	for name, test := range map[string]struct {
+		clock    []time.Duration // that the store shows, one time for each question, after the newest object's; then the last one again
+		modified []time.Duration // that it gives the object, each time that it is uploaded
+		asked    int
+		sent     int
+		fails    bool
+	}{
+		"it is later already":       {clock: []time.Duration{time.Second}, modified: []time.Duration{time.Second}, asked: 1, sent: 1},
+		"the same second, at first": {clock: []time.Duration{0, 0, time.Second}, modified: []time.Duration{time.Second}, asked: 3, sent: 1},
+		"a clock that is put back":  {clock: []time.Duration{-2 * time.Second, 0, 2 * time.Second}, modified: []time.Duration{2 * time.Second}, asked: 3, sent: 1},
+		"the object is not later":   {clock: []time.Duration{time.Second}, modified: []time.Duration{0, time.Second}, asked: 2, sent: 2},
+		"it never is":               {clock: []time.Duration{time.Second}, modified: []time.Duration{0}, asked: maxPuts, sent: maxPuts, fails: true},
+		"far behind":                {clock: []time.Duration{-maxClockStep - time.Second}, asked: 1, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.commit(random(20_000))
+			r.produce()
+			r.commit("two")
+			encrypted := r.encrypted(r.planned())
+			newest := encrypted.Follows.Modified
+			require.False(t, newest.IsZero())
+			sent, asked := r.puts(), 0
+			r.lag.alter = func(resp *http.Response) {
+				switch path := strings.Trim(resp.Request.URL.Path, "/"); {
+				case resp.Request.Method != http.MethodHead:
+				case path == r.s3.Name:
+					resp.Header.Set("Date", newest.Add(test.clock[min(asked, len(test.clock)-1)]).UTC().Format(http.TimeFormat))
+					asked++
+				case sent.Load() > 0:
+					resp.Header.Set("Last-Modified", newest.Add(test.modified[min(int(sent.Load()), len(test.modified))-1]).UTC().Format(http.TimeFormat))
+				}
+			}
+			if test.fails {
+				require.Contains(t, fails(r, "BucketClock", r.producer.Upload, encrypted), ErrBucketClock.Error())
+			} else {
+				must(r, r.producer.Upload, encrypted)
+			}
+			require.Equal(t, test.asked, asked)
+			require.EqualValues(t, test.sent, sent.Load())
+		})
+	}
+}
+
 // beside does something as another producer, whose disk is another one.
 func (r *rig) beside(do func()) {
 	own := r.producer.Staging
