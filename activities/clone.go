@@ -46,6 +46,8 @@ func (c Cloned) Object() objectkey.Key {
 //
 // It takes the branch as it is now, which may be newer than what was planned.
 func (p *Producer) Clone(ctx context.Context, upload plan.Upload) (cloned Cloned, err error) {
+	meter := startMeter(ctx, 0) // the configuration, the source and the bucket are asked first, which may take long
+	defer meter.stop()
 	source := upload.Sync.Source
 	if err := p.requireConfigured(ctx, upload.Sync); err != nil {
 		return cloned, err
@@ -85,7 +87,7 @@ func (p *Producer) Clone(ctx context.Context, upload plan.Upload) (cloned Cloned
 		Follows:     upload.Follows,
 		Before:      before,
 	}
-	cloned.Size, cloned.SHA256, err = p.keep(ctx, cloned.Staged, header, pack)
+	cloned.Size, cloned.SHA256, err = p.keep(cloned.Staged, header, pack, meter)
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
@@ -136,13 +138,11 @@ func (p *Producer) madeBefore(ctx context.Context, follows plan.Follows) (time.T
 
 // keep writes the bundle. When it fails nothing of the run stays behind: the next attempt
 // may be another worker's.
-func (p *Producer) keep(ctx context.Context, staged Staged, header bundle.Header, pack io.Reader) (size int64, sum string, err error) {
+func (p *Producer) keep(staged Staged, header bundle.Header, pack io.Reader, meter *meter) (size int64, sum string, err error) {
 	run, err := p.Staging.Run(staged.Run)
 	if err != nil {
 		return 0, "", err
 	}
-	meter := startMeter(ctx, 0)
-	defer meter.stop()
 	hash := sha256.New()
 	err = run.Create(bundleFile, func(f *os.File) error {
 		w := io.MultiWriter(f, hash, meter)

@@ -42,13 +42,15 @@ type Downloaded struct {
 // Download fetches the objects that the destination lacks. When one of them is gone, a newer one has replaced it
 // since the plan was made, and when the branch is elsewhere, others have moved it: then it is planned anew.
 func (c *Consumer) Download(ctx context.Context, push plan.Push) (downloaded Downloaded, err error) {
+	meter := startMeter(ctx, 0) // the destination and the bucket are asked first, which may take long
+	defer meter.stop()
 	staged := stage(ctx, c.Host)
 	run, err := c.Staging.Run(staged.Run)
 	if err != nil {
 		return downloaded, err
 	}
 	for replans := 0; ; replans++ {
-		downloaded, err = c.download(ctx, run, push)
+		downloaded, err = c.download(ctx, run, push, meter)
 		downloaded.Staged = staged
 		if err == nil {
 			return downloaded, nil
@@ -64,7 +66,7 @@ func (c *Consumer) Download(ctx context.Context, push plan.Push) (downloaded Dow
 	}
 }
 
-func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push) (downloaded Downloaded, err error) {
+func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push, meter *meter) (downloaded Downloaded, err error) {
 	if !c.Allow.Allows(push.Destination) {
 		return downloaded, fmt.Errorf("%w: %s", ErrNotAllowed, push.Destination.Path())
 	}
@@ -99,7 +101,7 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 	if downloaded.Objects, err = c.lacking(ctx, push, state); err != nil {
 		return downloaded, err
 	}
-	return downloaded, c.fetch(ctx, run, downloaded.Objects)
+	return downloaded, c.fetch(ctx, run, downloaded.Objects, meter)
 }
 
 // stale tells whether a plan is of another time, as in a run that is reset long after, or of a worker that was held up. What it
@@ -142,13 +144,12 @@ func (c *Consumer) lacking(ctx context.Context, push plan.Push, state destinatio
 	return objects, nil
 }
 
-func (c *Consumer) fetch(ctx context.Context, run staging.Run, objects []plan.Object) error {
+func (c *Consumer) fetch(ctx context.Context, run staging.Run, objects []plan.Object, meter *meter) error {
 	total := sizeOf(objects)
 	if err := c.Staging.Require(2 * total); err != nil { // as objects, then as bundles
 		return err
 	}
-	meter := startMeter(ctx, total)
-	defer meter.stop()
+	meter.total.Store(meter.done.Load() + total)
 	etags := make([]string, len(objects))
 	for i, o := range objects {
 		if o.Size <= headSize {

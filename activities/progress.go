@@ -28,17 +28,19 @@ type Progress struct {
 // meter counts the bytes that a step moves and reports them until it is stopped. A step's
 // cancellation, too, reaches it through its heartbeats.
 type meter struct {
-	done atomic.Int64
-	life atomic.Int64          // signs of life that are no bytes of what is moved
-	all  client.MetricsCounter // of all steps of this kind
-	quit chan struct{}
-	over chan struct{}
+	done  atomic.Int64
+	total atomic.Int64          // 0 while it is not known
+	life  atomic.Int64          // signs of life that are no bytes of what is moved
+	all   client.MetricsCounter // of all steps of this kind
+	quit  chan struct{}
+	over  chan struct{}
 }
 
 func startMeter(ctx context.Context, total int64) *meter {
 	m := &meter{all: activity.GetMetricsHandler(ctx).Counter(metricBytes), quit: make(chan struct{}), over: make(chan struct{})}
+	m.total.Store(total)
 	go m.beat(ctx, HeartbeatEvery, maxStandstill, func() {
-		activity.RecordHeartbeat(ctx, Progress{Done: m.done.Load(), Total: total})
+		activity.RecordHeartbeat(ctx, Progress{Done: m.done.Load(), Total: m.total.Load()})
 	})
 	return m
 }

@@ -5,11 +5,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
@@ -63,4 +66,38 @@ func TestSignsOfLife(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, m.life.Load(), before)
 	require.Zero(t, m.done.Load())
+}
+
+// A step may wait for an answer for longer than its heartbeat timeout, before any byte of what it moves has come.
+func TestStepsAreAliveFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.arrives(r.commit(random(20_000)))
+	r.commit("two")
+	upload := r.planned()
+	r.produce()
+	push := r.planPushes().Pushes[0]
+	for name, step := range map[string]func(*rig) error{
+		"Clone":    func(z *rig) error { _, err := execute(z, z.producer.Clone, upload); return err },
+		"Download": func(z *rig) error { _, err := execute(z, z.consumer.Download, push); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := &gate{stopped: make(chan string, 1), resume: make(chan struct{})}
+			resume := sync.OnceFunc(func() { close(g.resume) })
+			z := r.twin(g)
+			t.Cleanup(resume)
+			beats := make(chan struct{}, 100)
+			z.activities.SetOnActivityHeartbeatListener(func(*activity.Info, converter.EncodedValues) { beats <- struct{}{} })
+			done := make(chan error, 1)
+			go func() { done <- step(z) }()
+			<-g.stopped
+			select {
+			case <-beats:
+			case <-time.After(2 * HeartbeatEvery):
+				t.Error("no heartbeat while it waits for its first answer")
+			}
+			resume()
+			require.NoError(t, <-done)
+		})
+	}
 }
