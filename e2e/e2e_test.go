@@ -144,6 +144,18 @@ func create(t testing.TB, server *stack.GitServer, repos ...string) {
 	}
 }
 
+// upload has one sync configured, "name/app@main" to the same below "mirror", with a commit that is in the bucket
+// and a destination that has nothing of it. It returns the sync's names and the commit.
+func upload(t *testing.T, name string) (source, destination, sha string) {
+	t.Helper()
+	source, destination = name+"/app@main", "mirror/"+name+"/app@main"
+	configure(t, [2]string{source, destination})
+	sha = commit(t, source)
+	create(t, both.Destination, branch(destination).Path())
+	cycle(t, stack.Producer)
+	return source, destination, sha
+}
+
 // cycle runs one cycle of a side, which must succeed, and returns what the starter prints.
 func cycle(t *testing.T, role stack.Role) string {
 	t.Helper()

@@ -15,20 +15,17 @@ import (
 // of its work directory deleted in the middle of the run.
 func TestLeftoversOfRuns(t *testing.T) {
 	begin(t)
-	configure(t, [2]string{"left/app@main", "mirror/left/app@main"})
-	commit(t, "left/app@main")
-	create(t, both.Destination, "mirror/left/app")
-	cycle(t, stack.Producer)
+	source, destination, _ := upload(t, "left")
 	cycle(t, stack.Consumer)
 	temporal := both.Temporal.Clients[stack.Consumer]
 	runID := func() string {
-		about, err := temporal.DescribeWorkflowExecution(t.Context(), consumeID("mirror/left/app@main"), "")
+		about, err := temporal.DescribeWorkflowExecution(t.Context(), consumeID(destination), "")
 		require.NoError(t, err)
 		return about.GetWorkflowExecutionInfo().GetExecution().GetRunId()
 	}
 	over := runID()
 
-	commit(t, "left/app@main")
+	commit(t, source)
 	cycle(t, stack.Producer)
 	gate := closeGate(t, "mirror/left/app")
 	wait := startCycle(t)
@@ -52,7 +49,7 @@ func TestLeftoversOfRuns(t *testing.T) {
 	out, err := wait()
 	require.NoError(t, err, out)
 	requireInSync(t, 1)
-	commit(t, "left/app@main")
+	commit(t, source)
 	cycle(t, stack.Producer)
 	cycle(t, stack.Consumer)
 	requireInSync(t, 1)

@@ -90,12 +90,8 @@ func downloads(t *testing.T) (n int) {
 // An operator's word is not lost in a run that was started without it.
 func TestRollbackIsNotSaidToAnotherRun(t *testing.T) {
 	begin(t)
-	const destination, repo = "mirror/joined/app@main", "mirror/joined/app"
-	configure(t, [2]string{"joined/app@main", destination})
-	commit(t, "joined/app@main")
-	create(t, both.Destination, repo)
-	cycle(t, stack.Producer)
-	gate := closeGate(t, repo)
+	_, destination, _ := upload(t, "joined")
+	gate := closeGate(t, branch(destination).Path())
 	wait := startCycle(t)
 	gate.await(t)
 

@@ -201,11 +201,7 @@ func TestEveryRetryMendsTheSync(t *testing.T) {
 
 func TestPauseLetsRunningWorkFinish(t *testing.T) {
 	begin(t)
-	const destination = "mirror/paused/app@main"
-	configure(t, [2]string{"paused/app@main", destination})
-	first := commit(t, "paused/app@main")
-	create(t, both.Destination, "mirror/paused/app")
-	cycle(t, stack.Producer)
+	source, destination, first := upload(t, "paused")
 	gate := closeGate(t, "mirror/paused/app")
 	consumer := schedule(t, stack.Consumer, "1s")
 	gate.await(t)
@@ -217,7 +213,7 @@ func TestPauseLetsRunningWorkFinish(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "maintenance", before.Schedule.State.Note)
 
-	second := commit(t, "paused/app@main")
+	second := commit(t, source)
 	awaitCycles(t, schedule(t, stack.Producer, "1s"), 3) // the paused side would have had as many
 	paused, err := consumer.Describe(t.Context())
 	require.NoError(t, err)

@@ -14,8 +14,6 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/app-sre/git-partition-sync/internal/chain"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -207,14 +205,7 @@ func requireWhole(t *testing.T, want int) {
 	t.Helper()
 	b, err := both.Bucket(t.Context(), stack.Producer)
 	require.NoError(t, err)
-	var objects []chain.Object
-	for o, err := range b.List(t.Context(), "") {
-		require.NoError(t, err)
-		key, err := objectkey.Parse(o.Key)
-		require.NoError(t, err)
-		objects = append(objects, chain.Object{Key: key, Name: o.Key, Size: o.Size, Modified: o.Modified})
-	}
-	chains := chain.Build(objects)
+	chains := chainsOf(t, b)
 	require.Len(t, chains, want)
 	for destination, c := range chains {
 		require.False(t, c.Broken(), destination)

@@ -52,10 +52,7 @@ func startCycle(t *testing.T) (wait func() (string, error)) {
 
 func TestKilledWorkerLeavesNothing(t *testing.T) {
 	begin(t)
-	configure(t, [2]string{"killed/app@main", "mirror/killed/app@main"})
-	commit(t, "killed/app@main")
-	create(t, both.Destination, "mirror/killed/app")
-	cycle(t, stack.Producer)
+	_, destination, _ := upload(t, "killed")
 
 	gate := closeGate(t, "mirror/killed/app")
 	wait := startCycle(t)
@@ -69,20 +66,17 @@ func TestKilledWorkerLeavesNothing(t *testing.T) {
 	require.Empty(t, staged(t, stack.Consumer))
 	// The server waits for a silent worker's heartbeat before it starts the run over. An operator
 	// who knows better ends the run, and the next cycle does what is left.
-	require.NoError(t, both.Temporal.Clients[stack.Consumer].TerminateWorkflow(t.Context(), consumeID("mirror/killed/app@main"), "", "its worker was killed"))
+	require.NoError(t, both.Temporal.Clients[stack.Consumer].TerminateWorkflow(t.Context(), consumeID(destination), "", "its worker was killed"))
 	out, err := wait()
 	require.Error(t, err)
-	require.Contains(t, out, "failed mirror/killed/app@main: ")
+	require.Contains(t, out, "failed "+destination+": ")
 	cycle(t, stack.Consumer)
 	requireInSync(t, 1)
 }
 
 func TestStoppedWorkerDrains(t *testing.T) {
 	begin(t)
-	configure(t, [2]string{"drained/app@main", "mirror/drained/app@main"})
-	commit(t, "drained/app@main")
-	create(t, both.Destination, "mirror/drained/app")
-	cycle(t, stack.Producer)
+	upload(t, "drained")
 
 	gate := closeGate(t, "mirror/drained/app")
 	wait := startCycle(t)

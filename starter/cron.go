@@ -18,20 +18,15 @@ func cronCommand() *cli.Command {
 		Name:  "cron",
 		Usage: "start and stop the cron workflow, for those whose tooling is built on it; else use a schedule",
 		Commands: []*cli.Command{
-			{Name: "start", Usage: "run a cycle again and again", Flags: []cli.Flag{every()}, Action: startCron},
-			{Name: "stop", Usage: "end the cron workflow; branches that are being synced are finished", Action: stopCron},
+			{Name: "start", Usage: "run a cycle again and again", Flags: []cli.Flag{every()}, Action: connected(startCron)},
+			{Name: "stop", Usage: "end the cron workflow; branches that are being synced are finished", Action: connected(stopCron)},
 		},
 	}
 }
 
-func startCron(ctx context.Context, c *cli.Command) error {
-	s, err := connect(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+func startCron(ctx context.Context, c *cli.Command, s sideClient) error {
 	interval := c.Duration("every")
-	_, err = s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+	_, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                                       s.id,
 		TaskQueue:                                s.taskQueue,
 		CronSchedule:                             "@every " + interval.String(),
@@ -47,13 +42,8 @@ func startCron(ctx context.Context, c *cli.Command) error {
 	return nil
 }
 
-func stopCron(ctx context.Context, c *cli.Command) error {
-	s, err := connect(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	err = s.TerminateWorkflow(ctx, s.id, "", "stopped by the starter")
+func stopCron(ctx context.Context, _ *cli.Command, s sideClient) error {
+	err := s.TerminateWorkflow(ctx, s.id, "", "stopped by the starter")
 	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
 		return fmt.Errorf("%s is not running", s.id)
 	}

@@ -56,11 +56,11 @@ func app() *cli.Command {
 			case c.Args().Present():
 				return fmt.Errorf("unknown command %q", c.Args().First())
 			case c.Bool("dry-run"):
-				return cycle(ctx, c, true)
+				return connected(planCycle)(ctx, c)
 			case c.Bool("run-once"):
-				return cycle(ctx, c, false)
+				return connected(runCycle)(ctx, c)
 			}
-			return startCron(ctx, c)
+			return connected(startCron)(ctx, c)
 		},
 		Commands: []*cli.Command{
 			runCommand(), planCommand(), scheduleCommand(), cronCommand(),

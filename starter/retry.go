@@ -27,12 +27,9 @@ func retryCommand() *cli.Command {
 			if c.Bool("all") == c.Args().Present() {
 				return errors.New("name the destinations to retry, or say --all")
 			}
-			s, err := connect(ctx, c)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			return s.retry(ctx, c.Args().Slice())
+			return connected(func(ctx context.Context, c *cli.Command, s sideClient) error {
+				return s.retry(ctx, c.Args().Slice())
+			})(ctx, c)
 		},
 	}
 }
@@ -45,7 +42,7 @@ var unsuccessful = []enums.WorkflowExecutionStatus{
 
 // retry resets the last runs of the destinations' children to their beginning, as the UI's Reset
 // does, and waits for them. Without destinations it is those that have failed.
-func (s side) retry(ctx context.Context, destinations []string) error {
+func (s sideClient) retry(ctx context.Context, destinations []string) error {
 	runs, err := s.lastRuns(ctx)
 	if err != nil {
 		return err
@@ -88,7 +85,7 @@ func (s side) retry(ctx context.Context, destinations []string) error {
 }
 
 // reset runs an execution again from its first workflow task, and waits for it.
-func (s side) reset(ctx context.Context, run *workflow.WorkflowExecutionInfo) error {
+func (s sideClient) reset(ctx context.Context, run *workflow.WorkflowExecutionInfo) error {
 	first, err := s.firstTask(ctx, run.Execution)
 	if err != nil {
 		return err
@@ -107,7 +104,7 @@ func (s side) reset(ctx context.Context, run *workflow.WorkflowExecutionInfo) er
 }
 
 // firstTask is the event to which an execution can be reset so that it does everything again.
-func (s side) firstTask(ctx context.Context, run *common.WorkflowExecution) (int64, error) {
+func (s sideClient) firstTask(ctx context.Context, run *common.WorkflowExecution) (int64, error) {
 	events := s.GetWorkflowHistory(ctx, run.WorkflowId, run.RunId, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()

@@ -48,12 +48,12 @@ func (h noHistory) HasNext() bool { return false }
 // Whoever stops waiting is not told that the syncs have failed again.
 func TestInterruptedRetry(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
-	s := side{Client: interrupted{interrupt: interrupt}}
+	s := sideClient{Client: interrupted{interrupt: interrupt}}
 	require.ErrorIs(t, s.retry(ctx, nil), context.Canceled)
 }
 
 // A mistyped name is found out before anything is retried.
 func TestRetryOfUnknown(t *testing.T) {
-	s := side{Client: interrupted{interrupt: func() { t.Error("something was retried") }}}
+	s := sideClient{Client: interrupted{interrupt: func() { t.Error("something was retried") }}}
 	require.ErrorContains(t, s.retry(t.Context(), []string{"a/a@main", "a/b@main"}), `no run of "a/b@main" is known`)
 }

@@ -42,7 +42,7 @@ func runCommand() *cli.Command {
 			output(),
 			&cli.StringSliceFlag{Name: "allow-rollback", Usage: "let this destination (group/name@branch) go back to an older object; may be repeated"},
 		},
-		Action: func(ctx context.Context, c *cli.Command) error { return cycle(ctx, c, false) },
+		Action: connected(runCycle),
 	}
 }
 
@@ -51,17 +51,19 @@ func planCommand() *cli.Command {
 		Name:   "plan",
 		Usage:  "show what a cycle would do, and why; nothing is cloned, written or deleted",
 		Flags:  []cli.Flag{output()},
-		Action: func(ctx context.Context, c *cli.Command) error { return cycle(ctx, c, true) },
+		Action: connected(planCycle),
 	}
 }
 
-func cycle(ctx context.Context, c *cli.Command, dryRun bool) error {
-	s, err := connect(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	in := input{dryRun: dryRun, rollback: c.StringSlice("allow-rollback")}
+func runCycle(ctx context.Context, c *cli.Command, s sideClient) error {
+	return s.cycle(ctx, c, input{rollback: c.StringSlice("allow-rollback")})
+}
+
+func planCycle(ctx context.Context, c *cli.Command, s sideClient) error {
+	return s.cycle(ctx, c, input{dryRun: true})
+}
+
+func (s sideClient) cycle(ctx context.Context, c *cli.Command, in input) error {
 	if len(in.rollback) > 0 && s.role != contract.RoleConsumer {
 		return errors.New("--allow-rollback is for the consumer: only there can a branch go back")
 	}
@@ -84,7 +86,7 @@ func cycle(ctx context.Context, c *cli.Command, dryRun bool) error {
 // once runs a single cycle. A second one that is asked for meanwhile waits for the first, unless it is
 // asked for more than that; one that a cron or schedule runs does not hinder it, as the branches'
 // children lock out each other.
-func (s side) once(ctx context.Context, in input, show bool) (report contract.Report, err error) {
+func (s sideClient) once(ctx context.Context, in input, show bool) (report contract.Report, err error) {
 	id := s.id + "-once"
 	if in.dryRun {
 		id = s.id + "-plan"
@@ -123,7 +125,7 @@ func reportOf(err error, report contract.Report) (contract.Report, error) {
 }
 
 // watch prints each change of what a workflow says of itself.
-func (s side) watch(ctx context.Context, id string) {
+func (s sideClient) watch(ctx context.Context, id string) {
 	last := ""
 	for tick := time.NewTicker(500 * time.Millisecond); ; {
 		if value, err := s.QueryWorkflow(ctx, id, "", contract.QueryStatus); err == nil {

@@ -25,13 +25,8 @@ const catchup = time.Minute
 func scheduleCommand() *cli.Command {
 	note := &cli.StringFlag{Name: "note", Usage: "why, for whoever looks at the schedule", Value: "by the starter"}
 	handle := func(name, usage, done string, do func(context.Context, client.ScheduleHandle, *cli.Command) error, flags ...cli.Flag) *cli.Command {
-		return &cli.Command{Name: name, Usage: usage, Flags: flags, Action: func(ctx context.Context, c *cli.Command) error {
-			s, err := connect(ctx, c)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			err = do(ctx, s.ScheduleClient().GetHandle(ctx, s.id), c)
+		return &cli.Command{Name: name, Usage: usage, Flags: flags, Action: connected(func(ctx context.Context, c *cli.Command, s sideClient) error {
+			err := do(ctx, s.ScheduleClient().GetHandle(ctx, s.id), c)
 			if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
 				return fmt.Errorf("%s is not scheduled: make the schedule with schedule create", s.id)
 			}
@@ -42,10 +37,10 @@ func scheduleCommand() *cli.Command {
 				fmt.Println(s.id, done)
 			}
 			return nil
-		}}
+		})}
 	}
 	create := func(name, usage string) *cli.Command {
-		return &cli.Command{Name: name, Usage: usage, Flags: []cli.Flag{every()}, Action: createSchedule}
+		return &cli.Command{Name: name, Usage: usage, Flags: []cli.Flag{every()}, Action: connected(createSchedule)}
 	}
 	return &cli.Command{
 		Name:  "schedule",
@@ -73,17 +68,12 @@ func scheduleCommand() *cli.Command {
 	}
 }
 
-func createSchedule(ctx context.Context, c *cli.Command) error {
-	s, err := connect(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+func createSchedule(ctx context.Context, c *cli.Command, s sideClient) error {
 	interval := c.Duration("every")
 	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: interval}}, Jitter: interval / jitter}
 	in := s.input(ctx, input{limits: contract.Limits{WaitSeconds: contract.WaitBetween(interval)}})
 	action := &client.ScheduleWorkflowAction{ID: s.id, TaskQueue: s.taskQueue, Workflow: s.parent, Args: []any{in}}
-	_, err = s.ScheduleClient().Create(ctx, client.ScheduleOptions{
+	_, err := s.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID: s.id, Spec: spec, Action: action, CatchupWindow: catchup,
 		Overlap:            enums.SCHEDULE_OVERLAP_POLICY_SKIP,
 		TriggerImmediately: true,

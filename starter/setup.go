@@ -22,18 +22,11 @@ func setupCommand() *cli.Command {
 		Description: `Registers SyncRole, SyncDestination and SyncOutcome in the namespace; those that are there are left alone.
 It is optional, and needs the right to. Cycles that were started or scheduled before do not set
 the attributes: create the schedule again.`,
-		Action: func(ctx context.Context, c *cli.Command) error {
-			s, err := connect(ctx, c)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			return s.setup(ctx)
-		},
+		Action: connected(func(ctx context.Context, _ *cli.Command, s sideClient) error { return s.setup(ctx) }),
 	}
 }
 
-func (s side) setup(ctx context.Context) error {
+func (s sideClient) setup(ctx context.Context) error {
 	registered, err := s.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})
 	if err != nil {
 		return fmt.Errorf("list search attributes: %w", err)

@@ -38,12 +38,7 @@ func statusCommand() *cli.Command {
 		Name:  "status",
 		Usage: "show each sync as this side sees it: in sync or behind, since when, and the last error",
 		Flags: []cli.Flag{output()},
-		Action: func(ctx context.Context, c *cli.Command) error {
-			s, err := connect(ctx, c)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		Action: connected(func(ctx context.Context, c *cli.Command, s sideClient) error {
 			branches, err := s.status(ctx)
 			if err != nil {
 				return err
@@ -52,13 +47,13 @@ func statusCommand() *cli.Command {
 				return json.NewEncoder(os.Stdout).Encode(branches)
 			}
 			return printStatus(os.Stdout, branches)
-		},
+		}),
 	}
 }
 
 // status joins a plan, which knows where each branch is, with the last runs of the children,
 // which know since when and why.
-func (s side) status(ctx context.Context) ([]branchStatus, error) {
+func (s sideClient) status(ctx context.Context) ([]branchStatus, error) {
 	report, err := s.once(ctx, input{dryRun: true}, false)
 	if err != nil {
 		return nil, err
@@ -91,7 +86,7 @@ func (s side) status(ctx context.Context) ([]branchStatus, error) {
 }
 
 // join adds what the last run of a branch's child tells.
-func (s side) join(ctx context.Context, b *branchStatus, run *workflow.WorkflowExecutionInfo) error {
+func (s sideClient) join(ctx context.Context, b *branchStatus, run *workflow.WorkflowExecutionInfo) error {
 	if run == nil {
 		return nil
 	}
@@ -110,7 +105,7 @@ func (s side) join(ctx context.Context, b *branchStatus, run *workflow.WorkflowE
 }
 
 // lastRuns finds the newest execution of each branch's child, by the destination in its memo.
-func (s side) lastRuns(ctx context.Context) (map[string]*workflow.WorkflowExecutionInfo, error) {
+func (s sideClient) lastRuns(ctx context.Context) (map[string]*workflow.WorkflowExecutionInfo, error) {
 	runs := map[string]*workflow.WorkflowExecutionInfo{}
 	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, Query: fmt.Sprintf("WorkflowType = %q", s.childType)}
 	for {

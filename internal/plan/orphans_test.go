@@ -115,66 +115,62 @@ func TestOrphansAtOnce(t *testing.T) {
 	require.Empty(t, out.Warning)
 }
 
+// shrinking is a bucket of 64 destinations, under a configuration that loses them.
+type shrinking struct {
+	all        []string
+	lost       map[string]time.Time // when their objects were deleted
+	remembered Absence
+}
+
+func newShrinking() *shrinking {
+	s := &shrinking{lost: map[string]time.Time{}}
+	for i := range 64 {
+		s.all = append(s.all, fmt.Sprintf("p%02d", i))
+	}
+	return s
+}
+
+// cycle keeps the first of them configured, and returns how many the bucket has afterwards.
+func (s *shrinking) cycle(wanted int, now time.Time) int {
+	bucket := stored(s.all...)
+	for name := range s.lost {
+		delete(bucket, destination(name, "m"))
+	}
+	out := Retention{After: 24 * time.Hour, MaxShare: 0.5}.Orphans(configured(s.all[:wanted]...), bucket, s.remembered, now)
+	for _, b := range out.Due {
+		s.lost[b.Name] = now
+	}
+	s.remembered = out.Absence.Forget(out.Due, now)
+	return len(bucket) - len(out.Due)
+}
+
 // What a mistaken configuration loses by halves is not lost within a day.
 func TestPruneShareCannotBeHalvedAway(t *testing.T) {
-	var all []string
-	for i := range 64 {
-		all = append(all, fmt.Sprintf("p%02d", i))
-	}
-	retention := Retention{After: 24 * time.Hour, MaxShare: 0.5}
-	wanted, there, lost := 64, 64, map[string]time.Time{}
-	var remembered Absence
+	s, wanted := newShrinking(), 64
 	for cycle := range 12 * 48 { // every five minutes for two days
-		now := day.Add(time.Duration(cycle) * 5 * time.Minute)
 		if cycle > 0 && wanted > 1 {
 			wanted /= 2
 		}
-		bucket := stored(all...)
-		for name := range lost {
-			delete(bucket, destination(name, "m"))
-		}
-		out := retention.Orphans(configured(all[:wanted]...), bucket, remembered, now)
-		for _, b := range out.Due {
-			lost[b.Name] = now
-		}
-		remembered = out.Absence.Forget(out.Due, now)
-		there = len(bucket) - len(out.Due)
-		require.Empty(t, lost, "63 of 64 left within half an hour")
+		require.Equal(t, 64, s.cycle(wanted, day.Add(time.Duration(cycle)*5*time.Minute)), "63 of 64 left within half an hour")
 	}
-	require.Equal(t, 64, there)
 }
 
 // One half after another, each for a day: no day takes more than the share.
 func TestPruneShareHoldsForEveryDay(t *testing.T) {
-	var all []string
-	for i := range 64 {
-		all = append(all, fmt.Sprintf("p%02d", i))
-	}
-	retention := Retention{After: 24 * time.Hour, MaxShare: 0.5}
-	lost := map[string]time.Time{}
-	var remembered Absence
+	s := newShrinking()
 	for hour := range 24 * 8 {
 		now := day.Add(time.Duration(hour) * time.Hour)
 		wanted := max(1, 64>>min(6, 1+hour/25)) // another half is gone an hour after the last was deleted
-		bucket := stored(all...)
-		for name := range lost {
-			delete(bucket, destination(name, "m"))
-		}
-		out := retention.Orphans(configured(all[:wanted]...), bucket, remembered, now)
-		for _, b := range out.Due {
-			lost[b.Name] = now
-		}
-		remembered = out.Absence.Forget(out.Due, now)
-		before := len(bucket) - len(out.Due)
+		before := s.cycle(wanted, now)
 		within := 0
-		for _, at := range lost {
+		for _, at := range s.lost {
 			if at.After(now.Add(-24 * time.Hour)) {
 				within++
 			}
 		}
 		require.LessOrEqual(t, within, (before+within)/2, "hour %d", hour)
 	}
-	require.NotEmpty(t, lost)
+	require.NotEmpty(t, s.lost)
 }
 
 // What is remembered is bounded, and those who left first are not forgotten for others.

@@ -203,6 +203,6 @@ func TestUnreachableServer(t *testing.T) {
 	server := httptest.NewServer(nil)
 	server.Close()
 	_, err := newClient(t, server.URL).Heads(t.Context(), "group/name", "main")
-	require.ErrorContains(t, err, "list branches of "+server.URL+"/group/name.git: connection to "+server.Listener.Addr().String()+" refused")
+	require.ErrorContains(t, err, "list refs of "+server.URL+"/group/name.git: connection to "+server.Listener.Addr().String()+" refused")
 	require.ErrorIs(t, err, httpclient.ErrNoConnection)
 }

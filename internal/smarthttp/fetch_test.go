@@ -153,6 +153,11 @@ func TestKnown(t *testing.T) {
 
 // tamper changes the answer that has the pack on its way to the client.
 func tamper(change func([]byte) []byte) gitserver.Option {
+	return relayed(func(w http.ResponseWriter, answer []byte) { _, _ = w.Write(change(answer)) })
+}
+
+// relayed lets send take the answer that has the pack to the client.
+func relayed(send func(w http.ResponseWriter, answer []byte)) gitserver.Option {
 	return gitserver.WithMiddleware(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodGet || r.Header.Get("Git-Protocol") != "" {
@@ -162,7 +167,7 @@ func tamper(change func([]byte) []byte) gitserver.Option {
 			answer := httptest.NewRecorder()
 			next.ServeHTTP(answer, r)
 			w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
-			_, _ = w.Write(change(answer.Body.Bytes()))
+			send(w, answer.Body.Bytes())
 		})
 	})
 }

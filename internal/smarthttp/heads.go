@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,38 +25,17 @@ const (
 // Heads returns the commit of each of the branches of a repository
 // ("group/name"). A branch that does not exist is absent from the map.
 func (c *Client) Heads(ctx context.Context, repo string, branches ...string) (map[string]string, error) {
-	u, err := c.forge.Repository(repo)
-	if err != nil {
-		return nil, err
+	names := make([]string, len(branches))
+	for i, branch := range branches {
+		names[i] = branchPrefix + branch
 	}
-	ctx, done := within(ctx, c.limits.Discovery)
-	defer done()
-	heads, err := c.heads(ctx, u, branches)
-	if err != nil {
-		return nil, fmt.Errorf("list branches of %s: %w", u, err)
-	}
-	return heads, nil
-}
-
-func (c *Client) heads(ctx context.Context, repo *url.URL, branches []string) (map[string]string, error) {
-	names := map[string]string{}
-	for _, branch := range branches {
-		ref, err := refName(branch)
-		if err != nil {
-			return nil, err
-		}
-		names[ref] = branch
-	}
-	if len(names) == 0 { // ls-refs without a prefix lists all refs
-		return nil, nil
-	}
-	refs, err := c.refs(ctx, repo, refFilter{names: slices.Collect(maps.Keys(names))})
+	refs, err := c.Refs(ctx, repo, names...)
 	if err != nil {
 		return nil, err
 	}
 	heads := make(map[string]string, len(refs))
 	for ref, commit := range refs {
-		heads[names[ref]] = commit
+		heads[strings.TrimPrefix(ref, branchPrefix)] = commit
 	}
 	return heads, nil
 }
@@ -131,17 +109,9 @@ func (f refFilter) wants(ref string) bool {
 	return !strings.HasSuffix(ref, "^{}") && (slices.Contains(f.names, ref) || f.below != "" && strings.HasPrefix(ref, f.below))
 }
 
-// refName returns the branch's full name. Beyond what git-check-ref-format(1)
-// is for, no name may end a pkt-line's field and start another.
-func refName(branch string) (string, error) {
-	if !isRefName(branch) {
-		return "", fmt.Errorf("invalid branch name %q", branch)
-	}
-	return branchPrefix + branch, nil
-}
-
+// isRefName is for what git-check-ref-format(1) is not: no name may end a pkt-line's field and start another.
 func isRefName(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f })
+	return s != "" && !strings.HasSuffix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }
 
 // readRefs reads ref lines up to the flush packet and keeps the wanted ones, so

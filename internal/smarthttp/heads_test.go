@@ -84,7 +84,7 @@ func TestInvalidNames(t *testing.T) {
 	tip := commit(t, server, "main", "1")
 	for _, branch := range []string{"", "a b", "main\n0032want", "a\x00b", "a\rb"} {
 		_, err := client.Heads(t.Context(), repo, branch)
-		require.ErrorContains(t, err, "invalid branch name", "%q", branch)
+		require.ErrorContains(t, err, "invalid ref", "%q", branch)
 		err = client.Push(t.Context(), smarthttp.PushRequest{Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/" + branch, New: tip}, Pack: strings.NewReader("")})
 		require.ErrorContains(t, err, "invalid ref", "%q", branch)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
-	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
 const (
@@ -99,29 +98,19 @@ func TestPackThatStops(t *testing.T) {
 	for name, stops := range map[string]bool{"stops": true, "is slow": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			slow := gitserver.WithMiddleware(func(next http.Handler) http.Handler {
-				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if r.Method == http.MethodGet || r.Header.Get("Git-Protocol") != "" {
-						next.ServeHTTP(w, r)
-						return
+			slow := relayed(func(w http.ResponseWriter, body []byte) {
+				for i := range body[:len(body)/20*20] {
+					_, _ = w.Write(body[i : i+1])
+					if i%(len(body)/20) != 0 {
+						continue
 					}
-					answer := httptest.NewRecorder()
-					next.ServeHTTP(answer, r)
-					w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
-					body := answer.Body.Bytes()
-					for i := range body[:len(body)/20*20] {
-						_, _ = w.Write(body[i : i+1])
-						if i%(len(body)/20) != 0 {
-							continue
-						}
-						_ = http.NewResponseController(w).Flush()
-						if i > 0 && stops {
-							<-t.Context().Done()
-						}
-						time.Sleep(patience / 10)
+					_ = http.NewResponseController(w).Flush()
+					if i > 0 && stops {
+						<-t.Context().Done()
 					}
-					_, _ = w.Write(body[len(body)/20*20:])
-				})
+					time.Sleep(patience / 10)
+				}
+				_, _ = w.Write(body[len(body)/20*20:])
 			})
 			server, _ := newServer(t, slow)
 			tip := commit(t, server, "main", strings.Repeat(payload, 10))

@@ -43,7 +43,7 @@ func (u RefUpdate) command() (string, error) {
 	if u.Old == "" && u.New == "" {
 		return "", fmt.Errorf("nothing to do for %q", u.Ref)
 	}
-	if !isRefName(u.Ref) || strings.HasSuffix(u.Ref, "/") {
+	if !isRefName(u.Ref) {
 		return "", fmt.Errorf("invalid ref %q", u.Ref)
 	}
 	return cmp.Or(u.Old, noCommit) + " " + cmp.Or(u.New, noCommit) + " " + u.Ref, nil

@@ -20,8 +20,8 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// side is one side of the partition, connected to its Temporal.
-type side struct {
+// sideClient is a client of one side's Temporal, with the names that the side has there.
+type sideClient struct {
 	client.Client
 
 	namespace string
@@ -33,7 +33,7 @@ type side struct {
 	childID   func(project.Branch) string
 }
 
-var sides = map[string]side{
+var sides = map[string]sideClient{
 	contract.RoleProducer: {
 		role: contract.RoleProducer, id: contract.ProducerSyncID, taskQueue: contract.ProducerTaskQueue,
 		parent: contract.ProducerSync, childType: contract.ProduceProject, childID: contract.ProduceProjectID,
@@ -45,18 +45,18 @@ var sides = map[string]side{
 }
 
 // connect finds out which side is meant and dials its Temporal.
-func connect(ctx context.Context, c *cli.Command) (side, error) {
+func connect(ctx context.Context, c *cli.Command) (sideClient, error) {
 	role, err := roleOf(c.String("role"), os.Getenv("PUBLIC_KEY") != "", os.Getenv("PRIVATE_KEY") != "")
 	if err != nil {
-		return side{}, err
+		return sideClient{}, err
 	}
 	environ, err := config.Temporal(os.Environ())
 	if err != nil {
-		return side{}, err
+		return sideClient{}, err
 	}
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: environ})
 	if err != nil {
-		return side{}, fmt.Errorf("temporal configuration: %w", err)
+		return sideClient{}, fmt.Errorf("temporal configuration: %w", err)
 	}
 	options.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler)) // its errors are returned, too
 	s := sides[role]
@@ -64,9 +64,21 @@ func connect(ctx context.Context, c *cli.Command) (side, error) {
 		s.namespace = client.DefaultNamespace
 	}
 	if s.Client, err = client.DialContext(ctx, options); err != nil {
-		return side{}, fmt.Errorf("connect to temporal at %q: %w", cmp.Or(options.HostPort, client.DefaultHostPort), err)
+		return sideClient{}, fmt.Errorf("connect to temporal at %q: %w", cmp.Or(options.HostPort, client.DefaultHostPort), err)
 	}
 	return s, nil
+}
+
+// connected is an action that talks to a side's Temporal.
+func connected(do func(ctx context.Context, c *cli.Command, s sideClient) error) cli.ActionFunc {
+	return func(ctx context.Context, c *cli.Command) error {
+		s, err := connect(ctx, c)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		return do(ctx, c, s)
+	}
 }
 
 func roleOf(flag string, hasPublicKey, hasPrivateKey bool) (string, error) {
@@ -91,7 +103,7 @@ type input struct {
 	rollback []string
 }
 
-func (s side) input(ctx context.Context, in input) any {
+func (s sideClient) input(ctx context.Context, in input) any {
 	attributes := s.hasSearchAttributes(ctx)
 	if s.role == contract.RoleProducer {
 		return contract.ProducerSyncInput{DryRun: in.dryRun, Limits: in.limits, SearchAttributes: attributes}
@@ -100,7 +112,7 @@ func (s side) input(ctx context.Context, in input) any {
 }
 
 // hasSearchAttributes tells whether setup has been run. Where we may not ask, they are not used.
-func (s side) hasSearchAttributes(ctx context.Context) bool {
+func (s sideClient) hasSearchAttributes(ctx context.Context) bool {
 	registered, err := s.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})
 	return err == nil && !slices.ContainsFunc(searchAttributes, func(name string) bool {
 		_, ok := registered.CustomAttributes[name]
