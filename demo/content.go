@@ -22,8 +22,8 @@ var sources = map[string]gitserver.History{
 // destinations are empty: a project has to exist before it can be pushed to.
 var destinations = []string{"enclave/platform/router", "enclave/web/router", "enclave/shared/command-line"}
 
-// fill creates the repositories and says what is synced.
-func fill(ctx context.Context, s *stack.Stack) error {
+// createContent creates the repositories and says what is synced.
+func createContent(ctx context.Context, s *stack.Stack) error {
 	for repo, history := range sources {
 		if err := s.Source.Create(ctx, repo); err != nil {
 			return err

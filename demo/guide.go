@@ -16,8 +16,8 @@ var guideText string
 
 var guideTemplate = template.Must(template.New("guide").Parse(guideText))
 
-// guide prints what a person can try next, as commands to paste.
-func guide(ctx context.Context, w io.Writer, s *stack.Stack) error {
+// printGuide prints what a person can try next, as commands to paste.
+func printGuide(ctx context.Context, w io.Writer, s *stack.Stack) error {
 	states, err := s.States(ctx)
 	if err != nil {
 		return err

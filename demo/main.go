@@ -58,7 +58,7 @@ func run(ctx context.Context, once bool) (err error) {
 		fmt.Println("\nStopping ...")
 		err = errors.Join(err, s.Close())
 	}()
-	if err := fill(ctx, s); err != nil {
+	if err := createContent(ctx, s); err != nil {
 		return err
 	}
 	for _, role := range stack.Roles {
@@ -69,17 +69,17 @@ func run(ctx context.Context, once bool) (err error) {
 	if once {
 		return verify(ctx, s)
 	}
-	return show(ctx, s)
+	return showUntilInterrupted(ctx, s)
 }
 
-// show keeps the table up to date until Ctrl-C.
-func show(ctx context.Context, s *stack.Stack) error {
+// showUntilInterrupted keeps the table up to date until Ctrl-C.
+func showUntilInterrupted(ctx context.Context, s *stack.Stack) error {
 	fmt.Printf("\nThe first sync; both sides look for work every %s:\n\n", stack.CycleEvery)
 	screen := newScreen(os.Stdout)
 	if err := screen.watch(ctx, s, stack.InSync); err != nil {
 		return err
 	}
-	if err := guide(ctx, os.Stdout, s); err != nil {
+	if err := printGuide(ctx, os.Stdout, s); err != nil {
 		return err
 	}
 	screen.detach()
@@ -90,7 +90,7 @@ func show(ctx context.Context, s *stack.Stack) error {
 func verify(ctx context.Context, s *stack.Stack) error {
 	screen := newScreen(os.Stdout)
 	fmt.Printf("\nThe first sync:\n\n")
-	first, err := arrive(ctx, s, screen)
+	first, err := awaitSync(ctx, s, screen)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func verify(ctx context.Context, s *stack.Stack) error {
 	}
 	fmt.Printf("\nOne more commit, %.7s on platform/router@main:\n\n", commit)
 	screen.detach()
-	second, err := arrive(ctx, s, screen)
+	second, err := awaitSync(ctx, s, screen)
 	if err != nil {
 		return err
 	}
@@ -109,8 +109,8 @@ func verify(ctx context.Context, s *stack.Stack) error {
 	return nil
 }
 
-// arrive waits until every destination equals its source, and says how long it took.
-func arrive(ctx context.Context, s *stack.Stack, screen *screen) (time.Duration, error) {
+// awaitSync waits until every destination equals its source, and says how long it took.
+func awaitSync(ctx context.Context, s *stack.Stack, screen *screen) (time.Duration, error) {
 	started := time.Now()
 	limited, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()

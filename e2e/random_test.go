@@ -11,7 +11,6 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/chain"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
@@ -207,12 +206,7 @@ func (t *team) requireMirrored() {
 
 func chainsOf(t testing.TB, b *bucket.Bucket) map[project.Branch]chain.Chain {
 	t.Helper()
-	var objects []chain.Object
-	for o, err := range b.List(t.Context(), "") {
-		require.NoError(t, err)
-		key, err := objectkey.Parse(o.Key)
-		require.NoError(t, err)
-		objects = append(objects, chain.Object{Key: key, Name: o.Key, Size: o.Size, Modified: o.Modified})
-	}
-	return chain.Build(objects)
+	chains, err := stack.Chains(t.Context(), b)
+	require.NoError(t, err)
+	return chains
 }

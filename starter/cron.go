@@ -18,7 +18,7 @@ func cronCommand() *cli.Command {
 		Name:  "cron",
 		Usage: "start and stop the cron workflow, for those whose tooling is built on it; else use a schedule",
 		Commands: []*cli.Command{
-			{Name: "start", Usage: "run a cycle again and again", Flags: []cli.Flag{every()}, Action: connected(startCron)},
+			{Name: "start", Usage: "run a cycle again and again", Flags: []cli.Flag{everyFlag()}, Action: connected(startCron)},
 			{Name: "stop", Usage: "end the cron workflow; branches that are being synced are finished", Action: connected(stopCron)},
 		},
 	}

@@ -23,7 +23,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := execute(ctx, os.Args); err != nil {
-		show(os.Stderr, "starter:", err.Error())
+		printForeign(os.Stderr, "starter:", err.Error())
 		os.Exit(1)
 	}
 }
@@ -49,7 +49,7 @@ func app() *cli.Command {
 			&cli.StringFlag{Name: "role", Usage: "producer or consumer; by default what PUBLIC_KEY or PRIVATE_KEY in the environment are for", Sources: cli.EnvVars("SYNC_ROLE")},
 			&cli.BoolFlag{Name: "run-once", Usage: "the same as the command run", Local: true},
 			&cli.BoolFlag{Name: "dry-run", Usage: "the same as the command plan", Local: true},
-			every(),
+			everyFlag(),
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			switch {
@@ -70,7 +70,7 @@ func app() *cli.Command {
 }
 
 // every is the flag for the time between two cycles.
-func every() cli.Flag {
+func everyFlag() cli.Flag {
 	return &cli.DurationFlag{
 		Name: "every", Local: true, Usage: "time between two cycles", Value: 5 * time.Minute, Sources: cli.EnvVars("RECONCILE_SLEEP_TIME"),
 		Validator: func(d time.Duration) error {

@@ -71,11 +71,11 @@ func (s sideClient) retry(ctx context.Context, destinations []string) error {
 				return ctx.Err() // the sync has not failed, nor have those that were not retried yet
 			}
 			_, reason := contract.Cause(err)
-			show(os.Stdout, "failed", destination+": "+reason)
+			printForeign(os.Stdout, "failed", destination+": "+reason)
 			failed = append(failed, destination)
 			continue
 		}
-		show(os.Stdout, "synced", destination)
+		printForeign(os.Stdout, "synced", destination)
 	}
 	if len(failed) > 0 {
 		return fmt.Errorf("%d of %d failed again", len(failed), len(destinations))

@@ -22,7 +22,7 @@ const (
 	formatJSON  = "json"
 )
 
-func output() cli.Flag {
+func outputFlag() cli.Flag {
 	return &cli.StringFlag{
 		Name: "output", Aliases: []string{"o"}, Usage: "table or json", Value: formatTable,
 		Validator: func(s string) error {
@@ -39,7 +39,7 @@ func runCommand() *cli.Command {
 		Name:  "run",
 		Usage: "run one cycle, show how it goes, and report; the exit code tells whether all is well",
 		Flags: []cli.Flag{
-			output(),
+			outputFlag(),
 			&cli.StringSliceFlag{Name: "allow-rollback", Usage: "let this destination (group/name@branch) go back to an older object; may be repeated"},
 		},
 		Action: connected(runCycle),
@@ -50,7 +50,7 @@ func planCommand() *cli.Command {
 	return &cli.Command{
 		Name:   "plan",
 		Usage:  "show what a cycle would do, and why; nothing is cloned, written or deleted",
-		Flags:  []cli.Flag{output()},
+		Flags:  []cli.Flag{outputFlag()},
 		Action: connected(planCycle),
 	}
 }
@@ -68,7 +68,7 @@ func (s sideClient) cycle(ctx context.Context, c *cli.Command, in input) error {
 		return errors.New("--allow-rollback is for the consumer: only there can a branch go back")
 	}
 	in.limits.WaitSeconds = int((24 * time.Hour).Seconds())
-	report, err := s.once(ctx, in, c.String("output") != formatJSON)
+	report, err := s.runOnce(ctx, in, c.String("output") != formatJSON)
 	if err != nil {
 		return err
 	}
@@ -83,10 +83,10 @@ func (s sideClient) cycle(ctx context.Context, c *cli.Command, in input) error {
 	return err
 }
 
-// once runs a single cycle. A second one that is asked for meanwhile waits for the first, unless it is
+// runOnce runs a single cycle. A second one that is asked for meanwhile waits for the first, unless it is
 // asked for more than that; one that a cron or schedule runs does not hinder it, as the branches'
 // children lock out each other.
-func (s sideClient) once(ctx context.Context, in input, show bool) (report contract.Report, err error) {
+func (s sideClient) runOnce(ctx context.Context, in input, show bool) (report contract.Report, err error) {
 	id := s.id + "-once"
 	if in.dryRun {
 		id = s.id + "-plan"
@@ -132,7 +132,7 @@ func (s sideClient) watch(ctx context.Context, id string) {
 			var status contract.Status
 			if value.Get(&status) == nil && status.Step != last && ctx.Err() == nil {
 				last = status.Step
-				show(os.Stderr, "...", last)
+				printForeign(os.Stderr, "...", last)
 			}
 		}
 		select {
@@ -146,22 +146,22 @@ func (s sideClient) watch(ctx context.Context, id string) {
 
 func printReport(w io.Writer, r contract.Report) {
 	for _, line := range r.Planned {
-		show(w, "would", line)
+		printForeign(w, "would", line)
 	}
 	for _, line := range r.Synced {
-		show(w, "synced", line)
+		printForeign(w, "synced", line)
 	}
 	for _, id := range r.Running {
-		show(w, "still running", id)
+		printForeign(w, "still running", id)
 	}
 	for _, key := range r.Pruned {
-		show(w, "deleted", key)
+		printForeign(w, "deleted", key)
 	}
 	if r.Warning != "" {
-		show(w, "warning:", r.Warning)
+		printForeign(w, "warning:", r.Warning)
 	}
 	for _, f := range r.Failed {
-		show(w, "failed", f.String())
+		printForeign(w, "failed", f.String())
 	}
 	_, _ = fmt.Fprintln(w, r)
 }

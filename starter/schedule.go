@@ -40,7 +40,7 @@ func scheduleCommand() *cli.Command {
 		})}
 	}
 	create := func(name, usage string) *cli.Command {
-		return &cli.Command{Name: name, Usage: usage, Flags: []cli.Flag{every()}, Action: connected(createSchedule)}
+		return &cli.Command{Name: name, Usage: usage, Flags: []cli.Flag{everyFlag()}, Action: connected(createSchedule)}
 	}
 	return &cli.Command{
 		Name:  "schedule",

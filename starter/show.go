@@ -11,8 +11,8 @@ import (
 // maxShown is how much of one text is shown, in characters.
 const maxShown = 8 << 10
 
-// show prints what happened, and to what. Whatever is read from Temporal may have words of others
+// printForeign prints what happened, and to what. Whatever is read from Temporal may have words of others
 // in it, and this is where a terminal would act on them.
-func show(w io.Writer, what, text string) {
+func printForeign(w io.Writer, what, text string) {
 	_, _ = fmt.Fprintln(w, what, strings.ReplaceAll(foreign.Text(text, maxShown), "\n", "\n       "))
 }

@@ -37,7 +37,7 @@ func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "status",
 		Usage: "show each sync as this side sees it: in sync or behind, since when, and the last error",
-		Flags: []cli.Flag{output()},
+		Flags: []cli.Flag{outputFlag()},
 		Action: connected(func(ctx context.Context, c *cli.Command, s sideClient) error {
 			branches, err := s.status(ctx)
 			if err != nil {
@@ -54,7 +54,7 @@ func statusCommand() *cli.Command {
 // status joins a plan, which knows where each branch is, with the last runs of the children,
 // which know since when and why.
 func (s sideClient) status(ctx context.Context) ([]branchStatus, error) {
-	report, err := s.once(ctx, input{dryRun: true}, false)
+	report, err := s.runOnce(ctx, input{dryRun: true}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (s sideClient) status(ctx context.Context) ([]branchStatus, error) {
 		branches[f.Subject] = &branchStatus{Destination: f.Subject, Reason: f.Reason, Kind: f.Kind}
 	}
 	for destination, b := range branches {
-		if err := s.join(ctx, b, runs[destination]); err != nil {
+		if err := s.addLastRun(ctx, b, runs[destination]); err != nil {
 			return nil, err
 		}
 	}
@@ -85,8 +85,8 @@ func (s sideClient) status(ctx context.Context) ([]branchStatus, error) {
 	return sorted, nil
 }
 
-// join adds what the last run of a branch's child tells.
-func (s sideClient) join(ctx context.Context, b *branchStatus, run *workflow.WorkflowExecutionInfo) error {
+// addLastRun adds what the last run of a branch's child tells.
+func (s sideClient) addLastRun(ctx context.Context, b *branchStatus, run *workflow.WorkflowExecutionInfo) error {
 	if run == nil {
 		return nil
 	}
@@ -114,7 +114,7 @@ func (s sideClient) lastRuns(ctx context.Context) (map[string]*workflow.Workflow
 			return nil, fmt.Errorf("list the branches' workflows: %w", err)
 		}
 		for _, run := range page.Executions {
-			destination := memoOf(run)
+			destination := destinationInMemo(run)
 			if last := runs[destination]; last == nil || run.StartTime.AsTime().After(last.StartTime.AsTime()) {
 				runs[destination] = run
 			}
@@ -126,7 +126,7 @@ func (s sideClient) lastRuns(ctx context.Context) (map[string]*workflow.Workflow
 	}
 }
 
-func memoOf(run *workflow.WorkflowExecutionInfo) (destination string) {
+func destinationInMemo(run *workflow.WorkflowExecutionInfo) (destination string) {
 	_ = json.Unmarshal(run.GetMemo().GetFields()["destination"].GetData(), &destination)
 	return destination
 }

@@ -66,7 +66,7 @@ func TestLostHeartbeatIsNamed(t *testing.T) {
 		return invoke(ctx, method, in, out, c, o...)
 	}
 	c := devClient(t, client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(loseHeartbeats)}})
-	serve(t, c, &side{
+	serve(t, c, &roleWorker{
 		taskQueue: "steps", hostQueue: "steps/host", maxConcurrent: 1, drain: time.Second,
 		workflows:  func(r workflows.Registry) { r.RegisterWorkflow(askOnce) },
 		activities: &asking{slow.URL},

@@ -69,5 +69,5 @@ func run(ctx context.Context, name string, logger *slog.Logger, mask *foreign.Ma
 	}
 	defer temporal.Close()
 	s.lastRuns = activities.LastRuns{Executions: temporal, ID: r.childID}
-	return errors.Join(r.side(s, logger, mask, metrics).serve(ctx, temporal), s.staging.Close())
+	return errors.Join(r.roleWorker(s, logger, mask, metrics).serve(ctx, temporal), s.staging.Close())
 }

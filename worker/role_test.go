@@ -37,7 +37,7 @@ type arrival struct {
 
 // built is what an environment makes of a role, and what the servers that it names were asked.
 type built struct {
-	*side
+	*roleWorker
 	role     role
 	producer *activities.Producer
 	consumer *activities.Consumer
@@ -176,7 +176,7 @@ func build(t *testing.T, name string, w *world, environ map[string]string) *buil
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.staging.Close()) })
 	s.lastRuns.ID = r.childID
-	b := &built{side: r.side(s, logger, foreign.NewMask(), http.NotFoundHandler()), role: r, world: w}
+	b := &built{roleWorker: r.roleWorker(s, logger, foreign.NewMask(), http.NotFoundHandler()), role: r, world: w}
 	b.producer, _ = b.activities.(*activities.Producer)
 	b.consumer, _ = b.activities.(*activities.Consumer)
 	return b

@@ -27,8 +27,8 @@ const hostSlots = 256
 // scanSlots is how many scans run at a time. A cycle makes one at a time, and operators who look make more.
 const scanSlots = 4
 
-// side is a role's worker, ready to serve.
-type side struct {
+// roleWorker is a role's worker, ready to serve.
+type roleWorker struct {
 	taskQueue     string
 	hostQueue     string
 	workflows     func(workflows.Registry)
@@ -42,9 +42,9 @@ type side struct {
 	metrics       http.Handler  // the page that is served with the probes
 }
 
-// side makes the role ready to serve with what open has made.
-func (r role) side(s shared, logger *slog.Logger, mask *foreign.Mask, metrics http.Handler) *side {
-	return &side{
+// roleWorker makes the role ready to serve with what open has made.
+func (r role) roleWorker(s shared, logger *slog.Logger, mask *foreign.Mask, metrics http.Handler) *roleWorker {
+	return &roleWorker{
 		taskQueue:     r.taskQueue,
 		hostQueue:     s.hostQueue,
 		workflows:     r.workflows,
@@ -60,7 +60,7 @@ func (r role) side(s shared, logger *slog.Logger, mask *foreign.Mask, metrics ht
 }
 
 // options are those of all of the side's workers. Failed is told when one of them gives up.
-func (s *side) options(failed func(error)) worker.Options {
+func (s *roleWorker) options(failed func(error)) worker.Options {
 	return worker.Options{
 		OnFatalError:      failed,
 		Interceptors:      []interceptor.WorkerInterceptor{&activities.ErrorNaming{Mask: s.mask}},
@@ -72,7 +72,7 @@ func (s *side) options(failed func(error)) worker.Options {
 
 // serve polls the task queues until ctx is done, or until Temporal refuses for good, and lets
 // running steps finish then.
-func (s *side) serve(ctx context.Context, temporal client.Client) error {
+func (s *roleWorker) serve(ctx context.Context, temporal client.Client) error {
 	ctx, give := context.WithCancelCause(ctx)
 	defer give(nil)
 	options := s.options(func(err error) { give(fmt.Errorf("worker gave up: %w", err)) })

@@ -124,7 +124,7 @@ func stuckWorkflow(ctx workflow.Context) error {
 func TestScansHaveTheirOwnQueue(t *testing.T) {
 	t.Parallel()
 	c := devClient(t, client.ConnectionOptions{})
-	serve(t, c, &side{
+	serve(t, c, &roleWorker{
 		taskQueue: "steps", hostQueue: "steps/host", maxConcurrent: 1, drain: time.Second,
 		workflows:  func(r workflows.Registry) { r.RegisterWorkflow(stuckWorkflow) },
 		activities: &stuck{make(chan struct{})},
@@ -153,7 +153,7 @@ func devClient(t *testing.T, connection client.ConnectionOptions) client.Client 
 }
 
 // serve lets a side serve until the test ends.
-func serve(t *testing.T, c client.Client, s *side) {
+func serve(t *testing.T, c client.Client, s *roleWorker) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error)

@@ -13,7 +13,7 @@ const (
 )
 
 // tend looks after the worker's folder until ctx is done. What fails is tried again: it concerns disk space, not runs.
-func (s *side) tend(ctx context.Context, runsOver func(context.Context, map[string]time.Time) ([]string, error), every time.Duration) {
+func (s *roleWorker) tend(ctx context.Context, runsOver func(context.Context, map[string]time.Time) ([]string, error), every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {

@@ -31,7 +31,7 @@ func TestTend(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var out bytes.Buffer
 		asked := 0
-		s := &side{staging: area, log: slog.New(slog.NewTextHandler(&out, nil))}
+		s := &roleWorker{staging: area, log: slog.New(slog.NewTextHandler(&out, nil))}
 		go s.tend(ctx, func(ctx context.Context, runs map[string]time.Time) ([]string, error) {
 			_, bounded := ctx.Deadline()
 			assert.True(t, bounded)

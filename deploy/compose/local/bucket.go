@@ -9,8 +9,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/testserver/s3server"
 )
 
-// fillStore creates the bucket and a user for each side, unless they are there.
-func fillStore(ctx context.Context, env func(string) string) error {
+// provisionBucket creates the bucket and a user for each side, unless they are there.
+func provisionBucket(ctx context.Context, env func(string) string) error {
 	admin := s3server.Admin{
 		Endpoint: env("AWS_ENDPOINT_URL_S3"),
 		Region:   env("AWS_REGION"),

@@ -18,7 +18,7 @@ func TestStoreIsFilledAndStays(t *testing.T) {
 		"PRODUCER_SECRET_ACCESS_KEY": server.Producer.SecretKey, "CONSUMER_SECRET_ACCESS_KEY": server.Consumer.SecretKey,
 	}
 	for range 2 {
-		require.NoError(t, fillStore(t.Context(), func(name string) string { return env[name] }))
+		require.NoError(t, provisionBucket(t.Context(), func(name string) string { return env[name] }))
 	}
 	for _, user := range []s3server.Credentials{server.Producer, server.Consumer} {
 		store, err := bucket.Open(t.Context(), bucket.Options{Name: "another", PathStyle: true}, server.ClientConfig(user))
@@ -27,5 +27,5 @@ func TestStoreIsFilledAndStays(t *testing.T) {
 		require.ErrorIs(t, err, bucket.ErrNotFound, "%s may look", user.AccessKey)
 	}
 	env["AWS_SECRET_ACCESS_KEY"] = "another"
-	require.Error(t, fillStore(t.Context(), func(name string) string { return env[name] }))
+	require.Error(t, provisionBucket(t.Context(), func(name string) string { return env[name] }))
 }

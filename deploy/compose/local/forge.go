@@ -18,9 +18,9 @@ const (
 	mirror    = "mirror"    // the worker
 )
 
-// fillForge creates at a side's forge the users and what the file of syncs names: branches with a first
+// provisionForge creates at a side's forge the users and what the file of syncs names: branches with a first
 // commit at the source, empty projects at the destination.
-func fillForge(ctx context.Context, side, file string, env func(string) string) error {
+func provisionForge(ctx context.Context, side, file string, env func(string) string) error {
 	syncs, err := readSyncs(file)
 	if err != nil {
 		return err

@@ -29,9 +29,9 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 	case len(args) == 3 && args[0] == "keys":
 		return makeKeys(args[1], args[2])
 	case len(args) == 1 && args[0] == "bucket":
-		return fillStore(ctx, env)
+		return provisionBucket(ctx, env)
 	case len(args) == 3 && args[0] == "forge":
-		return fillForge(ctx, args[1], args[2], env)
+		return provisionForge(ctx, args[1], args[2], env)
 	case len(args) == 2 && args[0] == "graphql":
 		return serveGraphQL(ctx, args[1], env("GRAPHQL_USERNAME"), env("GRAPHQL_PASSWORD"))
 	case len(args) == 2 && args[0] == "dial":

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/app-sre/git-partition-sync/graphql"
+	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/objectkey"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -42,7 +43,11 @@ func (s *Stack) States(ctx context.Context) ([]State, error) {
 	if err != nil {
 		return nil, err
 	}
-	chains, err := s.chains(ctx)
+	b, err := s.Bucket(ctx, Consumer)
+	if err != nil {
+		return nil, err
+	}
+	chains, err := Chains(ctx, b)
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +71,8 @@ func (g *GitServer) head(ctx context.Context, b project.Branch) string {
 	return heads[b.Branch]
 }
 
-func (s *Stack) chains(ctx context.Context) (map[project.Branch]chain.Chain, error) {
-	b, err := s.Bucket(ctx, Consumer)
-	if err != nil {
-		return nil, err
-	}
+// Chains are those of all destinations in a bucket. What else there is, is left out.
+func Chains(ctx context.Context, b *bucket.Bucket) (map[project.Branch]chain.Chain, error) {
 	var objects []chain.Object
 	for o, err := range b.List(ctx, "") {
 		if err != nil {
@@ -87,7 +89,7 @@ func (s *Stack) chains(ctx context.Context) (map[project.Branch]chain.Chain, err
 // there was none yet.
 func (s *Stack) LastFailure(ctx context.Context, role Role) error {
 	c := s.Temporal.Clients[role]
-	parent := map[Role]string{Producer: "ProducerSync", Consumer: "ConsumerSync"}[role]
+	parent := map[Role]string{Producer: contract.ProducerSync, Consumer: contract.ConsumerSync}[role]
 	list, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Query:    fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus != 'Running'", parent),
 		PageSize: 1, // the newest comes first
@@ -96,11 +98,11 @@ func (s *Stack) LastFailure(ctx context.Context, role Role) error {
 		return err
 	}
 	last := list.GetExecutions()[0].GetExecution()
-	return reason(ctx, c.GetWorkflow(ctx, last.GetWorkflowId(), last.GetRunId()))
+	return failureOf(ctx, c.GetWorkflow(ctx, last.GetWorkflowId(), last.GetRunId()))
 }
 
-// reason is what a workflow run failed with, without what Temporal wraps around it.
-func reason(ctx context.Context, run client.WorkflowRun) error {
+// failureOf is what a workflow run failed with, without what Temporal wraps around it.
+func failureOf(ctx context.Context, run client.WorkflowRun) error {
 	var report contract.Report
 	err := run.Get(ctx, &report)
 	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {

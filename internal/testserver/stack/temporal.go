@@ -80,7 +80,7 @@ func (s *Stack) runTemporal(ctx context.Context) (_ *Temporal, err error) {
 func (t *Temporal) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := t.process.Await(ctx, t.accepts); err != nil {
+	if err := t.process.Await(ctx, t.acceptsConnections); err != nil {
 		return err
 	}
 	for _, role := range Roles {
@@ -105,7 +105,7 @@ func (t *Temporal) awaitReady(ctx context.Context) error {
 	return nil
 }
 
-func (t *Temporal) accepts(ctx context.Context) error {
+func (t *Temporal) acceptsConnections(ctx context.Context) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", t.Address)
 	if err != nil {
 		return err

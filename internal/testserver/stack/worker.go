@@ -63,7 +63,7 @@ func (s *Stack) StartWorker(ctx context.Context, role Role, environ ...string) e
 	s.Workers[role] = &Worker{process}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := process.Await(ctx, func(ctx context.Context) error { return s.polls(ctx, role) }); err != nil {
+	if err := process.Await(ctx, func(ctx context.Context) error { return s.isPolling(ctx, role) }); err != nil {
 		return s.withLog(part, err)
 	}
 	s.started(string(role)+" worker", fmt.Sprintf("process %d", process.PID()), func() error { return nil })
@@ -72,9 +72,9 @@ func (s *Stack) StartWorker(ctx context.Context, role Role, environ ...string) e
 
 var errNotPolling = errors.New("the worker does not poll its task queue")
 
-// polls recognises the worker by its identity, which begins with its process ID: the
+// isPolling recognises the worker by its identity, which begins with its process ID: the
 // server remembers pollers of the past.
-func (s *Stack) polls(ctx context.Context, role Role) error {
+func (s *Stack) isPolling(ctx context.Context, role Role) error {
 	queue, err := s.Temporal.Clients[role].DescribeTaskQueue(ctx, taskQueues[role], enums.TASK_QUEUE_TYPE_ACTIVITY)
 	if err != nil {
 		return err
