@@ -167,6 +167,31 @@ func TestWriteOver8GiB(t *testing.T) {
 	require.Equal(t, m, a.Manifest)
 }
 
+// Wherever the disk is full, the archive has not been written.
+func TestWriteReportsEveryWriteError(t *testing.T) {
+	bundle := []byte("bundle")
+	for room := range len(write(t, []byte(signature), bundle)) {
+		err := archive.Write(&full{n: room}, manifestOf(t, bundle), []byte(signature), bytes.NewReader(bundle))
+		require.ErrorIs(t, err, errFull, "after %d bytes", room)
+	}
+}
+
+// What may be largest in every member, and padded as stock tar does it, is still an archive.
+func TestLargestMembers(t *testing.T) {
+	bundle := []byte("bundle")
+	manifest := manifestOf(t, bundle)
+	manifest = append(bytes.Repeat([]byte(" "), 64<<10-len(manifest)), manifest...)
+	largest := bytes.Repeat([]byte("s"), 4<<10)
+	var b bytes.Buffer
+	require.NoError(t, archive.Write(&b, manifest, largest, bytes.NewReader(bundle)))
+	b.Write(make([]byte, 20<<10))
+	a, err := archive.NewReader(&b)
+	require.NoError(t, err)
+	require.Len(t, a.ManifestBytes, 64<<10)
+	require.Len(t, a.Signature, 4<<10)
+	require.NoError(t, a.CopyBundle(io.Discard))
+}
+
 func TestCopyBundleKeepsWriteErrors(t *testing.T) {
 	for _, n := range []int{0, 40_000} {
 		a, err := archive.NewReader(bytes.NewReader(write(t, nil, make([]byte, 100_000))))

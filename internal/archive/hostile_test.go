@@ -80,6 +80,7 @@ func TestReaderRefusesMembers(t *testing.T) {
 			require.ErrorIs(t, err, archive.ErrMalformed)
 			require.ErrorContains(t, err, test.want)
 			require.Less(t, len(err.Error()), 400)
+			require.Equal(t, 1, strings.Count(err.Error(), archive.ErrMalformed.Error()), "said once")
 		})
 	}
 }

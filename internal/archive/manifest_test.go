@@ -144,6 +144,7 @@ func TestManifestRefuses(t *testing.T) {
 		"group":         {"platform", "..", `destination: group path "../edge"`},
 		"branch":        {"main", "-main", `branch "-main"`},
 		"no time":       {`  "created_at": "2026-05-04T03:02:01Z",` + "\n", "", "created_at 0001-01-01"},
+		"the epoch":     {"2026-05-04T03:02:01Z", "1970-01-01T00:00:00Z", "created_at 1970-01-01"},
 		"year 10000":    {"2026-05-04T03:02:01Z", "9999-12-31T23:59:59-01:00", "created_at 10000-01-01"},
 		"not a time":    {"2026-05-04T03:02:01Z", "yesterday", "yesterday"},
 		"empty bundle":  {"1234", "0", "bundle_size 0"},
