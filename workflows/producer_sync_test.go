@@ -224,19 +224,33 @@ func TestProducerSyncCronAfterContinueAsNew(t *testing.T) {
 	require.Equal(t, contract.Report{Checked: 7, UpToDate: 7}, report(t, env))
 }
 
+// A cancelled parent waits until its children have cleaned up, whether or not all of them have started.
 func TestProducerSyncCancelled(t *testing.T) {
-	env := environment(t)
-	planned(env, plan.Uploads{Uploads: uploads(3)})
-	cleaned := 0
-	env.OnWorkflow(workflows.ProduceProject, mock.Anything, mock.Anything).Return(
-		func(ctx workflow.Context, _ plan.Upload) (activities.Uploaded, error) {
-			err := workflow.Sleep(ctx, time.Hour)
-			cleaned++
-			return activities.Uploaded{}, err
-		})
-	env.RegisterDelayedCallback(env.CancelWorkflow, time.Second)
-	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
-	var cancelled *temporal.CanceledError
-	require.ErrorAs(t, env.GetWorkflowError(), &cancelled)
-	require.Equal(t, 3, cleaned, "the parent waits until its children have cleaned up")
+	for inFlight, started := range map[int]int{10: 3, 2: 2} {
+		env := environment(t)
+		planned(env, plan.Uploads{Uploads: uploads(3)})
+		cleaned, atTheEnd := 0, 0
+		env.OnWorkflow(workflows.ProduceProject, mock.Anything, mock.Anything).Return(
+			func(ctx workflow.Context, _ plan.Upload) (activities.Uploaded, error) {
+				err := workflow.Sleep(ctx, time.Hour)
+				ctx, cancel := workflow.NewDisconnectedContext(ctx)
+				defer cancel()
+				if workflow.Sleep(ctx, time.Minute) == nil {
+					cleaned++
+				}
+				return activities.Uploaded{}, err
+			})
+		env.RegisterDelayedCallback(env.CancelWorkflow, time.Second)
+		// The test's environment ends with the last child, and not with the parent.
+		parent := func(ctx workflow.Context, in contract.ProducerSyncInput) (contract.Report, error) {
+			report, err := workflows.ProducerSync(ctx, in)
+			atTheEnd = cleaned
+			return report, err
+		}
+		env.RegisterWorkflow(parent)
+		env.ExecuteWorkflow(parent, contract.ProducerSyncInput{Limits: contract.Limits{MaxInFlight: inFlight}})
+		var cancelled *temporal.CanceledError
+		require.ErrorAs(t, env.GetWorkflowError(), &cancelled)
+		require.Equal(t, started, atTheEnd)
+	}
 }

@@ -1,0 +1,32 @@
+package workflows_test
+
+import (
+	"context"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
+)
+
+// A worker that is lost during a step is missed within half a minute, not when the step's six hours are over.
+func TestStepsAreMissed(t *testing.T) {
+	got := map[string]time.Duration{}
+	for _, run := range []func(*testsuite.TestWorkflowEnvironment){
+		func(env *testsuite.TestWorkflowEnvironment) { produceProject(env, plan.Upload{}) },
+		func(env *testsuite.TestWorkflowEnvironment) { consumeProject(env, plan.Push{}) },
+	} {
+		env := environment(t)
+		steps(env, nil)
+		env.SetOnActivityStartedListener(func(info *activityInfo, _ context.Context, _ encodedValues) {
+			got[info.ActivityType.Name] = info.HeartbeatTimeout
+		})
+		run(env)
+		require.NoError(t, env.GetWorkflowError())
+	}
+	maps.DeleteFunc(got, func(_ string, timeout time.Duration) bool { return timeout == 30*time.Second })
+	require.Equal(t, map[string]time.Duration{"Cleanup": 0}, got, "its minute is short enough")
+}
