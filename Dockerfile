@@ -31,6 +31,7 @@ ARG VERSION=devel
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="git-partition-sync" \
       org.opencontainers.image.description="Mirrors Git branches across a network partition through an S3 bucket" \
+      org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.source="https://github.com/app-sre/git-partition-sync" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"

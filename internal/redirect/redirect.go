@@ -20,7 +20,8 @@ const Max = 5
 var ErrRefused = errors.New("redirected")
 
 // Within returns the policy as an http.Client takes it: the same scheme, host and port, or https in place
-// of http; the same method, and not more than Max. What a server names as the target is masked.
+// of http; the same method, and not more than Max. Credentials in the header go
+// along. What a server names as the target is masked.
 func Within(mask *foreign.Mask) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		from, last := via[0], via[len(via)-1]
@@ -32,6 +33,10 @@ func Within(mask *foreign.Mask) func(*http.Request, []*http.Request) error {
 			return fmt.Errorf("%w: a %s would become a %s", ErrRefused, from.Method, req.Method)
 		case len(via) > Max:
 			return fmt.Errorf("%w more than %d times", ErrRefused, Max)
+		}
+		// net/http takes another spelling of the host for another host, and leaves them out.
+		if credentials, sent := from.Header["Authorization"]; sent {
+			req.Header["Authorization"] = credentials
 		}
 		return nil
 	}

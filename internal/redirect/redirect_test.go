@@ -96,3 +96,19 @@ func TestFromHTTPToHTTPS(t *testing.T) {
 		require.ErrorIs(t, hop(chain...), redirect.ErrRefused, "%q", chain)
 	}
 }
+
+// net/http leaves them out where it takes another spelling of the host for another host.
+func TestCredentialsGoAlong(t *testing.T) {
+	t.Parallel()
+	check := redirect.Within(nil)
+	first := &http.Request{Method: http.MethodPost, URL: parse(t, "https://git.example/a"), Header: http.Header{"Authorization": {"Basic x"}}}
+	for target, follows := range map[string]bool{"https://GIT.example:443/b": true, "https://evil.example/b": false} {
+		next := &http.Request{Method: http.MethodPost, URL: parse(t, target), Header: http.Header{}}
+		err := check(next, []*http.Request{first})
+		require.Equal(t, follows, err == nil)
+		require.Equal(t, follows, next.Header.Get("Authorization") != "", target)
+	}
+	anonymous := &http.Request{Method: http.MethodPost, URL: parse(t, "https://git.example/b"), Header: http.Header{}}
+	require.NoError(t, check(anonymous, []*http.Request{{Method: http.MethodPost, URL: first.URL}}))
+	require.NotContains(t, anonymous.Header, "Authorization")
+}

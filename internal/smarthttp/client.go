@@ -139,11 +139,6 @@ func checkRedirect(mask *foreign.Mask) func(*http.Request, []*http.Request) erro
 		if via[0].Method != http.MethodGet {
 			return http.ErrUseLastResponse
 		}
-		if err := within(req, via); err != nil {
-			return err
-		}
-		// net/http takes another spelling of the host for another host, and leaves them out.
-		req.Header["Authorization"] = via[0].Header["Authorization"]
-		return nil
+		return within(req, via)
 	}
 }
