@@ -1,0 +1,65 @@
+package archive_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/bundle"
+	"github.com/app-sre/git-partition-sync/internal/objectkey"
+)
+
+// format is docs/format.md, which shows an object that was made before today's code.
+func format(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/format.md")
+	require.NoError(t, err)
+	return string(text)
+}
+
+// between returns what stands between two marks.
+func between(t *testing.T, text, from, to string) string {
+	t.Helper()
+	_, text, found := strings.Cut(text, from)
+	require.True(t, found, from)
+	text, _, found = strings.Cut(text, to)
+	require.True(t, found, to)
+	return text
+}
+
+// The bytes of an object are what the two sides agree on, whatever release each of them is: an object of
+// before is read, and one of today is what a release of before would have written.
+func TestGolden(t *testing.T) {
+	key := strings.TrimSpace(between(t, format(t), "as `make demo` wrote it:", "To read one:"))
+	manifest := between(t, format(t), "```json\n", "```")
+	header := between(t, format(t), "```text\n", "```")
+
+	id, err := objectkey.Parse(key)
+	require.NoError(t, err)
+	again, err := id.Encode()
+	require.NoError(t, err)
+	require.Equal(t, key, again)
+
+	m, err := archive.ParseManifest([]byte(manifest))
+	require.NoError(t, err)
+	require.NoError(t, m.Matches(id))
+	text, err := m.Encode()
+	require.NoError(t, err)
+	require.Equal(t, manifest, string(text))
+
+	text, err = bundle.Header{Branch: id.Destination.Branch, Commit: id.Commit, Base: id.Base}.Encode()
+	require.NoError(t, err)
+	require.Equal(t, header, string(text))
+
+	var tar bytes.Buffer
+	pack := strings.Repeat("x", int(m.BundleSize)-len(header))
+	require.NoError(t, archive.Write(&tar, []byte(manifest), []byte("signature"), strings.NewReader(header+pack)))
+	sum := sha256.Sum256(tar.Bytes())
+	require.Equal(t, "2f67b916f0e4ef0075dbcc0e0db10e9c7bd90eada3dd421a959a7c47f406243b", hex.EncodeToString(sum[:]))
+}
