@@ -11,11 +11,11 @@ import (
 	"os"
 	"time"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/bundle"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
-	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
@@ -24,20 +24,10 @@ var ErrNoBranch = errors.New("branch does not exist")
 
 // Cloned is a branch as a Git bundle on a worker's disk.
 type Cloned struct {
-	Staged      Staged         `json:"staged"`
-	Destination project.Branch `json:"destination"`
-	Commit      string         `json:"commit"`
-	Base        string         `json:"base,omitempty"`
-	Thin        bool           `json:"thin,omitempty"`
-	Follows     plan.Follows   `json:"follows,omitzero"` // of plan.Upload
-	Before      time.Time      `json:"before,omitzero"`  // when the object that it follows was made
-	Size        int64          `json:"size"`             // bytes
-	SHA256      string         `json:"sha256"`
-}
-
-// Object is the object that the bundle becomes.
-func (c Cloned) Object() objectkey.Key {
-	return objectkey.Key{Destination: c.Destination, Commit: c.Commit, Base: c.Base}
+	Staged  Staged         `json:"staged"`
+	Bundle  archive.Bundle `json:"bundle"`           // not yet with its time
+	Follows plan.Follows   `json:"follows,omitzero"` // of plan.Upload
+	Before  time.Time      `json:"before,omitzero"`  // when the object that it follows was made
 }
 
 // Clone asks the source for the branch and keeps the pack as it comes, as a Git bundle. It asks
@@ -77,17 +67,14 @@ func (p *Producer) Clone(ctx context.Context, upload plan.Upload) (cloned Cloned
 	}
 	defer pack.Close()
 
-	header := bundle.Header{Branch: upload.Sync.Destination.Branch, Commit: tip, Base: pack.Common()}
+	id := object.ID{Destination: upload.Sync.Destination, Commit: tip, Base: pack.Common()}
 	cloned = Cloned{
-		Staged:      stage(ctx, p.Host),
-		Destination: upload.Sync.Destination,
-		Commit:      tip,
-		Base:        header.Base,
-		Thin:        header.Base != "" && p.ThinPacks,
-		Follows:     upload.Follows,
-		Before:      before,
+		Staged:  stage(ctx, p.Host),
+		Bundle:  archive.Bundle{ID: id, Thin: id.Base != "" && p.ThinPacks},
+		Follows: upload.Follows,
+		Before:  before,
 	}
-	cloned.Size, cloned.SHA256, err = p.keep(cloned.Staged, header, pack, meter)
+	cloned.Bundle.Size, cloned.Bundle.SHA256, err = p.keep(cloned.Staged, id, pack, meter)
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
@@ -98,13 +85,13 @@ func (p *Producer) Clone(ctx context.Context, upload plan.Upload) (cloned Cloned
 // its plan was made would otherwise build on objects that have been pruned, and one that was started by hand on
 // whatever it names.
 func (p *Producer) carried(ctx context.Context, upload plan.Upload) (base string, err error) {
-	for _, name := range upload.Carriers {
-		key, err := objectkey.Parse(name)
-		if err != nil || key.Destination.Identity() != upload.Sync.Destination.Identity() || key.Base != base {
+	for _, key := range upload.Carriers {
+		id, err := object.ParseKey(key)
+		if err != nil || id.Destination.Identity() != upload.Sync.Destination.Identity() || id.Base != base {
 			return "", nil
 		}
-		base = key.Commit
-		_, err = p.Bucket.Stat(ctx, name)
+		base = id.Commit
+		_, err = p.Bucket.Stat(ctx, key)
 		if errors.Is(err, bucket.ErrNotFound) {
 			return "", nil
 		}
@@ -124,21 +111,21 @@ func (p *Producer) madeBefore(ctx context.Context, follows plan.Follows) (time.T
 	if follows.Key == "" {
 		return time.Time{}, nil
 	}
-	object, err := p.Bucket.Stat(ctx, follows.Key)
+	newest, err := p.Bucket.Stat(ctx, follows.Key)
 	switch {
 	case errors.Is(err, bucket.ErrNotFound):
 		return follows.Modified, nil
 	case err != nil:
 		return time.Time{}, err
-	case object.CreatedAt.IsZero():
-		return object.Modified, nil
+	case newest.CreatedAt.IsZero():
+		return newest.Modified, nil
 	}
-	return object.CreatedAt, nil
+	return newest.CreatedAt, nil
 }
 
 // keep writes the bundle. When it fails nothing of the run stays behind: the next attempt
 // may be another worker's.
-func (p *Producer) keep(staged Staged, header bundle.Header, pack io.Reader, meter *meter) (size int64, sum string, err error) {
+func (p *Producer) keep(staged Staged, id object.ID, pack io.Reader, meter *meter) (size int64, sum string, err error) {
 	run, err := p.Staging.Run(staged.Run)
 	if err != nil {
 		return 0, "", err
@@ -146,7 +133,7 @@ func (p *Producer) keep(staged Staged, header bundle.Header, pack io.Reader, met
 	hash := sha256.New()
 	err = run.Create(bundleFile, func(f *os.File) error {
 		w := io.MultiWriter(f, hash, meter)
-		head, err := header.Encode()
+		head, err := bundle.EncodeHeader(id)
 		if err != nil {
 			return err
 		}

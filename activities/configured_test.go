@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -55,10 +55,10 @@ func TestCloneBuildsOnlyOnTheChain(t *testing.T) {
 	first := r.commit(random(20_000))
 	key := r.produce()[0].Key
 	second := r.commit("two")
-	elsewhere, err := objectkey.Key{Destination: project.Branch{Group: "mirror", Name: "other", Branch: "main"}, Commit: first}.Encode()
+	elsewhere, err := object.ID{Destination: project.Branch{Group: "mirror", Name: "other", Branch: "main"}, Commit: first}.Key()
 	require.NoError(t, err)
 	r.put(elsewhere, []byte("x"))
-	increment, err := objectkey.Key{Destination: r.sync.Destination, Commit: first, Base: second}.Encode()
+	increment, err := object.ID{Destination: r.sync.Destination, Commit: first, Base: second}.Key()
 	require.NoError(t, err)
 	r.put(increment, []byte("x"))
 

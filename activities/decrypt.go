@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/staging"
@@ -21,30 +20,16 @@ var ErrOtherRun = errors.New("the run's objects and its destination disagree")
 
 // Decrypted is what the destination needs, as Git bundles on a worker's disk.
 type Decrypted struct {
-	Staged      Staged         `json:"staged"`
-	Destination project.Branch `json:"destination"`
-	Commit      string         `json:"commit"`
-	Bundles     []Bundle       `json:"bundles"` // oldest first; the file names are numbered
+	Staged      Staged           `json:"staged"`
+	Destination project.Branch   `json:"destination"`
+	Commit      string           `json:"commit"`
+	Bundles     []archive.Bundle `json:"bundles"` // oldest first; the file names are numbered
 	// Tip, Follows and AtTip are those of Downloaded.
-	Tip     string       `json:"tip,omitempty"`
-	Follows plan.Follows `json:"follows,omitzero"`
-	AtTip   *Bundle      `json:"at_tip,omitempty"`
+	Tip     string          `json:"tip,omitempty"`
+	Follows plan.Follows    `json:"follows,omitzero"`
+	AtTip   *archive.Bundle `json:"at_tip,omitempty"`
 	// AllowRollback is what the operator said, of plan.Push.
 	AllowRollback bool `json:"allow_rollback,omitempty"`
-}
-
-// Bundle is what is to be known of a Git bundle.
-type Bundle struct {
-	Commit string    `json:"commit"`
-	Base   string    `json:"base,omitempty"`
-	Thin   bool      `json:"thin,omitempty"`
-	MadeAt time.Time `json:"made_at"` // of the manifest
-	Size   int64     `json:"size"`    // bytes
-	SHA256 string    `json:"sha256"`  // lower-case hexadecimal
-}
-
-func bundleOf(m archive.Manifest) Bundle {
-	return Bundle{Commit: m.Commit, Base: m.Base, Thin: m.Thin, MadeAt: m.CreatedAt, Size: m.BundleSize, SHA256: m.BundleSHA256}
 }
 
 // Decrypt takes the bundles out of the objects. An object that a trusted key has not signed, or
@@ -69,38 +54,34 @@ func (c *Consumer) Decrypt(ctx context.Context, downloaded Downloaded) (decrypte
 		AllowRollback: downloaded.AllowRollback,
 	}
 	for i, o := range downloaded.Objects {
-		manifest, err := c.decrypt(run, i, o, meter)
+		bundle, err := c.decrypt(run, i, o, meter)
 		if err != nil {
 			return decrypted, fmt.Errorf("object %s: %w", o.Key, err)
 		}
-		decrypted.Bundles = append(decrypted.Bundles, bundleOf(manifest))
+		decrypted.Bundles = append(decrypted.Bundles, bundle)
 	}
 	return decrypted, nil
 }
 
-func (c *Consumer) decrypt(run staging.Run, i int, o plan.Object, meter *meter) (manifest archive.Manifest, err error) {
-	object, err := run.Open(numbered(objectFile, i))
+func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, meter *meter) (bundle archive.Bundle, err error) {
+	encrypted, err := run.Open(numbered(objectFile, i))
 	if err != nil {
-		return manifest, err
+		return bundle, err
 	}
-	defer object.Close()
-	reader, err := c.open(meter.read(object), o)
+	defer encrypted.Close()
+	reader, err := c.open(meter.read(encrypted), o.ID)
 	if err != nil {
-		return manifest, err
+		return bundle, err
 	}
-	return reader.Manifest, run.Create(numbered(bundleFile, i), func(f *os.File) error {
+	return reader.Manifest.Bundle, run.Create(numbered(bundleFile, i), func(f *os.File) error {
 		return reader.CopyBundle(f)
 	})
 }
 
 // open reads an object up to its bundle, and refuses it unless a trusted key has signed a manifest that agrees with the
 // object's key.
-func (c *Consumer) open(object io.Reader, o plan.Object) (*archive.Reader, error) {
-	key, err := objectkey.Parse(o.Key)
-	if err != nil {
-		return nil, err
-	}
-	plaintext, err := crypt.Decrypt(object, c.Identities)
+func (c *Consumer) open(encrypted io.Reader, id object.ID) (*archive.Reader, error) {
+	plaintext, err := crypt.Decrypt(encrypted, c.Identities)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +92,7 @@ func (c *Consumer) open(object io.Reader, o plan.Object) (*archive.Reader, error
 	if err := c.Verifier.Verify(reader.ManifestBytes, reader.Signature); err != nil {
 		return nil, err
 	}
-	if err := reader.Manifest.Matches(key); err != nil {
+	if err := reader.Manifest.Matches(id); err != nil {
 		return nil, err
 	}
 	if err := reader.Manifest.IsFor(c.Environment); err != nil {
@@ -122,15 +103,12 @@ func (c *Consumer) open(object io.Reader, o plan.Object) (*archive.Reader, error
 
 // agree refuses a run whose objects are not its destination's, or do not lead to its commit in their order:
 // whoever may start a workflow might name any.
-func agree(destination project.Branch, commit string, objects []plan.Object) error {
+func agree(destination project.Branch, commit string, objects []object.Stored) error {
 	at := ""
 	for i, o := range objects {
-		key, err := objectkey.Parse(o.Key)
 		switch {
-		case err != nil:
-			return err
-		case key != (objectkey.Key{Destination: destination, Commit: o.Commit, Base: o.Base}):
-			return fmt.Errorf("%w: object %s is for %s, commit %s, base %q", ErrOtherRun, o.Key, key.Destination, key.Commit, key.Base)
+		case o.Destination != destination:
+			return fmt.Errorf("%w: object %s is for %s", ErrOtherRun, o.Key, o.Destination)
 		case i > 0 && o.Base != at:
 			return fmt.Errorf("%w: object %s builds on %q, and follows %s", ErrOtherRun, o.Key, o.Base, at)
 		}

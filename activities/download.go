@@ -9,7 +9,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/staging"
@@ -25,16 +27,16 @@ const maxReplans = 3
 
 // Downloaded is what the destination needs, as objects on a worker's disk.
 type Downloaded struct {
-	Staged      Staged         `json:"staged"`
-	Destination project.Branch `json:"destination"`
-	Commit      string         `json:"commit"`
-	Objects     []plan.Object  `json:"objects"` // oldest first; the file names are numbered
+	Staged      Staged          `json:"staged"`
+	Destination project.Branch  `json:"destination"`
+	Commit      string          `json:"commit"`
+	Objects     []object.Stored `json:"objects"` // oldest first; the file names are numbered
 	// Tip is where the branch was; empty when it did not exist. The objects were picked for that.
 	Tip string `json:"tip,omitempty"`
 	// Follows is what the bucket held then.
 	Follows plan.Follows `json:"follows,omitzero"`
 	// AtTip is what the newest object's manifest says when the destination is at its commit already.
-	AtTip *Bundle `json:"at_tip,omitempty"`
+	AtTip *archive.Bundle `json:"at_tip,omitempty"`
 	// AllowRollback is what the operator said, of plan.Push.
 	AllowRollback bool `json:"allow_rollback,omitempty"`
 }
@@ -121,7 +123,7 @@ func (c *Consumer) stale(ctx context.Context, push plan.Push, state destinationS
 
 // lacking asks the destination what it has, and picks the end of the chain that it has not.
 // A destination that cannot be pushed to fails here, before anything is fetched for it.
-func (c *Consumer) lacking(ctx context.Context, push plan.Push, state destinationState) ([]plan.Object, error) {
+func (c *Consumer) lacking(ctx context.Context, push plan.Push, state destinationState) ([]object.Stored, error) {
 	known := []string{state.tip, state.incoming}
 	bases := plan.Bases(push.Objects)
 	has := slices.ContainsFunc(bases, func(base string) bool { return slices.Contains(known, base) })
@@ -144,7 +146,7 @@ func (c *Consumer) lacking(ctx context.Context, push plan.Push, state destinatio
 	return objects, nil
 }
 
-func (c *Consumer) fetch(ctx context.Context, run staging.Run, objects []plan.Object, meter *meter) error {
+func (c *Consumer) fetch(ctx context.Context, run staging.Run, objects []object.Stored, meter *meter) error {
 	total := sizeOf(objects)
 	if err := c.Staging.Require(2 * total); err != nil { // as objects, then as bundles
 		return err
@@ -171,7 +173,7 @@ func (c *Consumer) fetch(ctx context.Context, run staging.Run, objects []plan.Ob
 	return nil
 }
 
-func sizeOf(objects []plan.Object) (total int64) {
+func sizeOf(objects []object.Stored) (total int64) {
 	for _, o := range objects {
 		total += o.Size
 	}
@@ -190,7 +192,7 @@ func (c *Consumer) replan(ctx context.Context, push plan.Push) (plan.Push, error
 	}
 	push.Objects = nil
 	if chain, ok := held.chains[push.Destination]; ok {
-		push.Commit, push.Objects, push.Since = chain.Tip(), plan.Objects(chain), chain.Newest().Modified
+		push.Commit, push.Objects, push.Since = chain.Tip(), chain.Objects, chain.Newest().Modified
 	}
 	return push, nil
 }

@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/crypt"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
 // Encrypted is an object of the bucket that is still on a worker's disk.
 type Encrypted struct {
-	Staged Staged        `json:"staged"`
-	Object objectkey.Key `json:"object"`
+	Staged Staged    `json:"staged"`
+	Object object.ID `json:"object"`
 	// Follows is that of plan.Upload.
 	Follows plan.Follows `json:"follows,omitzero"`
 	// CreatedAt is that of the manifest.

@@ -10,7 +10,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bundle"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
@@ -147,7 +147,7 @@ var kinds = []kind{
 	{"ObjectMismatch", is(archive.ErrMismatch), false, "The object was made for another key: someone has renamed or replaced it. Delete it, and the producer uploads it again."},
 	{"ObjectMismatch", is(ErrBundleDiffers), false, "Delete the object, and the producer uploads it again."},
 	{"WrongEnvironment", is(archive.ErrEnvironment), false, "Give both sides the same ENVIRONMENT; if they have it, the other environment's producer writes to this bucket: correct its AWS_S3_BUCKET, and delete the object."},
-	{plan.KindKeyTooLong, is(objectkey.ErrTooLong), false, "Shorten the destination's group, project or branch name."},
+	{plan.KindKeyTooLong, is(object.ErrTooLong), false, "Shorten the destination's group, project or branch name."},
 	{plan.KindKeyTooLong, is(bucket.ErrKeyTooLong), false, "Shorten the destination's group, project or branch name."},
 
 	{"UnknownHost", is(httpclient.ErrUnknownHost), true, "Check the host's name in GITLAB_BASE_URL, GRAPHQL_SERVER or AWS_ENDPOINT_URL_S3, and the worker's name server."},

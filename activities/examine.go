@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
-	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/object"
 )
 
 // headSize is how many bytes of an object have its manifest and signature in them for certain: at most 68 KiB, with what a tar
@@ -16,7 +16,7 @@ const headSize = 256 << 10
 
 // examine reads an object's first bytes, and refuses it like Decrypt does, so that a forged object costs
 // no more than those. It returns the object's ETag and what its manifest says.
-func (c *Consumer) examine(ctx context.Context, o plan.Object) (etag string, b Bundle, err error) {
+func (c *Consumer) examine(ctx context.Context, o object.Stored) (etag string, b archive.Bundle, err error) {
 	start, etag, err := c.Bucket.ReadStart(ctx, o.Key, headSize)
 	if err != nil {
 		return etag, b, err
@@ -25,11 +25,11 @@ func (c *Consumer) examine(ctx context.Context, o plan.Object) (etag string, b B
 	if int64(len(start)) < o.Size {
 		head = io.MultiReader(head, headEnds{})
 	}
-	reader, err := c.open(head, o)
+	reader, err := c.open(head, o.ID)
 	if err != nil {
 		return etag, b, fmt.Errorf("object %s: %w", o.Key, err)
 	}
-	return etag, bundleOf(reader.Manifest), nil
+	return etag, reader.Manifest.Bundle, nil
 }
 
 // headEnds is what follows the first bytes of a larger object.

@@ -9,7 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bundle"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
@@ -50,14 +52,14 @@ func TestFraming(t *testing.T) {
 // framed is the size in bytes of the object that an increment with a pack of packSize bytes becomes.
 func (r *rig) framed(b project.Branch, packSize int64) int64 {
 	r.Helper()
-	header := bundle.Header{Branch: b.Branch, Commit: strings.Repeat("a", 40), Base: strings.Repeat("b", 40)}
-	head, err := header.Encode()
+	id := object.ID{Destination: b, Commit: strings.Repeat("a", 40), Base: strings.Repeat("b", 40)}
+	head, err := bundle.EncodeHeader(id)
 	require.NoError(r, err)
 	content := append(head, make([]byte, packSize)...)
 	sum := sha256.Sum256(content)
 	cloned := Cloned{
-		Staged: Staged{Run: "framing"}, Destination: b, Commit: header.Commit, Base: header.Base, Thin: true,
-		Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:]),
+		Staged: Staged{Run: "framing"},
+		Bundle: archive.Bundle{ID: id, Thin: true, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])},
 	}
 	run, err := r.producer.Staging.Run(cloned.Staged.Run)
 	require.NoError(r, err)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
@@ -27,7 +28,7 @@ func (p *push) heal(ctx context.Context) error {
 		}
 		err := p.consumer.Destination.Push(ctx, smarthttp.PushRequest{Repo: p.Destination.Path(), RefUpdate: removals[0], Also: removals[1:]})
 		if err != nil {
-			return p.explain(ctx, Bundle{}, err)
+			return p.explain(ctx, archive.Bundle{}, err)
 		}
 		deleted, example = deleted+len(removals), removals[0].Ref
 		if p.destinationState, err = p.consumer.state(ctx, p.Destination); err != nil {

@@ -271,7 +271,7 @@ func TestStalePlanMakesSnapshot(t *testing.T) {
 	u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
 	require.Equal(t, []string{first.Key}, u.Carriers)
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), first.Key))
-	require.Empty(t, must(r, r.producer.Clone, u).Base)
+	require.Empty(t, must(r, r.producer.Clone, u).Bundle.Base)
 }
 
 func TestTwoDestinationsOfOneBucket(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
@@ -52,15 +52,14 @@ func readBucket(ctx context.Context, b *bucket.Bucket, now turn.Turn, want selec
 		if err != nil {
 			return contents{}, err
 		}
-		key, err := objectkey.Parse(o.Key)
-		object := chain.Object{Key: key, Name: o.Key, Size: o.Size, Modified: o.Modified}
+		stored, err := object.InBucket(o.Key, o.Size, o.Modified)
 		switch {
 		case err != nil:
 			undecodable.add(o.Key, err)
-		case !want.allow.Allows(key.Destination):
-			refused.Add(object)
+		case !want.allow.Allows(stored.Destination):
+			refused.Add(stored)
 		default:
-			wanted.Add(object)
+			wanted.Add(stored)
 		}
 	}
 	c := contents{chains: wanted.Chains(), covers: wanted.Covers, failures: undecodable.failures()}

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -52,7 +52,7 @@ func fullBucket(t testing.TB, keys int, key func(i int) string) *bucket.Bucket {
 // longest names, of such as are not allowed, and unreadable ones.
 func hostileKey(i int) string {
 	base := fmt.Sprintf("%040x", i+1)
-	k := objectkey.Key{Commit: base, Base: base, Destination: project.Branch{Group: "wanted", Name: "one", Branch: "main"}}
+	k := object.ID{Commit: base, Base: base, Destination: project.Branch{Group: "wanted", Name: "one", Branch: "main"}}
 	switch i % 4 {
 	case 1:
 		k.Destination = project.Branch{Group: "new/" + strings.Repeat("g", 60), Name: strings.Repeat("n", 90) + strconv.Itoa(i), Branch: strings.Repeat("b", 240)}
@@ -61,7 +61,7 @@ func hostileKey(i int) string {
 	case 3:
 		return base + "/" + strings.Repeat("x", 900)
 	}
-	key, err := k.Encode()
+	key, err := k.Key()
 	if err != nil {
 		panic(err)
 	}

@@ -7,14 +7,14 @@ import (
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
 // Packaged is a branch as a tar archive on a worker's disk.
 type Packaged struct {
-	Staged Staged        `json:"staged"`
-	Object objectkey.Key `json:"object"`
+	Staged Staged    `json:"staged"`
+	Object object.ID `json:"object"`
 	// Follows is that of plan.Upload.
 	Follows plan.Follows `json:"follows,omitzero"`
 	// CreatedAt is that of the manifest.
@@ -30,7 +30,7 @@ func (p *Producer) Package(ctx context.Context, cloned Cloned) (packaged Package
 	if err != nil {
 		return packaged, err
 	}
-	if err := p.Staging.Require(cloned.Size); err != nil {
+	if err := p.Staging.Require(cloned.Bundle.Size); err != nil {
 		return packaged, err
 	}
 	bundle, err := run.Open(bundleFile)
@@ -44,21 +44,16 @@ func (p *Producer) Package(ctx context.Context, cloned Cloned) (packaged Package
 	if !followed {
 		note = fmt.Sprintf("the object before claims to be of %s, far ahead of this clock: its time was not followed", cloned.Before.Format(time.RFC3339))
 	}
+	cloned.Bundle.CreatedAt = created
 	manifest, err := archive.Manifest{
-		Destination:  cloned.Destination,
-		Commit:       cloned.Commit,
-		Base:         cloned.Base,
-		Thin:         cloned.Thin,
-		CreatedAt:    created,
-		BundleSize:   cloned.Size,
-		BundleSHA256: cloned.SHA256,
-		CreatedBy:    p.Version,
-		Environment:  p.Environment,
+		Bundle:      cloned.Bundle,
+		CreatedBy:   p.Version,
+		Environment: p.Environment,
 	}.Encode()
 	if err != nil {
 		return packaged, err
 	}
-	meter := startMeter(ctx, cloned.Size)
+	meter := startMeter(ctx, cloned.Bundle.Size)
 	defer meter.stop()
 	err = run.Create(archiveFile, func(f *os.File) error {
 		return archive.Write(f, manifest, p.Signer.Sign(manifest), meter.read(bundle))
@@ -68,10 +63,10 @@ func (p *Producer) Package(ctx context.Context, cloned Cloned) (packaged Package
 	}
 	return Packaged{
 		Staged:    cloned.Staged,
-		Object:    cloned.Object(),
+		Object:    cloned.Bundle.ID,
 		Follows:   cloned.Follows,
 		CreatedAt: created,
 		Note:      note,
-		Size:      cloned.Size,
+		Size:      cloned.Bundle.Size,
 	}, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
@@ -41,8 +42,8 @@ type Pruned struct {
 // removal is what may be deleted of one destination, given that what replaces it is there.
 type removal struct {
 	destination project.Branch
-	needed      []chain.Object
-	unneeded    []chain.Object
+	needed      []object.Stored
+	unneeded    []object.Stored
 	orphaned    bool // nothing of the destination stays
 }
 
@@ -77,7 +78,7 @@ func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Prun
 			continue
 		}
 		for _, o := range r.unneeded {
-			pruned.Keys = append(pruned.Keys, o.Name)
+			pruned.Keys = append(pruned.Keys, o.Key)
 		}
 		if r.orphaned {
 			deleted = append(deleted, r.destination)
@@ -135,11 +136,11 @@ func (p *Producer) verify(ctx context.Context, removals []removal) (verified []b
 }
 
 // asListed asks for an object. A listing may have fractions of the second that the answer has not.
-func (p *Producer) asListed(ctx context.Context, listed chain.Object) (bool, error) {
-	object, err := p.Bucket.Stat(ctx, listed.Name)
+func (p *Producer) asListed(ctx context.Context, listed object.Stored) (bool, error) {
+	now, err := p.Bucket.Stat(ctx, listed.Key)
 	if errors.Is(err, bucket.ErrNotFound) {
 		return false, nil
 	}
-	same := object.Size == listed.Size && object.Modified.Truncate(time.Second).Equal(listed.Modified.Truncate(time.Second))
+	same := now.Size == listed.Size && now.Modified.Truncate(time.Second).Equal(listed.Modified.Truncate(time.Second))
 	return same, err
 }

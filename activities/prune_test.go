@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -43,7 +43,7 @@ func TestPruneSuperseded(t *testing.T) {
 	tip := r.commit("two")
 	increment := r.produce()[0]
 	r.put("not one of ours", nil)
-	newer, err := objectkey.Key{Destination: r.sync.Destination, Commit: tip}.Encode()
+	newer, err := object.ID{Destination: r.sync.Destination, Commit: tip}.Key()
 	require.NoError(t, err)
 	awaitNextSecond()
 	r.put(newer, content)
@@ -107,7 +107,7 @@ func TestPruneDoesNotTrustOldTimes(t *testing.T) {
 	r.commit(random(20_000))
 	awaitNextSecond()
 	second := r.produce()[0]
-	snapshot, err := objectkey.Key{Destination: r.sync.Destination, Commit: second.Object.Commit}.Encode()
+	snapshot, err := object.ID{Destination: r.sync.Destination, Commit: second.Object.Commit}.Key()
 	require.NoError(t, err)
 	awaitNextSecond()
 	r.put(snapshot, content)
@@ -127,7 +127,7 @@ func TestPruneDoesNotTrustGhosts(t *testing.T) {
 	r.commit("one")
 	first, content := seal(r)
 	tip := r.commit("two")
-	ghost, err := objectkey.Key{Destination: r.sync.Destination, Commit: tip}.Encode()
+	ghost, err := object.ID{Destination: r.sync.Destination, Commit: tip}.Key()
 	require.NoError(t, err)
 	awaitNextSecond()
 	r.put(ghost, content)
@@ -143,11 +143,11 @@ func TestPruneDoesNotTrustGhosts(t *testing.T) {
 // One cycle deletes so much and no more; the rest is counted, and goes in the next.
 func TestPruneIsBounded(t *testing.T) {
 	destination := project.Branch{Group: "g", Name: "n", Branch: "b"}
-	objects := make([]chain.Object, 2*maxPruned)
+	objects := make([]object.Stored, 2*maxPruned)
 	for i := range objects {
-		objects[i] = chain.Object{
-			Key:  objectkey.Key{Destination: destination, Commit: fmt.Sprintf("%040x", i+1)},
-			Name: strconv.Itoa(i), Modified: time.Unix(int64(i), 0),
+		objects[i] = object.Stored{
+			ID:  object.ID{Destination: destination, Commit: fmt.Sprintf("%040x", i+1)},
+			Key: strconv.Itoa(i), Modified: time.Unix(int64(i), 0),
 		}
 	}
 	chains := chain.Build(objects)

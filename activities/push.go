@@ -9,6 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -77,7 +78,7 @@ func (c *Consumer) tip(ctx context.Context, b project.Branch) (string, error) {
 }
 
 // reached is how many of the bundles lie behind a ref that is at commit.
-func reached(bundles []Bundle, commit string) int {
+func reached(bundles []archive.Bundle, commit string) int {
 	for i, b := range slices.Backward(bundles) {
 		if b.Commit == commit {
 			return i + 1

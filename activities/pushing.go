@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
@@ -55,9 +56,9 @@ func (p *push) do(ctx context.Context) error {
 // made is when the manifest was made that decides what the branch becomes.
 func (p *push) made() time.Time {
 	if len(p.Bundles) == 0 {
-		return p.AtTip.MadeAt
+		return p.AtTip.CreatedAt
 	}
-	return p.Bundles[len(p.Bundles)-1].MadeAt
+	return p.Bundles[len(p.Bundles)-1].CreatedAt
 }
 
 // check refuses what must not be pushed. A branch that is at its commit is not taken back by an old object.
@@ -82,7 +83,7 @@ func (p *push) checkNewer(ctx context.Context) error {
 		case err != nil:
 			return err
 		case p.Follows.Overtakes(o, "") && (p.tip != p.Tip || p.tip == o.Commit):
-			return fmt.Errorf("%w: it was at %q and is at %q, and %q was uploaded %s", ErrTipMoved, p.Tip, p.tip, o.Name, o.Modified.UTC().Format(time.RFC3339))
+			return fmt.Errorf("%w: it was at %q and is at %q, and %q was uploaded %s", ErrTipMoved, p.Tip, p.tip, o.Key, o.Modified.UTC().Format(time.RFC3339))
 		}
 	}
 	return nil
@@ -206,7 +207,7 @@ func (p *push) update(ctx context.Context, updates ...smarthttp.RefUpdate) error
 		Repo: p.Destination.Path(), RefUpdate: updates[0], Also: updates[1:],
 		Pack: bytes.NewReader(smarthttp.EmptyPack), PackSize: int64(len(smarthttp.EmptyPack)),
 	})
-	return p.explain(ctx, Bundle{}, err)
+	return p.explain(ctx, archive.Bundle{}, err)
 }
 
 // heldByRef tells whether one of the destination's refs is at the commit: then it has all that leads to it.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
-	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
@@ -59,12 +59,12 @@ func (p *Producer) put(ctx context.Context, key string, body io.ReaderAt, encryp
 		if err != nil {
 			return err
 		}
-		object, err := p.Bucket.Stat(ctx, key)
+		own, err := p.Bucket.Stat(ctx, key)
 		if err != nil {
 			return err
 		}
-		if f.Later(object.Modified) {
-			return u.yield(ctx, object)
+		if f.Later(own.Modified) {
+			return u.yield(ctx, own)
 		}
 	}
 	return fmt.Errorf("%w: %s, uploaded %s, was not given a later time", ErrBucketClock, f.Key, f.Modified)
@@ -119,16 +119,16 @@ type placing struct {
 
 // stored is the object in the bucket, if this run has put it there; else bucket.ErrNotFound.
 func (u placing) stored(ctx context.Context) (bucket.Object, error) {
-	object, err := u.producer.Bucket.Stat(ctx, u.key)
-	if err == nil && !(object.CreatedAt.Equal(u.CreatedAt) && object.Size == u.Size) {
+	own, err := u.producer.Bucket.Stat(ctx, u.key)
+	if err == nil && !(own.CreatedAt.Equal(u.CreatedAt) && own.Size == u.Size) {
 		err = fmt.Errorf("%w: another run has stored %q", bucket.ErrNotFound, u.key)
 	}
-	return object, err
+	return own, err
 }
 
 // newer looks for objects of the destination that are newer than what was planned on, those that build on this one among them:
 // the one that came first, and the one that came last.
-func (u placing) newer(ctx context.Context) (first, last *chain.Object, err error) {
+func (u placing) newer(ctx context.Context) (first, last *object.Stored, err error) {
 	from := u.Follows
 	from.Commits = append(slices.Clip(from.Commits), u.Object.Commit)
 	for o, err := range since(ctx, u.producer.Bucket, u.Object.Destination, from) {
@@ -152,8 +152,8 @@ func (u placing) newer(ctx context.Context) (first, last *chain.Object, err erro
 // and the upload. It must not stay as the newest: that the branch goes back to it is worse than that others may have built on what
 // had this key before, which a snapshot mends. When another one has come since, it does no harm.
 func (u placing) yield(ctx context.Context, own bucket.Object) error {
-	object := chain.Object{Name: own.Key, Modified: own.Modified}
-	rival, err := u.rival(ctx, object)
+	placed := object.Stored{Key: own.Key, Modified: own.Modified}
+	rival, err := u.rival(ctx, placed)
 	if err != nil || rival == nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (u placing) yield(ctx context.Context, own bucket.Object) error {
 	switch {
 	case err != nil && !errors.Is(err, bucket.ErrNotFound):
 		return err
-	case err == nil && now.ETag == own.ETag && (last == nil || !plan.Before(object, *last)):
+	case err == nil && now.ETag == own.ETag && (last == nil || !plan.Before(placed, *last)):
 		if err := u.producer.Bucket.Delete(ctx, u.key); err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (u placing) yield(ctx context.Context, own bucket.Object) error {
 
 // rival is the object that this one yields to; nil when it stays. Nobody can tell which of two came first in one second. The one
 // that First names waits for the other to go. If that stays, it was there and done before this one came.
-func (u placing) rival(ctx context.Context, own chain.Object) (*chain.Object, error) {
+func (u placing) rival(ctx context.Context, own object.Stored) (*object.Stored, error) {
 	for looked := 1; ; looked++ {
 		first, _, err := u.newer(ctx)
 		switch {
@@ -190,6 +190,6 @@ func (u placing) rival(ctx context.Context, own chain.Object) (*chain.Object, er
 	}
 }
 
-func (u placing) overtaken(newer chain.Object) error {
-	return fmt.Errorf("%w: %q was uploaded %s", ErrOvertaken, newer.Name, newer.Modified.UTC().Format(time.RFC3339))
+func (u placing) overtaken(newer object.Stored) error {
+	return fmt.Errorf("%w: %q was uploaded %s", ErrOvertaken, newer.Key, newer.Modified.UTC().Format(time.RFC3339))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -234,7 +234,7 @@ func TestWhatOvertakesNoUpload(t *testing.T) {
 	awaitNextSecond()
 	other := slow.Object
 	other.Destination.Branch = "other"
-	key, err := other.Encode()
+	key, err := other.Key()
 	require.NoError(t, err)
 	r.put(key, nil)
 	r.beside(func() { require.Equal(t, slow.Object, r.produce()[0].Object) })
@@ -251,7 +251,7 @@ func TestOtherSpellingStopsNoUpload(t *testing.T) {
 	r.arrives(r.commit(random(20_000)))
 	other := r.sync.Destination
 	other.Group = strings.ToUpper(other.Group)
-	key, err := objectkey.Key{Destination: other, Commit: strings.Repeat("f", 40)}.Encode()
+	key, err := object.ID{Destination: other, Commit: strings.Repeat("f", 40)}.Key()
 	require.NoError(t, err)
 	awaitNextSecond()
 	r.put(key, []byte("forged"))
@@ -267,9 +267,9 @@ func TestUploadThatLostTheRace(t *testing.T) {
 	r.produce()
 	r.commit("two")
 	slow := r.encrypted(r.planned())
-	key, err := slow.Object.Encode()
+	key, err := slow.Object.Key()
 	require.NoError(t, err)
-	rival, err := objectkey.Key{Destination: slow.Object.Destination, Commit: strings.Repeat("f", 40)}.Encode()
+	rival, err := object.ID{Destination: slow.Object.Destination, Commit: strings.Repeat("f", 40)}.Key()
 	require.NoError(t, err)
 	store := r.direct()
 	r.lag.before = func(req *http.Request) {
@@ -307,7 +307,7 @@ func TestUploadThatWasCutOff(t *testing.T) {
 			r.arrives(r.commit(random(20_000)))
 			second := r.commit("two")
 			slow := r.encrypted(r.planned())
-			key, err := slow.Object.Encode()
+			key, err := slow.Object.Key()
 			require.NoError(t, err)
 			upload := func(content string) (commit string) {
 				commit = r.commit(content)
@@ -359,7 +359,7 @@ func TestUploadsOfOneSecond(t *testing.T) {
 			r.produce()
 			r.commit("two")
 			slow := r.encrypted(r.planned())
-			key, err := slow.Object.Encode()
+			key, err := slow.Object.Key()
 			require.NoError(t, err)
 			rival := r.rivalOf(slow.Object, test.rivalFirst)
 			bucket := r.direct()
@@ -391,13 +391,13 @@ func TestUploadsOfOneSecond(t *testing.T) {
 }
 
 // rivalOf is the key of another object on the same base, that comes before or after by its name.
-func (r *rig) rivalOf(object objectkey.Key, before bool) string {
+func (r *rig) rivalOf(id object.ID, before bool) string {
 	r.Helper()
-	own, err := object.Encode()
+	own, err := id.Key()
 	require.NoError(r, err)
 	for range 10_000 {
-		object.Commit = random(20)
-		name, err := object.Encode()
+		id.Commit = random(20)
+		name, err := id.Key()
 		require.NoError(r, err)
 		if (name < own) == before {
 			return name

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
@@ -19,7 +20,7 @@ var (
 )
 
 // explain tells refusals apart that the server words alike. B is the bundle that was sent.
-func (p *push) explain(ctx context.Context, b Bundle, err error) error {
+func (p *push) explain(ctx context.Context, b archive.Bundle, err error) error {
 	if moved, ok := errors.AsType[*smarthttp.MovedError](err); ok {
 		return p.explainMoved(ctx, moved, err)
 	}

@@ -10,7 +10,7 @@ import (
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -20,7 +20,7 @@ func TestRelay(t *testing.T) {
 	first := r.commit("one")
 	uploaded := r.produce()
 	require.Len(t, uploaded, 1)
-	require.Equal(t, objectkey.Key{Destination: r.sync.Destination, Commit: first}, uploaded[0].Object)
+	require.Equal(t, object.ID{Destination: r.sync.Destination, Commit: first}, uploaded[0].Object)
 	require.Contains(t, uploaded[0].Summary, "snapshot "+plan.Short(first))
 	require.Empty(t, r.produce(), "what is in the bucket is not uploaded again")
 
@@ -33,7 +33,7 @@ func TestRelay(t *testing.T) {
 
 	second := r.commit("two")
 	uploaded = r.produce()
-	require.Equal(t, objectkey.Key{Destination: r.sync.Destination, Commit: second, Base: first}, uploaded[0].Object)
+	require.Equal(t, object.ID{Destination: r.sync.Destination, Commit: second, Base: first}, uploaded[0].Object)
 	require.Equal(t, first, r.consume()[0].Old)
 	require.Equal(t, second, r.tip())
 	_, err := r.destination.Git(t.Context(), destinationRepo, "fsck", "--strict")
@@ -144,7 +144,7 @@ func TestConsumerRefusesBadObjects(t *testing.T) {
 		})
 	}
 	t.Run("renamed", func(t *testing.T) {
-		other, err := objectkey.Key{Destination: project.Branch{Group: "mirror", Name: "other", Branch: "main"}, Commit: tip}.Encode()
+		other, err := object.ID{Destination: project.Branch{Group: "mirror", Name: "other", Branch: "main"}, Commit: tip}.Key()
 		require.NoError(t, err)
 		require.NoError(t, r.destination.Create(t.Context(), "mirror/other"))
 		r.put(other, good)

@@ -12,6 +12,7 @@ import (
 	"io"
 
 	"github.com/app-sre/git-partition-sync/internal/bundle"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
@@ -40,9 +41,9 @@ func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) 
 	}
 	verified := &verifiedReader{r: file, left: b.Size, sum: sha256.New(), want: b.SHA256}
 	pack := bufio.NewReader(verified)
-	header, headerSize, err := bundle.ReadHeader(pack)
-	if want := (bundle.Header{Branch: p.Destination.Branch, Commit: b.Commit, Base: b.Base}); err == nil && header != want {
-		err = fmt.Errorf("%w: %+v instead of %+v", ErrBundleDiffers, header, want)
+	id, headerSize, err := bundle.ReadHeader(pack, p.Destination)
+	if want := (object.ID{Destination: p.Destination, Commit: b.Commit, Base: b.Base}); err == nil && id != want {
+		err = fmt.Errorf("%w: %+v instead of %+v", ErrBundleDiffers, id, want)
 	}
 	if err != nil {
 		_, _ = io.Copy(io.Discard, verified) // whether it came like this, or was altered here

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 )
 
 // An operator resets a run that was mended long ago, or all that a query finds. Its plan is of then, and its
@@ -84,7 +84,7 @@ func TestPushOfWhatWasDownloadedBefore(t *testing.T) {
 			r.produce()
 			must(r, r.producer.Prune, PruneRequest{})
 			for _, key := range r.keys() {
-				k, err := objectkey.Parse(key)
+				k, err := object.ParseKey(key)
 				require.NoError(r, err)
 				require.NotEqual(r, third, k.Commit)
 			}

@@ -7,16 +7,16 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
 // Uploaded is an object that is in the bucket.
 type Uploaded struct {
-	Summary string        `json:"summary"`
-	Key     string        `json:"key"`
-	Object  objectkey.Key `json:"object"`
-	Size    int64         `json:"size"` // bytes
+	Summary string    `json:"summary"`
+	Key     string    `json:"key"`
+	Object  object.ID `json:"object"`
+	Size    int64     `json:"size"` // bytes
 }
 
 // Upload puts the object into the bucket. The archive it was made from makes room.
@@ -25,21 +25,21 @@ func (p *Producer) Upload(ctx context.Context, encrypted Encrypted) (uploaded Up
 	if err != nil {
 		return uploaded, err
 	}
-	object, err := run.Open(objectFile)
+	file, err := run.Open(objectFile)
 	if err != nil {
 		return uploaded, err
 	}
-	defer object.Close()
+	defer file.Close()
 	if err := run.Discard(archiveFile); err != nil {
 		return uploaded, err
 	}
-	key, err := encrypted.Object.Encode()
+	key, err := encrypted.Object.Key()
 	if err != nil {
 		return uploaded, err
 	}
 	meter := startMeter(ctx, encrypted.Size)
 	defer meter.stop()
-	if err := p.put(ctx, key, meteredAt{object, meter}, encrypted); err != nil {
+	if err := p.put(ctx, key, meteredAt{file, meter}, encrypted); err != nil {
 		return uploaded, err
 	}
 	summary := fmt.Sprintf("%s, %s", Describe(encrypted.Object), humanize.Bytes(uint64(encrypted.Size)))
@@ -68,9 +68,9 @@ func (r meteredAt) ReadAt(p []byte, offset int64) (int, error) {
 }
 
 // Describe says in words what an object is.
-func Describe(k objectkey.Key) string {
-	if k.Base == "" {
-		return "snapshot " + plan.Short(k.Commit)
+func Describe(id object.ID) string {
+	if id.Base == "" {
+		return "snapshot " + plan.Short(id.Commit)
 	}
-	return fmt.Sprintf("increment %s -> %s", plan.Short(k.Base), plan.Short(k.Commit))
+	return fmt.Sprintf("increment %s -> %s", plan.Short(id.Base), plan.Short(id.Commit))
 }

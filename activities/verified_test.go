@@ -18,8 +18,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
@@ -80,7 +81,7 @@ func TestBundleOfAnotherCommitIsNotPushed(t *testing.T) {
 		"branch": func(d *Decrypted) { d.Destination.Branch = "other" },
 	} {
 		altered := decrypted
-		altered.Bundles = []Bundle{good}
+		altered.Bundles = []archive.Bundle{good}
 		alter(&altered)
 		require.Contains(t, fails(r, "ObjectMismatch", r.consumer.Push, altered), ErrBundleDiffers.Error(), name)
 		require.Empty(t, r.ownRefs())
@@ -130,15 +131,15 @@ func TestRunOfAnotherDestination(t *testing.T) {
 		"destination":         func(p *plan.Push) { p.Destination.Group, p.Destination.Name = "mirror", "other" },
 		"branch":              func(p *plan.Push) { p.Destination.Branch = "other" },
 		"commit":              func(p *plan.Push) { p.Commit = p.Objects[0].Commit },
-		"an object's commit":  func(p *plan.Push) { p.Objects[1].Commit = p.Objects[0].Commit },
-		"an object's base":    func(p *plan.Push) { p.Objects[1].Base = "" },
+		"an object's commit":  func(p *plan.Push) { p.Objects[1].Key = p.Objects[1].Base + "/" + p.Objects[0].Key },
+		"an object's base":    func(p *plan.Push) { p.Objects[1].Key = strings.TrimPrefix(p.Objects[1].Key, p.Objects[1].Base+"/") },
 		"order":               func(p *plan.Push) { p.Objects[0], p.Objects[1] = p.Objects[1], p.Objects[0] },
 		"only the first":      func(p *plan.Push) { p.Objects = p.Objects[:1] },
 		"an object's content": func(p *plan.Push) { p.Objects[0].Key = strings.Replace(p.Objects[1].Key, p.Objects[1].Base+"/", "", 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := p
-			p.Objects = append([]plan.Object(nil), p.Objects...)
+			p.Objects = append([]object.Stored(nil), p.Objects...)
 			change(&p)
 			fails(r, "OtherDestination", r.consumer.Download, p)
 			d := d
@@ -200,7 +201,7 @@ func TestForgedObjectIsFoundOutByItsStart(t *testing.T) {
 
 	r.producer.Signer = trusted
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), forged.Key))
-	require.Equal(t, objectkey.Key{Destination: r.sync.Destination, Commit: tip, Base: snapshot.Object.Commit}, r.produce()[0].Object)
+	require.Equal(t, object.ID{Destination: r.sync.Destination, Commit: tip, Base: snapshot.Object.Commit}, r.produce()[0].Object)
 	r.consume()
 	require.Equal(t, tip, r.tip())
 }

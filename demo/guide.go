@@ -25,7 +25,7 @@ func printGuide(ctx context.Context, w io.Writer, s *stack.Stack) error {
 	object := ""
 	for _, state := range states {
 		if state.Object != nil { // the last one's project is changed by no other command
-			object = s.ObjectFile(state.Object.Name)
+			object = s.ObjectFile(state.Object.Key)
 		}
 	}
 	return guideTemplate.Execute(w, map[string]string{

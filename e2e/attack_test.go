@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
@@ -30,7 +30,7 @@ func (v victim) key(commit, base string) string { return v.keyOf(v.branch(), com
 
 func (v victim) keyOf(destination, commit, base string) string {
 	v.Helper()
-	key, err := objectkey.Key{Destination: branch(destination), Commit: commit, Base: base}.Encode()
+	key, err := object.ID{Destination: branch(destination), Commit: commit, Base: base}.Key()
 	require.NoError(v, err)
 	return key
 }
@@ -123,7 +123,7 @@ func TestAttacksOnTheBucket(t *testing.T) {
 	cycle(t, stack.Consumer)
 	requireInSync(t, len(attacks))
 	for _, key := range keys(t, b) {
-		k, err := objectkey.Parse(key)
+		k, err := object.ParseKey(key)
 		require.NoError(t, err)
 		require.NotContains(t, k.Destination.String(), "elsewhere", "pruned: no sync wants it")
 	}

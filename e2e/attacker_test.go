@@ -21,7 +21,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/bundle"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
@@ -54,7 +55,7 @@ func newAttacker(t *testing.T) *attacker {
 	require.NoError(t, err)
 	content, err := os.ReadFile(file)
 	require.NoError(t, err)
-	_, size, err := bundle.ReadHeader(bufio.NewReader(bytes.NewReader(content)))
+	_, size, err := bundle.ReadHeader(bufio.NewReader(bytes.NewReader(content)), project.Branch{Group: "attack", Name: "evil"})
 	require.NoError(t, err)
 	a.pack = content[size:]
 	return a
@@ -100,15 +101,15 @@ func (a *attacker) awaitNextSecond() {
 // forge makes a flawless object for the key, but for who signs it: nobody, without a signer.
 func (a *attacker) forge(key string, signer *sign.Signer) []byte {
 	a.Helper()
-	k, err := objectkey.Parse(key)
+	id, err := object.ParseKey(key)
 	require.NoError(a, err)
-	content, err := bundle.Header{Branch: k.Destination.Branch, Commit: k.Commit, Base: k.Base}.Encode()
+	content, err := bundle.EncodeHeader(id)
 	require.NoError(a, err)
 	content = append(content, a.pack...)
 	sum := sha256.Sum256(content)
 	manifest, err := archive.Manifest{
-		Destination: k.Destination, Commit: k.Commit, Base: k.Base, CreatedAt: time.Now(),
-		BundleSize: int64(len(content)), BundleSHA256: hex.EncodeToString(sum[:]), CreatedBy: "git-partition-sync",
+		Bundle:    archive.Bundle{ID: id, CreatedAt: time.Now(), Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])},
+		CreatedBy: "git-partition-sync",
 	}.Encode()
 	require.NoError(a, err)
 	var text bytes.Buffer

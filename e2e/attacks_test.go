@@ -175,7 +175,7 @@ func (a *attacker) claim(m member, size int64) (manifest, signature member) {
 	a.Helper()
 	parsed, err := archive.ParseManifest(m.content)
 	require.NoError(a, err)
-	parsed.BundleSize = size
+	parsed.Size = size
 	text, err := parsed.Encode()
 	require.NoError(a, err)
 	minisig := a.signer.Sign(text)

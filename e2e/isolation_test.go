@@ -14,7 +14,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -87,11 +87,11 @@ func TestBrokenDestinationsFailAlone(t *testing.T) {
 
 	key := func(name string) string {
 		create(t, both.Destination, "mirror/hostile/"+name)
-		key, err := objectkey.Key{Destination: branch("mirror/hostile/" + name + "@main"), Commit: sha}.Encode()
+		key, err := object.ID{Destination: branch("mirror/hostile/" + name + "@main"), Commit: sha}.Key()
 		require.NoError(t, err)
 		return key
 	}
-	good, err := objectkey.Key{Destination: branch("mirror/hostile/good@main"), Commit: sha}.Encode()
+	good, err := object.ID{Destination: branch("mirror/hostile/good@main"), Commit: sha}.Key()
 	require.NoError(t, err)
 	object := get(t, b, good)
 	put(t, b, key("truncated"), object[:len(object)-100])

@@ -41,20 +41,20 @@ func produce(ctx workflow.Context, progress *progress, upload plan.Upload, trans
 	*transferred = true
 	defer cleanup(ctx, producer.Cleanup, clone.Staged)
 	onHost := func() workflow.Context {
-		return transferOn(ctx, clone.Staged.Host, activities.Describe(clone.Object())+", "+humanize.Bytes(uint64(clone.Size)))
+		return transferOn(ctx, clone.Staged.Host, activities.Describe(clone.Bundle.ID)+", "+humanize.Bytes(uint64(clone.Bundle.Size)))
 	}
 
-	progress.step("packaging %s", activities.Describe(clone.Object()))
+	progress.step("packaging %s", activities.Describe(clone.Bundle.ID))
 	var archive activities.Packaged
 	if err = workflow.ExecuteActivity(onHost(), producer.Package, clone).Get(ctx, &archive); err != nil {
 		return uploaded, err
 	}
-	progress.step("encrypting %s", activities.Describe(clone.Object()))
+	progress.step("encrypting %s", activities.Describe(clone.Bundle.ID))
 	var object activities.Encrypted
 	if err = workflow.ExecuteActivity(onHost(), producer.Encrypt, archive).Get(ctx, &object); err != nil {
 		return uploaded, err
 	}
-	progress.step("uploading %s, %s", activities.Describe(clone.Object()), humanize.Bytes(uint64(object.Size)))
+	progress.step("uploading %s, %s", activities.Describe(clone.Bundle.ID), humanize.Bytes(uint64(object.Size)))
 	if err = workflow.ExecuteActivity(onHost(), producer.Upload, object).Get(ctx, &uploaded); err != nil {
 		return uploaded, err
 	}

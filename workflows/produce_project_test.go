@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows"
 )
@@ -46,8 +47,9 @@ func TestProduceProject(t *testing.T) {
 	env := environment(t)
 	staged := activities.Staged{Host: "host-1", Run: "run"}
 	upload := plan.Upload{Reason: "moved"}
-	env.OnActivity(producer.Clone, mock.Anything, upload).Return(activities.Cloned{Staged: staged, Size: 1}, nil).Once()
-	env.OnActivity(producer.Package, mock.Anything, activities.Cloned{Staged: staged, Size: 1}).Return(activities.Packaged{Staged: staged, Size: 2}, nil).Once()
+	cloned := activities.Cloned{Staged: staged, Bundle: archive.Bundle{Size: 1}}
+	env.OnActivity(producer.Clone, mock.Anything, upload).Return(cloned, nil).Once()
+	env.OnActivity(producer.Package, mock.Anything, cloned).Return(activities.Packaged{Staged: staged, Size: 2}, nil).Once()
 	env.OnActivity(producer.Encrypt, mock.Anything, activities.Packaged{Staged: staged, Size: 2}).Return(activities.Encrypted{Staged: staged, Size: 3}, nil).Once()
 	env.OnActivity(producer.Upload, mock.Anything, activities.Encrypted{Staged: staged, Size: 3}).Return(activities.Uploaded{Summary: "done"}, nil).Once()
 	env.OnActivity(producer.Cleanup, mock.Anything, staged).Return(nil).Once()

@@ -3,11 +3,13 @@ package workflows_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	enums "go.temporal.io/api/enums/v1"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -59,7 +61,7 @@ func (s *script) PlanUploads(context.Context, activities.PlanRequest) (plan.Uplo
 }
 
 func (s *script) Clone(_ context.Context, u plan.Upload) (activities.Cloned, error) {
-	return activities.Cloned{Staged: staged(u.Sync.Destination.Name), Destination: u.Sync.Destination}, nil
+	return activities.Cloned{Staged: staged(u.Sync.Destination.Name)}, nil
 }
 
 func (s *script) Package(_ context.Context, c activities.Cloned) (activities.Packaged, error) {
@@ -83,7 +85,7 @@ func (s *script) PlanPushes(context.Context, activities.PlanRequest) (plan.Pushe
 }
 
 func (s *script) Download(_ context.Context, p plan.Push) (activities.Downloaded, error) {
-	objects := []plan.Object{{Key: "key"}}
+	objects := []object.Stored{stored()}
 	return activities.Downloaded{Staged: staged(p.Destination.Name), Destination: p.Destination, Objects: objects, AllowRollback: p.AllowRollback}, nil
 }
 
@@ -99,3 +101,13 @@ func (s *script) Push(_ context.Context, d activities.Decrypted) (activities.Pus
 }
 
 func (s *script) Cleanup(context.Context, activities.Staged) error { return nil }
+
+// stored is an object as the bucket lists it.
+func stored() object.Stored {
+	id := object.ID{Destination: branch("ok"), Commit: strings.Repeat("a", 40)}
+	key, err := id.Key()
+	if err != nil {
+		panic(err)
+	}
+	return object.Stored{ID: id, Key: key, Size: 1}
+}

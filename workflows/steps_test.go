@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -50,7 +51,7 @@ func steps(env *testsuite.TestWorkflowEnvironment, failures map[string]error) *f
 	on(env, producer.Package, activities.Packaged{Staged: staged}, step("Package"))
 	on(env, producer.Encrypt, activities.Encrypted{Staged: staged}, step("Encrypt"))
 	on(env, producer.Upload, activities.Uploaded{Summary: "snapshot"}, step("Upload"))
-	on(env, consumer.Download, activities.Downloaded{Staged: staged, Objects: []plan.Object{{Key: "key"}}}, step("Download"))
+	on(env, consumer.Download, activities.Downloaded{Staged: staged, Objects: []object.Stored{stored()}}, step("Download"))
 	on(env, consumer.Decrypt, activities.Decrypted{Staged: staged}, step("Decrypt"))
 	on(env, consumer.Push, activities.Pushed{Summary: "pushed"}, step("Push"))
 	env.OnActivity(producer.Cleanup, mock.Anything, staged).Return(func(context.Context, activities.Staged) error {

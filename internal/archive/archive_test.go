@@ -25,7 +25,7 @@ const signature = "untrusted comment: x\nsignature\n"
 func manifestOf(t require.TestingT, bundle []byte) []byte {
 	m := newManifest()
 	sum := sha256.Sum256(bundle)
-	m.BundleSize, m.BundleSHA256 = int64(len(bundle)), hex.EncodeToString(sum[:])
+	m.Size, m.SHA256 = int64(len(bundle)), hex.EncodeToString(sum[:])
 	text, err := m.Encode()
 	require.NoError(t, err)
 	return text
@@ -155,7 +155,7 @@ func (f *full) Write(p []byte) (int, error) {
 
 func TestWriteOver8GiB(t *testing.T) {
 	m := newManifest()
-	m.BundleSize = 9 << 30
+	m.Size = 9 << 30
 	text, err := m.Encode()
 	require.NoError(t, err)
 	w := &full{n: 8192}

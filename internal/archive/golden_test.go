@@ -12,7 +12,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bundle"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 )
 
 // format is docs/format.md, which shows an object that was made before today's code.
@@ -40,9 +40,9 @@ func TestGolden(t *testing.T) {
 	manifest := between(t, format(t), "```json\n", "```")
 	header := between(t, format(t), "```text\n", "```")
 
-	id, err := objectkey.Parse(key)
+	id, err := object.ParseKey(key)
 	require.NoError(t, err)
-	again, err := id.Encode()
+	again, err := id.Key()
 	require.NoError(t, err)
 	require.Equal(t, key, again)
 
@@ -53,12 +53,12 @@ func TestGolden(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, manifest, string(text))
 
-	text, err = bundle.Header{Branch: id.Destination.Branch, Commit: id.Commit, Base: id.Base}.Encode()
+	text, err = bundle.EncodeHeader(id)
 	require.NoError(t, err)
 	require.Equal(t, header, string(text))
 
 	var tar bytes.Buffer
-	pack := strings.Repeat("x", int(m.BundleSize)-len(header))
+	pack := strings.Repeat("x", int(m.Size)-len(header))
 	require.NoError(t, archive.Write(&tar, []byte(manifest), []byte("signature"), strings.NewReader(header+pack)))
 	sum := sha256.Sum256(tar.Bytes())
 	require.Equal(t, "2f67b916f0e4ef0075dbcc0e0db10e9c7bd90eada3dd421a959a7c47f406243b", hex.EncodeToString(sum[:]))

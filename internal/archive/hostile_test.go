@@ -95,7 +95,7 @@ func TestReaderReportsVersion(t *testing.T) {
 func TestReaderRefusesSparseBundles(t *testing.T) {
 	const size = 1 << 40
 	m := newManifest()
-	m.BundleSize = size
+	m.Size = size
 	text, err := m.Encode()
 	require.NoError(t, err)
 	dir := t.TempDir()
@@ -223,7 +223,7 @@ func FuzzReader(f *testing.F) {
 		if err == nil {
 			var bundle bytes.Buffer
 			if err = a.CopyBundle(&bundle); err == nil {
-				require.EqualValues(t, a.Manifest.BundleSize, bundle.Len())
+				require.EqualValues(t, a.Manifest.Size, bundle.Len())
 				var again bytes.Buffer
 				require.NoError(t, archive.Write(&again, a.ManifestBytes, a.Signature, &bundle))
 				return

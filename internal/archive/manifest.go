@@ -7,8 +7,7 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
-	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/object"
 )
 
 // FormatVersion is the version of the archive that this package writes and reads.
@@ -29,17 +28,20 @@ var (
 	ErrEnvironment = errors.New("made for another environment")
 )
 
-// Manifest binds the content of an archive to what it is for.
+// Bundle is what is to be known of a Git bundle.
+type Bundle struct {
+	object.ID
+	Thin      bool      `json:"thin,omitempty"` // the increment's pack is thin: it is not complete without the base
+	CreatedAt time.Time `json:"created_at"`     // of the manifest, in UTC
+	Size      int64     `json:"bundle_size"`    // bytes
+	SHA256    string    `json:"bundle_sha256"`  // lower-case hexadecimal
+}
+
+// Manifest binds the bundle of an archive to what it is for.
 type Manifest struct {
-	FormatVersion int            `json:"format_version"` // set by Encode
-	Destination   project.Branch `json:"destination"`
-	Commit        string         `json:"commit_sha"`         // the commit that the destination branch becomes
-	Base          string         `json:"base_sha,omitempty"` // the commit that an increment builds on; empty for a snapshot
-	Thin          bool           `json:"thin,omitempty"`     // the increment's pack is thin: it is not complete without the base
-	CreatedAt     time.Time      `json:"created_at"`         // in UTC
-	BundleSize    int64          `json:"bundle_size"`        // bytes
-	BundleSHA256  string         `json:"bundle_sha256"`      // lower-case hexadecimal
-	CreatedBy     string         `json:"created_by"`         // software and its version
+	FormatVersion int `json:"format_version"` // set by Encode
+	Bundle
+	CreatedBy string `json:"created_by"` // software and its version
 	// Environment names the pair of sides that the object is for; empty when the producer has no name for it.
 	Environment string `json:"environment,omitempty"`
 }
@@ -91,20 +93,16 @@ func ParseManifest(text []byte) (Manifest, error) {
 }
 
 func (m Manifest) validate() error {
+	if err := m.ID.Validate(); err != nil {
+		return err
+	}
 	switch {
-	case !project.ValidCommit(m.Commit):
-		return fmt.Errorf("commit_sha %q is not a full SHA-1", m.Commit)
-	case m.Base != "" && !project.ValidCommit(m.Base):
-		return fmt.Errorf("base_sha %q is not a full SHA-1", m.Base)
 	case m.CreatedAt.Unix() <= 0 || m.CreatedAt.Year() > 9999:
 		return fmt.Errorf("created_at %s is not between 1970 and 9999", m.CreatedAt.Format(time.RFC3339))
-	case m.BundleSize <= 0:
-		return fmt.Errorf("bundle_size %d is not positive", m.BundleSize)
-	case !sha256Pattern.MatchString(m.BundleSHA256):
-		return fmt.Errorf("bundle_sha256 %q is not a SHA-256", m.BundleSHA256)
-	}
-	if err := m.Destination.Validate(); err != nil {
-		return fmt.Errorf("destination: %w", err)
+	case m.Size <= 0:
+		return fmt.Errorf("bundle_size %d is not positive", m.Size)
+	case !sha256Pattern.MatchString(m.SHA256):
+		return fmt.Errorf("bundle_sha256 %q is not a SHA-256", m.SHA256)
 	}
 	if m.Environment == "" {
 		return nil
@@ -115,15 +113,15 @@ func (m Manifest) validate() error {
 	return nil
 }
 
-// Matches fails with ErrMismatch when m is not the manifest of the object k: an
-// object may have been copied to, or swapped with, another key.
-func (m Manifest) Matches(k objectkey.Key) error {
+// Matches fails with ErrMismatch when m is not the manifest of the object that a key
+// says: an object may have been copied to, or swapped with, another key.
+func (m Manifest) Matches(key object.ID) error {
 	for _, field := range []struct{ name, manifest, key string }{
-		{"group", m.Destination.Group, k.Destination.Group},
-		{"project_name", m.Destination.Name, k.Destination.Name},
-		{"branch", m.Destination.Branch, k.Destination.Branch},
-		{"commit_sha", m.Commit, k.Commit},
-		{"base_sha", m.Base, k.Base},
+		{"group", m.Destination.Group, key.Destination.Group},
+		{"project_name", m.Destination.Name, key.Destination.Name},
+		{"branch", m.Destination.Branch, key.Destination.Branch},
+		{"commit_sha", m.Commit, key.Commit},
+		{"base_sha", m.Base, key.Base},
 	} {
 		if field.manifest != field.key {
 			return fmt.Errorf("%w: %s is %q in the manifest, %q in the key", ErrMismatch, field.name, field.manifest, field.key)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -20,13 +20,17 @@ const (
 func newManifest() archive.Manifest {
 	return archive.Manifest{
 		FormatVersion: 1,
-		Destination:   project.Branch{Group: "platform/edge", Name: "proxy", Branch: "main"},
-		Commit:        commitA,
-		Base:          commitB,
-		CreatedAt:     time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC),
-		BundleSize:    1234,
-		BundleSHA256:  strings.Repeat("c", 64),
-		CreatedBy:     "git-partition-sync v1.2.3",
+		Bundle: archive.Bundle{
+			ID: object.ID{
+				Destination: project.Branch{Group: "platform/edge", Name: "proxy", Branch: "main"},
+				Commit:      commitA,
+				Base:        commitB,
+			},
+			CreatedAt: time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC),
+			Size:      1234,
+			SHA256:    strings.Repeat("c", 64),
+		},
+		CreatedBy: "git-partition-sync v1.2.3",
 	}
 }
 
@@ -138,10 +142,10 @@ func TestManifestRefuses(t *testing.T) {
 		"trailing":      {"}\n", "}{}", "invalid character"},
 		"truncated":     {"\"\n}\n", "", "unexpected end"},
 		"wrong type":    {`1234`, `"1234"`, "bundle_size"},
-		"commit":        {commitA, "abc", `commit_sha "abc"`},
-		"null commit":   {commitA, strings.Repeat("0", 40), "commit_sha"},
-		"base":          {commitB, "abc", `base_sha "abc"`},
-		"group":         {"platform", "..", `destination: group path "../edge"`},
+		"commit":        {commitA, "abc", `commit "abc"`},
+		"null commit":   {commitA, strings.Repeat("0", 40), `commit "000`},
+		"base":          {commitB, "abc", `base "abc"`},
+		"group":         {"platform", "..", `group path "../edge"`},
 		"branch":        {"main", "-main", `branch "-main"`},
 		"no time":       {`  "created_at": "2026-05-04T03:02:01Z",` + "\n", "", "created_at 0001-01-01"},
 		"the epoch":     {"2026-05-04T03:02:01Z", "1970-01-01T00:00:00Z", "created_at 1970-01-01"},
@@ -166,22 +170,22 @@ func TestManifestRefuses(t *testing.T) {
 
 func TestManifestEncodeRefuses(t *testing.T) {
 	m := newManifest()
-	m.BundleSize = 0
+	m.Size = 0
 	_, err := m.Encode()
 	require.ErrorContains(t, err, "bundle_size 0 is not positive")
 }
 
 func TestManifestMatches(t *testing.T) {
 	m := newManifest()
-	key := objectkey.Key{Destination: m.Destination, Commit: commitA, Base: commitB}
+	key := object.ID{Destination: m.Destination, Commit: commitA, Base: commitB}
 	require.NoError(t, m.Matches(key))
 
-	for want, change := range map[string]func(*objectkey.Key){
-		`group is "platform/edge" in the manifest, "other" in the key`: func(k *objectkey.Key) { k.Destination.Group = "other" },
-		`project_name is "proxy"`:                                      func(k *objectkey.Key) { k.Destination.Name = "other" },
-		`branch is "main"`:                                             func(k *objectkey.Key) { k.Destination.Branch = "other" },
-		`commit_sha is "` + commitA:                                    func(k *objectkey.Key) { k.Commit = commitB },
-		`base_sha is "` + commitB + `"`:                                func(k *objectkey.Key) { k.Base = "" },
+	for want, change := range map[string]func(*object.ID){
+		`group is "platform/edge" in the manifest, "other" in the key`: func(k *object.ID) { k.Destination.Group = "other" },
+		`project_name is "proxy"`:                                      func(k *object.ID) { k.Destination.Name = "other" },
+		`branch is "main"`:                                             func(k *object.ID) { k.Destination.Branch = "other" },
+		`commit_sha is "` + commitA:                                    func(k *object.ID) { k.Commit = commitB },
+		`base_sha is "` + commitB + `"`:                                func(k *object.ID) { k.Base = "" },
 	} {
 		k := key
 		change(&k)

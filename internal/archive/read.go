@@ -78,8 +78,8 @@ func (a *Reader) readHead() error {
 	if header.Name != bundleName {
 		return malformed("unexpected member %s, not %q", foreign.Quote(header.Name, 100), bundleName)
 	}
-	if header.Size != a.Manifest.BundleSize {
-		return malformed("%s is of %d bytes, the manifest says %d", bundleName, header.Size, a.Manifest.BundleSize)
+	if header.Size != a.Manifest.Size {
+		return malformed("%s is of %d bytes, the manifest says %d", bundleName, header.Size, a.Manifest.Size)
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (a *Reader) readHead() error {
 // ErrMalformed, or the error of w or of NewReader's r. It can be called once.
 func (a *Reader) CopyBundle(w io.Writer) error {
 	hash := sha256.New()
-	a.src.left += a.Manifest.BundleSize
+	a.src.left += a.Manifest.Size
 	dst := &stream.Writer{W: w}
 	_, err := io.Copy(io.MultiWriter(dst, hash), a.tar)
 	if dst.Err != nil {
@@ -108,8 +108,8 @@ func (a *Reader) CopyBundle(w io.Writer) error {
 }
 
 func (a *Reader) checkHash(sum []byte) error {
-	if got := hex.EncodeToString(sum); got != a.Manifest.BundleSHA256 {
-		return malformed("the SHA-256 of %s is %s, the manifest says %s", bundleName, got, a.Manifest.BundleSHA256)
+	if got := hex.EncodeToString(sum); got != a.Manifest.SHA256 {
+		return malformed("the SHA-256 of %s is %s, the manifest says %s", bundleName, got, a.Manifest.SHA256)
 	}
 	return nil
 }

@@ -59,13 +59,13 @@ func writeMembers(tw *tar.Writer, m Manifest, manifest, signature []byte, bundle
 			return err
 		}
 	}
-	if err := writeHeader(tw, m, bundleName, m.BundleSize); err != nil {
+	if err := writeHeader(tw, m, bundleName, m.Size); err != nil {
 		return err
 	}
 	// A longer bundle is tar.ErrWriteTooLong.
 	n, err := io.Copy(tw, bundle)
-	if errors.Is(err, tar.ErrWriteTooLong) || err == nil && n < m.BundleSize {
-		return fmt.Errorf("%s is not of the manifest's size, %d bytes", bundleName, m.BundleSize)
+	if errors.Is(err, tar.ErrWriteTooLong) || err == nil && n < m.Size {
+		return fmt.Errorf("%s is not of the manifest's size, %d bytes", bundleName, m.Size)
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -28,90 +29,76 @@ const (
 // ErrMalformed says that a header is not a bundle of exactly one branch.
 var ErrMalformed = errors.New("malformed bundle header")
 
-// Header describes a bundle of one branch. Commit and Base are full SHA-1 object
-// names in lower-case hexadecimal.
-type Header struct {
-	Branch string // short name
-	Commit string // the branch's tip
-	Base   string // the prerequisite of an increment; empty when the pack is complete
-}
-
-// Encode returns the header; the pack follows it immediately. HEAD is listed as
-// well so that git clone knows which branch to check out.
-func (h Header) Encode() ([]byte, error) {
-	if err := h.validate(); err != nil {
+// EncodeHeader returns the header of an object's bundle; the pack follows it immediately. The
+// base is the prerequisite. HEAD is listed as well so that git clone knows which branch to check out.
+func EncodeHeader(id object.ID) ([]byte, error) {
+	if err := id.Validate(); err != nil {
 		return nil, fmt.Errorf("bundle header: %w", err)
 	}
 	var b bytes.Buffer
 	fmt.Fprintln(&b, signature)
-	if h.Base != "" {
+	if id.Base != "" {
 		// The space begins the comment, which git itself never leaves out.
-		fmt.Fprintf(&b, "-%s \n", h.Base)
+		fmt.Fprintf(&b, "-%s \n", id.Base)
 	}
-	fmt.Fprintf(&b, "%s HEAD\n%s %s%s\n\n", h.Commit, h.Commit, branches, h.Branch)
+	fmt.Fprintf(&b, "%s HEAD\n%s %s%s\n\n", id.Commit, id.Commit, branches, id.Destination.Branch)
 	return b.Bytes(), nil
 }
 
-func (h Header) validate() error {
-	switch {
-	case !project.ValidCommit(h.Commit):
-		return fmt.Errorf("commit %q is not a full SHA-1", h.Commit)
-	case h.Base != "" && !project.ValidCommit(h.Base):
-		return fmt.Errorf("prerequisite %q is not a full SHA-1", h.Base)
-	}
-	return project.ValidateBranch(h.Branch)
-}
-
-// ReadHeader reads a header and leaves r at the first byte of the pack. It also
-// returns the header's size in bytes. A header that names more than one branch,
+// ReadHeader reads a header and leaves r at the first byte of the pack. It returns what object the bundle is of, given
+// the project, which a bundle does not name, and the header's size in bytes. A header that names more than one branch,
 // another reference than HEAD besides it, or more than one prerequisite is
 // ErrMalformed, and so is one that ends early; other errors of r are kept.
-func ReadHeader(r *bufio.Reader) (Header, int64, error) {
+func ReadHeader(r *bufio.Reader, of project.Branch) (object.ID, int64, error) {
 	lines := lineReader{r: r}
-	h, err := parse(&lines)
-	if err != nil {
-		return Header{}, 0, fmt.Errorf("read bundle: %w", err)
+	h := header{ID: object.ID{Destination: project.Branch{Group: of.Group, Name: of.Name}}}
+	if err := h.parse(&lines); err != nil {
+		return object.ID{}, 0, fmt.Errorf("read bundle: %w", err)
 	}
-	return h, lines.size, nil
+	return h.ID, lines.size, nil
 }
 
-func parse(lines *lineReader) (Header, error) {
+// header is what has been read of one.
+type header struct {
+	object.ID
+	head string // what HEAD is; "" if it is not listed
+}
+
+func (h *header) parse(lines *lineReader) error {
 	line, err := lines.next()
 	if err != nil {
-		return Header{}, err
+		return err
 	}
 	if line != signature {
-		return Header{}, malformed("first line is %s, not %q", foreign.Quote(line, 40), signature)
+		return malformed("first line is %s, not %q", foreign.Quote(line, 40), signature)
 	}
-	var h Header
-	head := ""
 	for {
 		line, err := lines.next()
 		if err != nil {
-			return Header{}, err
+			return err
 		}
 		if line == "" {
 			break
 		}
-		if err := h.add(line, &head); err != nil {
-			return Header{}, err
+		if err := h.add(line); err != nil {
+			return err
 		}
 	}
-	if head != "" && head != h.Commit {
-		return Header{}, malformed("HEAD is %q, but branch %q is %q", head, h.Branch, h.Commit)
+	if h.head != "" && h.head != h.Commit {
+		return malformed("HEAD is %q, but branch %q is %q", h.head, h.Destination.Branch, h.Commit)
 	}
-	if err := h.validate(); err != nil {
-		return Header{}, malformed("%w", err)
+	if err := h.Validate(); err != nil {
+		return malformed("%w", err)
 	}
-	return h, nil
+	return nil
 }
 
 // add takes in a prerequisite, "-<commit> <comment>", or a reference,
 // "<commit> <name>".
-func (h *Header) add(line string, head *string) error {
+func (h *header) add(line string) error {
 	commit, name, _ := strings.Cut(line, " ")
 	if base, ok := strings.CutPrefix(commit, "-"); ok {
-		if h.Base != "" || h.Commit != "" || *head != "" || base == "" {
+		if h.Base != "" || h.Commit != "" || h.head != "" || base == "" {
 			return malformed("unexpected prerequisite %s", foreign.Quote(line, 80))
 		}
 		h.Base = base
@@ -119,10 +106,10 @@ func (h *Header) add(line string, head *string) error {
 	}
 	branch, isBranch := strings.CutPrefix(name, branches)
 	switch {
-	case name == "HEAD" && *head == "" && commit != "":
-		*head = commit
+	case name == "HEAD" && h.head == "" && commit != "":
+		h.head = commit
 	case isBranch && h.Commit == "":
-		h.Commit, h.Branch = commit, branch
+		h.Commit, h.Destination.Branch = commit, branch
 	default:
 		return malformed("unexpected reference %s", foreign.Quote(line, 80))
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/bundle"
+	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
 const (
@@ -20,41 +22,47 @@ const (
 	first   = "# v2 git bundle\n"
 )
 
-func read(text string) (bundle.Header, int64, error) {
-	return bundle.ReadHeader(bufio.NewReader(strings.NewReader(text)))
+func read(text string) (object.ID, int64, error) {
+	return bundle.ReadHeader(bufio.NewReader(strings.NewReader(text)), router)
+}
+
+var router = project.Branch{Group: "platform", Name: "router"}
+
+func id(branch, commit, base string) object.ID {
+	return object.ID{Destination: project.Branch{Group: "platform", Name: "router", Branch: branch}, Commit: commit, Base: base}
 }
 
 func TestEncode(t *testing.T) {
-	snapshot, err := bundle.Header{Branch: "a/b", Commit: commitA}.Encode()
+	snapshot, err := bundle.EncodeHeader(id("a/b", commitA, ""))
 	require.NoError(t, err)
 	require.Equal(t, first+commitA+" HEAD\n"+commitA+" refs/heads/a/b\n\n", string(snapshot))
 
-	increment, err := bundle.Header{Branch: "a/b", Commit: commitA, Base: commitB}.Encode()
+	increment, err := bundle.EncodeHeader(id("a/b", commitA, commitB))
 	require.NoError(t, err)
 	require.Equal(t, first+"-"+commitB+" \n"+commitA+" HEAD\n"+commitA+" refs/heads/a/b\n\n", string(increment))
 }
 
 func TestEncodeRefuses(t *testing.T) {
-	for want, h := range map[string]bundle.Header{
-		`branch "a\nb"`:    {Branch: "a\nb", Commit: commitA},
-		`commit "abc"`:     {Branch: "a", Commit: "abc"},
-		`prerequisite "x"`: {Branch: "a", Commit: commitA, Base: "x"},
+	for want, h := range map[string]object.ID{
+		`branch "a\nb"`: id("a\nb", commitA, ""),
+		`commit "abc"`:  id("a", "abc", ""),
+		`base "x"`:      id("a", commitA, "x"),
 	} {
-		_, err := h.Encode()
+		_, err := bundle.EncodeHeader(h)
 		require.ErrorContains(t, err, want)
 	}
 }
 
 func TestReadHeaderLeavesThePack(t *testing.T) {
-	for _, h := range []bundle.Header{
-		{Branch: "main", Commit: commitA},
-		{Branch: "größe", Commit: commitA, Base: commitB},
+	for _, h := range []object.ID{
+		id("main", commitA, ""),
+		id("größe", commitA, commitB),
 	} {
-		text, err := h.Encode()
+		text, err := bundle.EncodeHeader(h)
 		require.NoError(t, err)
 		r := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(text), strings.NewReader("PACK\n\n")), 16)
 
-		got, size, err := bundle.ReadHeader(r)
+		got, size, err := bundle.ReadHeader(r, router)
 		require.NoError(t, err)
 		require.Equal(t, h, got)
 		require.EqualValues(t, len(text), size)
@@ -65,7 +73,7 @@ func TestReadHeaderLeavesThePack(t *testing.T) {
 }
 
 func TestReadHeaderAccepts(t *testing.T) {
-	want := bundle.Header{Branch: "main", Commit: commitA}
+	want := id("main", commitA, "")
 	for name, text := range map[string]string{
 		"no HEAD":   commitA + " refs/heads/main\n\n",
 		"HEAD last": commitA + " refs/heads/main\n" + commitA + " HEAD\n\n",
@@ -121,7 +129,7 @@ func TestReadHeaderRefuses(t *testing.T) {
 func TestReadHeaderKeepsReadErrors(t *testing.T) {
 	broken := errors.New("broken disk")
 	r := io.MultiReader(strings.NewReader(first), iotest.ErrReader(broken))
-	_, _, err := bundle.ReadHeader(bufio.NewReader(r))
+	_, _, err := bundle.ReadHeader(bufio.NewReader(r), router)
 	require.ErrorIs(t, err, broken)
 	require.NotErrorIs(t, err, bundle.ErrMalformed)
 }
@@ -132,7 +140,7 @@ func FuzzReadHeader(f *testing.F) {
 	f.Add([]byte("# v3 git bundle\n@object-format=sha256\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := bufio.NewReader(bytes.NewReader(data))
-		h, size, err := bundle.ReadHeader(r)
+		h, size, err := bundle.ReadHeader(r, router)
 		if err != nil {
 			require.ErrorIs(t, err, bundle.ErrMalformed)
 			return
@@ -141,7 +149,7 @@ func FuzzReadHeader(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, data[size:], append([]byte{}, rest...))
 
-		text, err := h.Encode()
+		text, err := bundle.EncodeHeader(h)
 		require.NoError(t, err)
 		again, _, err := read(string(text))
 		require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/bundle"
+	"github.com/app-sre/git-partition-sync/internal/object"
 )
 
 // repo is a real repository, kept apart from the machine's git configuration.
@@ -58,9 +59,9 @@ func (r repo) commit(content string) string {
 
 // bundle writes what the producer writes: our header, and a pack that is thin
 // when there is a base.
-func (r repo) bundle(h bundle.Header) string {
+func (r repo) bundle(h object.ID) string {
 	r.t.Helper()
-	header, err := h.Encode()
+	header, err := bundle.EncodeHeader(h)
 	require.NoError(r.t, err)
 	revs := h.Commit + "\n"
 	if h.Base != "" {
@@ -78,7 +79,7 @@ func TestGitClonesOurBundle(t *testing.T) {
 		t.Run(branch, func(t *testing.T) {
 			source := newRepo(t, branch)
 			tip := source.commit("one")
-			path := source.bundle(bundle.Header{Branch: branch, Commit: tip})
+			path := source.bundle(id(branch, tip, ""))
 			source.git("bundle", "verify", "--quiet", path)
 
 			clone := repo{t, t.TempDir()}
@@ -96,9 +97,9 @@ func TestGitFetchesOurIncrement(t *testing.T) {
 	text := strings.Repeat("a line that makes the second version a delta\n", 100)
 	source := newRepo(t, "trunk")
 	base := source.commit(text)
-	snapshot := source.bundle(bundle.Header{Branch: "trunk", Commit: base})
+	snapshot := source.bundle(id("trunk", base, ""))
 	tip := source.commit(text + "more")
-	increment := source.bundle(bundle.Header{Branch: "trunk", Commit: tip, Base: base})
+	increment := source.bundle(id("trunk", tip, base))
 
 	clone := repo{t, t.TempDir()}
 	clone.git("clone", "--quiet", snapshot, ".")
@@ -115,11 +116,11 @@ func TestReadHeaderReadsGitsBundles(t *testing.T) {
 
 	tests := map[string]struct {
 		revs []string
-		want bundle.Header
+		want object.ID
 	}{
-		"complete":  {[]string{"HEAD", "main"}, bundle.Header{Branch: "main", Commit: tip}},
-		"branch":    {[]string{"main"}, bundle.Header{Branch: "main", Commit: tip}},
-		"increment": {[]string{base + "..main"}, bundle.Header{Branch: "main", Commit: tip, Base: base}},
+		"complete":  {[]string{"HEAD", "main"}, id("main", tip, "")},
+		"branch":    {[]string{"main"}, id("main", tip, "")},
+		"increment": {[]string{base + "..main"}, id("main", tip, base)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +130,7 @@ func TestReadHeaderReadsGitsBundles(t *testing.T) {
 			require.NoError(t, err)
 
 			r := bufio.NewReader(bytes.NewReader(content))
-			h, size, err := bundle.ReadHeader(r)
+			h, size, err := bundle.ReadHeader(r, router)
 			require.NoError(t, err)
 			require.Equal(t, test.want, h)
 			pack, err := io.ReadAll(r)

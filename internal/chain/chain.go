@@ -10,34 +10,25 @@ package chain
 import (
 	"cmp"
 	"slices"
-	"time"
 
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
-
-// Object is one entry of the bucket whose key could be read.
-type Object struct {
-	objectkey.Key
-	Name     string    // the object's full key in the bucket
-	Size     int64     // bytes
-	Modified time.Time // as the bucket says it; S3 gives whole seconds
-}
 
 // Chain is what the bucket holds for one destination branch.
 type Chain struct {
 	// Objects restores the branch when applied in this order: a snapshot
 	// first, the newest object last.
-	Objects []Object
+	Objects []object.Stored
 	// Superseded is not needed by Objects and may be deleted.
-	Superseded []Object
+	Superseded []object.Stored
 	// Missing is the base that no object carries when the newest object does
 	// not lead back to a snapshot. Objects then starts with an increment on it.
 	Missing string
 }
 
 // Newest is the object that was uploaded last. It decides the branch's tip.
-func (c Chain) Newest() Object { return c.Objects[len(c.Objects)-1] }
+func (c Chain) Newest() object.Stored { return c.Objects[len(c.Objects)-1] }
 
 // Tip is the commit that the chain restores.
 func (c Chain) Tip() string { return c.Newest().Commit }
@@ -47,8 +38,8 @@ func (c Chain) Broken() bool { return c.Missing != "" }
 
 // Build sorts a listing into one chain for each destination branch, by the name that its newest object
 // has. Every chain has at least one object. It is for listings that are known to be short: see Inventory.
-func Build(objects []Object) map[project.Branch]Chain {
-	byBranch := map[project.Branch][]Object{}
+func Build(objects []object.Stored) map[project.Branch]Chain {
+	byBranch := map[project.Branch][]object.Stored{}
 	for _, o := range objects {
 		branch := o.Destination.Identity()
 		byBranch[branch] = append(byBranch[branch], o)
@@ -62,19 +53,19 @@ func Build(objects []Object) map[project.Branch]Chain {
 }
 
 // build expects at least one object.
-func build(objects []Object) Chain {
+func build(objects []object.Stored) Chain {
 	sortNewestFirst(objects)
 	path, missing := trace(sameSpelling(objects))
 	needed := map[string]bool{}
 	for _, o := range path {
-		needed[o.Name] = true
+		needed[o.Key] = true
 	}
 	c := Chain{Objects: path, Missing: missing}
 	if c.Broken() {
 		return c // something of it may still be of use to a person: keep all
 	}
 	for _, o := range objects {
-		if !needed[o.Name] {
+		if !needed[o.Key] {
 			c.Superseded = append(c.Superseded, o)
 		}
 	}
@@ -84,14 +75,14 @@ func build(objects []Object) Chain {
 // sameSpelling leaves out what was made for another spelling of the newest object's destination, as before
 // it was spelled anew: an object is only good for the names that are signed in it, and two
 // chains would move the branch to and fro.
-func sameSpelling(newestFirst []Object) []Object {
-	return slices.DeleteFunc(slices.Clone(newestFirst), func(o Object) bool { return o.Destination != newestFirst[0].Destination })
+func sameSpelling(newestFirst []object.Stored) []object.Stored {
+	return slices.DeleteFunc(slices.Clone(newestFirst), func(o object.Stored) bool { return o.Destination != newestFirst[0].Destination })
 }
 
 // sortNewestFirst orders by time. S3 counts in seconds: of several objects of the
 // newest second, the first is one that no other of them builds on, and a snapshot rather than
 // an increment: that is made to replace increments.
-func sortNewestFirst(objects []Object) {
+func sortNewestFirst(objects []object.Stored) {
 	slices.SortFunc(objects, newestFirst)
 	tied := len(objects)
 	built := map[string]bool{} // upon, by another object of that second
@@ -112,20 +103,20 @@ func sortNewestFirst(objects []Object) {
 	}
 }
 
-func newestFirst(a, b Object) int {
-	return cmp.Or(b.Modified.Compare(a.Modified), cmp.Compare(a.Base, b.Base), cmp.Compare(a.Name, b.Name))
+func newestFirst(a, b object.Stored) int {
+	return cmp.Or(b.Modified.Compare(a.Modified), cmp.Compare(a.Base, b.Base), cmp.Compare(a.Key, b.Key))
 }
 
 // trace walks from the newest object back to a snapshot, over the fewest
 // objects, and returns them in the order in which they are applied. When no
 // snapshot can be reached it returns the newest object and the missing base.
-func trace(newestFirst []Object) (path []Object, missing string) {
-	carriers := map[string][]Object{} // by the commit that they end on
+func trace(newestFirst []object.Stored) (path []object.Stored, missing string) {
+	carriers := map[string][]object.Stored{} // by the commit that they end on
 	for _, o := range newestFirst {
 		carriers[o.Commit] = append(carriers[o.Commit], o)
 	}
 	type step struct {
-		object Object
+		object object.Stored
 		next   *step // the object that is applied after this one
 	}
 	seen := map[string]bool{}

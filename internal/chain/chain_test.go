@@ -7,91 +7,91 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
 var router = project.Branch{Group: "platform", Name: "router", Branch: "main"}
 
 // object is commit based on base, uploaded at second at. Its name is "base-commit".
-func object(base, commit string, size int64, at int) Object {
-	return Object{
-		Key:      objectkey.Key{Destination: router, Commit: commit, Base: base},
-		Name:     base + "-" + commit,
+func stored(base, commit string, size int64, at int) object.Stored {
+	return object.Stored{
+		ID:       object.ID{Destination: router, Commit: commit, Base: base},
+		Key:      base + "-" + commit,
 		Size:     size,
 		Modified: time.Unix(int64(at), 0),
 	}
 }
 
-func nameOf(objects []Object) []string {
+func nameOf(objects []object.Stored) []string {
 	var names []string
 	for _, o := range objects {
-		names = append(names, o.Name)
+		names = append(names, o.Key)
 	}
 	return names
 }
 
 func TestBuild(t *testing.T) {
 	tests := map[string]struct {
-		objects    []Object
+		objects    []object.Stored
 		chain      []string
 		superseded []string
 		missing    string
 	}{
 		"snapshot": {
-			objects: []Object{object("", "a", 1, 0)},
+			objects: []object.Stored{stored("", "a", 1, 0)},
 			chain:   []string{"-a"},
 		},
 		"newer snapshot": {
-			objects:    []Object{object("", "b", 1, 1), object("", "a", 1, 0)},
+			objects:    []object.Stored{stored("", "b", 1, 1), stored("", "a", 1, 0)},
 			chain:      []string{"-b"},
 			superseded: []string{"-a"},
 		},
 		"increments": {
-			objects: []Object{object("b", "c", 1, 2), object("", "a", 1, 0), object("a", "b", 1, 1)},
+			objects: []object.Stored{stored("b", "c", 1, 2), stored("", "a", 1, 0), stored("a", "b", 1, 1)},
 			chain:   []string{"-a", "a-b", "b-c"},
 		},
 		"increment that replaces two": {
-			objects:    []Object{object("", "a", 9, 0), object("a", "b", 1, 1), object("b", "c", 1, 2), object("a", "d", 3, 3)},
+			objects:    []object.Stored{stored("", "a", 9, 0), stored("a", "b", 1, 1), stored("b", "c", 1, 2), stored("a", "d", 3, 3)},
 			chain:      []string{"-a", "a-d"},
 			superseded: []string{"b-c", "a-b"},
 		},
 		"same second, linked": {
-			objects: []Object{object("", "b", 1, 0), object("b", "a", 1, 0)},
+			objects: []object.Stored{stored("", "b", 1, 0), stored("b", "a", 1, 0)},
 			chain:   []string{"-b", "b-a"},
 		},
 		"missing base": {
-			objects: []Object{object("", "a", 1, 0), object("b", "c", 1, 2)},
+			objects: []object.Stored{stored("", "a", 1, 0), stored("b", "c", 1, 2)},
 			chain:   []string{"b-c"},
 			missing: "b",
 		},
 		"missing base further down": {
-			objects: []Object{object("x", "b", 1, 1), object("b", "c", 1, 2)},
+			objects: []object.Stored{stored("x", "b", 1, 1), stored("b", "c", 1, 2)},
 			chain:   []string{"x-b", "b-c"},
 			missing: "x",
 		},
 		"fork: the way over fewer objects": {
-			objects:    []Object{object("", "a", 1, 0), object("a", "b", 1, 1), object("b", "c", 1, 2), object("a", "c", 1, 3), object("c", "d", 1, 4)},
+			objects:    []object.Stored{stored("", "a", 1, 0), stored("a", "b", 1, 1), stored("b", "c", 1, 2), stored("a", "c", 1, 3), stored("c", "d", 1, 4)},
 			chain:      []string{"-a", "a-c", "c-d"},
 			superseded: []string{"b-c", "a-b"},
 		},
 		"the branch went back": {
-			objects:    []Object{object("", "a", 1, 0), object("a", "b", 1, 1), object("b", "a", 1, 2)},
+			objects:    []object.Stored{stored("", "a", 1, 0), stored("a", "b", 1, 1), stored("b", "a", 1, 2)},
 			chain:      []string{"-a", "a-b", "b-a"},
 			superseded: nil,
 		},
 		"the branch went back to its base": {
-			objects:    []Object{object("", "a", 1, 0), object("a", "b", 1, 1), object("a", "a", 1, 2)},
+			objects:    []object.Stored{stored("", "a", 1, 0), stored("a", "b", 1, 1), stored("a", "a", 1, 2)},
 			chain:      []string{"-a", "a-a"},
 			superseded: []string{"a-b"},
 		},
 		"circle without a snapshot": {
-			objects: []Object{object("a", "b", 1, 0), object("b", "a", 1, 1)},
+			objects: []object.Stored{stored("a", "b", 1, 0), stored("b", "a", 1, 1)},
 			chain:   []string{"a-b", "b-a"},
 			missing: "a",
 		},
 		"own base without a snapshot": {
-			objects: []Object{object("a", "a", 1, 0)},
+			objects: []object.Stored{stored("a", "a", 1, 0)},
 			chain:   []string{"a-a"},
 			missing: "a",
 		},
@@ -114,32 +114,32 @@ func TestBuild(t *testing.T) {
 // docs/format.md says which. The listing's order decides nothing.
 func TestObjectsOfTheNewestSecond(t *testing.T) {
 	t.Parallel()
-	named := func(name, base, commit string, at int) Object {
-		o := object(base, commit, 1, at)
-		o.Name = name
+	named := func(key, base, commit string, at int) object.Stored {
+		o := stored(base, commit, 1, at)
+		o.Key = key
 		return o
 	}
-	before := []Object{named("1", "", "a", 0), named("2", "a", "b", 1)}
+	before := []object.Stored{named("1", "", "a", 0), named("2", "a", "b", 1)}
 	tests := map[string]struct {
-		tied   []Object
-		newest string // its name
+		tied   []object.Stored
+		newest string // its key
 	}{
-		"the one that no other builds on":          {[]Object{named("y", "b", "c", 5), named("x", "c", "d", 5)}, "x"},
-		"a snapshot that replaces an increment":    {[]Object{named("x", "b", "c", 5), named("y", "", "d", 5)}, "y"},
-		"a snapshot of the same commit":            {[]Object{named("x", "b", "c", 5), named("y", "", "c", 5)}, "y"},
-		"an increment that replaces another one":   {[]Object{named("x", "b", "c", 5), named("y", "a", "d", 5)}, "y"},
-		"the first key of those on one base":       {[]Object{named("y", "b", "c", 5), named("x", "b", "d", 5)}, "x"},
-		"the first key of snapshots":               {[]Object{named("y", "", "c", 5), named("x", "", "d", 5)}, "x"},
-		"on its own commit: the branch came back":  {[]Object{named("y", "a", "a", 5), named("x", "b", "c", 5)}, "y"},
-		"an increment on a snapshot of the second": {[]Object{named("x", "", "c", 5), named("y", "c", "d", 5)}, "y"},
-		"built upon in a later second is no tie":   {[]Object{named("x", "b", "c", 5), named("y", "c", "b", 6)}, "y"},
+		"the one that no other builds on":          {[]object.Stored{named("y", "b", "c", 5), named("x", "c", "d", 5)}, "x"},
+		"a snapshot that replaces an increment":    {[]object.Stored{named("x", "b", "c", 5), named("y", "", "d", 5)}, "y"},
+		"a snapshot of the same commit":            {[]object.Stored{named("x", "b", "c", 5), named("y", "", "c", 5)}, "y"},
+		"an increment that replaces another one":   {[]object.Stored{named("x", "b", "c", 5), named("y", "a", "d", 5)}, "y"},
+		"the first key of those on one base":       {[]object.Stored{named("y", "b", "c", 5), named("x", "b", "d", 5)}, "x"},
+		"the first key of snapshots":               {[]object.Stored{named("y", "", "c", 5), named("x", "", "d", 5)}, "x"},
+		"on its own commit: the branch came back":  {[]object.Stored{named("y", "a", "a", 5), named("x", "b", "c", 5)}, "y"},
+		"an increment on a snapshot of the second": {[]object.Stored{named("x", "", "c", 5), named("y", "c", "d", 5)}, "y"},
+		"built upon in a later second is no tie":   {[]object.Stored{named("x", "b", "c", 5), named("y", "c", "b", 6)}, "y"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for range 2 {
 				c := Build(slices.Concat(before, test.tied))[router]
-				require.Equal(t, test.newest, c.Newest().Name)
+				require.Equal(t, test.newest, c.Newest().Key)
 				require.False(t, c.Broken())
 				require.Equal(t, c, take(NewInventory(0, nil), slices.Concat(before, test.tied))[router])
 				slices.Reverse(test.tied)
@@ -149,9 +149,9 @@ func TestObjectsOfTheNewestSecond(t *testing.T) {
 }
 
 func TestBuildSeparatesDestinations(t *testing.T) {
-	release := object("", "b", 1, 1)
+	release := stored("", "b", 1, 1)
 	release.Destination.Branch = "release"
-	chains := Build([]Object{object("", "a", 1, 0), release})
+	chains := Build([]object.Stored{stored("", "a", 1, 0), release})
 	require.Len(t, chains, 2)
 	require.Equal(t, "a", chains[router].Tip())
 	require.Equal(t, "b", chains[release.Destination].Tip())
@@ -175,11 +175,11 @@ func TestKeep(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			var objects []Object
+			var objects []object.Stored
 			previous := ""
 			for i, size := range test.sizes {
 				commit := string(rune('0' + i))
-				objects = append(objects, object(previous, commit, size, i))
+				objects = append(objects, stored(previous, commit, size, i))
 				previous = commit
 			}
 			kept, reason := Build(objects)[router].Keep()
@@ -194,7 +194,7 @@ func TestKeep(t *testing.T) {
 }
 
 func TestKeepOfBrokenChain(t *testing.T) {
-	kept, reason := Build([]Object{object("x", "a", 1, 0)})[router].Keep()
+	kept, reason := Build([]object.Stored{stored("x", "a", 1, 0)})[router].Keep()
 	require.Empty(t, kept)
 	require.Equal(t, "the bucket's chain is broken", reason)
 }

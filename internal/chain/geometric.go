@@ -1,5 +1,7 @@
 package chain
 
+import "github.com/app-sre/git-partition-sync/internal/object"
+
 // growth is how many times larger an object has to be than all that follow it
 // together. With 2, as in git-repack(1) --geometric=2, a chain over n bytes of
 // updates has O(log n) objects and each byte is uploaded O(log n) times.
@@ -13,7 +15,7 @@ const growth = 2
 // one left behind: it keeps the longest beginning of the chain in which every
 // object is at least twice as large as all that follow it together. When not even
 // the snapshot is, the increments have outgrown half of it and a new snapshot is due.
-func (c Chain) Keep() (kept []Object, reason string) {
+func (c Chain) Keep() (kept []object.Stored, reason string) {
 	if c.Broken() {
 		return nil, "the bucket's chain is broken"
 	}

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"math/bits"
 
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
@@ -33,7 +34,7 @@ type Inventory struct {
 	used         int
 	destinations map[project.Branch]*destination
 	byRank       lastFirst
-	spare        []Object
+	spare        []object.Stored
 	leftOut      int
 	cutoff       uint64 // the lowest rank that was left out
 }
@@ -43,7 +44,7 @@ type destination struct {
 	identity project.Branch
 	spelled  project.Branch // as in its first object
 	rank     uint64
-	objects  []Object
+	objects  []object.Stored
 	size     int // bytes of the budget
 	seen     int // objects
 }
@@ -61,7 +62,7 @@ func (v *Inventory) Within(budget int) *Inventory {
 }
 
 // Add takes the next object of the listing.
-func (v *Inventory) Add(o Object) {
+func (v *Inventory) Add(o object.Stored) {
 	identity := o.Destination.Identity()
 	d, known := v.destinations[identity]
 	if !known {
@@ -93,7 +94,7 @@ func (v *Inventory) rank(identity project.Branch) uint64 {
 	return rank
 }
 
-func (v *Inventory) keep(d *destination, o Object) {
+func (v *Inventory) keep(d *destination, o object.Stored) {
 	oldest, alike := -1, 0
 	for i := range d.objects {
 		if bits.Len64(uint64(d.objects[i].Size)) != bits.Len64(uint64(o.Size)) {
@@ -119,9 +120,9 @@ func (v *Inventory) keep(d *destination, o Object) {
 	}
 }
 
-func (v *Inventory) grow(d *destination, o Object, sign int) {
-	d.size += sign * (len(o.Name) + perObject)
-	v.used += sign * (len(o.Name) + perObject)
+func (v *Inventory) grow(d *destination, o object.Stored, sign int) {
+	d.size += sign * (len(o.Key) + perObject)
+	v.used += sign * (len(o.Key) + perObject)
 }
 
 func (v *Inventory) drop(d *destination) {
@@ -135,7 +136,7 @@ func (v *Inventory) drop(d *destination) {
 // after that.
 func (v *Inventory) Chains() map[project.Branch]Chain {
 	chains := make(map[project.Branch]Chain, len(v.destinations))
-	spare := map[project.Branch][]Object{}
+	spare := map[project.Branch][]object.Stored{}
 	for _, o := range v.spare {
 		identity := o.Destination.Identity()
 		spare[identity] = append(spare[identity], o)

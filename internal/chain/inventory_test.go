@@ -9,11 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-func take(v *Inventory, objects []Object) map[project.Branch]Chain {
+func take(v *Inventory, objects []object.Stored) map[project.Branch]Chain {
 	for _, o := range objects {
 		v.Add(o)
 	}
@@ -40,7 +41,7 @@ func TestInventoryBoundsOneDestination(t *testing.T) {
 	t.Parallel()
 	v := NewInventory(0, nil)
 	for i := range 100_000 {
-		v.Add(object(commitName(i), commitName(i+1), int64(1)<<(i%60), 7))
+		v.Add(stored(commitName(i), commitName(i+1), int64(1)<<(i%60), 7))
 	}
 	c := v.Chains()[router]
 	require.LessOrEqual(t, len(c.Objects)+len(c.Superseded), 61*perClass+maxSpare)
@@ -50,9 +51,9 @@ func TestInventoryBoundsOneDestination(t *testing.T) {
 // Twenty thousand objects of one second took 21 seconds to put in order.
 func TestObjectsOfOneSecond(t *testing.T) {
 	t.Parallel()
-	var objects []Object
+	var objects []object.Stored
 	for i := range 200_000 {
-		objects = append(objects, object(commitName(i), commitName(i+1), 1, 7))
+		objects = append(objects, stored(commitName(i), commitName(i+1), 1, 7))
 	}
 	require.Equal(t, "c200000", build(objects).Newest().Commit, "the one that no other builds on")
 }
@@ -66,10 +67,10 @@ func TestInventoryTakesTurns(t *testing.T) {
 	t.Parallel()
 	const others, perTurn = 400, 20
 	wanted := map[project.Branch]bool{}
-	var objects []Object
+	var objects []object.Stored
 	for i := range others + 5 {
 		for _, commit := range []string{"a", "b"} {
-			o := object("", commit, 1, 0)
+			o := stored("", commit, 1, 0)
 			o.Destination = otherDestination(i)
 			objects = append(objects, o)
 		}
@@ -112,11 +113,11 @@ func TestInventoryCoversWhatItHasNotSeen(t *testing.T) {
 // Both ways to the chains tell the same destinations apart.
 func TestInventoryTakesSpellingsForOneDestination(t *testing.T) {
 	t.Parallel()
-	spelled := object("b", "c", 1, 2)
+	spelled := stored("b", "c", 1, 2)
 	spelled.Destination.Group = "Platform"
 	for _, base := range []string{"", "b"} {
 		spelled.Base = base
-		objects := []Object{object("", "a", 9, 0), object("a", "b", 1, 1), spelled}
+		objects := []object.Stored{stored("", "a", 9, 0), stored("a", "b", 1, 1), spelled}
 		want := Build(slices.Clone(objects))
 		require.Equal(t, want, take(NewInventory(0, func(b project.Branch) bool { return b == router.Identity() }), objects))
 		require.Len(t, want, 1)

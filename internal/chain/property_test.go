@@ -8,13 +8,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/app-sre/git-partition-sync/internal/object"
 )
 
 // history plays a producer: it uploads updates of random sizes as Keep tells, and deletes what
 // is superseded, some of it late.
 type history struct {
 	t       *rapid.T
-	bucket  []Object
+	bucket  []object.Stored
 	weight  []int64 // new bytes of each update; the commit's number is the index
 	upload  int64   // bytes uploaded in all
 	inChain int
@@ -44,7 +46,7 @@ func (h *history) update(weight int64) {
 	}
 	size := h.size(base)
 	h.upload += size
-	h.bucket = append(h.bucket, object(baseName, commitName(tip), size, tip))
+	h.bucket = append(h.bucket, stored(baseName, commitName(tip), size, tip))
 	h.restores(tip)
 	if h.keepAll {
 		return
@@ -53,7 +55,7 @@ func (h *history) update(weight int64) {
 	// A killed Prune leaves any part of it behind.
 	n := rapid.IntRange(0, len(superseded)).Draw(h.t, "deleted")
 	for _, gone := range superseded[:n] {
-		h.bucket = slices.DeleteFunc(h.bucket, func(o Object) bool { return o.Name == gone.Name })
+		h.bucket = slices.DeleteFunc(h.bucket, func(o object.Stored) bool { return o.Key == gone.Key })
 		h.restores(tip)
 	}
 }
@@ -104,7 +106,7 @@ func TestManySmallUpdates(t *testing.T) {
 func BenchmarkUpdates(b *testing.B) {
 	for b.Loop() {
 		const snapshot, update, updates = 2_000_000_000, 50_000, 2000
-		bucket := []Object{object("", commitName(0), snapshot, 0)}
+		bucket := []object.Stored{stored("", commitName(0), snapshot, 0)}
 		uploaded, longest := int64(snapshot), 1
 		for tip := 1; tip <= updates; tip++ {
 			kept, _ := Build(bucket)[router].Keep()
@@ -116,7 +118,7 @@ func BenchmarkUpdates(b *testing.B) {
 				size = int64(tip-base) * update
 			}
 			uploaded += size
-			chain := Build(append(bucket, object(baseName, commitName(tip), size, tip)))[router]
+			chain := Build(append(bucket, stored(baseName, commitName(tip), size, tip)))[router]
 			bucket, longest = chain.Objects, max(longest, len(chain.Objects))
 		}
 		b.ReportMetric(float64(uploaded)/1e9, "GB-uploaded")

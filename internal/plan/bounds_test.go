@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
@@ -38,7 +39,7 @@ func TestPlansFitIntoTemporal(t *testing.T) {
 		push := Push{Destination: b, Commit: a, Reason: strings.Repeat("r", 300)}
 		upload := Upload{Sync: project.Sync{Source: b, Destination: b}, Base: a, Reason: strings.Repeat("r", 300)}
 		for range 11 {
-			push.Objects = append(push.Objects, Object{Key: key, Commit: a, Base: c})
+			push.Objects = append(push.Objects, object.Stored{ID: object.ID{Destination: b, Commit: a, Base: c}, Key: key})
 			upload.Carriers = append(upload.Carriers, key)
 		}
 		inSync := Branch{Destination: b.String()}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/object"
 )
 
 const (
@@ -23,7 +24,7 @@ type Follows struct {
 }
 
 func follow(c chain.Chain) Follows {
-	f := Follows{Key: c.Newest().Name, Modified: c.Newest().Modified}
+	f := Follows{Key: c.Newest().Key, Modified: c.Newest().Modified}
 	for _, o := range c.Objects[max(0, len(c.Objects)-maxFollowed):] {
 		f.Commits = append(f.Commits, o.Commit)
 	}
@@ -59,16 +60,16 @@ func Created(now, before time.Time) (created time.Time, followed bool) {
 }
 
 // Overtakes tells whether an object came between the plan and the upload of another one.
-func (f Follows) Overtakes(other chain.Object, own string) bool {
-	return other.Name != own && f.Later(other.Modified)
+func (f Follows) Overtakes(other object.Stored, own string) bool {
+	return other.Key != own && f.Later(other.Modified)
 }
 
 // Before tells whether an object was uploaded in an earlier second than another one.
-func Before(a, b chain.Object) bool {
+func Before(a, b object.Stored) bool {
 	return a.Modified.Truncate(time.Second).Before(b.Modified.Truncate(time.Second))
 }
 
 // First tells which of two that were uploaded on the same plan comes first; of one second, whose name does.
-func First(a, b chain.Object) bool {
-	return Before(a, b) || !Before(b, a) && a.Name < b.Name
+func First(a, b object.Stored) bool {
+	return Before(a, b) || !Before(b, a) && a.Key < b.Key
 }

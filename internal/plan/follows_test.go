@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 )
 
 // Whatever a producer's clock shows, an object says that it was made after the one before.
@@ -37,38 +37,38 @@ func TestCreated(t *testing.T) {
 
 func TestOvertakes(t *testing.T) {
 	f := Follows{Key: "newest", Modified: day.Add(300 * time.Millisecond)}
-	object := func(name string, after time.Duration) chain.Object {
-		return chain.Object{Name: name, Modified: day.Add(after)}
+	stored := func(name string, after time.Duration) object.Stored {
+		return object.Stored{Key: name, Modified: day.Add(after)}
 	}
 	for _, test := range []struct {
-		other chain.Object
+		other object.Stored
 		want  bool
 	}{
-		{object("newest", 0), false},
-		{object("older", -time.Second), false},
-		{object("of the same second", 900*time.Millisecond), false},
-		{object("newer", time.Second), true},
-		{object("newest", time.Second), true}, // overwritten
-		{object("own", time.Second), false},
+		{stored("newest", 0), false},
+		{stored("older", -time.Second), false},
+		{stored("of the same second", 900*time.Millisecond), false},
+		{stored("newer", time.Second), true},
+		{stored("newest", time.Second), true}, // overwritten
+		{stored("own", time.Second), false},
 	} {
 		require.Equal(t, test.want, f.Overtakes(test.other, "own"), "%v", test.other)
 	}
-	require.True(t, Follows{}.Overtakes(object("any", 0), "own"), "planned on nothing")
-	require.True(t, First(object("b", 0), object("a", time.Second)))
-	require.False(t, First(object("b", time.Second), object("a", 0)))
-	require.True(t, First(object("a", time.Millisecond), object("b", 0)), "of one second, names decide")
-	require.False(t, First(object("b", 0), object("a", time.Millisecond)), "of one second, names decide")
-	require.False(t, Before(object("a", 0), object("b", time.Millisecond)))
-	require.True(t, Before(object("b", 0), object("a", time.Second)))
+	require.True(t, Follows{}.Overtakes(stored("any", 0), "own"), "planned on nothing")
+	require.True(t, First(stored("b", 0), stored("a", time.Second)))
+	require.False(t, First(stored("b", time.Second), stored("a", 0)))
+	require.True(t, First(stored("a", time.Millisecond), stored("b", 0)), "of one second, names decide")
+	require.False(t, First(stored("b", 0), stored("a", time.Millisecond)), "of one second, names decide")
+	require.False(t, Before(stored("a", 0), stored("b", time.Millisecond)))
+	require.True(t, Before(stored("b", 0), stored("a", time.Second)))
 }
 
 func TestFollowsIsBounded(t *testing.T) {
 	long := chain.Chain{}
 	for i := range 3 * maxFollowed {
-		long.Objects = append(long.Objects, chain.Object{Key: objectkey.Key{Commit: strings.Repeat("a", i)}, Name: strings.Repeat("k", i), Modified: day})
+		long.Objects = append(long.Objects, object.Stored{ID: object.ID{Commit: strings.Repeat("a", i)}, Key: strings.Repeat("k", i), Modified: day})
 	}
 	f := follow(long)
 	require.Len(t, f.Commits, maxFollowed)
 	require.Equal(t, long.Tip(), f.Commits[maxFollowed-1])
-	require.Equal(t, long.Newest().Name, f.Key)
+	require.Equal(t, long.Newest().Key, f.Key)
 }

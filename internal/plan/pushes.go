@@ -7,16 +7,17 @@ import (
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 // Push is one destination branch that is behind the bucket.
 type Push struct {
-	Destination project.Branch `json:"destination"`
-	Commit      string         `json:"commit"`  // what the branch has to become
-	Objects     []Object       `json:"objects"` // the whole chain, oldest first
-	Reason      string         `json:"reason"`
+	Destination project.Branch  `json:"destination"`
+	Commit      string          `json:"commit"`  // what the branch has to become
+	Objects     []object.Stored `json:"objects"` // the whole chain, oldest first
+	Reason      string          `json:"reason"`
 	// Head is the commit that the branch was at when this was planned; empty if there was none, or none could be read.
 	Head  string    `json:"head,omitempty"`
 	Since time.Time `json:"since,omitzero"` // when the newest object was uploaded
@@ -26,14 +27,6 @@ type Push struct {
 	// applied last.
 	AllowRollback bool `json:"allow_rollback,omitempty"`
 	Try
-}
-
-// Object is an object of a chain as the consumer's steps need it.
-type Object struct {
-	Key    string `json:"key"`
-	Commit string `json:"commit"`
-	Base   string `json:"base,omitempty"`
-	Size   int64  `json:"size"` // bytes
 }
 
 // Pushes is the consumer's plan.
@@ -117,7 +110,7 @@ func (p *Pushes) HoldBack(refusals map[project.Branch]Refusal, now time.Time) {
 }
 
 func push(branch project.Branch, head Head, c chain.Chain) Push {
-	p := Push{Destination: branch, Head: head.Commit, Commit: c.Tip(), Objects: Objects(c), Since: c.Newest().Modified}
+	p := Push{Destination: branch, Head: head.Commit, Commit: c.Tip(), Objects: c.Objects, Since: c.Newest().Modified}
 	switch {
 	case head.Err != nil:
 		p.Reason = "the destination cannot be read: " + head.Err.Error()
@@ -131,17 +124,8 @@ func push(branch project.Branch, head Head, c chain.Chain) Push {
 	return p
 }
 
-// Objects lists what restores a chain, oldest first.
-func Objects(c chain.Chain) []Object {
-	out := make([]Object, 0, len(c.Objects))
-	for _, o := range c.Objects {
-		out = append(out, Object{Key: o.Name, Commit: o.Commit, Base: o.Base, Size: o.Size})
-	}
-	return out
-}
-
 // Bases are the commits that the chain's increments build on.
-func Bases(objects []Object) (bases []string) {
+func Bases(objects []object.Stored) (bases []string) {
 	for _, o := range objects {
 		if o.Base != "" {
 			bases = append(bases, o.Base)
@@ -153,7 +137,7 @@ func Bases(objects []Object) (bases []string) {
 // Lacking is the shortest end of the chain that a destination needs which has the known
 // commits: it starts with an increment on one of them, or with the snapshot. There is
 // none when the chain has no snapshot and its first base is not known either.
-func Lacking(objects []Object, known []string) []Object {
+func Lacking(objects []object.Stored, known []string) []object.Stored {
 	for i, o := range slices.Backward(objects) {
 		if o.Base == "" || slices.Contains(known, o.Base) {
 			return objects[i:]

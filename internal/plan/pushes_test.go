@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -40,9 +41,9 @@ func TestPushes(t *testing.T) {
 				Destination: main,
 				Head:        test.head.Commit,
 				Commit:      b,
-				Objects: []Object{
-					{Key: "dst/router@main:a", Commit: a, Size: 1000},
-					{Key: "dst/router@main:b", Commit: b, Base: a, Size: 100},
+				Objects: []object.Stored{
+					{ID: object.ID{Destination: destination("router", "main"), Commit: a}, Key: "dst/router@main:a", Size: 1000, Modified: time.Unix(0, 0)},
+					{ID: object.ID{Destination: destination("router", "main"), Commit: b, Base: a}, Key: "dst/router@main:b", Size: 100, Modified: time.Unix(1, 0)},
 				},
 				Reason: test.reason,
 				Since:  time.Unix(1, 0),
@@ -65,11 +66,11 @@ func TestPushesInOrder(t *testing.T) {
 }
 
 func TestLacking(t *testing.T) {
-	chain := []Object{{Commit: "a"}, {Commit: "b", Base: "a"}, {Commit: "c", Base: "b"}}
+	chain := []object.Stored{{ID: object.ID{Commit: "a"}}, {ID: object.ID{Commit: "b", Base: "a"}}, {ID: object.ID{Commit: "c", Base: "b"}}}
 	tests := map[string]struct {
-		objects []Object
+		objects []object.Stored
 		known   []string
-		want    []Object
+		want    []object.Stored
 	}{
 		"nothing known":            {chain, nil, chain},
 		"the snapshot's commit":    {chain, []string{"a"}, chain[1:]},
@@ -80,7 +81,7 @@ func TestLacking(t *testing.T) {
 		"broken, base known":       {chain[1:], []string{"a"}, chain[1:]},
 		"broken, later base known": {chain[1:], []string{"b"}, chain[2:]},
 		"broken, nothing known":    {chain[1:], nil, nil},
-		"back at its own base":     {[]Object{{Commit: "a"}, {Commit: "a", Base: "a"}}, []string{"a"}, []Object{{Commit: "a", Base: "a"}}},
+		"back at its own base":     {[]object.Stored{{ID: object.ID{Commit: "a"}}, {ID: object.ID{Commit: "a", Base: "a"}}}, []string{"a"}, []object.Stored{{ID: object.ID{Commit: "a", Base: "a"}}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

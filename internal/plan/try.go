@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -81,7 +81,7 @@ func (r Refusal) failure(subject string) Failure {
 
 // evidence is the fingerprint of what decides how a run ends: where the branch is, what is newest in the
 // bucket (a zero object when there is none), and how this side is configured.
-func evidence(head string, newest chain.Object, settings string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %q", head, newest.Name, newest.Modified.UnixNano(), settings))
+func evidence(head string, newest object.Stored, settings string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %q", head, newest.Key, newest.Modified.UnixNano(), settings))
 	return hex.EncodeToString(sum[:16])
 }

@@ -8,8 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/internal/chain"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -81,14 +80,14 @@ func TestAgain(t *testing.T) {
 
 // Whatever may lift a refusal, and is seen by a plan, makes other evidence.
 func TestEvidence(t *testing.T) {
-	newest := chain.Object{Key: objectkey.Key{Commit: a}, Name: "key", Modified: noon}
+	newest := object.Stored{ID: object.ID{Commit: a}, Key: "key", Modified: noon}
 	replaced := newest
 	replaced.Modified = noon.Add(time.Second)
 	renamed := newest
-	renamed.Name = "other"
+	renamed.Key = "other"
 	all := []string{
 		evidence(a, newest, "policy"), evidence(b, newest, "policy"), evidence(a, newest, "other policy"),
-		evidence(a, replaced, "policy"), evidence(a, renamed, "policy"), evidence("", chain.Object{}, ""),
+		evidence(a, replaced, "policy"), evidence(a, renamed, "policy"), evidence("", object.Stored{}, ""),
 	}
 	require.Equal(t, all[0], evidence(a, newest, "policy"))
 	slices.Sort(all)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
@@ -95,7 +95,7 @@ func Accept(syncs []project.Sync) (accepted []project.Sync, refused []Failure) {
 // keyFits tells before any work is done whether an object of the destination can have a key.
 func keyFits(destination project.Branch) error {
 	commit := strings.Repeat("1", 40)
-	_, err := objectkey.Key{Destination: destination, Commit: commit, Base: commit}.Encode()
+	_, err := object.ID{Destination: destination, Commit: commit, Base: commit}.Key()
 	return err
 }
 
@@ -125,7 +125,7 @@ func (p Producer) Plan() Uploads {
 		}
 		c, inBucket := held[s.Destination.Identity()]
 		if upload, due := upload(s, head, c, inBucket); due {
-			var newest chain.Object
+			var newest object.Stored
 			if inBucket {
 				newest = c.Newest()
 			}
@@ -213,7 +213,7 @@ func upload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload, bo
 	u := Upload{Sync: s, Follows: follows, Base: kept[len(kept)-1].Commit}
 	u.Reason = fmt.Sprintf("%s: increment on %s", moved, Short(u.Base))
 	for _, o := range kept {
-		u.Carriers = append(u.Carriers, o.Name)
+		u.Carriers = append(u.Carriers, o.Key)
 	}
 	return u, true
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
@@ -34,13 +34,13 @@ func sync(name, branch string) project.Sync {
 
 // bucket holds for each destination a snapshot of the first commit and increments to the others.
 func bucket(commits map[project.Branch][]string) map[project.Branch]chain.Chain {
-	var objects []chain.Object
+	var objects []object.Stored
 	for branch, list := range commits {
 		base, size := "", int64(1000)
 		for i, commit := range list {
-			objects = append(objects, chain.Object{
-				Key:      objectkey.Key{Destination: branch, Commit: commit, Base: base},
-				Name:     branch.String() + ":" + commit[:1],
+			objects = append(objects, object.Stored{
+				ID:       object.ID{Destination: branch, Commit: commit, Base: base},
+				Key:      branch.String() + ":" + commit[:1],
 				Size:     size,
 				Modified: time.Unix(int64(i), 0),
 			})
@@ -68,7 +68,7 @@ func TestUploadAfterNewSpelling(t *testing.T) {
 	p := Producer{Syncs: []project.Sync{spelled}, Heads: heads, Chains: bucket(map[project.Branch][]string{old: {a, b}})}
 	require.Len(t, p.Plan().Uploads, 1)
 	require.Empty(t, p.Plan().Uploads[0].Base)
-	require.Equal(t, p.Chains[old].Newest().Name, p.Plan().Uploads[0].Follows.Key)
+	require.Equal(t, p.Chains[old].Newest().Key, p.Plan().Uploads[0].Follows.Key)
 }
 
 func TestAccept(t *testing.T) {
@@ -150,7 +150,7 @@ func TestUploads(t *testing.T) {
 // A chain that does not restore the branch is replaced, also when the branch has not moved.
 func TestUploadsHealBrokenChain(t *testing.T) {
 	s := sync("router", "main")
-	chains := chain.Build([]chain.Object{{Key: objectkey.Key{Destination: s.Destination, Commit: b, Base: a}, Name: "a/b"}})
+	chains := chain.Build([]object.Stored{{ID: object.ID{Destination: s.Destination, Commit: b, Base: a}, Key: "a/b"}})
 	out := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: {Commit: b}}, Chains: chains}.Plan()
 	require.Len(t, out.Uploads, 1)
 	require.Equal(t, "source is at bbbbbbb, the bucket's chain is broken: snapshot", out.Uploads[0].Reason)
@@ -166,9 +166,9 @@ func TestUploadsUnreachable(t *testing.T) {
 
 func TestPruneCountsSuperseded(t *testing.T) {
 	s := sync("router", "main")
-	chains := chain.Build([]chain.Object{
-		{Key: objectkey.Key{Destination: s.Destination, Commit: a}, Name: "old", Modified: time.Unix(0, 0)},
-		{Key: objectkey.Key{Destination: s.Destination, Commit: b}, Name: "new", Modified: time.Unix(1, 0)},
+	chains := chain.Build([]object.Stored{
+		{ID: object.ID{Destination: s.Destination, Commit: a}, Key: "old", Modified: time.Unix(0, 0)},
+		{ID: object.ID{Destination: s.Destination, Commit: b}, Key: "new", Modified: time.Unix(1, 0)},
 	})
 	out := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: {Commit: b}}, Chains: chains}.Plan()
 	require.Equal(t, 1, out.Superseded)

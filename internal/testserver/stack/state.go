@@ -14,7 +14,7 @@ import (
 	"github.com/app-sre/git-partition-sync/graphql"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/chain"
-	"github.com/app-sre/git-partition-sync/internal/objectkey"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -25,9 +25,9 @@ const CycleEvery = 2 * time.Second
 // State is how far a sync is.
 type State struct {
 	Sync        project.Sync
-	Source      string        // the source branch's commit; "" when there is none
-	Object      *chain.Object // the destination's newest object in the bucket; nil when there is none
-	Destination string        // the destination branch's commit; "" when there is none
+	Source      string         // the source branch's commit; "" when there is none
+	Object      *object.Stored // the destination's newest object in the bucket; nil when there is none
+	Destination string         // the destination branch's commit; "" when there is none
 }
 
 // InSync tells that the destination is what the source is.
@@ -73,13 +73,13 @@ func (g *GitServer) head(ctx context.Context, b project.Branch) string {
 
 // Chains are those of all destinations in a bucket. What else there is, is left out.
 func Chains(ctx context.Context, b *bucket.Bucket) (map[project.Branch]chain.Chain, error) {
-	var objects []chain.Object
+	var objects []object.Stored
 	for o, err := range b.List(ctx, "") {
 		if err != nil {
 			return nil, err
 		}
-		if key, err := objectkey.Parse(o.Key); err == nil {
-			objects = append(objects, chain.Object{Key: key, Name: o.Key, Size: o.Size, Modified: o.Modified})
+		if stored, err := object.InBucket(o.Key, o.Size, o.Modified); err == nil {
+			objects = append(objects, stored)
 		}
 	}
 	return chain.Build(objects), nil

@@ -1,4 +1,4 @@
-package objectkey
+package object
 
 import (
 	"bytes"
@@ -14,27 +14,27 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// Parse decodes a key from a bucket listing, whoever wrote it: the order of the
+// ParseKey decodes a key from a bucket listing, whoever wrote it: the order of the
 // JSON members does not matter, unknown members are ignored, and the older
-// member remote_branch stands in for branch. So the Key may encode to another
-// string than s; the object is only found under s.
+// member remote_branch stands in for branch. So the ID's own Key may be another
+// one; the object is only found under the key that was listed.
 //
 // Every error is an ErrUndecodable.
-func Parse(s string) (Key, error) {
-	k, err := parse(s)
+func ParseKey(key string) (ID, error) {
+	id, err := parse(key)
 	if err != nil {
-		return Key{}, fmt.Errorf("%w %s: %w", ErrUndecodable, foreign.Quote(s, 300), err)
+		return ID{}, fmt.Errorf("%w %s: %w", ErrUndecodable, foreign.Quote(key, 300), err)
 	}
-	return k, nil
+	return id, nil
 }
 
-func parse(s string) (Key, error) {
-	if len(s) > maxKey {
-		return Key{}, fmt.Errorf("%d bytes, limit %d", len(s), maxKey)
+func parse(key string) (ID, error) {
+	if len(key) > maxKey {
+		return ID{}, fmt.Errorf("%d bytes, limit %d", len(key), maxKey)
 	}
-	encoded, ok := strings.CutSuffix(s, suffix)
+	encoded, ok := strings.CutSuffix(key, suffix)
 	if !ok {
-		return Key{}, fmt.Errorf("does not end in %q", suffix)
+		return ID{}, fmt.Errorf("does not end in %q", suffix)
 	}
 	// Other encoders' base64 may have a '/' too, but what precedes it decodes
 	// to JSON and is never a commit.
@@ -44,17 +44,17 @@ func parse(s string) (Key, error) {
 	}
 	members, err := decode(encoded)
 	if err != nil {
-		return Key{}, err
+		return ID{}, err
 	}
-	k := Key{
+	id := ID{
 		Destination: project.Branch{Group: members["group"], Name: members["project_name"], Branch: members["branch"]},
 		Commit:      members["commit_sha"],
 		Base:        base,
 	}
-	if k.Destination.Branch == "" {
-		k.Destination.Branch = members["remote_branch"]
+	if id.Destination.Branch == "" {
+		id.Destination.Branch = members["remote_branch"]
 	}
-	return k, k.validate()
+	return id, id.Validate()
 }
 
 func decode(encoded string) (map[string]string, error) {

@@ -1,9 +1,11 @@
-package objectkey
+package object
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -16,8 +18,8 @@ const (
 	commitB = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 )
 
-func snapshot() Key {
-	return Key{Destination: project.Branch{Group: "platform/edge", Name: "proxy", Branch: "main"}, Commit: commitA}
+func snapshot() ID {
+	return ID{Destination: project.Branch{Group: "platform/edge", Name: "proxy", Branch: "main"}, Commit: commitA}
 }
 
 func decoded(t *testing.T, key string) string {
@@ -40,7 +42,7 @@ func TestEncode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k := snapshot()
 			k.Destination.Branch = test.branch
-			key, err := k.Encode()
+			key, err := k.Key()
 			require.NoError(t, err)
 			require.Equal(t, `{"group":"platform/edge","project_name":"proxy","commit_sha":"`+commitA+`","branch":"`+test.want+`"}`, decoded(t, key))
 		})
@@ -49,29 +51,29 @@ func TestEncode(t *testing.T) {
 
 func TestEncodeIncrement(t *testing.T) {
 	k := snapshot()
-	plain, err := k.Encode()
+	plain, err := k.Key()
 	require.NoError(t, err)
 	k.Base = commitB
-	key, err := k.Encode()
+	key, err := k.Key()
 	require.NoError(t, err)
 	require.Equal(t, commitB+"/"+plain, key)
 }
 
 func TestEncodeRefuses(t *testing.T) {
 	tests := map[string]struct {
-		change func(*Key)
+		change func(*ID)
 		want   string
 	}{
-		"short commit":   {func(k *Key) { k.Commit = "abc" }, `commit "abc"`},
-		"null commit":    {func(k *Key) { k.Commit = strings.Repeat("0", 40) }, "is not a full SHA-1"},
-		"bad base":       {func(k *Key) { k.Base = "abc" }, `base "abc"`},
-		"invalid branch": {func(k *Key) { k.Destination.Branch = "a..b" }, `branch "a..b"`},
+		"short commit":   {func(id *ID) { id.Commit = "abc" }, `commit "abc"`},
+		"null commit":    {func(id *ID) { id.Commit = strings.Repeat("0", 40) }, "is not a full SHA-1"},
+		"bad base":       {func(id *ID) { id.Base = "abc" }, `base "abc"`},
+		"invalid branch": {func(id *ID) { id.Destination.Branch = "a..b" }, `branch "a..b"`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			k := snapshot()
 			test.change(&k)
-			_, err := k.Encode()
+			_, err := k.Key()
 			require.ErrorContains(t, err, test.want)
 			require.NotErrorIs(t, err, ErrTooLong)
 		})
@@ -80,14 +82,14 @@ func TestEncodeRefuses(t *testing.T) {
 
 func TestEncodeTooLong(t *testing.T) {
 	group := strings.Repeat("g/", 120) + "g"
-	k := Key{Destination: project.Branch{Group: group, Name: "p"}, Commit: commitA, Base: commitB}
+	k := ID{Destination: project.Branch{Group: group, Name: "p"}, Commit: commitA, Base: commitB}
 	k.Destination.Branch = strings.Repeat("b", 250)
-	key, err := k.Encode()
+	key, err := k.Key()
 	require.NoError(t, err)
 	require.Less(t, len(key), 1024)
 
 	k.Destination.Branch = strings.Repeat("ü", 120) // six bytes each, once escaped
-	_, err = k.Encode()
+	_, err = k.Key()
 	require.ErrorIs(t, err, ErrTooLong)
 	require.ErrorContains(t, err, `"g/g/g`)
 	require.ErrorContains(t, err, "limit 1024")
@@ -103,10 +105,10 @@ func TestEncodedTextHasNoSlash(t *testing.T) {
 	})
 }
 
-func drawKey(t *rapid.T) Key {
+func drawKey(t *rapid.T) ID {
 	commit := rapid.StringMatching(`[1-9a-f][0-9a-f]{39}`)
 	segment := rapid.StringMatching(`[A-Za-z0-9_][A-Za-z0-9_-]{0,8}`)
-	k := Key{
+	k := ID{
 		Destination: project.Branch{
 			Group:  strings.Join(rapid.SliceOfN(segment, 1, 3).Draw(t, "group"), "/"),
 			Name:   segment.Draw(t, "project"),
@@ -123,10 +125,10 @@ func drawKey(t *rapid.T) Key {
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		k := drawKey(t)
-		key, err := k.Encode()
+		key, err := k.Key()
 		require.NoError(t, err)
 		require.Equal(t, k.Base != "", strings.Contains(key, "/"))
-		got, err := Parse(key)
+		got, err := ParseKey(key)
 		require.NoError(t, err)
 		require.Equal(t, k, got)
 	})
@@ -138,19 +140,41 @@ func TestPrefix(t *testing.T) {
 	for _, name := range []string{"a", "ab", "abc", "abcd"} {
 		for _, on := range []string{"", base} {
 			d := project.Branch{Group: "group", Name: name, Branch: "main"}
-			prefix, err := Prefix(d, on)
+			prefix, err := KeyPrefix(d, on)
 			require.NoError(t, err)
 			for _, branch := range []string{"main", "other&é"} {
 				d.Branch = branch
-				key, err := Key{Destination: d, Commit: commit, Base: on}.Encode()
+				key, err := ID{Destination: d, Commit: commit, Base: on}.Key()
 				require.NoError(t, err)
 				require.True(t, strings.HasPrefix(key, prefix), "%s %s", key, prefix)
 			}
 			for _, other := range []project.Branch{{Group: "group", Name: name + "x", Branch: "main"}, {Group: "group/x", Name: name, Branch: "main"}, {Group: "grou", Name: name, Branch: "main"}} {
-				key, err := Key{Destination: other, Commit: commit, Base: on}.Encode()
+				key, err := ID{Destination: other, Commit: commit, Base: on}.Key()
 				require.NoError(t, err)
 				require.False(t, strings.HasPrefix(key, prefix), "%s %s", key, prefix)
 			}
 		}
+	}
+}
+
+// What travels through histories names an object once, by its key.
+func TestStoredJSON(t *testing.T) {
+	id := snapshot()
+	id.Base = commitB
+	key, err := id.Key()
+	require.NoError(t, err)
+	stored, err := InBucket(key, 7, time.Unix(1, 0).UTC())
+	require.NoError(t, err)
+	require.Equal(t, id, stored.ID)
+
+	text, err := json.Marshal([]Stored{stored})
+	require.NoError(t, err)
+	require.JSONEq(t, `[{"key":"`+key+`","size":7,"modified":"1970-01-01T00:00:01Z"}]`, string(text))
+	var got []Stored
+	require.NoError(t, json.Unmarshal(text, &got))
+	require.Equal(t, []Stored{stored}, got)
+
+	for _, text := range []string{`{}`, `{"key":"x","destination":{"group":"g"}}`} {
+		require.ErrorIs(t, json.Unmarshal([]byte(text), &stored), ErrUndecodable)
 	}
 }

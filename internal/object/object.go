@@ -1,5 +1,5 @@
-// Package objectkey names the objects of the bucket. A key says which commit of
-// which destination branch its object carries, so that a listing alone is
+// Package object says what the objects of the bucket are. Each has an ID: which commit it carries of which
+// destination branch, and on which it builds. Its key in the bucket spells the ID, so that a listing alone is
 // enough to plan.
 //
 // A snapshot's key is the standard, padded base64 of
@@ -8,7 +8,7 @@
 //
 // followed by ".tar.age". An increment has the same key below a folder that is
 // named after the commit it builds on.
-package objectkey
+package object
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 	"unicode/utf16"
 
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -37,14 +38,39 @@ var (
 	ErrUndecodable = errors.New("undecodable object key")
 )
 
-// Key is what an object's key says. Commit and Base are full SHA-1 object names
-// in lower-case hexadecimal.
-type Key struct {
-	Destination project.Branch
-	Commit      string // the commit that the destination branch becomes
+// ID is what an object is. Keys and manifests spell it, and all that is said of an object elsewhere embeds it.
+// Commit and Base are full SHA-1 object names in lower-case hexadecimal.
+type ID struct {
+	Destination project.Branch `json:"destination"`
+	Commit      string         `json:"commit_sha"` // the commit that the destination branch becomes
 	// Base is the commit that an increment builds on; empty for a snapshot. An
 	// increment on its own commit carries nothing: it says that the branch is there again.
-	Base string
+	Base string `json:"base_sha,omitempty"`
+}
+
+// Stored is an object in the bucket. As JSON it has no ID: the key says that.
+type Stored struct {
+	ID       `json:"-"`
+	Key      string    `json:"key"`      // under which it is found; see ParseKey
+	Size     int64     `json:"size"`     // bytes
+	Modified time.Time `json:"modified"` // when it was uploaded, as the bucket says it; S3 gives whole seconds
+}
+
+// InBucket is what a bucket lists. It fails with ErrUndecodable.
+func InBucket(key string, size int64, modified time.Time) (Stored, error) {
+	id, err := ParseKey(key)
+	return Stored{ID: id, Key: key, Size: size, Modified: modified}, err
+}
+
+// UnmarshalJSON fails with ErrUndecodable when the key is not one of ours.
+func (s *Stored) UnmarshalJSON(text []byte) (err error) {
+	type withoutID Stored
+	var in withoutID
+	if err := json.Unmarshal(text, &in); err != nil {
+		return err
+	}
+	*s, err = InBucket(in.Key, in.Size, in.Modified)
+	return err
 }
 
 // payload has the members in the order that the format prescribes.
@@ -55,29 +81,29 @@ type payload struct {
 	Branch  string `json:"branch"`
 }
 
-// Encode returns the key as the bucket has it. It fails with ErrTooLong when the
+// Key returns the object's key in the bucket. It fails with ErrTooLong when the
 // names do not fit, or when a name or commit is invalid.
-func (k Key) Encode() (string, error) {
-	if err := k.validate(); err != nil {
-		return "", fmt.Errorf("object key of %q: %w", k.Destination, err)
+func (id ID) Key() (string, error) {
+	if err := id.Validate(); err != nil {
+		return "", fmt.Errorf("object key of %q: %w", id.Destination, err)
 	}
-	text, err := asciiJSON(payload{k.Destination.Group, k.Destination.Name, k.Commit, k.Destination.Branch})
+	text, err := asciiJSON(payload{id.Destination.Group, id.Destination.Name, id.Commit, id.Destination.Branch})
 	if err != nil {
-		return "", fmt.Errorf("object key of %q: %w", k.Destination, err)
+		return "", fmt.Errorf("object key of %q: %w", id.Destination, err)
 	}
 	key := base64.StdEncoding.EncodeToString(text) + suffix
-	if k.Base != "" {
-		key = k.Base + "/" + key
+	if id.Base != "" {
+		key = id.Base + "/" + key
 	}
 	if len(key) > maxKey {
-		return "", fmt.Errorf("object key of %q: %w: %d bytes encoded, limit %d", k.Destination, ErrTooLong, len(key), maxKey)
+		return "", fmt.Errorf("object key of %q: %w: %d bytes encoded, limit %d", id.Destination, ErrTooLong, len(key), maxKey)
 	}
 	return key, nil
 }
 
-// Prefix is what the keys of all objects of a project on one base begin with, whatever their branch and commit, as
-// Encode writes them.
-func Prefix(destination project.Branch, base string) (string, error) {
+// KeyPrefix is what the keys of all objects of a project on one base begin with, whatever their branch and commit, as
+// ID.Key writes them.
+func KeyPrefix(destination project.Branch, base string) (string, error) {
 	text, err := asciiJSON(payload{Group: destination.Group, Project: destination.Name})
 	if err != nil {
 		return "", fmt.Errorf("object keys of %q: %w", destination, err)
@@ -90,14 +116,15 @@ func Prefix(destination project.Branch, base string) (string, error) {
 	return prefix, nil
 }
 
-func (k Key) validate() error {
+// Validate tells what is wrong with a name or a commit.
+func (id ID) Validate() error {
 	switch {
-	case !project.ValidCommit(k.Commit):
-		return fmt.Errorf("commit %q is not a full SHA-1", k.Commit)
-	case k.Base != "" && !project.ValidCommit(k.Base):
-		return fmt.Errorf("base %q is not a full SHA-1", k.Base)
+	case !project.ValidCommit(id.Commit):
+		return fmt.Errorf("commit %q is not a full SHA-1", id.Commit)
+	case id.Base != "" && !project.ValidCommit(id.Base):
+		return fmt.Errorf("base %q is not a full SHA-1", id.Base)
 	}
-	return k.Destination.Validate()
+	return id.Destination.Validate()
 }
 
 // asciiJSON escapes all but ASCII, and '?' and DEL, as \uXXXX. Object stores

@@ -1,4 +1,4 @@
-package objectkey
+package object
 
 import (
 	"encoding/base64"
@@ -21,7 +21,7 @@ func TestParse(t *testing.T) {
 
 	tests := map[string]struct {
 		key  string
-		want Key
+		want ID
 	}{
 		"snapshot":      {keyOf(mainJSON), snapshot()},
 		"increment":     {commitB + "/" + keyOf(mainJSON), increment},
@@ -32,7 +32,7 @@ func TestParse(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := Parse(test.key)
+			got, err := ParseKey(test.key)
 			require.NoError(t, err)
 			require.Equal(t, test.want, got)
 		})
@@ -42,7 +42,7 @@ func TestParse(t *testing.T) {
 func TestParseAcceptsSlashInBase64(t *testing.T) {
 	key := keyOf(`{"x":"???","group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `","branch":"main"}`)
 	require.Contains(t, key, "/")
-	got, err := Parse(key)
+	got, err := ParseKey(key)
 	require.NoError(t, err)
 	require.Equal(t, snapshot(), got)
 }
@@ -80,7 +80,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := Parse(test.key)
+			got, err := ParseKey(test.key)
 			require.ErrorIs(t, err, ErrUndecodable)
 			require.ErrorContains(t, err, test.want)
 			require.Zero(t, got)
@@ -95,17 +95,17 @@ func FuzzParse(f *testing.F) {
 	f.Add(keyOf(`{"branch":"\ud800","group":"g","project_name":"p","commit_sha":"` + commitA + `"}`))
 	f.Add("abc.tar.age")
 	f.Fuzz(func(t *testing.T, s string) {
-		k, err := Parse(s)
+		k, err := ParseKey(s)
 		if err != nil {
 			require.ErrorIs(t, err, ErrUndecodable)
 			return
 		}
-		key, err := k.Encode()
+		key, err := k.Key()
 		if errors.Is(err, ErrTooLong) {
 			return // only S3's own limit binds other encoders
 		}
 		require.NoError(t, err)
-		again, err := Parse(key)
+		again, err := ParseKey(key)
 		require.NoError(t, err)
 		require.Equal(t, k, again)
 	})
