@@ -15,7 +15,7 @@ import (
 var elsewhere = regexp.MustCompile(`%\.[0-9*]+[qsv]|strings\.ToValidUTF8|unicode\.Is(Print|Graphic|Control)\b|\.Redacted\(\)`)
 
 // The configuration is the operator's own words, which are refused and not cleaned.
-var own = "../config/values.go"
+var own = "../config/"
 
 func TestNothingElseCleansOrCuts(t *testing.T) {
 	read := 0
@@ -26,7 +26,7 @@ func TestNothingElseCleansOrCuts(t *testing.T) {
 				return err
 			case entry.IsDir() && (path == "../foreign" || path == "../testserver"):
 				return fs.SkipDir
-			case entry.IsDir(), filepath.Ext(path) != ".go", strings.HasSuffix(path, "_test.go"), path == own:
+			case entry.IsDir(), filepath.Ext(path) != ".go", strings.HasSuffix(path, "_test.go"), strings.HasPrefix(path, own):
 				return nil
 			}
 			text, err := os.ReadFile(path)
