@@ -50,9 +50,11 @@ func startCycle(t *testing.T) (wait func() (string, error)) {
 	return func() (string, error) { <-done; return out, err }
 }
 
+// Nobody tells the server that a worker is gone: it misses its heartbeats (30 s), and the run starts over on the next worker,
+// which finds nothing of it.
 func TestKilledWorkerLeavesNothing(t *testing.T) {
 	begin(t)
-	_, destination, _ := upload(t, "killed")
+	upload(t, "killed")
 
 	gate := closeGate(t, "mirror/killed/app")
 	wait := startCycle(t)
@@ -64,14 +66,10 @@ func TestKilledWorkerLeavesNothing(t *testing.T) {
 
 	require.NoError(t, both.StartWorker(t.Context(), stack.Consumer))
 	require.Empty(t, staged(t, stack.Consumer))
-	// The server waits for a silent worker's heartbeat before it starts the run over. An operator
-	// who knows better ends the run, and the next cycle does what is left.
-	require.NoError(t, both.Temporal.Clients[stack.Consumer].TerminateWorkflow(t.Context(), consumeID(destination), "", "its worker was killed"))
 	out, err := wait()
-	require.Error(t, err)
-	require.Contains(t, out, "failed "+destination+": ")
-	cycle(t, stack.Consumer)
+	require.NoError(t, err, out)
 	requireInSync(t, 1)
+	require.Empty(t, staged(t, stack.Consumer))
 }
 
 func TestStoppedWorkerDrains(t *testing.T) {

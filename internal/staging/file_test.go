@@ -1,0 +1,75 @@
+package staging
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A file whose end the disk may not have taken is none.
+func TestFileThatCannotBeClosed(t *testing.T) {
+	run, err := open(t, t.TempDir()).Run("run-1")
+	require.NoError(t, err)
+	require.ErrorIs(t, run.Create("pack", (*os.File).Close), os.ErrClosed)
+	require.Empty(t, names(t, folderOf(run)))
+}
+
+func TestFailedFileIsClosed(t *testing.T) {
+	run, err := open(t, t.TempDir()).Run("run-1")
+	require.NoError(t, err)
+	var file *os.File
+	require.Error(t, run.Create("pack", func(f *os.File) error {
+		file = f
+		return os.ErrInvalid
+	}))
+	_, err = file.Stat()
+	require.ErrorIs(t, err, os.ErrClosed, "what was written takes room until then")
+}
+
+func TestDiscard(t *testing.T) {
+	run, err := open(t, t.TempDir()).Run("run-1")
+	require.NoError(t, err)
+	for _, name := range []string{"a", "b", "c"} {
+		write(t, run, name, name)
+	}
+	require.NoError(t, run.Discard("a", "never there", "b"))
+	require.Equal(t, []string{"c"}, names(t, folderOf(run)))
+
+	require.NoError(t, os.MkdirAll(filepath.Join(folderOf(run), "d", "in it"), 0o700))
+	require.Error(t, run.Discard("d", "c"))
+	require.Equal(t, []string{"c", "d"}, names(t, folderOf(run)))
+}
+
+// A work directory that is no directory any more, as when a volume is gone, is an error of whatever is done there.
+func TestWorkDirectoryThatIsGone(t *testing.T) {
+	workdir := filepath.Join(t.TempDir(), "work")
+	area := open(t, workdir)
+	run, err := area.Run("run-1")
+	require.NoError(t, err)
+	require.NoError(t, os.RemoveAll(workdir))
+	require.NoError(t, os.WriteFile(workdir, nil, 0o600))
+	for name, do := range map[string]func() error{
+		"create":  func() error { return run.Create("pack", func(*os.File) error { return nil }) },
+		"open":    func() error { _, err := run.Open("pack"); return err },
+		"discard": func() error { return run.Discard("pack") },
+		"remove":  run.Remove,
+		"require": func() error { return area.Require(0) },
+		"tend":    func() error { return area.Tend(t.Context(), nil) },
+	} {
+		require.ErrorContains(t, do(), "make the worker's folder again, which was deleted", name)
+	}
+}
+
+func TestRequireTellsFreeSpace(t *testing.T) {
+	area := open(t, t.TempDir())
+	require.NoError(t, area.Require(1<<20), "no disk is that small")
+	require.NoError(t, area.Require(-1), "a size that is not known")
+	open := func() int { return len(names(t, "/proc/self/fd")) }
+	before := open()
+	for range 20 {
+		require.NoError(t, area.Require(1))
+	}
+	require.LessOrEqual(t, open(), before+1, "it leaves nothing open")
+}
