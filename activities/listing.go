@@ -25,6 +25,8 @@ const refusedBudget = 64 << 10
 type selection struct {
 	// first are the destinations that come before all others; nil for none.
 	first func(project.Branch) bool
+	// only is the one destination that is wanted, however it is spelled; nil for all.
+	only  *project.Branch
 	allow project.Allowlist
 }
 
@@ -56,6 +58,7 @@ func readBucket(ctx context.Context, b *bucket.Bucket, now turn.Turn, want selec
 		switch {
 		case err != nil:
 			undecodable.add(o.Key, err)
+		case want.only != nil && stored.Destination.Identity() != want.only.Identity():
 		case !want.allow.Allows(stored.Destination):
 			refused.Add(stored)
 		default:

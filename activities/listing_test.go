@@ -95,6 +95,21 @@ func peakHeap(f func()) uint64 {
 // maxListingHeap is what docs/architecture.md promises for a bucket of any size.
 const maxListingHeap = 64 << 20
 
+// Many branches may be planned anew at the same time, so that what nobody asks for there is not kept at all.
+func TestOneBranchOfAHostileBucket(t *testing.T) {
+	allow, err := project.ParseAllowlist("wanted/*, new/*")
+	require.NoError(t, err)
+	c := &Consumer{Bucket: fullBucket(t, 60_000, hostileKey), Allow: allow}
+	var push plan.Push
+	heap := peakHeap(func() {
+		push, err = c.replan(t.Context(), plan.Push{Destination: project.Branch{Group: "wanted", Name: "one", Branch: "main"}})
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, push.Objects)
+	t.Log(heap>>20, "MiB")
+	require.Less(t, heap, uint64(16<<20))
+}
+
 // readHostile lists the bucket as a consumer does, and returns what it holds and the memory that took.
 func readHostile(t testing.TB, keys int) (held contents, heap uint64) {
 	t.Helper()
