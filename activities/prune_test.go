@@ -2,6 +2,7 @@ package activities
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"testing"
 	"time"
@@ -119,6 +120,28 @@ func TestPruneDoesNotTrustOldTimes(t *testing.T) {
 	require.Empty(t, pruned.Keys)
 	require.Equal(t, 2, pruned.Left)
 	require.Contains(t, r.keys(), first)
+}
+
+// An object that was replaced within the second of its listed time has another size, if anything tells.
+func TestPruneDoesNotTrustOldSizes(t *testing.T) {
+	r := newRig(t)
+	r.commit(random(2_000))
+	r.produce()
+	r.commit(random(20_000))
+	r.produce()
+	r.commit(random(90_000))
+	r.produce()
+	r.lag.alter = func(resp *http.Response) {
+		if resp.Request.Method == http.MethodHead && resp.ContentLength > 0 {
+			resp.ContentLength++
+			resp.Header.Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
+		}
+	}
+	pruned := must(r, r.producer.Prune, PruneRequest{})
+	require.Empty(t, pruned.Keys)
+	require.Positive(t, pruned.Left)
+	r.lag.alter = nil
+	require.Len(t, must(r, r.producer.Prune, PruneRequest{}).Keys, pruned.Left)
 }
 
 // An object that is listed although it is gone makes others look superseded.

@@ -192,6 +192,38 @@ func TestUploadWaitsByTheStoresClock(t *testing.T) {
 	}
 }
 
+// A store of several clocks may give an object an earlier time than it has shown. It is uploaded again, a few times.
+func TestUploadThatWasNotGivenALaterTime(t *testing.T) {
+	for name, test := range map[string]struct {
+		early, sent int64
+		kind        string
+	}{
+		"once":   {early: 1, sent: 2},
+		"always": {early: 100, sent: maxPuts, kind: "BucketClock"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.commit(random(20_000))
+			r.produce()
+			r.commit("two")
+			encrypted := r.encrypted(r.planned())
+			sent := r.puts()
+			r.lag.alter = func(resp *http.Response) {
+				if n := sent.Load(); resp.Request.Method == http.MethodHead && n > 0 && n <= test.early && resp.Header.Get("Last-Modified") != "" {
+					resp.Header.Set("Last-Modified", encrypted.Follows.Modified.UTC().Format(http.TimeFormat))
+				}
+			}
+			if test.kind == "" {
+				must(r, r.producer.Upload, encrypted)
+			} else {
+				require.Contains(t, fails(r, test.kind, r.producer.Upload, encrypted), "was not given a later time")
+			}
+			require.Equal(t, test.sent, sent.Load())
+		})
+	}
+}
+
 // beside does something as another producer, whose disk is another one.
 func (r *rig) beside(do func()) {
 	own := r.producer.Staging

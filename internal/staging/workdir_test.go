@@ -57,6 +57,18 @@ func TestOpenRefusesWhatOthersCanChange(t *testing.T) {
 	require.Empty(t, names(t, workdir), "nothing was put there")
 }
 
+func TestOpenRefusesWhatIsAnotherUsers(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a folder away")
+	}
+	workdir := t.TempDir()
+	require.NoError(t, os.Chown(workdir, 12345, 0))
+	_, err := Open(t.Context(), workdir, quiet)
+	require.ErrorContains(t, err, "it belongs to user 12345, and the worker is user 0")
+	require.Empty(t, names(t, workdir), "nothing was put there")
+}
+
 // No symbolic link leads to another's files: neither in the work directory's place, nor in those of locks and folders.
 func TestSymbolicLinksAreNotFollowed(t *testing.T) {
 	t.Parallel()
