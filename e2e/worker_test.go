@@ -109,7 +109,7 @@ func TestConfigurationIsReportedWhole(t *testing.T) {
 		"secrets in the wrong places": {stack.Consumer, []string{
 			"GITLAB_BASE_URL=https://bot:" + secret + "@gitlab.example", "GITLAB_TOKEN=" + secret, "AWS_SECRET_ACCESS_KEY=" + secret,
 			"PRIVATE_KEY=" + secret, "DRAIN_TIMEOUT=" + secret,
-		}, []string{"GITLAB_BASE_URL has credentials in it", "PRIVATE_KEY: ", "AWS_ACCESS_KEY_ID", "DRAIN_TIMEOUT"}},
+		}, []string{"GITLAB_BASE_URL: there are credentials in the URL", "PRIVATE_KEY: ", "AWS_ACCESS_KEY_ID", "DRAIN_TIMEOUT"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -52,7 +52,7 @@ func producer(environ []string) (role, error) {
 			Retention:   plan.Retention{After: c.PruneAfter, MaxShare: c.MaxPruneShare},
 			Clock:       time.Now,
 			Version:     version(),
-			Settings:    r.settings(c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer != nil),
+			Settings:    r.settings(c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer.PublicKey()),
 			LastRuns:    s.lastRuns,
 		}
 	}

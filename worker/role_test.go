@@ -50,6 +50,8 @@ func TestProducerConfigurationArrives(t *testing.T) {
 	one, two, other := identity(t), identity(t), identity(t)
 	secret, public, err := sign.Generate()
 	require.NoError(t, err)
+	another, _, err := sign.Generate()
+	require.NoError(t, err)
 	query := write(t, "query Full { apps_v1 { codeComponents { gitlabSync { sourceProject { name group branch } destinationProject { name group branch } } } } }")
 	table := both(t, w)
 	maps.Copy(table, map[string]arrival{
@@ -58,7 +60,7 @@ func TestProducerConfigurationArrives(t *testing.T) {
 		"GRAPHQL_PASSWORD":      {value: "full-graphql-password", seen: func(*built) any { return basic(w.graphql.last) }, want: "reader:full-graphql-password"},
 		"GRAPHQL_QUERY_FILE":    {value: query, seen: func(*built) any { return strings.Contains(w.graphql.body, "query Full") }, want: true},
 		"PUBLIC_KEY":            {value: one.Recipient().String() + " " + two.Recipient().String(), seen: func(b *built) any { return fmt.Sprint(b.producer.Recipients) }, want: fmt.Sprint([]age.Recipient{one.Recipient(), two.Recipient()}), other: other.Recipient().String()},
-		"SIGNING_KEY":           {value: secret, seen: func(b *built) any { return b.producer.Signer.PublicKey() }, want: public},
+		"SIGNING_KEY":           {value: secret, seen: func(b *built) any { return b.producer.Signer.PublicKey() }, want: public, other: another},
 		"AWS_S3_SSE_KMS_KEY_ID": {value: "full-kms-key", seen: func(*built) any { return w.put.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id") }, want: "full-kms-key", other: "another-key"},
 		"THIN_PACKS":            {value: "false", seen: func(b *built) any { return b.producer.ThinPacks }, want: false, other: "true"},
 		"PRUNE_MAX_SHARE":       {value: "0.25", seen: func(b *built) any { return b.producer.Retention }, want: plan.Retention{After: 3 * time.Hour, MaxShare: 0.25}},

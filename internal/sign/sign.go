@@ -46,8 +46,13 @@ func (s *Signer) Sign(message []byte) []byte {
 	return minisign.Sign(s.key, message)
 }
 
-// PublicKey is the key that verifies the signatures, as one line.
-func (s *Signer) PublicKey() string { return s.key.Public().(minisign.PublicKey).String() }
+// PublicKey is the key that verifies the signatures, as one line; empty if there is no signer.
+func (s *Signer) PublicKey() string {
+	if s == nil {
+		return ""
+	}
+	return s.key.Public().(minisign.PublicKey).String()
+}
 
 // Verifier trusts the signers whose keys it has. The zero value trusts nobody.
 type Verifier struct {

@@ -56,6 +56,7 @@ func TestVerify(t *testing.T) {
 func TestNilSignerSignsNothing(t *testing.T) {
 	var signer *Signer
 	require.Nil(t, signer.Sign([]byte("manifest")))
+	require.Empty(t, signer.PublicKey())
 }
 
 func TestParseSigner(t *testing.T) {
