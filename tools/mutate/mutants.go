@@ -10,6 +10,7 @@ import (
 type Mutant struct {
 	File       string
 	Line       int
+	Runs       int // the line that has to run for a test to notice: another one for what no longer happens
 	Start, End int
 	Text       string
 	Says       string // what the change does
@@ -55,14 +56,15 @@ func (f *finder) visit(n ast.Node) bool {
 	case *ast.GenDecl:
 		return n.Tok == token.VAR || n.Tok == token.CONST
 	case *ast.IfStmt:
-		f.condition(n.Cond, "&& false", "|| true")
+		f.never(n.Cond, n.Body.List)
+		f.condition(n.Cond, "|| true")
 	case *ast.ForStmt:
-		f.condition(n.Cond, "&& false")
+		f.never(n.Cond, n.Body.List)
 	case *ast.SwitchStmt:
 		if n.Tag == nil {
 			for _, clause := range n.Body.List {
 				for _, cond := range clause.(*ast.CaseClause).List {
-					f.condition(cond, "&& false")
+					f.never(cond, clause.(*ast.CaseClause).Body)
 				}
 			}
 		}
@@ -92,15 +94,21 @@ func (f *finder) visit(n ast.Node) bool {
 	return true
 }
 
-// condition has what depends on it never happen, or always.
-func (f *finder) condition(cond ast.Expr, decisions ...string) {
+// never has what depends on a condition not happen.
+func (f *finder) never(cond ast.Expr, body []ast.Stmt) {
+	before := len(f.found)
+	f.condition(cond, "&& false")
+	if len(f.found) > before && len(body) > 0 {
+		f.found[before].Runs = f.fset.Position(body[0].Pos()).Line
+	}
+}
+
+func (f *finder) condition(cond ast.Expr, decision string) {
 	if cond == nil {
 		return
 	}
 	f.decided[cond] = true
-	for _, decision := range decisions {
-		f.replace(cond, "("+f.text(cond)+") "+decision, decision)
-	}
+	f.replace(cond, "("+f.text(cond)+") "+decision, decision)
 }
 
 func (f *finder) binary(n *ast.BinaryExpr) {
@@ -154,7 +162,7 @@ func (f *finder) replace(n ast.Node, text, says string) {
 
 func (f *finder) add(from, to token.Pos, text, says string) {
 	start, end := f.fset.Position(from), f.fset.Position(to)
-	f.found = append(f.found, Mutant{f.name, start.Line, start.Offset, end.Offset, text, says})
+	f.found = append(f.found, Mutant{f.name, start.Line, start.Line, start.Offset, end.Offset, text, says})
 }
 
 func (f *finder) text(n ast.Node) string {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -22,7 +23,7 @@ type Fate string
 const (
 	Killed     Fate = "killed"      // a test failed, or took ten times as long as all of them
 	Lived      Fate = "LIVED"       // all tests passed
-	NotCovered Fate = "not covered" // no test runs the line
+	NotCovered Fate = "not covered" // no test runs the line, or what depends on the condition
 	NotViable  Fate = "not viable"  // it does not compile
 )
 
@@ -120,7 +121,7 @@ func (s *Suite) Mutants(files []string) (found []Mutant, err error) {
 
 // Try builds the tests over the changed file, and runs them.
 func (s *Suite) Try(m Mutant) (Fate, error) {
-	if len(s.covered) > 0 && !s.covered[place(m.File, m.Line)] && s.inFunction(m) {
+	if len(s.covered) > 0 && !s.covered[place(m.File, m.Runs)] && s.inFunction(m) {
 		return NotCovered, nil
 	}
 	scratch, err := os.MkdirTemp("", "mutate-")
@@ -148,7 +149,11 @@ func (s *Suite) run(tests string) (Fate, error) {
 	cmd := exec.CommandContext(ctx, tests, s.flags...)
 	cmd.Dir = s.Dir
 	cmd.WaitDelay = time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err := cmd.Run()
+	if cmd.Process != nil { // the servers that a failed test has left behind
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
 	var failed *exec.ExitError
 	switch {
 	case err == nil:
