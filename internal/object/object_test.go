@@ -96,6 +96,36 @@ func TestEncodeTooLong(t *testing.T) {
 }
 
 // Not only names that Git allows: the alphabet alone has to rule a slash out.
+// S3's limit can be reached, and what reaches it can be read.
+func TestLongestKey(t *testing.T) {
+	longest := 0
+	for n := range 50 {
+		id := snapshot()
+		id.Destination.Branch = strings.Repeat("é", 100) + strings.Repeat("a", n) // six bytes each, and one
+		key, err := id.Key()
+		if err != nil {
+			require.ErrorIs(t, err, ErrTooLong)
+			continue
+		}
+		longest = max(longest, len(key))
+		got, err := ParseKey(key)
+		require.NoError(t, err)
+		require.Equal(t, id, got)
+	}
+	require.Equal(t, 1024, longest)
+}
+
+// Characters are escaped as JSON has it: those beyond the Basic Multilingual Plane as two.
+func TestEndOfThePlane(t *testing.T) {
+	id := snapshot()
+	id.Destination.Branch = "\uffff\U00010000"
+	key, err := id.Key()
+	require.NoError(t, err)
+	text, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(key, ".tar.age"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"\uffff\ud800\udc00"`)
+}
+
 func TestEncodedTextHasNoSlash(t *testing.T) {
 	text := rapid.OneOf(rapid.String(), rapid.StringOfN(rapid.SampledFrom([]rune("?\x7f/ÿ￿ab")), 1, 20, -1))
 	rapid.Check(t, func(t *rapid.T) {
