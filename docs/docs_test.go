@@ -177,3 +177,16 @@ func TestLinksAndNamedFilesExist(t *testing.T) {
 		}
 	}
 }
+
+// The runbook has every kind of error of errors.md, which the table in the code is compared with.
+func TestEveryErrorIsInTheRunbook(t *testing.T) {
+	operations, err := os.ReadFile("operations.md")
+	require.NoError(t, err)
+	kinds, err := os.ReadFile("errors.md")
+	require.NoError(t, err)
+	all := regexp.MustCompile("(?m)^\\| (`[A-Za-z]+`) \\|").FindAllStringSubmatch(string(kinds), -1)
+	require.Greater(t, len(all), 30)
+	for _, kind := range all {
+		require.Contains(t, string(operations), kind[1])
+	}
+}

@@ -152,16 +152,3 @@ func failOperated(t *testing.T, name string) (destination, sha string) {
 	unprotect(t, branch(destination).Path())
 	return destination, sha
 }
-
-// TestEveryErrorIsInTheRunbook takes the kinds from the tables of docs/errors.md.
-func TestEveryErrorIsInTheRunbook(t *testing.T) {
-	operations, err := os.ReadFile(operationsFile)
-	require.NoError(t, err)
-	kinds, err := os.ReadFile("../docs/errors.md")
-	require.NoError(t, err)
-	all := regexp.MustCompile("(?m)^\\| (`[A-Za-z]+`) \\|").FindAllStringSubmatch(string(kinds), -1)
-	require.Greater(t, len(all), 30)
-	for _, kind := range all {
-		require.Contains(t, string(operations), kind[1])
-	}
-}
