@@ -48,6 +48,54 @@ func TestInventoryBoundsOneDestination(t *testing.T) {
 	require.Zero(t, v.LeftOut())
 }
 
+// Of objects of alike size the newest are kept: those of a chain are not put aside for the many that came before them.
+func TestInventoryKeepsTheNewest(t *testing.T) {
+	t.Parallel()
+	var objects []object.Stored
+	for i := range 6 * perClass { // as of a producer that has never deleted anything
+		objects = append(objects, stored(commitName(i), commitName(i+1), 100, i))
+	}
+	chain := []object.Stored{stored("", "a", 1000, 100), stored("a", "b", 100, 101), stored("b", "c", 100, 102), stored("c", "d", 100, 103)}
+	objects = append(objects, chain...)
+	for i := range uint64(50) {
+		rand.New(rand.NewPCG(1, i)).Shuffle(len(objects), func(i, j int) { objects[i], objects[j] = objects[j], objects[i] })
+		c := take(NewInventory(0, nil), objects)[router]
+		require.Equal(t, nameOf(chain), nameOf(c.Objects))
+		require.Len(t, c.Superseded, 6*perClass)
+	}
+}
+
+// What is put aside takes no room of the budget: nobody displaces another destination by uploading often.
+func TestInventoryBudgetIsForWhatIsKept(t *testing.T) {
+	t.Parallel()
+	var objects []object.Stored
+	room := 0
+	for i := range 100 {
+		for _, name := range []int{1, 2} {
+			o := stored("", commitName(i), 1, i)
+			o.Destination = otherDestination(name)
+			objects = append(objects, o)
+			if i >= 100-perClass {
+				room += perObject + len(o.Key)
+			}
+		}
+	}
+	v := NewInventory(0, nil).Within(room)
+	require.Len(t, take(v, objects), 2)
+	require.Zero(t, v.LeftOut())
+	v = NewInventory(0, nil).Within(room - 1)
+	require.Len(t, take(v, objects), 1)
+	require.Equal(t, 100, v.LeftOut())
+}
+
+// A destination is looked at even if it alone is more than the budget: its turn would not come otherwise.
+func TestInventoryKeepsOne(t *testing.T) {
+	t.Parallel()
+	v := NewInventory(0, nil).Within(1)
+	require.Len(t, take(v, []object.Stored{stored("", "a", 1, 0), stored("a", "b", 1, 1)}), 1)
+	require.Zero(t, v.LeftOut())
+}
+
 // Twenty thousand objects of one second took 21 seconds to put in order.
 func TestObjectsOfOneSecond(t *testing.T) {
 	t.Parallel()
