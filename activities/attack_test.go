@@ -16,7 +16,7 @@ import (
 )
 
 // object is the first one that was downloaded.
-func (r *rig) object(d Downloaded) []byte {
+func (r *rig) object(d consuming) []byte {
 	r.Helper()
 	run, err := r.consumer.Staging.Run(d.Staged.Run)
 	require.NoError(r, err)
@@ -29,7 +29,7 @@ func (r *rig) object(d Downloaded) []byte {
 }
 
 // receive puts content in its place.
-func (r *rig) receive(d Downloaded, content []byte) {
+func (r *rig) receive(d consuming, content []byte) {
 	r.Helper()
 	run, err := r.consumer.Staging.Run(d.Staged.Run)
 	require.NoError(r, err)
@@ -40,9 +40,9 @@ func (r *rig) receive(d Downloaded, content []byte) {
 }
 
 // requireRefused checks that the object that was received does not become a bundle.
-func (r *rig) requireRefused(d Downloaded, kinds []string, what string, n int) {
+func (r *rig) requireRefused(d consuming, kinds []string, what string, n int) {
 	r.Helper()
-	_, err := execute(r, r.consumer.Decrypt, d)
+	_, err := execute(r, r.decrypt, d)
 	var failure *temporal.ApplicationError
 	require.ErrorAs(r, err, &failure, "%s %d", what, n)
 	require.Contains(r, kinds, failure.Type(), "%s %d", what, n)
@@ -74,7 +74,7 @@ func TestFlippedBytesAreRefused(t *testing.T) {
 		object[i] ^= 0x20
 	}
 	r.receive(d, object)
-	must(r, r.consumer.Push, must(r, r.consumer.Decrypt, d))
+	must(r, r.push, must(r, r.decrypt, d))
 	require.Equal(t, tip, r.tip())
 }
 
@@ -111,7 +111,7 @@ func TestCutObjectsAreRefused(t *testing.T) {
 	})
 	// What is cut behind the bundle takes nothing away.
 	r.receive(d, r.seal(plaintext[:(end+511)/512*512]))
-	must(r, r.consumer.Push, must(r, r.consumer.Decrypt, d))
+	must(r, r.push, must(r, r.decrypt, d))
 	require.Equal(t, tip, r.tip())
 }
 

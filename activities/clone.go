@@ -24,10 +24,9 @@ var ErrNoBranch = errors.New("branch does not exist")
 
 // Cloned is a branch as a Git bundle on a worker's disk.
 type Cloned struct {
-	Staged  Staged         `json:"staged"`
-	Bundle  archive.Bundle `json:"bundle"`           // not yet with its time
-	Follows plan.Follows   `json:"follows,omitzero"` // of plan.Upload
-	Before  time.Time      `json:"before,omitzero"`  // when the object that it follows was made
+	Staged Staged         `json:"staged"`
+	Bundle archive.Bundle `json:"bundle"`          // not yet with its time
+	Before time.Time      `json:"before,omitzero"` // when the object that the upload follows was made
 }
 
 // Clone asks the source for the branch and keeps the pack as it comes, as a Git bundle. It asks
@@ -35,9 +34,10 @@ type Cloned struct {
 // a rewritten history, what comes is a snapshot, and is kept as one.
 //
 // It takes the branch as it is now, which may be newer than what was planned.
-func (p *Producer) Clone(ctx context.Context, upload plan.Upload) (cloned Cloned, err error) {
+func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, err error) {
 	meter := startMeter(ctx, 0) // the configuration, the source and the bucket are asked first, which may take long
 	defer meter.stop()
+	upload := work.Plan
 	source := upload.Sync.Source
 	if err := p.requireConfigured(ctx, upload.Sync); err != nil {
 		return cloned, err
@@ -69,10 +69,9 @@ func (p *Producer) Clone(ctx context.Context, upload plan.Upload) (cloned Cloned
 
 	id := object.ID{Destination: upload.Sync.Destination, Commit: tip, Base: pack.Common()}
 	cloned = Cloned{
-		Staged:  stage(ctx, p.Host),
-		Bundle:  archive.Bundle{ID: id, Thin: id.Base != "" && p.ThinPacks},
-		Follows: upload.Follows,
-		Before:  before,
+		Staged: stage(ctx, p.Host),
+		Bundle: archive.Bundle{ID: id, Thin: id.Base != "" && p.ThinPacks},
+		Before: before,
 	}
 	cloned.Bundle.Size, cloned.Bundle.SHA256, err = p.keep(cloned.Staged, id, pack, meter)
 	if err != nil {

@@ -32,21 +32,21 @@ func TestCloneTakesOnlyConfiguredSyncs(t *testing.T) {
 	otherSource.Source.Branch = "secret"
 	otherDestination.Destination.Name = "elsewhere"
 	for _, s := range []project.Sync{otherSource, otherDestination, {}} {
-		require.Contains(t, fails(r, "NotConfigured", r.producer.Clone, plan.Upload{Sync: s}), s.String())
+		require.Contains(t, fails(r, "NotConfigured", r.clone, plan.Upload{Sync: s}), s.String())
 	}
 	asked := list.asked
-	must(r, r.producer.Clone, plan.Upload{Sync: r.sync})
-	must(r, r.producer.Clone, plan.Upload{Sync: r.sync})
+	must(r, r.clone, plan.Upload{Sync: r.sync})
+	must(r, r.clone, plan.Upload{Sync: r.sync})
 	require.Equal(t, asked, list.asked, "one list serves many branches")
 
 	second := otherDestination
 	list.syncs = append(list.syncs, second)
-	must(r, r.producer.Clone, plan.Upload{Sync: second})
+	must(r, r.clone, plan.Upload{Sync: second})
 	require.Equal(t, asked+1, list.asked, "a list that lacks a sync is read anew")
 
 	second.Source.Branch = "other"
 	list.syncs = append(list.syncs, second)
-	fails(r, "NotConfigured", r.producer.Clone, plan.Upload{Sync: second}) // two have one destination
+	fails(r, "NotConfigured", r.clone, plan.Upload{Sync: second}) // two have one destination
 }
 
 // An increment builds on what the bucket restores of its own destination, whatever an input says.

@@ -10,7 +10,6 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/object"
-	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
@@ -18,42 +17,30 @@ import (
 // ErrOtherRun says that the objects are not those of the run's destination.
 var ErrOtherRun = errors.New("the run's objects and its destination disagree")
 
+// DecryptInput is what Decrypt needs besides the work.
+type DecryptInput struct {
+	Commit  string          `json:"commit"` // that the objects lead to
+	Objects []object.Stored `json:"objects"`
+}
+
 // Decrypted is what the destination needs, as Git bundles on a worker's disk.
 type Decrypted struct {
-	Staged      Staged           `json:"staged"`
-	Destination project.Branch   `json:"destination"`
-	Commit      string           `json:"commit"`
-	Bundles     []archive.Bundle `json:"bundles"` // oldest first; the file names are numbered
-	// Tip, Follows and AtTip are those of Downloaded.
-	Tip     string          `json:"tip,omitempty"`
-	Follows plan.Follows    `json:"follows,omitzero"`
-	AtTip   *archive.Bundle `json:"at_tip,omitempty"`
-	// AllowRollback is what the operator said, of plan.Push.
-	AllowRollback bool `json:"allow_rollback,omitempty"`
+	Bundles []archive.Bundle `json:"bundles"` // oldest first; the file names are numbered
 }
 
 // Decrypt takes the bundles out of the objects. An object that a trusted key has not signed, or
 // whose manifest, key and content do not agree, is refused.
-func (c *Consumer) Decrypt(ctx context.Context, downloaded Downloaded) (decrypted Decrypted, err error) {
-	run, err := c.Staging.Run(downloaded.Staged.Run)
+func (c *Consumer) Decrypt(ctx context.Context, work PushWork, in DecryptInput) (decrypted Decrypted, err error) {
+	run, err := c.Staging.Run(work.Staged.Run)
 	if err != nil {
 		return decrypted, err
 	}
-	if err := agree(downloaded.Destination, downloaded.Commit, downloaded.Objects); err != nil {
+	if err := agree(work.Plan.Destination, in.Commit, in.Objects); err != nil {
 		return decrypted, err
 	}
-	meter := startMeter(ctx, sizeOf(downloaded.Objects))
+	meter := startMeter(ctx, sizeOf(in.Objects))
 	defer meter.stop()
-	decrypted = Decrypted{
-		Staged:        downloaded.Staged,
-		Destination:   downloaded.Destination,
-		Commit:        downloaded.Commit,
-		Tip:           downloaded.Tip,
-		Follows:       downloaded.Follows,
-		AtTip:         downloaded.AtTip,
-		AllowRollback: downloaded.AllowRollback,
-	}
-	for i, o := range downloaded.Objects {
+	for i, o := range in.Objects {
 		bundle, err := c.decrypt(run, i, o, meter)
 		if err != nil {
 			return decrypted, fmt.Errorf("object %s: %w", o.Key, err)

@@ -12,7 +12,6 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
-	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
@@ -24,28 +23,30 @@ var ErrBrokenChain = errors.New("the bucket's chain is broken")
 // maxReplans is how often a download follows a bucket that changes under it.
 const maxReplans = 3
 
-// Downloaded is what the destination needs, as objects on a worker's disk.
-type Downloaded struct {
-	Staged      Staged          `json:"staged"`
-	Destination project.Branch  `json:"destination"`
-	Commit      string          `json:"commit"`
-	Objects     []object.Stored `json:"objects"` // oldest first; the file names are numbered
-	// Tip is where the branch was; empty when it did not exist. The objects were picked for that.
-	Tip string `json:"tip,omitempty"`
+// Target is what a branch is to become.
+type Target struct {
+	Commit string `json:"commit"`
+	// SeenTip is where the branch was when the objects were picked for it; empty when it did not exist.
+	SeenTip string `json:"seen_tip,omitempty"`
 	// Follows is what the bucket held then.
 	Follows plan.Follows `json:"follows,omitzero"`
-	// AtTip is what the newest object's manifest says when the destination is at its commit already.
+	// AtTip is what the newest object's manifest says when the branch was at its commit already.
 	AtTip *archive.Bundle `json:"at_tip,omitempty"`
-	// AllowRollback is what the operator said, of plan.Push.
-	AllowRollback bool `json:"allow_rollback,omitempty"`
+}
+
+// Downloaded is what the destination needs, as objects on a worker's disk.
+type Downloaded struct {
+	Staged  Staged          `json:"staged"`
+	Target  Target          `json:"target"`
+	Objects []object.Stored `json:"objects"` // oldest first; the file names are numbered
 }
 
 // Download fetches the objects that the destination lacks. When one of them is gone, a newer one has replaced it
 // since the plan was made, and when the branch is elsewhere, others have moved it: then it is planned anew.
-func (c *Consumer) Download(ctx context.Context, push plan.Push) (downloaded Downloaded, err error) {
+func (c *Consumer) Download(ctx context.Context, work PushWork) (downloaded Downloaded, err error) {
 	meter := startMeter(ctx, 0) // the destination and the bucket are asked first, which may take long
 	defer meter.stop()
-	staged := stage(ctx, c.Host)
+	push, staged := work.Plan, stage(ctx, c.Host)
 	run, err := c.Staging.Run(staged.Run)
 	if err != nil {
 		return downloaded, err
@@ -87,7 +88,7 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 			return downloaded, err
 		}
 	}
-	downloaded = Downloaded{Destination: push.Destination, Commit: push.Commit, Tip: state.tip, Follows: push.Follows(), AllowRollback: push.AllowRollback}
+	downloaded.Target = Target{Commit: push.Commit, SeenTip: state.tip, Follows: push.Follows()}
 	if len(push.Objects) == 0 {
 		return downloaded, nil
 	}
@@ -96,7 +97,7 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 			return downloaded, nil
 		}
 		_, newest, err := c.examine(ctx, push.Objects[len(push.Objects)-1])
-		downloaded.AtTip = &newest
+		downloaded.Target.AtTip = &newest
 		return downloaded, err
 	}
 	if downloaded.Objects, err = c.lacking(ctx, push, state); err != nil {

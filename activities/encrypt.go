@@ -5,30 +5,19 @@ import (
 	"errors"
 	"io"
 	"os"
-	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/crypt"
-	"github.com/app-sre/git-partition-sync/internal/object"
-	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
 // Encrypted is an object of the bucket that is still on a worker's disk.
 type Encrypted struct {
-	Staged Staged    `json:"staged"`
-	Object object.ID `json:"object"`
-	// Follows is that of plan.Upload.
-	Follows plan.Follows `json:"follows,omitzero"`
-	// CreatedAt is that of the manifest.
-	CreatedAt time.Time `json:"created_at"`
-	// Note is what an operator should know of that time.
-	Note string `json:"note,omitempty"`
-	Size int64  `json:"size"` // bytes
+	Size int64 `json:"size"` // bytes
 }
 
 // Encrypt encrypts the archive to the recipients. What Package worked from is no longer
 // needed then, and makes room.
-func (p *Producer) Encrypt(ctx context.Context, packaged Packaged) (encrypted Encrypted, err error) {
-	run, err := p.Staging.Run(packaged.Staged.Run)
+func (p *Producer) Encrypt(ctx context.Context, work UploadWork) (encrypted Encrypted, err error) {
+	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {
 		return encrypted, err
 	}
@@ -37,16 +26,19 @@ func (p *Producer) Encrypt(ctx context.Context, packaged Packaged) (encrypted En
 		return encrypted, err
 	}
 	defer archive.Close()
+	info, err := archive.Stat()
+	if err != nil {
+		return encrypted, err
+	}
 	if err := run.Discard(bundleFile); err != nil {
 		return encrypted, err
 	}
-	if err := p.Staging.Require(packaged.Size); err != nil {
+	if err := p.Staging.Require(info.Size()); err != nil {
 		return encrypted, err
 	}
 
-	meter := startMeter(ctx, packaged.Size)
+	meter := startMeter(ctx, info.Size())
 	defer meter.stop()
-	encrypted = Encrypted{Staged: packaged.Staged, Object: packaged.Object, Follows: packaged.Follows, CreatedAt: packaged.CreatedAt, Note: packaged.Note}
 	err = run.Create(objectFile, func(f *os.File) error {
 		w, err := crypt.Encrypt(f, p.Recipients)
 		if err != nil {

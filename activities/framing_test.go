@@ -57,15 +57,15 @@ func (r *rig) framed(b project.Branch, packSize int64) int64 {
 	require.NoError(r, err)
 	content := append(head, make([]byte, packSize)...)
 	sum := sha256.Sum256(content)
-	cloned := Cloned{
-		Staged: Staged{Run: "framing"},
-		Bundle: archive.Bundle{ID: id, Thin: true, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])},
+	cloned := producing{
+		Work:   UploadWork{Staged: Staged{Run: "framing"}},
+		Cloned: Cloned{Bundle: archive.Bundle{ID: id, Thin: true, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}},
 	}
-	run, err := r.producer.Staging.Run(cloned.Staged.Run)
+	run, err := r.producer.Staging.Run(cloned.Work.Staged.Run)
 	require.NoError(r, err)
 	require.NoError(r, run.Create(bundleFile, func(f *os.File) error {
 		_, err := f.Write(content)
 		return err
 	}))
-	return must(r, r.producer.Encrypt, must(r, r.producer.Package, cloned)).Size
+	return must(r, r.encrypt, must(r, r.pack, cloned)).Size
 }

@@ -103,7 +103,7 @@ func TestThereAndBackAgain(t *testing.T) {
 	require.Contains(t, p[0].Reason, "has yet to note the bucket's newest object")
 	d := r.received()
 	require.Empty(t, d.Objects, "nothing is downloaded but the newest object's first bytes")
-	pushed := must(r, r.consumer.Push, must(r, r.consumer.Decrypt, d))
+	pushed := must(r, r.push, must(r, r.decrypt, d))
 	require.Zero(t, pushed.Size)
 	require.Empty(t, r.planPushes().Pushes, "an idle cycle is idle again")
 	require.Len(t, r.ownRefs(), 2)
@@ -220,13 +220,13 @@ func TestOwnRefThatMovesDuringThePush(t *testing.T) {
 	_, err := r.destination.Commit(t.Context(), destinationRepo, "theirs", nil, "theirs")
 	require.NoError(t, err)
 	tip := r.longChain()
-	decrypted := must(r, r.consumer.Decrypt, r.received())
+	decrypted := must(r, r.decrypt, r.received())
 	between = func() { r.atDestination("update-ref", incomingRef(r.sync.Destination), "refs/heads/theirs") }
-	_, err = execute(r, r.consumer.Push, decrypted)
+	_, err = execute(r, r.push, decrypted)
 	var failure *temporal.ApplicationError
 	require.ErrorAs(t, err, &failure)
 	require.False(t, failure.NonRetryable(), failure)
-	must(r, r.consumer.Push, decrypted)
+	must(r, r.push, decrypted)
 	require.Equal(t, tip, r.tip())
 	require.Len(t, r.ownRefs(), 2)
 }
@@ -248,11 +248,11 @@ func TestObjectsFromTheFutureAreRefused(t *testing.T) {
 	r.produce()
 	d := r.received()
 	r.consumer.Now = func() time.Time { return time.Now().Add(-maxAhead - time.Hour) }
-	require.Contains(t, fails(r, "FutureObject", r.consumer.Decrypt, d), "Set the clocks")
+	require.Contains(t, fails(r, "FutureObject", r.decrypt, d), "Set the clocks")
 	r.consumer.Now = nil
-	decrypted := must(r, r.consumer.Decrypt, d)
+	decrypted := must(r, r.decrypt, d)
 	r.consumer.Now = func() time.Time { return time.Now().Add(-maxAhead - time.Hour) }
-	fails(r, "FutureObject", r.consumer.Push, decrypted)
+	fails(r, "FutureObject", r.push, decrypted)
 	require.Empty(t, r.ownRefs())
 	r.consumer.Now = func() time.Time { return time.Now().Add(-maxAhead + time.Hour) }
 	r.consume()

@@ -85,27 +85,27 @@ func TestBranchThatIsRewritten(t *testing.T) {
 	t.Run("back to an ancestor", func(t *testing.T) {
 		r.reset(first)
 		uploaded, pushed := r.arrives(first)
-		require.Equal(t, second, uploaded.Object.Base, "an increment of nothing")
+		require.Equal(t, second, uploaded.ID.Base, "an increment of nothing")
 		require.Equal(t, second, pushed.Old)
 	})
 	t.Run("to another history, base still known", func(t *testing.T) {
 		third := r.commit("three")
 		uploaded, _ := r.arrives(third)
-		require.NotEmpty(t, uploaded.Object.Base)
+		require.NotEmpty(t, uploaded.ID.Base)
 	})
 	t.Run("to another history, base collected", func(t *testing.T) {
 		r.reset(first)
 		forget(r, r.atSource)
 		fourth := r.commit("four")
 		uploaded, _ := r.arrives(fourth)
-		require.Empty(t, uploaded.Object.Base, "the source does not know the base: a snapshot")
+		require.Empty(t, uploaded.ID.Base, "the source does not know the base: a snapshot")
 		require.Contains(t, uploaded.Summary, "snapshot")
 	})
 	t.Run("deleted and made again", func(t *testing.T) {
 		r.atSource("update-ref", "-d", r.sync.Source.Ref())
 		u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
 		require.Equal(t, "the source branch does not exist", u.Reason)
-		fails(r, "BranchNotFound", r.producer.Clone, u)
+		fails(r, "BranchNotFound", r.clone, u)
 		tip := r.commit("five")
 		r.arrives(tip)
 	})
@@ -128,8 +128,8 @@ func TestDestinationLacksTheEnd(t *testing.T) {
 		if destination != "" {
 			r.at(destination)
 		}
-		d := must(r, r.consumer.Download, r.planPushes().Pushes[0])
-		require.Equal(t, commits[2], must(r, r.consumer.Push, must(r, r.consumer.Decrypt, d)).Commit)
+		d := must(r, r.download, r.planPushes().Pushes[0])
+		require.Equal(t, commits[2], must(r, r.push, must(r, r.decrypt, d)).Commit)
 		return len(d.Objects)
 	}
 	require.Equal(t, 3, lacks(""), "an empty destination gets the whole chain")
@@ -160,9 +160,9 @@ func TestObjectsThatAreReplaced(t *testing.T) {
 	second := r.produce()[0]
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), first.Key, second.Key))
 	r.produce() // now as a snapshot
-	d := must(r, r.consumer.Download, p)
-	require.Equal(t, tip, d.Commit)
-	must(r, r.consumer.Push, must(r, r.consumer.Decrypt, d))
+	d := must(r, r.download, p)
+	require.Equal(t, tip, d.Target.Commit)
+	must(r, r.push, must(r, r.decrypt, d))
 	require.Equal(t, tip, r.tip())
 }
 
@@ -172,7 +172,7 @@ func TestObjectsThatAreGoneForGood(t *testing.T) {
 	uploaded := r.produce()[0]
 	p := r.planPushes().Pushes[0]
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), uploaded.Key))
-	pushed := must(r, r.consumer.Push, must(r, r.consumer.Decrypt, must(r, r.consumer.Download, p)))
+	pushed := must(r, r.push, must(r, r.decrypt, must(r, r.download, p)))
 	require.Equal(t, "nothing to push", pushed.Summary)
 }
 
@@ -187,17 +187,17 @@ func TestBrokenChainHeals(t *testing.T) {
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), snapshot.Key))
 
 	p := r.planPushes().Pushes[0]
-	require.Len(t, must(r, r.consumer.Download, p).Objects, 1, "who has the base can go on")
+	require.Len(t, must(r, r.download, p).Objects, 1, "who has the base can go on")
 	unrelated, err := r.destination.Commit(t.Context(), destinationRepo, "unrelated", map[string]string{"x": "x"}, "x")
 	require.NoError(t, err)
 	r.at(unrelated)
 	forget(r, r.atDestination)
-	require.Contains(t, fails(r, "BrokenChain", r.consumer.Download, p), "it has no object for commit "+first)
+	require.Contains(t, fails(r, "BrokenChain", r.download, p), "it has no object for commit "+first)
 
 	healed := r.produce()
-	require.Empty(t, healed[0].Object.Base)
+	require.Empty(t, healed[0].ID.Base)
 	r.consume()
-	require.Equal(t, healed[0].Object.Commit, r.tip())
+	require.Equal(t, healed[0].ID.Commit, r.tip())
 }
 
 // A destination may acknowledge a commit whose files it has lost.
@@ -218,13 +218,13 @@ func TestDestinationCannotCompleteIncrement(t *testing.T) {
 	r.atDestination("hash-object", "-t", "commit", "-w", "--literally", file)
 
 	p := r.planPushes().Pushes[0]
-	d := must(r, r.consumer.Download, p)
+	d := must(r, r.download, p)
 	require.Len(t, d.Objects, 1)
-	fails(r, KindBaseMissing, r.consumer.Push, must(r, r.consumer.Decrypt, d))
+	fails(r, KindBaseMissing, r.push, must(r, r.decrypt, d))
 	require.Equal(t, unrelated, r.tip())
 
 	p.FromSnapshot = true // as the workflow does now
-	must(r, r.consumer.Push, must(r, r.consumer.Decrypt, must(r, r.consumer.Download, p)))
+	must(r, r.push, must(r, r.decrypt, must(r, r.download, p)))
 	require.Equal(t, tip, r.tip())
 }
 
@@ -251,14 +251,14 @@ func TestDestinationWithoutThinPacks(t *testing.T) {
 	r.arrives(r.commit("one\n" + shared))
 	tip := r.commit("two\n" + shared)
 	thin := r.produce()[0]
-	require.NotEmpty(t, thin.Object.Base)
-	decrypted := must(r, r.consumer.Decrypt, must(r, r.consumer.Download, r.planPushes().Pushes[0]))
-	require.Contains(t, fails(r, "NoThinPacks", r.consumer.Push, decrypted), "Set THIN_PACKS=false for the producer")
+	require.NotEmpty(t, thin.ID.Base)
+	decrypted := must(r, r.decrypt, must(r, r.download, r.planPushes().Pushes[0]))
+	require.Contains(t, fails(r, "NoThinPacks", r.push, decrypted), "Set THIN_PACKS=false for the producer")
 
 	r.producer.ThinPacks = false
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), thin.Key))
 	uploaded, _ := r.arrives(tip)
-	require.Equal(t, thin.Object.Base, uploaded.Object.Base, "an increment still, but self-contained")
+	require.Equal(t, thin.ID.Base, uploaded.ID.Base, "an increment still, but self-contained")
 	require.Greater(t, uploaded.Size, thin.Size)
 }
 
@@ -271,7 +271,7 @@ func TestStalePlanMakesSnapshot(t *testing.T) {
 	u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
 	require.Equal(t, []string{first.Key}, u.Carriers)
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), first.Key))
-	require.Empty(t, must(r, r.producer.Clone, u).Bundle.Base)
+	require.Empty(t, must(r, r.clone, u).Bundle.Base)
 }
 
 func TestTwoDestinationsOfOneBucket(t *testing.T) {
@@ -281,7 +281,7 @@ func TestTwoDestinationsOfOneBucket(t *testing.T) {
 	other.Destination.Branch = "other"
 	r.producer.Syncs = &listed{syncs: []project.Sync{r.sync, other}}
 	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync, other}}).Uploads {
-		must(r, r.producer.Upload, must(r, r.producer.Encrypt, must(r, r.producer.Package, must(r, r.producer.Clone, u))))
+		must(r, r.upload, must(r, r.encrypt, must(r, r.pack, must(r, r.clone, u))))
 	}
 	require.Len(t, r.consume(), 2)
 	require.Equal(t, tip, r.tip())

@@ -78,8 +78,8 @@ func TestStepsAreAliveFromTheBeginning(t *testing.T) {
 	r.produce()
 	push := r.planPushes().Pushes[0]
 	for name, step := range map[string]func(*rig) error{
-		"Clone":    func(z *rig) error { _, err := execute(z, z.producer.Clone, upload); return err },
-		"Download": func(z *rig) error { _, err := execute(z, z.consumer.Download, push); return err },
+		"Clone":    func(z *rig) error { _, err := execute(z, z.clone, upload); return err },
+		"Download": func(z *rig) error { _, err := execute(z, z.download, push); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := &gate{stopped: make(chan string, 1), resume: make(chan struct{})}

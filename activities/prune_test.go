@@ -72,7 +72,7 @@ func TestPruneOrphans(t *testing.T) {
 	other.Destination.Branch = "other"
 	r.configure(r.sync, other)
 	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync, other}}).Uploads {
-		must(r, r.producer.Upload, must(r, r.producer.Encrypt, must(r, r.producer.Package, must(r, r.producer.Clone, u))))
+		must(r, r.upload, must(r, r.encrypt, must(r, r.pack, must(r, r.clone, u))))
 	}
 	require.Len(t, r.keys(), 2)
 	r.configure(r.sync)
@@ -108,7 +108,7 @@ func TestPruneDoesNotTrustOldTimes(t *testing.T) {
 	r.commit(random(20_000))
 	awaitNextSecond()
 	second := r.produce()[0]
-	snapshot, err := object.ID{Destination: r.sync.Destination, Commit: second.Object.Commit}.Key()
+	snapshot, err := object.ID{Destination: r.sync.Destination, Commit: second.ID.Commit}.Key()
 	require.NoError(t, err)
 	awaitNextSecond()
 	r.put(snapshot, content)

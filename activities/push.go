@@ -17,6 +17,12 @@ import (
 // ErrTipDiffers says that a branch is not where the push has just put it.
 var ErrTipDiffers = errors.New("the branch is not at the pushed commit")
 
+// PushInput is what Push needs besides the work.
+type PushInput struct {
+	Target  Target           `json:"target"`
+	Bundles []archive.Bundle `json:"bundles"`
+}
+
 // Pushed is what a destination branch has become.
 type Pushed struct {
 	Summary string `json:"summary"`
@@ -30,13 +36,13 @@ type Pushed struct {
 // verifies it afterwards. The branch is a mirror: when someone else has moved it, it is moved back, and
 // the result names the commit it was at. What an interrupted push has brought there already is
 // not sent again.
-func (c *Consumer) Push(ctx context.Context, decrypted Decrypted) (pushed Pushed, err error) {
-	destination := decrypted.Destination
-	run, err := c.Staging.Run(decrypted.Staged.Run)
+func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushed Pushed, err error) {
+	destination := work.Plan.Destination
+	run, err := c.Staging.Run(work.Staged.Run)
 	if err != nil {
 		return pushed, err
 	}
-	for i := range decrypted.Bundles {
+	for i := range in.Bundles {
 		if err := run.Discard(numbered(objectFile, i)); err != nil {
 			return pushed, err
 		}
@@ -47,12 +53,12 @@ func (c *Consumer) Push(ctx context.Context, decrypted Decrypted) (pushed Pushed
 	meter := startMeter(ctx, 0)
 	defer meter.stop()
 	ctx = meter.watching(ctx)
-	p := push{consumer: c, run: run, Decrypted: decrypted, meter: meter}
+	p := push{consumer: c, run: run, Target: in.Target, Bundles: in.Bundles, Destination: destination, AllowRollback: work.Plan.AllowRollback, meter: meter}
 	if p.destinationState, err = c.state(ctx, destination); err != nil {
 		return pushed, err
 	}
-	pushed = Pushed{Old: p.tip, Commit: decrypted.Commit}
-	if len(decrypted.Bundles) == 0 && decrypted.AtTip == nil {
+	pushed = Pushed{Old: p.tip, Commit: in.Target.Commit}
+	if len(in.Bundles) == 0 && in.Target.AtTip == nil {
 		pushed.Summary, pushed.Commit, pushed.Warning = "nothing to push", p.tip, c.warning()
 		return pushed, nil
 	}

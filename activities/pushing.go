@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
@@ -26,7 +27,10 @@ var (
 // push is one run of the step of that name. The branch moves once, to the last bundle's commit, in one transaction
 // with the memory. What comes before goes to a ref of ours.
 type push struct {
-	Decrypted
+	Target
+	Bundles       []archive.Bundle
+	Destination   project.Branch
+	AllowRollback bool
 	destinationState
 	consumer *Consumer
 	run      staging.Run
@@ -82,8 +86,8 @@ func (p *push) checkNewer(ctx context.Context) error {
 		switch {
 		case err != nil:
 			return err
-		case p.Follows.Overtakes(o, "") && (p.tip != p.Tip || p.tip == o.Commit):
-			return fmt.Errorf("%w: it was at %q and is at %q, and %q was uploaded %s", ErrTipMoved, p.Tip, p.tip, o.Key, o.Modified.UTC().Format(time.RFC3339))
+		case p.Follows.Overtakes(o, "") && (p.tip != p.SeenTip || p.tip == o.Commit):
+			return fmt.Errorf("%w: it was at %q and is at %q, and %q was uploaded %s", ErrTipMoved, p.SeenTip, p.tip, o.Key, o.Modified.UTC().Format(time.RFC3339))
 		}
 	}
 	return nil

@@ -35,12 +35,11 @@ const (
 
 // put uploads the object so that it is the newest of its branch, unless another one has become that since
 // the plan was made.
-func (p *Producer) put(ctx context.Context, key string, body io.ReaderAt, encrypted Encrypted) error {
-	f := encrypted.Follows
-	u := placing{p, key, encrypted}
+func (p *Producer) put(ctx context.Context, u placing, body io.ReaderAt) error {
+	f := u.follows
 	// An attempt that was cut off may have stored it, and not looked what came before.
-	if object, err := u.stored(ctx); err == nil && f.Later(object.Modified) {
-		return u.yield(ctx, object)
+	if own, err := u.stored(ctx); err == nil && f.Later(own.Modified) {
+		return u.yield(ctx, own)
 	} else if err != nil && !errors.Is(err, bucket.ErrNotFound) {
 		return err
 	}
@@ -48,7 +47,7 @@ func (p *Producer) put(ctx context.Context, key string, body io.ReaderAt, encryp
 		if err := p.awaitLater(ctx, f); err != nil {
 			return err
 		}
-		err := p.Bucket.Upload(ctx, key, body, encrypted.Size, bucket.WithCreatedAt(encrypted.CreatedAt),
+		err := p.Bucket.Upload(ctx, u.key, body, u.Size, bucket.WithCreatedAt(u.CreatedAt),
 			bucket.WithLastCheck(func(ctx context.Context) error {
 				first, _, err := u.newer(ctx)
 				if err == nil && first != nil {
@@ -59,7 +58,7 @@ func (p *Producer) put(ctx context.Context, key string, body io.ReaderAt, encryp
 		if err != nil {
 			return err
 		}
-		own, err := p.Bucket.Stat(ctx, key)
+		own, err := p.Bucket.Stat(ctx, u.key)
 		if err != nil {
 			return err
 		}
@@ -114,7 +113,8 @@ func pause(ctx context.Context) error {
 type placing struct {
 	producer *Producer
 	key      string
-	Encrypted
+	follows  plan.Follows // what the bucket held when the upload was planned
+	UploadInput
 }
 
 // stored is the object in the bucket, if this run has put it there; else bucket.ErrNotFound.
@@ -129,13 +129,13 @@ func (u placing) stored(ctx context.Context) (bucket.Object, error) {
 // newer looks for objects of the destination that are newer than what was planned on, those that build on this one among them:
 // the one that came first, and the one that came last.
 func (u placing) newer(ctx context.Context) (first, last *object.Stored, err error) {
-	from := u.Follows
-	from.Commits = append(slices.Clip(from.Commits), u.Object.Commit)
-	for o, err := range since(ctx, u.producer.Bucket, u.Object.Destination, from) {
+	from := u.follows
+	from.Commits = append(slices.Clip(from.Commits), u.ID.Commit)
+	for o, err := range since(ctx, u.producer.Bucket, u.ID.Destination, from) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if !u.Follows.Overtakes(o, u.key) {
+		if !u.follows.Overtakes(o, u.key) {
 			continue
 		}
 		if first == nil || plan.First(o, *first) {

@@ -27,9 +27,9 @@ func (r *rig) planned() plan.Upload {
 }
 
 // encrypted goes as far as the object that is still to be uploaded.
-func (r *rig) encrypted(u plan.Upload) Encrypted {
+func (r *rig) encrypted(u plan.Upload) producing {
 	r.Helper()
-	return must(r, r.producer.Encrypt, must(r, r.producer.Package, must(r, r.producer.Clone, u)))
+	return must(r, r.encrypt, must(r, r.pack, must(r, r.clone, u)))
 }
 
 // direct is the producer's bucket with nothing in between.
@@ -119,9 +119,9 @@ func TestBucketClockBehind(t *testing.T) {
 			sent := r.puts()
 			var text string
 			if step == "Clone" {
-				text = fails(r, "BucketClock", r.producer.Clone, planned)
+				text = fails(r, "BucketClock", r.clone, planned)
 			} else {
-				text = fails(r, "BucketClock", r.producer.Upload, encrypted)
+				text = fails(r, "BucketClock", r.upload, encrypted)
 			}
 			require.Contains(t, text, "the bucket's clock is behind its newest object: it shows ")
 			require.Zero(t, sent.Load())
@@ -168,7 +168,7 @@ func TestUploadWaitsByTheStoresClock(t *testing.T) {
 			r.produce()
 			r.commit("two")
 			encrypted := r.encrypted(r.planned())
-			newest := encrypted.Follows.Modified
+			newest := encrypted.Work.Plan.Follows.Modified
 			require.False(t, newest.IsZero())
 			sent, asked := r.puts(), 0
 			r.lag.alter = func(resp *http.Response) {
@@ -182,9 +182,9 @@ func TestUploadWaitsByTheStoresClock(t *testing.T) {
 				}
 			}
 			if test.fails {
-				require.Contains(t, fails(r, "BucketClock", r.producer.Upload, encrypted), ErrBucketClock.Error())
+				require.Contains(t, fails(r, "BucketClock", r.upload, encrypted), ErrBucketClock.Error())
 			} else {
-				must(r, r.producer.Upload, encrypted)
+				must(r, r.upload, encrypted)
 			}
 			require.Equal(t, test.asked, asked)
 			require.EqualValues(t, test.sent, sent.Load())
@@ -211,13 +211,13 @@ func TestUploadThatWasNotGivenALaterTime(t *testing.T) {
 			sent := r.puts()
 			r.lag.alter = func(resp *http.Response) {
 				if n := sent.Load(); resp.Request.Method == http.MethodHead && n > 0 && n <= test.early && resp.Header.Get("Last-Modified") != "" {
-					resp.Header.Set("Last-Modified", encrypted.Follows.Modified.UTC().Format(http.TimeFormat))
+					resp.Header.Set("Last-Modified", encrypted.Work.Plan.Follows.Modified.UTC().Format(http.TimeFormat))
 				}
 			}
 			if test.kind == "" {
-				must(r, r.producer.Upload, encrypted)
+				must(r, r.upload, encrypted)
 			} else {
-				require.Contains(t, fails(r, test.kind, r.producer.Upload, encrypted), "was not given a later time")
+				require.Contains(t, fails(r, test.kind, r.upload, encrypted), "was not given a later time")
 			}
 			require.Equal(t, test.sent, sent.Load())
 		})
@@ -247,7 +247,7 @@ func TestStaleUploadIsNotMade(t *testing.T) {
 			r.beside(func() { require.Len(t, r.produce(), 1) })
 			before := r.keys()
 			sent := r.puts()
-			require.Contains(t, fails(r, "Overtaken", r.producer.Upload, slow), "another upload came first")
+			require.Contains(t, fails(r, "Overtaken", r.upload, slow), "another upload came first")
 			require.Zero(t, sent.Load())
 			require.ElementsMatch(t, before, r.keys())
 			r.consume()
@@ -264,13 +264,13 @@ func TestWhatOvertakesNoUpload(t *testing.T) {
 	tip := r.commit("two")
 	slow := r.encrypted(r.planned())
 	awaitNextSecond()
-	other := slow.Object
+	other := slow.Bundle.ID
 	other.Destination.Branch = "other"
 	key, err := other.Key()
 	require.NoError(t, err)
 	r.put(key, nil)
-	r.beside(func() { require.Equal(t, slow.Object, r.produce()[0].Object) })
-	must(r, r.producer.Upload, slow)
+	r.beside(func() { require.Equal(t, slow.Bundle.ID, r.produce()[0].ID) })
+	must(r, r.upload, slow)
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), key))
 	r.consume()
 	require.Equal(t, tip, r.tip())
@@ -299,9 +299,9 @@ func TestUploadThatLostTheRace(t *testing.T) {
 	r.produce()
 	r.commit("two")
 	slow := r.encrypted(r.planned())
-	key, err := slow.Object.Key()
+	key, err := slow.Bundle.ID.Key()
 	require.NoError(t, err)
-	rival, err := object.ID{Destination: slow.Object.Destination, Commit: strings.Repeat("f", 40)}.Key()
+	rival, err := object.ID{Destination: slow.Bundle.Destination, Commit: strings.Repeat("f", 40)}.Key()
 	require.NoError(t, err)
 	store := r.direct()
 	r.lag.before = func(req *http.Request) {
@@ -310,7 +310,7 @@ func TestUploadThatLostTheRace(t *testing.T) {
 			awaitNextSecond()
 		}
 	}
-	require.Contains(t, fails(r, "Overtaken", r.producer.Upload, slow), rival)
+	require.Contains(t, fails(r, "Overtaken", r.upload, slow), rival)
 	r.lag.before = nil
 	require.Contains(t, r.keys(), rival)
 	require.NotContains(t, r.keys(), key, "taken back")
@@ -325,7 +325,7 @@ func TestUploadThatLostTheRace(t *testing.T) {
 				awaitNextSecond()
 			}
 		}
-		fails(r, "Overtaken", r.producer.Upload, slow)
+		fails(r, "Overtaken", r.upload, slow)
 		require.NotContains(t, r.keys(), key, "it would be the newest")
 	})
 }
@@ -339,7 +339,7 @@ func TestUploadThatWasCutOff(t *testing.T) {
 			r.arrives(r.commit(random(20_000)))
 			second := r.commit("two")
 			slow := r.encrypted(r.planned())
-			key, err := slow.Object.Key()
+			key, err := slow.Bundle.ID.Key()
 			require.NoError(t, err)
 			upload := func(content string) (commit string) {
 				commit = r.commit(content)
@@ -362,9 +362,9 @@ func TestUploadThatWasCutOff(t *testing.T) {
 			before := r.keys()
 			sent := r.puts()
 			if len(others) > 0 {
-				fails(r, "Overtaken", r.producer.Upload, slow)
+				fails(r, "Overtaken", r.upload, slow)
 			} else {
-				require.Equal(t, key, must(r, r.producer.Upload, slow).Key)
+				require.Equal(t, key, must(r, r.upload, slow).Key)
 			}
 			require.Zero(t, sent.Load(), "what is there is not sent again")
 			require.Equal(t, len(others) != 1, slices.Equal(before, r.keys()), "it goes only where it is the newest")
@@ -391,9 +391,9 @@ func TestUploadsOfOneSecond(t *testing.T) {
 			r.produce()
 			r.commit("two")
 			slow := r.encrypted(r.planned())
-			key, err := slow.Object.Key()
+			key, err := slow.Bundle.ID.Key()
 			require.NoError(t, err)
-			rival := r.rivalOf(slow.Object, test.rivalFirst)
+			rival := r.rivalOf(slow.Bundle.ID, test.rivalFirst)
 			bucket := r.direct()
 			var gone sync.WaitGroup
 			r.lag.before = func(req *http.Request) {
@@ -410,10 +410,10 @@ func TestUploadsOfOneSecond(t *testing.T) {
 				}
 			}
 			if test.stays {
-				must(r, r.producer.Upload, slow)
+				must(r, r.upload, slow)
 				require.Contains(t, r.keys(), key)
 			} else {
-				require.Contains(t, fails(r, "Overtaken", r.producer.Upload, slow), rival)
+				require.Contains(t, fails(r, "Overtaken", r.upload, slow), rival)
 				require.NotContains(t, r.keys(), key)
 			}
 			gone.Wait()

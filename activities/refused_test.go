@@ -76,8 +76,8 @@ func (r *rig) ahead() (commit string) {
 // failing runs the consumer's steps for the one branch that is behind, and returns the kind of the failure.
 func (r *rig) failing() *temporal.ApplicationError {
 	r.Helper()
-	decrypted := must(r, r.consumer.Decrypt, r.received())
-	_, err := execute(r, r.consumer.Push, decrypted)
+	decrypted := must(r, r.decrypt, r.received())
+	_, err := execute(r, r.push, decrypted)
 	var failure *temporal.ApplicationError
 	require.ErrorAs(r, err, &failure)
 	return failure
@@ -204,20 +204,20 @@ func TestInterruptedPushIsTakenUpAgain(t *testing.T) {
 	r.destination, r.consumer.Destination = r.git(destinationRepo, gitserver.WithMiddleware(cut.wrap))
 	values := r.watch()
 	tip := r.longChain()
-	decrypted := must(r, r.consumer.Decrypt, r.received())
-	_, err := execute(r, r.consumer.Push, decrypted)
+	decrypted := must(r, r.decrypt, r.received())
+	_, err := execute(r, r.push, decrypted)
 	require.Error(t, err)
 	require.Len(t, r.ownRefs(), 1, "two packs are there")
 	sent := cut.bytes.Load()
 
-	require.Len(t, must(r, r.consumer.Download, r.planPushes().Pushes[0]).Objects, 1, "another run does not download them again")
-	must(r, r.consumer.Push, decrypted)
+	require.Len(t, must(r, r.download, r.planPushes().Pushes[0]).Objects, 1, "another run does not download them again")
+	must(r, r.push, decrypted)
 	require.Equal(t, []string{tip}, values())
 	require.Less(t, cut.bytes.Load()-sent, sent/10)
 	require.Len(t, r.ownRefs(), 2)
 
 	pushes := cut.pushes.Load()
-	require.Zero(t, must(r, r.consumer.Push, decrypted).Size, "a step whose success got lost finds it done")
+	require.Zero(t, must(r, r.push, decrypted).Size, "a step whose success got lost finds it done")
 	require.Equal(t, pushes, cut.pushes.Load())
 }
 

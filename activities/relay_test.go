@@ -20,7 +20,7 @@ func TestRelay(t *testing.T) {
 	first := r.commit("one")
 	uploaded := r.produce()
 	require.Len(t, uploaded, 1)
-	require.Equal(t, object.ID{Destination: r.sync.Destination, Commit: first}, uploaded[0].Object)
+	require.Equal(t, object.ID{Destination: r.sync.Destination, Commit: first}, uploaded[0].ID)
 	require.Contains(t, uploaded[0].Summary, "snapshot "+plan.Short(first))
 	require.Empty(t, r.produce(), "what is in the bucket is not uploaded again")
 
@@ -33,7 +33,7 @@ func TestRelay(t *testing.T) {
 
 	second := r.commit("two")
 	uploaded = r.produce()
-	require.Equal(t, object.ID{Destination: r.sync.Destination, Commit: second, Base: first}, uploaded[0].Object)
+	require.Equal(t, object.ID{Destination: r.sync.Destination, Commit: second, Base: first}, uploaded[0].ID)
 	require.Equal(t, first, r.consume()[0].Old)
 	require.Equal(t, second, r.tip())
 	_, err := r.destination.Git(t.Context(), destinationRepo, "fsck", "--strict")
@@ -45,22 +45,22 @@ func TestStepsRunAgain(t *testing.T) {
 	r := newRig(t)
 	tip := r.commit("one")
 	u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
-	must(r, r.producer.Clone, u)
-	cloned := must(r, r.producer.Clone, u)
-	must(r, r.producer.Package, cloned)
-	packaged := must(r, r.producer.Package, cloned)
-	must(r, r.producer.Encrypt, packaged)
-	encrypted := must(r, r.producer.Encrypt, packaged)
-	must(r, r.producer.Upload, encrypted)
-	must(r, r.producer.Upload, encrypted)
+	must(r, r.clone, u)
+	cloned := must(r, r.clone, u)
+	must(r, r.pack, cloned)
+	packaged := must(r, r.pack, cloned)
+	must(r, r.encrypt, packaged)
+	encrypted := must(r, r.encrypt, packaged)
+	must(r, r.upload, encrypted)
+	must(r, r.upload, encrypted)
 
 	p := r.planPushes().Pushes[0]
-	must(r, r.consumer.Download, p)
-	downloaded := must(r, r.consumer.Download, p)
-	must(r, r.consumer.Decrypt, downloaded)
-	decrypted := must(r, r.consumer.Decrypt, downloaded)
-	must(r, r.consumer.Push, decrypted)
-	pushed := must(r, r.consumer.Push, decrypted)
+	must(r, r.download, p)
+	downloaded := must(r, r.download, p)
+	must(r, r.decrypt, downloaded)
+	decrypted := must(r, r.decrypt, downloaded)
+	must(r, r.push, decrypted)
+	pushed := must(r, r.push, decrypted)
 	require.Equal(t, "already at "+plan.Short(tip), pushed.Summary)
 	require.Equal(t, tip, r.tip())
 }
@@ -69,10 +69,10 @@ func TestFilesAreRemoved(t *testing.T) {
 	r := newRig(t)
 	r.commit("one")
 	u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
-	cloned := must(r, r.producer.Clone, u)
-	packaged := must(r, r.producer.Package, cloned)
+	cloned := must(r, r.clone, u)
+	packaged := must(r, r.pack, cloned)
 	require.NoError(t, r.producer.Cleanup(t.Context(), cloned.Staged))
-	fails(r, KindStagedFileMissing, r.producer.Encrypt, packaged)
+	fails(r, KindStagedFileMissing, r.encrypt, packaged)
 	require.NoError(t, r.producer.Cleanup(t.Context(), cloned.Staged))
 
 	outside := filepath.Join(t.TempDir(), "outside")
@@ -89,16 +89,16 @@ func TestCloneFails(t *testing.T) {
 	missing.Sync.Source.Branch = "nowhere"
 	list := r.producer.Syncs.(*listed)
 	list.syncs = []project.Sync{missing.Sync}
-	require.Contains(t, fails(r, "BranchNotFound", r.producer.Clone, missing), "source platform/router@nowhere: branch does not exist\n")
+	require.Contains(t, fails(r, "BranchNotFound", r.clone, missing), "source platform/router@nowhere: branch does not exist\n")
 	missing = upload
 	missing.Sync.Source.Name = "nobody"
 	list.syncs = []project.Sync{missing.Sync}
-	fails(r, "ProjectNotFound", r.producer.Clone, missing)
+	fails(r, "ProjectNotFound", r.clone, missing)
 
 	list.syncs = []project.Sync{upload.Sync}
 	_, other := r.git("other/repo")
 	r.producer.Source = other // with another token
-	fails(r, "ProjectNotFound", r.producer.Clone, upload)
+	fails(r, "ProjectNotFound", r.clone, upload)
 }
 
 // seal makes an object the way a producer does, and returns its key and what is in it.
@@ -140,7 +140,7 @@ func TestConsumerRefusesBadObjects(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r.put(key, test.content)
 			p := r.planPushes().Pushes[0]
-			fails(r, test.kind, r.consumer.Decrypt, must(r, r.consumer.Download, p))
+			fails(r, test.kind, r.decrypt, must(r, r.download, p))
 		})
 	}
 	t.Run("renamed", func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestConsumerRefusesBadObjects(t *testing.T) {
 		r.put(other, good)
 		pushes := r.planPushes().Pushes
 		p := pushes[slices.IndexFunc(pushes, func(p plan.Push) bool { return p.Destination.String() == "mirror/other@main" })]
-		fails(r, "ObjectMismatch", r.consumer.Decrypt, must(r, r.consumer.Download, p))
+		fails(r, "ObjectMismatch", r.decrypt, must(r, r.download, p))
 		require.NoError(t, r.producer.Bucket.Delete(t.Context(), other))
 	})
 	t.Run("healed", func(t *testing.T) {
@@ -167,15 +167,15 @@ func TestConsumerCannotPush(t *testing.T) {
 	p := r.planPushes().Pushes[0]
 	missing := p
 	missing.Destination.Name, missing.Objects = "nobody", nil
-	require.Contains(t, fails(r, "ProjectNotFound", r.consumer.Download, missing), "destination mirror/platform/nobody@stable: ")
+	require.Contains(t, fails(r, "ProjectNotFound", r.download, missing), "destination mirror/platform/nobody@stable: ")
 
 	hook := filepath.Join(r.destination.Dir(destinationRepo), "hooks", "pre-receive")
 	require.NoError(t, os.MkdirAll(filepath.Dir(hook), 0o700))
 	require.NoError(t, os.WriteFile(hook, []byte("#!/bin/sh\necho 'GitLab: the branch is protected' >&2\nexit 1\n"), 0o700))
-	decrypted := must(r, r.consumer.Decrypt, must(r, r.consumer.Download, p))
-	require.Contains(t, fails(r, "PushRefused", r.consumer.Push, decrypted), "GitLab: the branch is protected")
+	decrypted := must(r, r.decrypt, must(r, r.download, p))
+	require.Contains(t, fails(r, "PushRefused", r.push, decrypted), "GitLab: the branch is protected")
 	require.NoError(t, os.Remove(hook))
-	must(r, r.consumer.Push, decrypted)
+	must(r, r.push, decrypted)
 }
 
 func TestUndecodableKeysAreReported(t *testing.T) {

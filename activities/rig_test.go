@@ -82,9 +82,14 @@ func newRig(t *testing.T) *rig {
 	}
 
 	r.activities = newActivities()
-	r.activities.RegisterActivity(r.producer)
-	r.activities.RegisterActivity(r.consumer)
+	r.register()
 	return r
+}
+
+func (r *rig) register() {
+	for _, activity := range []any{r.producer, r.consumer, r.clone, r.pack, r.encrypt, r.upload, r.download, r.decrypt, r.push} {
+		r.activities.RegisterActivity(activity)
+	}
 }
 
 // newActivities runs activities as a worker does.
@@ -151,8 +156,8 @@ func must[I, O any](r *rig, activity func(context.Context, I) (O, error), in I) 
 func (r *rig) produce() (uploaded []Uploaded) {
 	r.Helper()
 	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads {
-		object := must(r, r.producer.Encrypt, must(r, r.producer.Package, must(r, r.producer.Clone, u)))
-		uploaded = append(uploaded, must(r, r.producer.Upload, object))
+		object := must(r, r.encrypt, must(r, r.pack, must(r, r.clone, u)))
+		uploaded = append(uploaded, must(r, r.upload, object))
 	}
 	return uploaded
 }
@@ -170,7 +175,7 @@ func (r *rig) planPushes() plan.Pushes {
 func (r *rig) consume() (pushed []Pushed) {
 	r.Helper()
 	for _, p := range r.planPushes().Pushes {
-		pushed = append(pushed, must(r, r.consumer.Push, must(r, r.consumer.Decrypt, must(r, r.consumer.Download, p))))
+		pushed = append(pushed, must(r, r.push, must(r, r.decrypt, must(r, r.download, p))))
 	}
 	return pushed
 }

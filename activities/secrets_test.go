@@ -85,13 +85,13 @@ func failures(t *testing.T, server, secret string) map[string]error {
 	r.commit(random(20_000))
 	r.produce()
 	push := r.planPushes().Pushes[0]
-	received := must(r, r.consumer.Download, push)
-	decrypted := must(r, r.consumer.Decrypt, received)
+	received := must(r, r.download, push)
+	decrypted := must(r, r.decrypt, received)
 	r.commit("two")
 	syncs := PlanRequest{Syncs: []project.Sync{r.sync}}
-	cloned := must(r, r.producer.Clone, must(r, r.producer.PlanUploads, syncs).Uploads[0])
-	packaged := must(r, r.producer.Package, cloned)
-	encrypted := must(r, r.producer.Encrypt, packaged)
+	cloned := must(r, r.clone, must(r, r.producer.PlanUploads, syncs).Uploads[0])
+	packaged := must(r, r.pack, cloned)
+	encrypted := must(r, r.encrypt, packaged)
 
 	destination := r.consumer.Destination
 	r.breakWith(server, secret)
@@ -99,16 +99,16 @@ func failures(t *testing.T, server, secret string) map[string]error {
 	_, err := r.activities.ExecuteActivity(r.producer.ListSyncs)
 	out["ListSyncs"] = err
 	_, out["PlanUploads"] = execute(r, r.producer.PlanUploads, syncs)
-	_, out["Clone"] = execute(r, r.producer.Clone, plan.Upload{Sync: r.sync})
-	_, out["Package"] = execute(r, r.producer.Package, cloned) // the bundle has been removed
-	_, out["Upload"] = execute(r, r.producer.Upload, encrypted)
-	_, out["Encrypt"] = execute(r, r.producer.Encrypt, packaged) // so has the archive
+	_, out["Clone"] = execute(r, r.clone, plan.Upload{Sync: r.sync})
+	_, out["Package"] = execute(r, r.pack, cloned) // the bundle has been removed
+	_, out["Upload"] = execute(r, r.upload, encrypted)
+	_, out["Encrypt"] = execute(r, r.encrypt, packaged) // so has the archive
 	_, out["Prune"] = execute(r, r.producer.Prune, PruneRequest{})
 	_, out["PlanPushes"] = execute(r, r.consumer.PlanPushes, PlanRequest{})
-	_, out["Push"] = execute(r, r.consumer.Push, decrypted)
-	_, out["Decrypt"] = execute(r, r.consumer.Decrypt, received) // its objects have been removed
-	_, out["Download from Git"] = execute(r, r.consumer.Download, push)
+	_, out["Push"] = execute(r, r.push, decrypted)
+	_, out["Decrypt"] = execute(r, r.decrypt, received) // its objects have been removed
+	_, out["Download from Git"] = execute(r, r.download, push)
 	r.consumer.Destination = destination
-	_, out["Download from the bucket"] = execute(r, r.consumer.Download, push)
+	_, out["Download from the bucket"] = execute(r, r.download, push)
 	return out
 }

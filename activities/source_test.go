@@ -24,7 +24,7 @@ func TestIncompleteSources(t *testing.T) {
 			sync := r.sync
 			sync.Source = project.Branch{Group: "platform", Name: "copy", Branch: "main"}
 			r.producer.Syncs = &listed{syncs: []project.Sync{sync}}
-			text := fails(r, kind, r.producer.Clone, plan.Upload{Sync: sync})
+			text := fails(r, kind, r.clone, plan.Upload{Sync: sync})
 			require.Contains(t, text, "the repository is a ")
 		})
 	}

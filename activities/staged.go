@@ -6,6 +6,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
@@ -15,6 +16,19 @@ type Staged struct {
 	Host string `json:"host"`
 	Run  string `json:"run"`
 }
+
+// Work is what every step of a run is told: what was planned, and where the run's files are. The workflow makes it
+// once. What one step makes and another needs is not in it.
+type Work[Plan any] struct {
+	Plan   Plan   `json:"plan"`
+	Staged Staged `json:"staged,omitzero"` // zero for the first step, whose result says where it has staged them
+}
+
+// UploadWork and PushWork are those of the two sides.
+type (
+	UploadWork = Work[plan.Upload]
+	PushWork   = Work[plan.Push]
+)
 
 // Names of a run's files.
 const (

@@ -30,7 +30,7 @@ func TestRunOfAnOldPlan(t *testing.T) {
 			require.Equal(t, second, r.tip())
 			require.Equal(t, old.Commit, r.first(), "it is still in the bucket")
 
-			again := must(r, r.consumer.Push, must(r, r.consumer.Decrypt, must(r, r.consumer.Download, old)))
+			again := must(r, r.push, must(r, r.decrypt, must(r, r.download, old)))
 			require.Equal(t, second, again.Commit)
 			require.Equal(t, second, r.tip())
 		})
@@ -109,14 +109,14 @@ func TestPushOfWhatWasDownloadedBefore(t *testing.T) {
 				r.arrives(first)
 				second := r.commit("two")
 				r.produce()
-				decrypted := must(r, r.consumer.Decrypt, must(r, r.consumer.Download, r.planPushes().Pushes[0]))
+				decrypted := must(r, r.decrypt, must(r, r.download, r.planPushes().Pushes[0]))
 				test.meanwhile(r, first, second)
 				if test.moved {
 					before := r.tip()
-					fails(r, KindTipMoved, r.consumer.Push, decrypted)
+					fails(r, KindTipMoved, r.push, decrypted)
 					require.Equal(t, before, r.tip())
 				} else {
-					must(r, r.consumer.Push, decrypted)
+					must(r, r.push, decrypted)
 					require.Equal(t, second, r.tip())
 				}
 			})

@@ -69,8 +69,7 @@ func (r *rig) twin(g *gate) *rig {
 	z.consumer = &c
 	c.Destination, c.Bucket, c.Staging = git(r.destination, destinationRepo), read, r.area()
 	z.activities = newActivities()
-	z.activities.RegisterActivity(z.producer)
-	z.activities.RegisterActivity(z.consumer)
+	z.register()
 	return z
 }
 
@@ -81,19 +80,19 @@ func (r *rig) produceAll() error {
 		return err
 	}
 	for _, u := range planned.Uploads {
-		cloned, err := execute(r, r.producer.Clone, u)
+		cloned, err := execute(r, r.clone, u)
 		if err != nil {
 			return err
 		}
-		packaged, err := execute(r, r.producer.Package, cloned)
+		packaged, err := execute(r, r.pack, cloned)
 		if err != nil {
 			return err
 		}
-		encrypted, err := execute(r, r.producer.Encrypt, packaged)
+		encrypted, err := execute(r, r.encrypt, packaged)
 		if err != nil {
 			return err
 		}
-		if _, err = execute(r, r.producer.Upload, encrypted); err != nil {
+		if _, err = execute(r, r.upload, encrypted); err != nil {
 			return err
 		}
 		if _, err = r.activities.ExecuteActivity(r.producer.Cleanup, cloned.Staged); err != nil {
@@ -111,15 +110,15 @@ func (r *rig) consumeAll() error {
 		return err
 	}
 	for _, p := range planned.Pushes {
-		downloaded, err := execute(r, r.consumer.Download, p)
+		downloaded, err := execute(r, r.download, p)
 		if err != nil {
 			return err
 		}
-		decrypted, err := execute(r, r.consumer.Decrypt, downloaded)
+		decrypted, err := execute(r, r.decrypt, downloaded)
 		if err != nil {
 			return err
 		}
-		if _, err = execute(r, r.consumer.Push, decrypted); err != nil {
+		if _, err = execute(r, r.push, decrypted); err != nil {
 			return err
 		}
 		if _, err = r.activities.ExecuteActivity(r.consumer.Cleanup, downloaded.Staged); err != nil {

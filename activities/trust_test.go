@@ -42,9 +42,9 @@ func (r *rig) ownRefs() []string {
 }
 
 // received downloads what the consumer lacks.
-func (r *rig) received() Downloaded {
+func (r *rig) received() consuming {
 	r.Helper()
-	return must(r, r.consumer.Download, r.planPushes().Pushes[0])
+	return must(r, r.download, r.planPushes().Pushes[0])
 }
 
 func TestSignatures(t *testing.T) {
@@ -54,12 +54,12 @@ func TestSignatures(t *testing.T) {
 
 	r.producer.Signer = nil
 	unsigned := r.produce()[0]
-	fails(r, "Unsigned", r.consumer.Decrypt, r.received())
+	fails(r, "Unsigned", r.decrypt, r.received())
 
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), unsigned.Key))
 	r.producer.Signer, _ = signingKey(t)
 	forged := r.produce()[0]
-	fails(r, "BadSignature", r.consumer.Decrypt, r.received())
+	fails(r, "BadSignature", r.decrypt, r.received())
 
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), forged.Key))
 	r.producer.Signer = trusted
@@ -80,14 +80,14 @@ func TestEnvironments(t *testing.T) {
 	tip := r.commit("one")
 	r.produce()
 	d := r.received()
-	text := fails(r, "WrongEnvironment", r.consumer.Decrypt, d)
+	text := fails(r, "WrongEnvironment", r.decrypt, d)
 	require.Contains(t, text, `made for another environment: "staging", this is "production"`)
 	require.Contains(t, text, "ENVIRONMENT")
 
 	r.consumer.Environment = archive.Environment{}
-	fails(r, "WrongEnvironment", r.consumer.Decrypt, d) // nobody has said which one this is
+	fails(r, "WrongEnvironment", r.decrypt, d) // nobody has said which one this is
 	r.consumer.Environment = named("staging")
-	must(r, r.consumer.Push, must(r, r.consumer.Decrypt, d))
+	must(r, r.push, must(r, r.decrypt, d))
 	require.Equal(t, tip, r.tip())
 }
 
@@ -112,15 +112,15 @@ func TestReplay(t *testing.T) {
 
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), increment.Key))
 	d := r.received()
-	require.Equal(t, first, d.Commit)
-	text := fails(r, "Replayed", r.consumer.Push, must(r, r.consumer.Decrypt, d))
+	require.Equal(t, first, d.Target.Commit)
+	text := fails(r, "Replayed", r.push, must(r, r.decrypt, d))
 	require.Contains(t, text, "allow_rollback")
 	require.Equal(t, second, r.tip())
 
 	remembered := r.remembered()
 	p := r.planPushes().Pushes[0]
 	p.AllowRollback = true
-	back := must(r, r.consumer.Push, must(r, r.consumer.Decrypt, must(r, r.consumer.Download, p)))
+	back := must(r, r.push, must(r, r.decrypt, must(r, r.download, p)))
 	require.Equal(t, first, r.tip(), "the operator said so")
 	require.Contains(t, back.Summary, "allow_rollback was used")
 	require.Less(t, r.remembered(), remembered, "the memory went back along with the branch")
@@ -163,7 +163,7 @@ func TestFastForwardPolicy(t *testing.T) {
 	require.NoError(t, err)
 	refused := func(commit string) {
 		t.Helper()
-		text := fails(r, "NotFastForward", r.consumer.Push, must(r, r.consumer.Decrypt, r.received()))
+		text := fails(r, "NotFastForward", r.push, must(r, r.decrypt, r.received()))
 		require.Contains(t, text, theirs)
 		require.Contains(t, text, commit)
 		require.Equal(t, theirs, r.tip())
@@ -191,18 +191,18 @@ func TestFastForwardIsTakenUpAgain(t *testing.T) {
 	r.produce()
 	tip := r.commit("three")
 	r.produce()
-	decrypted := must(r, r.consumer.Decrypt, r.received())
+	decrypted := must(r, r.decrypt, r.received())
 	require.Len(t, decrypted.Bundles, 2)
 
 	values := r.watch()
 	cut.at.Store(cut.pushes.Load() + 3) // two packs, then the branch
-	_, err := execute(r, r.consumer.Push, decrypted)
+	_, err := execute(r, r.push, decrypted)
 	require.Error(t, err)
 	require.Empty(t, values())
 	require.Len(t, r.ownRefs(), 3)
 	pushes := cut.pushes.Load()
 
-	pushed := must(r, r.consumer.Push, decrypted)
+	pushed := must(r, r.push, decrypted)
 	require.Equal(t, []string{tip}, values())
 	require.Zero(t, pushed.Size, "no pack is sent")
 	require.Equal(t, pushes+1, cut.pushes.Load())
@@ -214,15 +214,15 @@ func TestAllowedDestinations(t *testing.T) {
 	tip := r.commit("one")
 	r.produce()
 	p := r.planPushes().Pushes[0]
-	decrypted := must(r, r.consumer.Decrypt, must(r, r.consumer.Download, p))
+	decrypted := must(r, r.decrypt, must(r, r.download, p))
 	var err error
 	r.consumer.Allow, err = project.ParseAllowlist("web/*")
 	require.NoError(t, err)
 	planned := r.planPushes()
 	require.Empty(t, planned.Pushes)
 	require.Equal(t, plan.KindNotAllowed, planned.Failures[0].Kind)
-	fails(r, plan.KindNotAllowed, r.consumer.Download, p) // as when started by hand
-	fails(r, plan.KindNotAllowed, r.consumer.Push, decrypted)
+	fails(r, plan.KindNotAllowed, r.download, p) // as when started by hand
+	fails(r, plan.KindNotAllowed, r.push, decrypted)
 
 	r.consumer.Allow, err = project.ParseAllowlist("mirror/platform/*")
 	require.NoError(t, err)
@@ -242,12 +242,12 @@ func TestKeyRotation(t *testing.T) {
 	d := r.received()
 	for _, identities := range [][]age.Identity{old, {id}, append(old, id)} {
 		r.consumer.Identities = identities
-		must(r, r.consumer.Decrypt, d)
+		must(r, r.decrypt, d)
 	}
 	other, err := age.GenerateX25519Identity()
 	require.NoError(t, err)
 	r.consumer.Identities = []age.Identity{other}
-	fails(r, "WrongKey", r.consumer.Decrypt, d)
+	fails(r, "WrongKey", r.decrypt, d)
 }
 
 func TestPostQuantumKeys(t *testing.T) {

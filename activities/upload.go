@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -11,17 +12,25 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
+// UploadInput is what Upload needs besides the work.
+type UploadInput struct {
+	ID        object.ID `json:"id"`
+	CreatedAt time.Time `json:"created_at"` // of Packaged
+	Note      string    `json:"note,omitempty"`
+	Size      int64     `json:"size"` // bytes
+}
+
 // Uploaded is an object that is in the bucket.
 type Uploaded struct {
 	Summary string    `json:"summary"`
+	ID      object.ID `json:"id"`
 	Key     string    `json:"key"`
-	Object  object.ID `json:"object"`
 	Size    int64     `json:"size"` // bytes
 }
 
 // Upload puts the object into the bucket. The archive it was made from makes room.
-func (p *Producer) Upload(ctx context.Context, encrypted Encrypted) (uploaded Uploaded, err error) {
-	run, err := p.Staging.Run(encrypted.Staged.Run)
+func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) (uploaded Uploaded, err error) {
+	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {
 		return uploaded, err
 	}
@@ -33,25 +42,20 @@ func (p *Producer) Upload(ctx context.Context, encrypted Encrypted) (uploaded Up
 	if err := run.Discard(archiveFile); err != nil {
 		return uploaded, err
 	}
-	key, err := encrypted.Object.Key()
+	key, err := in.ID.Key()
 	if err != nil {
 		return uploaded, err
 	}
-	meter := startMeter(ctx, encrypted.Size)
+	meter := startMeter(ctx, in.Size)
 	defer meter.stop()
-	if err := p.put(ctx, key, meteredAt{file, meter}, encrypted); err != nil {
+	if err := p.put(ctx, placing{producer: p, key: key, follows: work.Plan.Follows, UploadInput: in}, meteredAt{file, meter}); err != nil {
 		return uploaded, err
 	}
-	summary := fmt.Sprintf("%s, %s", Describe(encrypted.Object), humanize.Bytes(uint64(encrypted.Size)))
-	if encrypted.Note != "" {
-		summary += "; " + encrypted.Note
+	summary := fmt.Sprintf("%s, %s", Describe(in.ID), humanize.Bytes(uint64(in.Size)))
+	if in.Note != "" {
+		summary += "; " + in.Note
 	}
-	return Uploaded{
-		Summary: summary,
-		Key:     key,
-		Object:  encrypted.Object,
-		Size:    encrypted.Size,
-	}, nil
+	return Uploaded{Summary: summary, ID: in.ID, Key: key, Size: in.Size}, nil
 }
 
 // meteredAt notes how far the object was read. The parts are read at the same time, and

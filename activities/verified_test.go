@@ -30,7 +30,7 @@ func TestAlteredBundleIsNotPushed(t *testing.T) {
 	values := r.watch()
 	tip := r.commit(random(200_000))
 	r.produce()
-	decrypted := must(r, r.consumer.Decrypt, r.received())
+	decrypted := must(r, r.decrypt, r.received())
 	run, err := r.consumer.Staging.Run(decrypted.Staged.Run)
 	require.NoError(t, err)
 	file, err := run.Open(numbered(bundleFile, 0))
@@ -58,13 +58,13 @@ func TestAlteredBundleIsNotPushed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			put(content)
-			require.Contains(t, fails(r, "AlteredFile", r.consumer.Push, decrypted), "Find out who or what writes to WORKDIR")
+			require.Contains(t, fails(r, "AlteredFile", r.push, decrypted), "Find out who or what writes to WORKDIR")
 			require.Empty(t, values())
 			require.Empty(t, r.ownRefs())
 		})
 	}
 	put(good)
-	must(r, r.consumer.Push, decrypted)
+	must(r, r.push, decrypted)
 	require.Equal(t, tip, r.tip())
 }
 
@@ -73,17 +73,17 @@ func TestBundleOfAnotherCommitIsNotPushed(t *testing.T) {
 	r := newTrustedRig(t)
 	r.commit(random(20_000))
 	r.produce()
-	decrypted := must(r, r.consumer.Decrypt, r.received())
+	decrypted := must(r, r.decrypt, r.received())
 	good, other := decrypted.Bundles[0], strings.Repeat("e", 40)
-	for name, alter := range map[string]func(*Decrypted){
-		"commit": func(d *Decrypted) { d.Commit, d.Bundles[0].Commit = other, other },
-		"base":   func(d *Decrypted) { d.Bundles[0].Base = other },
-		"branch": func(d *Decrypted) { d.Destination.Branch = "other" },
+	for name, alter := range map[string]func(*consuming){
+		"commit": func(d *consuming) { d.Target.Commit, d.Bundles[0].Commit = other, other },
+		"base":   func(d *consuming) { d.Bundles[0].Base = other },
+		"branch": func(d *consuming) { d.Work.Plan.Destination.Branch = "other" },
 	} {
 		altered := decrypted
 		altered.Bundles = []archive.Bundle{good}
 		alter(&altered)
-		require.Contains(t, fails(r, "ObjectMismatch", r.consumer.Push, altered), ErrBundleDiffers.Error(), name)
+		require.Contains(t, fails(r, "ObjectMismatch", r.push, altered), ErrBundleDiffers.Error(), name)
 		require.Empty(t, r.ownRefs())
 	}
 }
@@ -123,7 +123,7 @@ func TestRunOfAnotherDestination(t *testing.T) {
 	r.commit("two")
 	r.produce()
 	p := r.planPushes().Pushes[0]
-	d := must(r, r.consumer.Download, p)
+	d := must(r, r.download, p)
 	require.Len(t, d.Objects, 2)
 	require.NoError(t, r.destination.Create(t.Context(), "mirror/other"))
 
@@ -141,10 +141,10 @@ func TestRunOfAnotherDestination(t *testing.T) {
 			p := p
 			p.Objects = append([]object.Stored(nil), p.Objects...)
 			change(&p)
-			fails(r, "OtherDestination", r.consumer.Download, p)
+			fails(r, "OtherDestination", r.download, p)
 			d := d
-			d.Destination, d.Commit, d.Objects = p.Destination, p.Commit, p.Objects
-			fails(r, "OtherDestination", r.consumer.Decrypt, d)
+			d.Work.Plan.Destination, d.Target.Commit, d.Objects = p.Destination, p.Commit, p.Objects
+			fails(r, "OtherDestination", r.decrypt, d)
 		})
 	}
 }
@@ -189,19 +189,19 @@ func TestForgedObjectIsFoundOutByItsStart(t *testing.T) {
 	forged := r.produce()[0]
 	require.Greater(t, forged.Size, int64(2*headSize))
 	read.Store(0)
-	text := fails(r, "BadSignature", r.consumer.Download, r.planPushes().Pushes[0])
+	text := fails(r, "BadSignature", r.download, r.planPushes().Pushes[0])
 	require.Contains(t, text, forged.Key)
 	require.Less(t, read.Load(), int64(3*headSize))
 
 	garbage := append([]byte(nil), r.seal(make([]byte, 1_000_000))...)
 	r.put(forged.Key, garbage)
 	read.Store(0)
-	fails(r, "MalformedObject", r.consumer.Download, r.planPushes().Pushes[0])
+	fails(r, "MalformedObject", r.download, r.planPushes().Pushes[0])
 	require.Less(t, read.Load(), int64(3*headSize))
 
 	r.producer.Signer = trusted
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), forged.Key))
-	require.Equal(t, object.ID{Destination: r.sync.Destination, Commit: tip, Base: snapshot.Object.Commit}, r.produce()[0].Object)
+	require.Equal(t, object.ID{Destination: r.sync.Destination, Commit: tip, Base: snapshot.ID.Commit}, r.produce()[0].ID)
 	r.consume()
 	require.Equal(t, tip, r.tip())
 }

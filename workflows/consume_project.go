@@ -43,27 +43,29 @@ func ConsumeProject(ctx workflow.Context, push plan.Push) (pushed activities.Pus
 // consume notes whether anything was transferred.
 func consume(ctx workflow.Context, progress *progress, push plan.Push, transferred *bool) (pushed activities.Pushed, err error) {
 	var consumer *activities.Consumer
+	work := activities.PushWork{Plan: push}
 
 	progress.step("downloading what %s lacks of %s", push.Destination, plan.Short(push.Commit))
-	var objects activities.Downloaded
-	err = workflow.ExecuteActivity(transfer(ctx, push.Destination.String()), consumer.Download, push).Get(ctx, &objects)
+	var downloaded activities.Downloaded
+	err = workflow.ExecuteActivity(transfer(ctx, push.Destination.String()), consumer.Download, work).Get(ctx, &downloaded)
 	if err != nil {
 		return pushed, err
 	}
-	*transferred = len(objects.Objects) > 0
-	defer cleanup(ctx, consumer.Cleanup, objects.Staged)
-	summary := fmt.Sprintf("%s to %s, %s", push.Destination, plan.Short(objects.Commit), count(len(objects.Objects), "object"))
-	onHost := func() workflow.Context { return transferOn(ctx, objects.Staged.Host, summary) }
+	*transferred = len(downloaded.Objects) > 0
+	work.Staged = downloaded.Staged
+	defer cleanup(ctx, consumer.Cleanup, work.Staged)
+	target, objects := downloaded.Target, count(len(downloaded.Objects), "object")
+	onHost := transferOn(ctx, work.Staged.Host, fmt.Sprintf("%s to %s, %s", push.Destination, plan.Short(target.Commit), objects))
 
-	progress.step("decrypting %s", count(len(objects.Objects), "object"))
-	var bundles activities.Decrypted
-	if err = workflow.ExecuteActivity(onHost(), consumer.Decrypt, objects).Get(ctx, &bundles); err != nil {
+	progress.step("decrypting %s", objects)
+	var decrypted activities.Decrypted
+	decryptInput := activities.DecryptInput{Commit: target.Commit, Objects: downloaded.Objects}
+	if err = workflow.ExecuteActivity(onHost, consumer.Decrypt, work, decryptInput).Get(ctx, &decrypted); err != nil {
 		return pushed, err
 	}
-	// After a reset, what was decrypted may be of a run that was allowed to.
-	bundles.AllowRollback = push.AllowRollback
-	progress.step("pushing %s to %s", plan.Short(objects.Commit), push.Destination)
-	if err = workflow.ExecuteActivity(onHost(), consumer.Push, bundles).Get(ctx, &pushed); err != nil {
+	progress.step("pushing %s to %s", plan.Short(target.Commit), push.Destination)
+	pushInput := activities.PushInput{Target: target, Bundles: decrypted.Bundles}
+	if err = workflow.ExecuteActivity(onHost, consumer.Push, work, pushInput).Get(ctx, &pushed); err != nil {
 		return pushed, err
 	}
 	progress.step("%s", pushed.Summary)

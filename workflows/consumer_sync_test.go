@@ -106,9 +106,9 @@ func TestConsumeProjectFromSnapshot(t *testing.T) {
 		var asked []bool
 		env.SetOnActivityStartedListener(func(info *activityInfo, _ context.Context, args encodedValues) {
 			if info.ActivityType.Name == "Download" {
-				var p plan.Push
-				require.NoError(t, args.Get(&p))
-				asked = append(asked, p.FromSnapshot)
+				var work activities.PushWork
+				require.NoError(t, args.Get(&work))
+				asked = append(asked, work.Plan.FromSnapshot)
 			}
 		})
 		consumeProject(env, plan.Push{})

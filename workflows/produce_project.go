@@ -31,31 +31,34 @@ func ProduceProject(ctx workflow.Context, upload plan.Upload) (uploaded activiti
 // produce notes whether anything was transferred.
 func produce(ctx workflow.Context, progress *progress, upload plan.Upload, transferred *bool) (uploaded activities.Uploaded, err error) {
 	var producer *activities.Producer
+	work := activities.UploadWork{Plan: upload}
 
 	progress.step("cloning %s", upload.Sync.Source)
-	var clone activities.Cloned
-	err = workflow.ExecuteActivity(transfer(ctx, upload.Sync.Source.String()), producer.Clone, upload).Get(ctx, &clone)
+	var cloned activities.Cloned
+	err = workflow.ExecuteActivity(transfer(ctx, upload.Sync.Source.String()), producer.Clone, work).Get(ctx, &cloned)
 	if err != nil {
 		return uploaded, err
 	}
 	*transferred = true
-	defer cleanup(ctx, producer.Cleanup, clone.Staged)
-	onHost := func() workflow.Context {
-		return transferOn(ctx, clone.Staged.Host, activities.Describe(clone.Bundle.ID)+", "+humanize.Bytes(uint64(clone.Bundle.Size)))
-	}
+	work.Staged = cloned.Staged
+	defer cleanup(ctx, producer.Cleanup, work.Staged)
+	id := cloned.Bundle.ID
+	onHost := transferOn(ctx, work.Staged.Host, activities.Describe(id)+", "+humanize.Bytes(uint64(cloned.Bundle.Size)))
 
-	progress.step("packaging %s", activities.Describe(clone.Bundle.ID))
-	var archive activities.Packaged
-	if err = workflow.ExecuteActivity(onHost(), producer.Package, clone).Get(ctx, &archive); err != nil {
+	progress.step("packaging %s", activities.Describe(id))
+	var packaged activities.Packaged
+	packageInput := activities.PackageInput{Bundle: cloned.Bundle, Before: cloned.Before}
+	if err = workflow.ExecuteActivity(onHost, producer.Package, work, packageInput).Get(ctx, &packaged); err != nil {
 		return uploaded, err
 	}
-	progress.step("encrypting %s", activities.Describe(clone.Bundle.ID))
-	var object activities.Encrypted
-	if err = workflow.ExecuteActivity(onHost(), producer.Encrypt, archive).Get(ctx, &object); err != nil {
+	progress.step("encrypting %s", activities.Describe(id))
+	var encrypted activities.Encrypted
+	if err = workflow.ExecuteActivity(onHost, producer.Encrypt, work).Get(ctx, &encrypted); err != nil {
 		return uploaded, err
 	}
-	progress.step("uploading %s, %s", activities.Describe(clone.Bundle.ID), humanize.Bytes(uint64(object.Size)))
-	if err = workflow.ExecuteActivity(onHost(), producer.Upload, object).Get(ctx, &uploaded); err != nil {
+	progress.step("uploading %s, %s", activities.Describe(id), humanize.Bytes(uint64(encrypted.Size)))
+	uploadInput := activities.UploadInput{ID: id, CreatedAt: packaged.CreatedAt, Note: packaged.Note, Size: encrypted.Size}
+	if err = workflow.ExecuteActivity(onHost, producer.Upload, work, uploadInput).Get(ctx, &uploaded); err != nil {
 		return uploaded, err
 	}
 	progress.step("uploaded %s", uploaded.Summary)

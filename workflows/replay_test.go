@@ -33,6 +33,10 @@ func replay(history *historypb.History) error {
 	r := worker.NewWorkflowReplayer()
 	workflows.RegisterProducer(r)
 	workflows.RegisterConsumer(r)
+	return replayOn(r, history)
+}
+
+func replayOn(r worker.WorkflowReplayer, history *historypb.History) error {
 	started := history.Events[0].GetWorkflowExecutionStartedEventAttributes()
 	return r.ReplayWorkflowHistoryWithOptions(quiet, history, worker.ReplayWorkflowHistoryOptions{
 		OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()},

@@ -60,20 +60,20 @@ func (s *script) PlanUploads(context.Context, activities.PlanRequest) (plan.Uplo
 	return plan.Uploads{Checked: 3, UpToDate: 1, Uploads: []plan.Upload{uploadOf("ok"), uploadOf("fails")}}, nil
 }
 
-func (s *script) Clone(_ context.Context, u plan.Upload) (activities.Cloned, error) {
-	return activities.Cloned{Staged: staged(u.Sync.Destination.Name)}, nil
+func (s *script) Clone(_ context.Context, w activities.UploadWork) (activities.Cloned, error) {
+	return activities.Cloned{Staged: staged(w.Plan.Sync.Destination.Name)}, nil
 }
 
-func (s *script) Package(_ context.Context, c activities.Cloned) (activities.Packaged, error) {
-	return activities.Packaged{Staged: c.Staged}, nil
+func (s *script) Package(context.Context, activities.UploadWork, activities.PackageInput) (activities.Packaged, error) {
+	return activities.Packaged{}, nil
 }
 
-func (s *script) Encrypt(_ context.Context, p activities.Packaged) (activities.Encrypted, error) {
-	return activities.Encrypted{Staged: p.Staged}, s.happen("Encrypt", p.Staged.Run)
+func (s *script) Encrypt(_ context.Context, w activities.UploadWork) (activities.Encrypted, error) {
+	return activities.Encrypted{}, s.happen("Encrypt", w.Staged.Run)
 }
 
-func (s *script) Upload(_ context.Context, e activities.Encrypted) (activities.Uploaded, error) {
-	return activities.Uploaded{Summary: "snapshot " + e.Staged.Run}, nil
+func (s *script) Upload(_ context.Context, w activities.UploadWork, _ activities.UploadInput) (activities.Uploaded, error) {
+	return activities.Uploaded{Summary: "snapshot " + w.Staged.Run}, nil
 }
 
 func (s *script) Prune(context.Context, activities.PruneRequest) (activities.Pruned, error) {
@@ -84,20 +84,19 @@ func (s *script) PlanPushes(context.Context, activities.PlanRequest) (plan.Pushe
 	return plan.Pushes{Checked: 3, UpToDate: 1, Pushes: []plan.Push{pushOf("ok"), pushOf("fails")}}, nil
 }
 
-func (s *script) Download(_ context.Context, p plan.Push) (activities.Downloaded, error) {
-	objects := []object.Stored{stored()}
-	return activities.Downloaded{Staged: staged(p.Destination.Name), Destination: p.Destination, Objects: objects, AllowRollback: p.AllowRollback}, nil
+func (s *script) Download(_ context.Context, w activities.PushWork) (activities.Downloaded, error) {
+	return activities.Downloaded{Staged: staged(w.Plan.Destination.Name), Objects: []object.Stored{stored()}}, nil
 }
 
-func (s *script) Decrypt(_ context.Context, d activities.Downloaded) (activities.Decrypted, error) {
-	return activities.Decrypted{Staged: d.Staged, Destination: d.Destination, AllowRollback: d.AllowRollback}, s.happen("Decrypt", d.Destination.Name)
+func (s *script) Decrypt(_ context.Context, w activities.PushWork, _ activities.DecryptInput) (activities.Decrypted, error) {
+	return activities.Decrypted{}, s.happen("Decrypt", w.Plan.Destination.Name)
 }
 
-func (s *script) Push(_ context.Context, d activities.Decrypted) (activities.Pushed, error) {
+func (s *script) Push(_ context.Context, w activities.PushWork, _ activities.PushInput) (activities.Pushed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rollbacks[d.Destination.Name] = append(s.rollbacks[d.Destination.Name], d.AllowRollback)
-	return activities.Pushed{Summary: "created at " + d.Destination.Name}, nil
+	s.rollbacks[w.Plan.Destination.Name] = append(s.rollbacks[w.Plan.Destination.Name], w.Plan.AllowRollback)
+	return activities.Pushed{Summary: "created at " + w.Plan.Destination.Name}, nil
 }
 
 func (s *script) Cleanup(context.Context, activities.Staged) error { return nil }

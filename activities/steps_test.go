@@ -1,0 +1,66 @@
+package activities
+
+import (
+	"context"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
+)
+
+// producing is an upload between two steps: the work, and what the steps before have made.
+type producing struct {
+	Work UploadWork
+	Cloned
+	Packaged
+	Encrypted
+}
+
+// The steps of ProduceProject, each on what the ones before have made, as the workflow hands it on.
+
+func (r *rig) clone(ctx context.Context, u plan.Upload) (p producing, err error) {
+	p.Work.Plan = u
+	p.Cloned, err = r.producer.Clone(ctx, p.Work)
+	p.Work.Staged = p.Staged
+	return p, err
+}
+
+func (r *rig) pack(ctx context.Context, p producing) (producing, error) {
+	var err error
+	p.Packaged, err = r.producer.Package(ctx, p.Work, PackageInput{Bundle: p.Bundle, Before: p.Before})
+	return p, err
+}
+
+func (r *rig) encrypt(ctx context.Context, p producing) (producing, error) {
+	var err error
+	p.Encrypted, err = r.producer.Encrypt(ctx, p.Work)
+	return p, err
+}
+
+func (r *rig) upload(ctx context.Context, p producing) (Uploaded, error) {
+	return r.producer.Upload(ctx, p.Work, UploadInput{ID: p.Bundle.ID, CreatedAt: p.CreatedAt, Note: p.Note, Size: p.Size})
+}
+
+// consuming is a push between two steps.
+type consuming struct {
+	Work PushWork
+	Downloaded
+	Decrypted
+}
+
+// The steps of ConsumeProject, likewise.
+
+func (r *rig) download(ctx context.Context, push plan.Push) (c consuming, err error) {
+	c.Work.Plan = push
+	c.Downloaded, err = r.consumer.Download(ctx, c.Work)
+	c.Work.Staged = c.Staged
+	return c, err
+}
+
+func (r *rig) decrypt(ctx context.Context, c consuming) (consuming, error) {
+	var err error
+	c.Decrypted, err = r.consumer.Decrypt(ctx, c.Work, DecryptInput{Commit: c.Target.Commit, Objects: c.Objects})
+	return c, err
+}
+
+func (r *rig) push(ctx context.Context, c consuming) (Pushed, error) {
+	return r.consumer.Push(ctx, c.Work, PushInput{Target: c.Target, Bundles: c.Bundles})
+}
