@@ -64,6 +64,7 @@ func as[T error](err error) bool {
 // kinds are in the order in which they are tried: the more precise one first.
 var kinds = []kind{
 	{KindStagedFileMissing, is(staging.ErrMissing), false, "The worker that held the files is gone; the run starts over by itself."},
+	{"Panic", is(ErrPanic), true, "This is a mistake in the software: report it, with the stack from the worker's log."},
 	{"TemporalLost", is(ErrTemporalLost), true, "Check the worker's connection to Temporal, and Temporal's health. What the step waited for is not at fault."},
 	{"DiskFull", is(staging.ErrDiskFull), true, "Enlarge the volume of WORKDIR, or run fewer syncs at a time."},
 

@@ -3,8 +3,11 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 
@@ -14,6 +17,12 @@ import (
 // maxErrorText is how much of an error Temporal is told, in characters. Its server cuts off what is
 // longer than 4 KiB while an activity is retried, and what to do stands at the end.
 const maxErrorText = 3000
+
+// maxStack is how much of a panic's stack is logged, in characters.
+const maxStack = 8 << 10
+
+// ErrPanic says that an activity has panicked.
+var ErrPanic = errors.New("the activity panicked")
 
 // maxRetryDelay is the longest pause before the next attempt that a server can ask for. After a longer one, the
 // next cycle has come.
@@ -49,10 +58,21 @@ type errorNaming struct {
 }
 
 func (e *errorNaming) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
-	result, err := e.Next.ExecuteActivity(ctx, in)
+	result, err := e.execute(ctx, in)
 	err = blame(ctx, err, e.mask)
 	countFailure(ctx, err)
 	return result, err
+}
+
+// execute makes an error of a panic. Temporal's SDK would put what it says, and the stack, into history and log as they are.
+func (e *errorNaming) execute(ctx context.Context, in *interceptor.ExecuteActivityInput) (result any, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			result, err = nil, fmt.Errorf("%w: %v", ErrPanic, cause)
+			activity.GetLogger(ctx).Error("The activity panicked", "error", e.mask.Text(err.Error(), maxErrorText), "stack", e.mask.Text(string(debug.Stack()), maxStack))
+		}
+	}()
+	return e.Next.ExecuteActivity(ctx, in)
 }
 
 // blame names the failure of an activity whose context is ctx: when that was cut off, it is not the fault of

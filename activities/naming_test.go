@@ -1,16 +1,21 @@
 package activities
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
@@ -39,6 +44,29 @@ func TestLastNet(t *testing.T) {
 		require.Contains(t, converted.Error(), "***", name)
 		require.Equal(t, errors.Is(err, context.Canceled), errors.Is(converted, context.Canceled), name)
 	}
+}
+
+// What a panic says passes the same net, on its way into history and into the log.
+func TestPanicsAreMasked(t *testing.T) {
+	t.Parallel()
+	var suite testsuite.WorkflowTestSuite
+	var logged bytes.Buffer
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.NewTextHandler(&logged, nil))))
+	env := newActivitiesIn(&suite)
+	panicking := func(context.Context) error {
+		panic(fmt.Errorf("%w: with %s", smarthttp.ErrNotFound, workerSecret))
+	}
+	env.RegisterActivityWithOptions(panicking, activity.RegisterOptions{Name: "panicking"})
+	_, err := env.ExecuteActivity("panicking")
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, "Panic", failure.Type(), "and not what the cause would be called")
+	require.False(t, failure.NonRetryable())
+	require.Contains(t, failure.Message(), "the activity panicked: ")
+	require.Contains(t, failure.Message(), "with ***\n")
+	require.NotContains(t, temporal.GetDefaultFailureConverter().ErrorToFailure(err).String(), workerSecret)
+	require.Contains(t, logged.String(), "TestPanicsAreMasked", "the stack")
+	require.NotContains(t, logged.String(), workerSecret)
 }
 
 func TestNamedErrorsKeepWhatTemporalActsOn(t *testing.T) {

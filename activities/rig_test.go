@@ -96,6 +96,10 @@ func (r *rig) register() {
 func newActivities() *testsuite.TestActivityEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	return newActivitiesIn(&suite)
+}
+
+func newActivitiesIn(suite *testsuite.WorkflowTestSuite) *testsuite.TestActivityEnvironment {
 	env := suite.NewTestActivityEnvironment()
 	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&ErrorNaming{Mask: foreign.NewMask(workerSecret)}}})
 	return env
