@@ -142,6 +142,24 @@ func TestMemoryWithoutNoteIsUnderstood(t *testing.T) {
 	require.Empty(t, r.planPushes().Pushes)
 }
 
+// A destination that was synced without verify keys is given its memory once there are some, although its branch is where it
+// should be.
+func TestKeysThatComeLater(t *testing.T) {
+	r := newTrustedRig(t)
+	verifier := r.consumer.Verifier
+	r.consumer.Verifier = sign.Unverified()
+	tip := r.commit("one")
+	r.arrives(tip)
+	require.Empty(t, r.ownRefs())
+
+	r.consumer.Verifier = verifier
+	pushed := r.consume()
+	require.Len(t, pushed, 1)
+	require.Equal(t, "already at "+tip[:7], pushed[0].Summary)
+	require.Len(t, r.ownRefs(), 2)
+	require.Empty(t, r.planPushes().Pushes)
+}
+
 // Whoever may push to the destination may write refs there, too. None of them stops a branch for good.
 func TestForeignRefsInOurFoldersHeal(t *testing.T) {
 	future := fmt.Sprint(time.Now().AddDate(100, 0, 0).UnixNano())
