@@ -2,7 +2,7 @@
 // there may be, which of them are the same project, and what an instance says about itself. Git's protocol, which
 // all forges speak, is package smarthttp's.
 //
-// Gitea has the same URLs, and takes every path that GitLab takes, so it can stand in for an instance.
+// Gitea has the same URLs, and finds projects in the same way, so that it can stand in for an instance. It has no subgroups.
 package gitlab
 
 import (
@@ -23,7 +23,7 @@ func At(base *url.URL) Instance {
 }
 
 // Repository returns the URL of a project's repository: address/group/name.git. The project may have any name that
-// stays below the address: which ones GitLab takes is for Validate functions to say.
+// stays below the address: ValidateProject says which ones GitLab takes.
 func (i Instance) Repository(project string) (*url.URL, error) {
 	segments := strings.Split(project+".git", "/")
 	for n, segment := range segments {
