@@ -13,7 +13,7 @@ type Reader struct {
 // Read implements io.Reader.
 func (r *Reader) Read(p []byte) (int, error) {
 	n, err := r.R.Read(p)
-	if err != nil && r.Err == nil {
+	if r.Err == nil {
 		r.Err = err
 	}
 	return n, err
@@ -36,7 +36,7 @@ type Writer struct {
 // Write implements io.Writer.
 func (w *Writer) Write(p []byte) (int, error) {
 	n, err := w.W.Write(p)
-	if err != nil && w.Err == nil {
+	if w.Err == nil {
 		w.Err = err
 	}
 	return n, err

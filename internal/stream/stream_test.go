@@ -42,3 +42,31 @@ func TestWriter(t *testing.T) {
 	_, _ = io.WriteString(w, "xt")
 	require.Equal(t, errBroken, w.Err)
 }
+
+// errs fails with one after the other, and then with none.
+type errs []error
+
+func (e *errs) next() (err error) {
+	if len(*e) > 0 {
+		err, *e = (*e)[0], (*e)[1:]
+	}
+	return err
+}
+
+func (e *errs) Read([]byte) (int, error)  { return 0, e.next() }
+func (e *errs) Write([]byte) (int, error) { return 0, e.next() }
+
+func TestTheFirstErrorIsKept(t *testing.T) {
+	var then errs = []error{nil, errBroken, io.EOF}
+	r := &stream.Reader{R: &then}
+	for i := range 4 {
+		_, _ = r.Read(nil)
+		require.Equal(t, i > 0, r.Err == errBroken, i)
+	}
+	then = []error{nil, errBroken, io.ErrShortWrite}
+	w := &stream.Writer{W: &then}
+	for i := range 4 {
+		_, _ = w.Write(nil)
+		require.Equal(t, i > 0, w.Err == errBroken, i)
+	}
+}

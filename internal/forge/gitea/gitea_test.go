@@ -25,9 +25,10 @@ func server(t *testing.T, found, done int) (gitea.Admin, *[]string) {
 			w.WriteHeader(found)
 			return
 		}
-		changes = append(changes, r.Method+" "+r.URL.EscapedPath())
+		body, _ := io.ReadAll(r.Body)
+		changes = append(changes, r.Method+" "+r.URL.EscapedPath()+" "+r.Header.Get("Content-Type")+" "+string(body))
 		w.WriteHeader(done)
-		_, _ = io.Copy(w, r.Body) // an answer may repeat what it was asked
+		_, _ = w.Write(body) // an answer may repeat what it was asked
 	}))
 	t.Cleanup(s.Close)
 	return gitea.Admin{URL: s.URL, Token: "admin"}, &changes
@@ -46,16 +47,21 @@ func provision(t *testing.T, admin gitea.Admin) {
 func TestWhatIsMissingIsCreated(t *testing.T) {
 	admin, changes := server(t, http.StatusNotFound, http.StatusCreated)
 	provision(t, admin)
+	const json = " application/json "
 	require.Equal(t, []string{
-		"POST /api/v1/admin/users", "POST /api/v1/orgs", "POST /api/v1/orgs/web/repos",
-		"POST /api/v1/repos/web/router/branches", "PUT /api/v1/repos/web/router/collaborators/mirror",
+		"POST /api/v1/admin/users" + json + `{"email":"mirror@localhost.localdomain","must_change_password":false,"password":"s3cret","username":"mirror"}`,
+		"POST /api/v1/orgs" + json + `{"username":"web","visibility":"private"}`,
+		"POST /api/v1/orgs/web/repos" + json + `{"name":"router"}`,
+		"POST /api/v1/repos/web/router/branches" + json + `{"new_branch_name":"feature/x"}`,
+		"PUT /api/v1/repos/web/router/collaborators/mirror" + json + `{"permission":"read"}`,
 	}, *changes)
 }
 
 func TestWhatIsThereStays(t *testing.T) {
 	admin, changes := server(t, http.StatusOK, http.StatusNoContent)
 	provision(t, admin)
-	require.Equal(t, []string{"PUT /api/v1/repos/web/router/collaborators/mirror"}, *changes, "which changes nothing when it is so already")
+	require.Len(t, *changes, 1)
+	require.Contains(t, (*changes)[0], "PUT /api/v1/repos/web/router/collaborators/mirror ", "which changes nothing when it is so already")
 }
 
 func TestErrorsSayNothingOfPasswords(t *testing.T) {
@@ -64,4 +70,10 @@ func TestErrorsSayNothingOfPasswords(t *testing.T) {
 	require.EqualError(t, err, "POST /api/v1/admin/users: server answered 422")
 	admin.Token = "expired"
 	require.EqualError(t, admin.AddUser(t.Context(), "mirror", "s3cret"), "GET /api/v1/users/mirror: server answered 401")
+}
+
+func TestServerThatIsNotThere(t *testing.T) {
+	admin := gitea.Admin{URL: "http://127.0.0.1:1"}
+	require.ErrorContains(t, admin.AddProject(t.Context(), router, nil), "connection refused")
+	require.ErrorContains(t, admin.AddCollaborator(t.Context(), router, "mirror", "read"), "connection refused")
 }
