@@ -51,6 +51,7 @@ func TestPruneSuperseded(t *testing.T) {
 	pruned := must(r, r.producer.Prune, PruneRequest{})
 	require.ElementsMatch(t, []string{old, increment.Key}, pruned.Keys)
 	require.Zero(t, pruned.Left)
+	require.Empty(t, pruned.Absence, "a branch that is still there counts against no share")
 	require.ElementsMatch(t, []string{newer, "not one of ours"}, r.keys())
 }
 
@@ -84,6 +85,7 @@ func TestPruneOrphans(t *testing.T) {
 	require.Empty(t, must(r, r.producer.Prune, PruneRequest{}).Keys, "nothing is remembered")
 
 	long := now.Add(-24 * time.Hour)
+	require.Empty(t, must(r, r.producer.Prune, PruneRequest{Absence: away(long.Add(time.Second), other.Destination)}).Keys, "a second too early")
 	require.Empty(t, must(r, r.producer.Prune, PruneRequest{Absence: away(long, r.sync.Destination)}).Keys, "it is configured")
 	r.configure(r.sync, other)
 	require.Empty(t, must(r, r.producer.Prune, PruneRequest{Absence: away(long, other.Destination)}).Keys, "it is back")
