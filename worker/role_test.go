@@ -136,8 +136,11 @@ func requireArrivals(t *testing.T, name string, configuration reflect.Type, w *w
 	for variable, a := range table {
 		environ[variable] = a.value
 	}
+	environ["TEMPORAL_ADDRESS"] = "temporal.example.com:7233\n"
 	b := build(t, name, w, environ)
 	b.askServers(t)
+	address, _ := b.role.Temporal.LookupEnv("TEMPORAL_ADDRESS")
+	require.Equal(t, "temporal.example.com:7233", address)
 	for variable, a := range table {
 		require.Equal(t, a.want, a.seen(b), variable)
 	}
