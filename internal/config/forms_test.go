@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
@@ -96,10 +97,12 @@ func TestWhatIsNotSetIsOpen(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, c.Verifier.Verifies())
 	require.True(t, c.Allow.Allows(project.Branch{Group: "any", Name: "app", Branch: "main"}))
+	require.Equal(t, archive.AnyEnvironment(), c.Environment)
 
 	for _, mistake := range []string{"nonsense", " ", ""} {
 		c, err = LoadConsumer(append(environ(consumer), "VERIFY_KEYS="+mistake, "ALLOWED_DESTINATIONS="+mistake))
 		require.Error(t, err)
+		require.Zero(t, c, "nothing of what has a mistake in it is used")
 		require.True(t, c.Verifier.Verifies())
 		require.False(t, c.Allow.Allows(project.Branch{Group: "any", Name: "app", Branch: "main"}))
 	}
