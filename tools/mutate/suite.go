@@ -30,6 +30,9 @@ const (
 // minTimeLimit is for tests that take no time: the machine does other things as well.
 const minTimeLimit = 30 * time.Second
 
+// underLimit runs a program in 4 GiB of address space at most: some mutants fill all memory that there is before they time out.
+const underLimit = `ulimit -v 4194304 && exec "$0" "$@"`
+
 // Suite is a package and its tests.
 type Suite struct {
 	ImportPath, Dir                    string
@@ -146,7 +149,7 @@ func (s *Suite) Try(m Mutant) (Fate, error) {
 func (s *Suite) run(tests string) (Fate, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, tests, s.flags...)
+	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", underLimit, tests}, s.flags...)...)
 	cmd.Dir = s.Dir
 	cmd.WaitDelay = time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
