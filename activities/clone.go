@@ -57,7 +57,7 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 	if err != nil {
 		return cloned, err
 	}
-	base, err := p.carried(ctx, upload)
+	base, err := p.restorableBase(ctx, upload)
 	if err != nil {
 		return cloned, err
 	}
@@ -73,18 +73,18 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 		Bundle: archive.Bundle{ID: id, Thin: id.Base != "" && p.ThinPacks},
 		Before: before,
 	}
-	cloned.Bundle.Size, cloned.Bundle.SHA256, err = p.keep(cloned.Staged, id, pack, meter)
+	cloned.Bundle.Size, cloned.Bundle.SHA256, err = p.writeBundle(cloned.Staged, id, pack, meter)
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
 	return cloned, nil
 }
 
-// carried returns the planned base if the bucket still restores it. A run that was reset long after
+// restorableBase returns the planned base if the bucket still restores it. A run that was reset long after
 // its plan was made would otherwise build on objects that have been pruned, and one that was started by hand on
 // whatever it names.
-func (p *Producer) carried(ctx context.Context, upload plan.Upload) (base string, err error) {
-	for _, key := range upload.Carriers {
+func (p *Producer) restorableBase(ctx context.Context, upload plan.Upload) (base string, err error) {
+	for _, key := range upload.BaseKeys {
 		id, err := object.ParseKey(key)
 		if err != nil || id.Destination.Identity() != upload.Sync.Destination.Identity() || id.Base != base {
 			return "", nil
@@ -122,9 +122,9 @@ func (p *Producer) madeBefore(ctx context.Context, follows plan.Follows) (time.T
 	return newest.CreatedAt, nil
 }
 
-// keep writes the bundle. When it fails nothing of the run stays behind: the next attempt
+// writeBundle writes the bundle. When it fails nothing of the run stays behind: the next attempt
 // may be another worker's.
-func (p *Producer) keep(staged Staged, id object.ID, pack io.Reader, meter *meter) (size int64, sum string, err error) {
+func (p *Producer) writeBundle(staged Staged, id object.ID, pack io.Reader, meter *meter) (size int64, sum string, err error) {
 	run, err := p.Staging.Run(staged.Run)
 	if err != nil {
 		return 0, "", err

@@ -77,7 +77,7 @@ func TestCloneBuildsOnlyOnTheChain(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			base, err := r.producer.carried(t.Context(), plan.Upload{Sync: r.sync, Base: test.base, Carriers: test.carriers})
+			base, err := r.producer.restorableBase(t.Context(), plan.Upload{Sync: r.sync, Base: test.base, BaseKeys: test.carriers})
 			require.NoError(t, err)
 			require.Equal(t, test.want, base)
 		})

@@ -35,7 +35,7 @@ func (c *Consumer) Decrypt(ctx context.Context, work PushWork, in DecryptInput) 
 	if err != nil {
 		return decrypted, err
 	}
-	if err := agree(work.Plan.Destination, in.Commit, in.Objects); err != nil {
+	if err := checkObjects(work.Plan.Destination, in.Commit, in.Objects); err != nil {
 		return decrypted, err
 	}
 	meter := startMeter(ctx, sizeOf(in.Objects))
@@ -88,9 +88,9 @@ func (c *Consumer) open(encrypted io.Reader, id object.ID) (*archive.Reader, err
 	return reader, c.checkClock(reader.Manifest.CreatedAt)
 }
 
-// agree refuses a run whose objects are not its destination's, or do not lead to its commit in their order:
+// checkObjects refuses a run whose objects are not its destination's, or do not lead to its commit in their order:
 // whoever may start a workflow might name any.
-func agree(destination project.Branch, commit string, objects []object.Stored) error {
+func checkObjects(destination project.Branch, commit string, objects []object.Stored) error {
 	at := ""
 	for i, o := range objects {
 		switch {

@@ -72,44 +72,44 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 	if !c.Allow.Allows(push.Destination) {
 		return downloaded, fmt.Errorf("%w: %s", ErrNotAllowed, push.Destination.Path())
 	}
-	if err := agree(push.Destination, push.Commit, push.Objects); err != nil {
+	if err := checkObjects(push.Destination, push.Commit, push.Objects); err != nil {
 		return downloaded, err
 	}
-	state, err := c.state(ctx, push.Destination)
+	to, err := c.readDestination(ctx, push.Destination)
 	if err != nil {
 		return downloaded, err
 	}
 	// The branch is read before the bucket, the other way round than for the plan: so what the bucket is
 	// seen to have is no older than what the branch was seen at.
-	if stale, err := c.stale(ctx, push, state); err != nil {
+	if stale, err := c.stale(ctx, push, to.tip); err != nil {
 		return downloaded, err
 	} else if stale {
 		if push, err = c.replan(ctx, push); err != nil {
 			return downloaded, err
 		}
 	}
-	downloaded.Target = Target{Commit: push.Commit, SeenTip: state.tip, Follows: push.Follows()}
+	downloaded.Target = Target{Commit: push.Commit, SeenTip: to.tip, Follows: push.Follows()}
 	if len(push.Objects) == 0 {
 		return downloaded, nil
 	}
-	if state.tip == push.Commit {
-		if !state.memory.keep {
+	if to.tip == push.Commit {
+		if !to.guard.enabled {
 			return downloaded, nil
 		}
 		_, newest, err := c.examine(ctx, push.Objects[len(push.Objects)-1])
 		downloaded.Target.AtTip = &newest
 		return downloaded, err
 	}
-	if downloaded.Objects, err = c.lacking(ctx, push, state); err != nil {
+	if downloaded.Objects, err = missingObjects(ctx, push, to); err != nil {
 		return downloaded, err
 	}
-	return downloaded, c.fetch(ctx, run, downloaded.Objects, meter)
+	return downloaded, c.fetchObjects(ctx, run, downloaded.Objects, meter)
 }
 
 // stale tells whether a plan is of another time, as in a run that is reset long after, or of a worker that was held up. What it
 // says may be older than what the destination has.
-func (c *Consumer) stale(ctx context.Context, push plan.Push, state destinationState) (bool, error) {
-	if state.tip != push.Head && state.tip != push.Commit {
+func (c *Consumer) stale(ctx context.Context, push plan.Push, tip string) (bool, error) {
+	if tip != push.Head && tip != push.Commit {
 		return true, nil
 	}
 	planned := push.Follows()
@@ -121,32 +121,32 @@ func (c *Consumer) stale(ctx context.Context, push plan.Push, state destinationS
 	return false, nil
 }
 
-// lacking asks the destination what it has, and picks the end of the chain that it has not.
+// missingObjects asks the destination what it has, and picks the end of the chain that it has not.
 // A destination that cannot be pushed to fails here, before anything is fetched for it.
-func (c *Consumer) lacking(ctx context.Context, push plan.Push, state destinationState) ([]object.Stored, error) {
-	known := []string{state.tip, state.incoming}
+func missingObjects(ctx context.Context, push plan.Push, to destination) ([]object.Stored, error) {
+	known := []string{to.tip, to.incoming}
 	bases := plan.Bases(push.Objects)
 	has := slices.ContainsFunc(bases, func(base string) bool { return slices.Contains(known, base) })
-	anchor := cmp.Or(state.tip, state.incoming)
+	anchor := cmp.Or(to.tip, to.incoming)
 	switch {
-	case state.incoming == push.Commit:
+	case to.incoming == push.Commit:
 		return push.Objects[len(push.Objects)-1:], nil // its manifest is still wanted
 	case push.FromSnapshot || anchor == "":
 		known = nil
 	case len(bases) > 0 && !has:
 		var err error
-		if known, err = c.Destination.Known(ctx, push.Destination.Path(), anchor, bases...); err != nil {
+		if known, err = to.forge.Known(ctx, push.Destination.Path(), anchor, bases...); err != nil {
 			return nil, fmt.Errorf("destination %s: %w", push.Destination, err)
 		}
 	}
-	objects := plan.Lacking(push.Objects, known)
+	objects := plan.Missing(push.Objects, known)
 	if objects == nil {
 		return nil, fmt.Errorf("destination %s: %w: it has no object for commit %s", push.Destination, ErrBrokenChain, push.Objects[0].Base)
 	}
 	return objects, nil
 }
 
-func (c *Consumer) fetch(ctx context.Context, run staging.Run, objects []object.Stored, meter *meter) error {
+func (c *Consumer) fetchObjects(ctx context.Context, run staging.Run, objects []object.Stored, meter *meter) error {
 	total := sizeOf(objects)
 	if err := c.Staging.Require(2 * total); err != nil { // as objects, then as bundles
 		return err

@@ -21,7 +21,6 @@ type SourceForge interface {
 // DestinationForge is what the consumer needs of the server that the destinations are on.
 type DestinationForge interface {
 	RefReader
-	Heads(ctx context.Context, project string, branches ...string) (map[string]string, error)
 	EachRef(ctx context.Context, project string, names []string, below string, visit func(ref, commit string)) error
 	// Known returns which of the commits the project has. Tip is the commit of one of its refs.
 	Known(ctx context.Context, project, tip string, commits ...string) ([]string, error)

@@ -18,7 +18,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
-// A destination that takes the branch but not the memory, or does not show it, could be given an old object later. Then the
+// A destination that takes the branch but not the replay guard, or does not show it, could be given an old object later. Then the
 // branch does not move at all.
 func TestDestinationThatKeepsNoMemory(t *testing.T) {
 	const onlyBranches = "for ref; do :; done; while read old new ref; do case $ref in refs/heads/*|refs/tags/*);; *) echo 'no such ref' >&2; exit 1;; esac; done"
@@ -26,10 +26,10 @@ func TestDestinationThatKeepsNoMemory(t *testing.T) {
 		setup              func(*rig)
 		fresh, established string // kinds
 	}{
-		"receive.hideRefs":    {func(r *rig) { r.atDestination("config", "receive.hideRefs", ownRefs) }, "RefForbidden", "RefForbidden"},
-		"transfer.hideRefs":   {func(r *rig) { r.atDestination("config", "transfer.hideRefs", ownRefs) }, "RefForbidden", "RefForbidden"},
-		"uploadpack.hideRefs": {func(r *rig) { r.atDestination("config", "uploadpack.hideRefs", ownRefs) }, "RefForbidden", "RefForbidden"},
-		"only the memory":     {func(r *rig) { r.atDestination("config", "receive.hideRefs", ownRefs+"/applied") }, "RefForbidden", "RefForbidden"},
+		"receive.hideRefs":      {func(r *rig) { r.atDestination("config", "receive.hideRefs", ownRefs) }, "RefForbidden", "RefForbidden"},
+		"transfer.hideRefs":     {func(r *rig) { r.atDestination("config", "transfer.hideRefs", ownRefs) }, "RefForbidden", "RefForbidden"},
+		"uploadpack.hideRefs":   {func(r *rig) { r.atDestination("config", "uploadpack.hideRefs", ownRefs) }, "RefForbidden", "RefForbidden"},
+		"only the replay guard": {func(r *rig) { r.atDestination("config", "receive.hideRefs", ownRefs+"/applied") }, "RefForbidden", "RefForbidden"},
 		"an update hook": {func(r *rig) {
 			r.hook("update", `case $1 in refs/heads/*|refs/tags/*);; *) echo 'no such ref' >&2; exit 1;; esac`)
 		}, "PushRefused", "RefForbidden"},
@@ -82,7 +82,7 @@ func TestDestinationThatHidesTheBranch(t *testing.T) {
 			require.Equal(t, "RefForbidden", failure.Type(), failure)
 			require.Contains(t, failure.Message(), r.sync.Destination.Ref())
 			require.Equal(t, first, r.tip())
-			require.Len(t, r.ownRefs(), 2, "what came ahead is gone; git leaves hidden refs out of a transaction, so the memory may have moved")
+			require.Len(t, r.ownRefs(), 2, "what came ahead is gone; git leaves hidden refs out of a transaction, so the replay guard may have moved")
 		})
 	}
 }
@@ -116,7 +116,7 @@ func TestThereAndBackAgain(t *testing.T) {
 	remembered := r.remembered()
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), between.Key))
 	require.Equal(t, "already at "+home[:7], r.consume()[0].Summary)
-	require.Equal(t, remembered, r.remembered(), "an older object of the same commit does not take the memory back")
+	require.Equal(t, remembered, r.remembered(), "an older object of the same commit does not take the replay guard back")
 }
 
 // remembered is the destination's ref that remembers the manifest applied last.
@@ -127,7 +127,7 @@ func (r *rig) remembered() string {
 	return refs[0]
 }
 
-// Destinations that were synced before notes were kept have a memory without any.
+// Destinations that were synced before notes were kept have a replay guard without any.
 func TestMemoryWithoutNoteIsUnderstood(t *testing.T) {
 	r := newTrustedRig(t)
 	r.arrives(r.commit("one"))
@@ -170,7 +170,7 @@ func TestForeignRefsInOurFoldersHeal(t *testing.T) {
 		return refs
 	}
 	for name, refs := range map[string][]string{
-		"a file in place of the memory":         {"applied"},
+		"a file in place of the replay guard":   {"applied"},
 		"a file in place of the branch's":       {"applied/stable"},
 		"a file in place of what is incoming":   {"incoming/stable"},
 		"a folder in place of what is incoming": {"incoming/stable/tip/x"},

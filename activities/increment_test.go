@@ -269,7 +269,7 @@ func TestStalePlanMakesSnapshot(t *testing.T) {
 	first := r.produce()[0]
 	r.commit("two")
 	u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
-	require.Equal(t, []string{first.Key}, u.Carriers)
+	require.Equal(t, []string{first.Key}, u.BaseKeys)
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), first.Key))
 	require.Empty(t, must(r, r.clone, u).Bundle.Base)
 }

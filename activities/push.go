@@ -11,7 +11,6 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/plan"
-	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
 // ErrTipDiffers says that a branch is not where the push has just put it.
@@ -37,7 +36,7 @@ type Pushed struct {
 // the result names the commit it was at. What an interrupted push has brought there already is
 // not sent again.
 func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushed Pushed, err error) {
-	destination := work.Plan.Destination
+	branch := work.Plan.Destination
 	run, err := c.Staging.Run(work.Staged.Run)
 	if err != nil {
 		return pushed, err
@@ -47,14 +46,14 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 			return pushed, err
 		}
 	}
-	if !c.Allow.Allows(destination) {
-		return pushed, fmt.Errorf("%w: %s", ErrNotAllowed, destination.Path())
+	if !c.Allow.Allows(branch) {
+		return pushed, fmt.Errorf("%w: %s", ErrNotAllowed, branch.Path())
 	}
 	meter := startMeter(ctx, 0)
 	defer meter.stop()
 	ctx = meter.watching(ctx)
-	p := push{consumer: c, run: run, Target: in.Target, Bundles: in.Bundles, Destination: destination, AllowRollback: work.Plan.AllowRollback, meter: meter}
-	if p.destinationState, err = c.state(ctx, destination); err != nil {
+	p := push{PushInput: in, allowRollback: work.Plan.AllowRollback, fastForwardOnly: c.FastForwardOnly, bucket: c.Bucket, run: run, meter: meter}
+	if p.destination, err = c.readDestination(ctx, branch); err != nil {
 		return pushed, err
 	}
 	pushed = Pushed{Old: p.tip, Commit: in.Target.Commit}
@@ -62,8 +61,11 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 		pushed.Summary, pushed.Commit, pushed.Warning = "nothing to push", p.tip, c.warning()
 		return pushed, nil
 	}
-	if err := p.do(ctx); err != nil {
-		return pushed, fmt.Errorf("destination %s: %w", destination, err)
+	if err = c.checkClock(p.made()); err == nil {
+		err = p.execute(ctx)
+	}
+	if err != nil {
+		return pushed, fmt.Errorf("destination %s: %w", branch, err)
 	}
 	pushed.Size = meter.done.Load()
 	pushed.Summary = pushed.describe()
@@ -74,17 +76,8 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 	return pushed, nil
 }
 
-// tip reads the destination's branch; "" means that it does not exist.
-func (c *Consumer) tip(ctx context.Context, b project.Branch) (string, error) {
-	heads, err := c.Destination.Heads(ctx, b.Path(), b.Branch)
-	if err != nil {
-		return "", fmt.Errorf("destination %s: %w", b, err)
-	}
-	return heads[b.Branch], nil
-}
-
-// reached is how many of the bundles lie behind a ref that is at commit.
-func reached(bundles []archive.Bundle, commit string) int {
+// countSent is how many of the bundles a destination has that has a ref at the commit.
+func countSent(bundles []archive.Bundle, commit string) int {
 	for i, b := range slices.Backward(bundles) {
 		if b.Commit == commit {
 			return i + 1

@@ -12,7 +12,7 @@ func TestPushIsReadBack(t *testing.T) {
 	for name, test := range map[string]struct{ hook, kind string }{
 		"the branch is put back": {moved + "git update-ref $ref $old;; esac; done", "TipDiffers"},
 		"the branch is removed":  {moved + "git update-ref -d $ref;; esac; done", "TipDiffers"},
-		"the memory is removed": {
+		"the replay guard is removed": {
 			moved + "git for-each-ref --format='delete %(refname)' " + ownRefs + "/applied/ | git update-ref --stdin;; esac; done", "RefForbidden",
 		},
 	} {

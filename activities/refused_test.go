@@ -84,7 +84,7 @@ func (r *rig) failing() *temporal.ApplicationError {
 }
 
 // The destination is at a commit that is not the increment's base, so that the child might as well
-// think that the base is missing. Whatever it refuses, it stays where it was, and its memory as well.
+// think that the base is missing. Whatever it refuses, it stays where it was, and its replay guard as well.
 func TestRefusedIncrementLeavesTheBranch(t *testing.T) {
 	small := func(r *rig) string { return r.commit("refused") }
 	for name, test := range map[string]struct {

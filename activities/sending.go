@@ -41,19 +41,18 @@ func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) 
 	}
 	verified := &verifiedReader{r: file, left: b.Size, sum: sha256.New(), want: b.SHA256}
 	pack := bufio.NewReader(verified)
-	id, headerSize, err := bundle.ReadHeader(pack, p.Destination)
-	if want := (object.ID{Destination: p.Destination, Commit: b.Commit, Base: b.Base}); err == nil && id != want {
+	id, headerSize, err := bundle.ReadHeader(pack, p.branch)
+	if want := (object.ID{Destination: p.branch, Commit: b.Commit, Base: b.Base}); err == nil && id != want {
 		err = fmt.Errorf("%w: %+v instead of %+v", ErrBundleDiffers, id, want)
 	}
 	if err != nil {
 		_, _ = io.Copy(io.Discard, verified) // whether it came like this, or was altered here
 		return cmp.Or(verified.err, err)
 	}
-	err = p.consumer.Destination.Push(ctx, smarthttp.PushRequest{
-		Repo:      p.Destination.Path(),
+	err = p.pushRefs(ctx, smarthttp.PushRequest{
 		RefUpdate: updates[0],
 		Also:      updates[1:],
-		Atomic:    updates[0].Ref != p.Destination.Ref(), // the branch will have to follow
+		Atomic:    updates[0].Ref != p.branch.Ref(), // the branch will have to follow
 		Pack:      p.meter.read(pack),
 		PackSize:  b.Size - headerSize,
 		Thin:      b.Thin,
@@ -61,7 +60,7 @@ func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) 
 	if err != nil && verified.err != nil {
 		return verified.err // which ended the push, however that looked to the transport
 	}
-	return p.explain(ctx, b, err)
+	return p.classify(ctx, b, err)
 }
 
 // heldBack is how many bytes of a file are given away only when all of it has been verified: the checksum that ends a pack.

@@ -123,7 +123,7 @@ func TestReplay(t *testing.T) {
 	back := must(r, r.push, must(r, r.decrypt, must(r, r.download, p)))
 	require.Equal(t, first, r.tip(), "the operator said so")
 	require.Contains(t, back.Summary, "allow_rollback was used")
-	require.Less(t, r.remembered(), remembered, "the memory went back along with the branch")
+	require.Less(t, r.remembered(), remembered, "the replay guard went back along with the branch")
 
 	r.produce()
 	r.consume()
@@ -134,7 +134,7 @@ func TestReplay(t *testing.T) {
 	r.consume()
 	require.Equal(t, first, r.tip(), "the source was reset")
 
-	require.Len(t, r.ownRefs(), 2, "one memory for one branch, and one note")
+	require.Len(t, r.ownRefs(), 2, "one replay guard for one branch, and one note")
 }
 
 // Someone who pushes to the destination is put right, and that is no replay.

@@ -35,7 +35,7 @@ func ConsumeProject(ctx workflow.Context, push plan.Push) (pushed activities.Pus
 		push.FromSnapshot = true
 		pushed, err = onOneHost(ctx, steps)
 	}
-	err = remember(ctx, push.Try, transferred, err)
+	err = noteRefusal(ctx, push.Try, transferred, err)
 	conclude(ctx, err)
 	return pushed, err
 }

@@ -23,7 +23,7 @@ func ProduceProject(ctx workflow.Context, upload plan.Upload) (uploaded activiti
 	uploaded, err = onOneHost(ctx, func(ctx workflow.Context) (activities.Uploaded, error) {
 		return produce(ctx, progress, upload, &transferred)
 	})
-	err = remember(ctx, upload.Try, transferred, err)
+	err = noteRefusal(ctx, upload.Try, transferred, err)
 	conclude(ctx, err)
 	return uploaded, err
 }

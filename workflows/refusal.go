@@ -10,10 +10,10 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// remember adds to a failure that only a person can lift what was tried, when it came after something
+// noteRefusal adds to a failure that only a person can lift what was tried, when it came after something
 // had been transferred for it: the execution is then all the memory that the next plan needs to
 // leave the branch alone.
-func remember(ctx workflow.Context, try plan.Try, transferred bool, err error) error {
+func noteRefusal(ctx workflow.Context, try plan.Try, transferred bool, err error) error {
 	failure, ok := errors.AsType[*temporal.ApplicationError](err)
 	if !ok || !transferred || !failure.NonRetryable() || failure.Type() == activities.KindStagedFileMissing {
 		return err

@@ -182,7 +182,7 @@ func TestKeep(t *testing.T) {
 				objects = append(objects, stored(previous, commit, size, i))
 				previous = commit
 			}
-			kept, reason := Build(objects)[router].Keep()
+			kept, reason := Build(objects)[router].Extendable()
 			base := ""
 			if len(kept) > 0 {
 				base = kept[len(kept)-1].Commit
@@ -194,7 +194,7 @@ func TestKeep(t *testing.T) {
 }
 
 func TestKeepOfBrokenChain(t *testing.T) {
-	kept, reason := Build([]object.Stored{stored("x", "a", 1, 0)})[router].Keep()
+	kept, reason := Build([]object.Stored{stored("x", "a", 1, 0)})[router].Extendable()
 	require.Empty(t, kept)
 	require.Equal(t, "the bucket's chain is broken", reason)
 }

@@ -7,7 +7,7 @@ import "github.com/app-sre/git-partition-sync/internal/object"
 // updates has O(log n) objects and each byte is uploaded O(log n) times.
 const growth = 2
 
-// Keep tells what the next upload of the branch builds on: the beginning of the chain that
+// Extendable tells what the next upload of the branch builds on: the beginning of the chain that
 // stays, whose last commit is the upload's base. The objects after it are replaced by the
 // upload. Nothing stays when a snapshot is due; then there is a reason.
 //
@@ -15,7 +15,7 @@ const growth = 2
 // one left behind: it keeps the longest beginning of the chain in which every
 // object is at least twice as large as all that follow it together. When not even
 // the snapshot is, the increments have outgrown half of it and a new snapshot is due.
-func (c Chain) Keep() (kept []object.Stored, reason string) {
+func (c Chain) Extendable() (kept []object.Stored, reason string) {
 	if c.Broken() {
 		return nil, "the bucket's chain is broken"
 	}

@@ -40,7 +40,7 @@ func TestPlansFitIntoTemporal(t *testing.T) {
 		upload := Upload{Sync: project.Sync{Source: b, Destination: b}, Base: a, Reason: strings.Repeat("r", 300)}
 		for range 11 {
 			push.Objects = append(push.Objects, object.Stored{ID: object.ID{Destination: b, Commit: a, Base: c}, Key: key})
-			upload.Carriers = append(upload.Carriers, key)
+			upload.BaseKeys = append(upload.BaseKeys, key)
 		}
 		inSync := Branch{Destination: b.String()}
 		pushes = Pushes{Pushes: append(pushes.Pushes, push), InSync: append(pushes.InSync, inSync), Failures: append(pushes.Failures, failure)}

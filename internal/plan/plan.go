@@ -49,7 +49,7 @@ type Branch struct {
 // Head is what is known of a branch on its Git server.
 type Head struct {
 	Commit string // "" when it could not be read or does not exist
-	// Noted says that the destination's memory knows the newest object of the branch.
+	// Noted says that the destination's replay guard knows the newest object of the branch.
 	Noted bool
 	// Err is why it could not be read. Whoever moves the branch runs into it again
 	// and reports it, so a plan goes on as if the branch had moved.

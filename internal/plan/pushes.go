@@ -134,10 +134,10 @@ func Bases(objects []object.Stored) (bases []string) {
 	return bases
 }
 
-// Lacking is the shortest end of the chain that a destination needs which has the known
+// Missing is the shortest end of the chain that a destination needs which has the known
 // commits: it starts with an increment on one of them, or with the snapshot. There is
 // none when the chain has no snapshot and its first base is not known either.
-func Lacking(objects []object.Stored, known []string) []object.Stored {
+func Missing(objects []object.Stored, known []string) []object.Stored {
 	for i, o := range slices.Backward(objects) {
 		if o.Base == "" || slices.Contains(known, o.Base) {
 			return objects[i:]

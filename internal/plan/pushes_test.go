@@ -65,7 +65,7 @@ func TestPushesInOrder(t *testing.T) {
 	require.Equal(t, []Failure{{Subject: "dst/d@m", Kind: KindUnreachable, Reason: "timeout; the next cycle tries again"}}, out.Failures)
 }
 
-func TestLacking(t *testing.T) {
+func TestMissing(t *testing.T) {
 	chain := []object.Stored{{ID: object.ID{Commit: "a"}}, {ID: object.ID{Commit: "b", Base: "a"}}, {ID: object.ID{Commit: "c", Base: "b"}}}
 	tests := map[string]struct {
 		objects []object.Stored
@@ -85,7 +85,7 @@ func TestLacking(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, test.want, Lacking(test.objects, test.known))
+			require.Equal(t, test.want, Missing(test.objects, test.known))
 		})
 	}
 	require.Equal(t, []string{"a", "b"}, Bases(chain))

@@ -19,8 +19,8 @@ type Upload struct {
 	// Base is a commit that the bucket already carries, for an increment on it;
 	// empty for a snapshot.
 	Base string `json:"base,omitempty"`
-	// Carriers are the keys of the objects that restore Base.
-	Carriers []string `json:"carriers,omitempty"`
+	// BaseKeys are the keys of the objects that restore Base.
+	BaseKeys []string `json:"base_keys,omitempty"`
 	// Follows is what the bucket held for the destination. The upload counts only while it still does, and
 	// has to be later than that.
 	Follows Follows `json:"follows,omitzero"`
@@ -206,14 +206,14 @@ func upload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload, bo
 		moved = "source is at " + Short(head.Commit)
 	}
 	follows := follow(c)
-	kept, why := c.Keep()
+	kept, why := c.Extendable()
 	if len(kept) == 0 {
 		return Upload{Sync: s, Follows: follows, Reason: moved + ", " + why + ": snapshot"}, true
 	}
 	u := Upload{Sync: s, Follows: follows, Base: kept[len(kept)-1].Commit}
 	u.Reason = fmt.Sprintf("%s: increment on %s", moved, Short(u.Base))
 	for _, o := range kept {
-		u.Carriers = append(u.Carriers, o.Key)
+		u.BaseKeys = append(u.BaseKeys, o.Key)
 	}
 	return u, true
 }

@@ -114,8 +114,8 @@ func TestUploads(t *testing.T) {
 		"new":                    {Head{Commit: a}, nil, &Upload{Reason: "nothing in the bucket yet: snapshot"}},
 		"up to date":             {Head{Commit: a}, []string{a}, nil},
 		"up to date, increments": {Head{Commit: c}, []string{a, b, c}, nil},
-		"moved":                  {Head{Commit: b}, []string{a}, &Upload{Base: a, Carriers: []string{"dst/router@main:a"}, Reason: "source moved from aaaaaaa to bbbbbbb: increment on aaaaaaa"}},
-		"moved again":            {Head{Commit: c}, []string{a, b}, &Upload{Base: b, Carriers: []string{"dst/router@main:a", "dst/router@main:b"}, Reason: "source moved from bbbbbbb to ccccccc: increment on bbbbbbb"}},
+		"moved":                  {Head{Commit: b}, []string{a}, &Upload{Base: a, BaseKeys: []string{"dst/router@main:a"}, Reason: "source moved from aaaaaaa to bbbbbbb: increment on aaaaaaa"}},
+		"moved again":            {Head{Commit: c}, []string{a, b}, &Upload{Base: b, BaseKeys: []string{"dst/router@main:a", "dst/router@main:b"}, Reason: "source moved from bbbbbbb to ccccccc: increment on bbbbbbb"}},
 		"missing branch":         {Head{}, []string{a}, &Upload{Reason: "the source branch does not exist"}},
 		"unreadable":             {Head{Err: errors.New("404")}, []string{a}, &Upload{Reason: "the source cannot be read: 404"}},
 	}

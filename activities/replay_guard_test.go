@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever else stands in the memory's folder, and in whatever order it is listed, the latest time that can be true counts.
+// Whatever else stands in the guard's folder, and in whatever order it is listed, the latest time that can be true counts.
 // All others go.
 func TestLatestTimeCounts(t *testing.T) {
 	t.Parallel()
@@ -18,30 +18,30 @@ func TestLatestTimeCounts(t *testing.T) {
 	at := func(seconds int64) string { return fmt.Sprintf("%sat-%d", prefix, seconds*1e9) }
 	refs := []string{at(10), at(30), at(20), at(1001), at(-5), prefix + "at-x", prefix + "object-7", ownRefs + "/applied/mainline/at-40"}
 	for range 2 {
-		m := memory{keep: true, prefix: prefix}
+		m := replayGuard{enabled: true, prefix: prefix}
 		var unwanted, foreign []string
 		for _, ref := range refs {
-			if !m.take(ref, "c", now, func(ref, _ string) { unwanted = append(unwanted, ref) }) {
+			if !m.addRef(ref, "c", now, func(ref, _ string) { unwanted = append(unwanted, ref) }) {
 				foreign = append(foreign, ref)
 			}
 		}
 		require.Equal(t, at(30), m.ref)
-		require.True(t, m.last.Equal(time.Unix(30, 0)))
+		require.True(t, m.applied.Equal(time.Unix(30, 0)))
 		require.ElementsMatch(t, []string{at(10), at(20), at(1001), at(-5), prefix + "at-x"}, unwanted)
 		require.Equal(t, []string{ownRefs + "/applied/mainline/at-40"}, foreign)
 		require.Len(t, m.objects, 1)
 		slices.Reverse(refs)
 	}
 
-	before := memory{keep: true, prefix: prefix}
-	require.True(t, before.take(at(-5), "c", now, func(string, string) {}))
+	before := replayGuard{enabled: true, prefix: prefix}
+	require.True(t, before.addRef(at(-5), "c", now, func(string, string) {}))
 	require.False(t, before.proven(), "no producer has made anything before 1970")
 
 	// One push does not have to delete any number of notes along with what it moves.
-	m := memory{keep: true, prefix: prefix}
+	m := replayGuard{enabled: true, prefix: prefix}
 	unwanted := 0
 	for i := range 2 * maxObjectNotes {
-		require.True(t, m.take(fmt.Sprint(prefix, "object-", i), "c", now, func(string, string) { unwanted++ }))
+		require.True(t, m.addRef(fmt.Sprint(prefix, "object-", i), "c", now, func(string, string) { unwanted++ }))
 	}
 	require.Len(t, m.objects, maxObjectNotes)
 	require.Equal(t, maxObjectNotes, unwanted)

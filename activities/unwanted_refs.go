@@ -11,14 +11,14 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
-// maxHealings bounds how many pushes delete unwanted refs before a branch is pushed.
-const maxHealings = 40
+// maxRemovals bounds how many pushes delete unwanted refs before a branch is pushed.
+const maxRemovals = 40
 
-// heal deletes the refs that others have put where ours belong. Whoever may push to the destination may
+// removeUnwanted deletes the refs that others have put where ours belong. Whoever may push to the destination may
 // do that; it must not stop a branch for good.
-func (p *push) heal(ctx context.Context) error {
+func (p *push) removeUnwanted(ctx context.Context) error {
 	deleted, example := 0, ""
-	for range maxHealings {
+	for range maxRemovals {
 		if len(p.unwanted) == 0 {
 			break
 		}
@@ -26,12 +26,12 @@ func (p *push) heal(ctx context.Context) error {
 		for _, ref := range slices.Sorted(maps.Keys(p.unwanted)) {
 			removals = append(removals, smarthttp.RefUpdate{Ref: ref, Old: p.unwanted[ref]})
 		}
-		err := p.consumer.Destination.Push(ctx, smarthttp.PushRequest{Repo: p.Destination.Path(), RefUpdate: removals[0], Also: removals[1:]})
+		err := p.deleteRefs(ctx, removals...)
 		if err != nil {
-			return p.explain(ctx, archive.Bundle{}, err)
+			return p.classify(ctx, archive.Bundle{}, err)
 		}
 		deleted, example = deleted+len(removals), removals[0].Ref
-		if p.destinationState, err = p.consumer.state(ctx, p.Destination); err != nil {
+		if p.destination, err = p.reread(ctx); err != nil {
 			return err
 		}
 	}

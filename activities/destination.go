@@ -1,0 +1,127 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+)
+
+// ownRefs is where the consumer keeps refs of its own in a destination repository:
+//
+//	incoming/<branch>/tip              commits that came ahead of the branch
+//	applied/<branch>/at-<nanoseconds>  when the manifest was made that was applied last
+//	applied/<branch>/object-<seconds>  when the bucket got the newest object that was looked at
+const ownRefs = "refs/git-partition-sync"
+
+func incomingRef(b project.Branch) string { return ownRefs + "/incoming/" + b.Branch + "/tip" }
+
+func appliedPrefix(b project.Branch) string { return ownRefs + "/applied/" + b.Branch + "/" }
+
+// objectRef says that the object which the bucket got at that time has been looked at.
+func objectRef(b project.Branch, modified time.Time) string {
+	return appliedPrefix(b) + "object-" + strconv.FormatInt(modified.Unix(), 10)
+}
+
+// maxUnwanted bounds how many unwanted refs are kept in memory, and deleted in one push.
+const maxUnwanted = 2000
+
+// destination is one branch of the Git server that is pushed to, and what the refs of its project said when they were read last.
+type destination struct {
+	forge  DestinationForge
+	branch project.Branch
+	now    func() time.Time
+
+	tip      string // "" when the branch does not exist
+	incoming string // likewise
+	guard    replayGuard
+	// unwanted are refs in our folders that are not ours, that block ours, or that later ones have replaced. There may be more.
+	unwanted map[string]string
+}
+
+// readDestination reads the refs of a branch.
+func (c *Consumer) readDestination(ctx context.Context, b project.Branch) (destination, error) {
+	d := destination{forge: c.Destination, branch: b, now: c.now, guard: replayGuard{enabled: c.Verifier.Verifies()}}
+	return d.reread(ctx)
+}
+
+// reread returns what the refs say now, read in one request.
+func (d destination) reread(ctx context.Context) (destination, error) {
+	d.tip, d.incoming, d.unwanted = "", "", map[string]string{}
+	d.guard = replayGuard{enabled: d.guard.enabled, prefix: appliedPrefix(d.branch)}
+	latest := d.now().Add(maxAhead)
+	err := d.forge.EachRef(ctx, d.branch.Path(), []string{d.branch.Ref()}, ownRefs, func(ref, commit string) {
+		switch {
+		case ref == d.branch.Ref():
+			d.tip = commit
+		case ref == d.incomingRef():
+			d.incoming = commit
+		case d.guard.enabled && d.guard.addRef(ref, commit, latest, d.unwant):
+		case path.Dir(ref) == path.Dir(d.incomingRef()), blocks(ref, d.incomingRef()), d.guard.enabled && blocks(ref, d.guard.prefix+"at-0"):
+			d.unwant(ref, commit)
+		}
+	})
+	if err != nil {
+		return d, fmt.Errorf("destination %s: %w", d.branch, err)
+	}
+	return d, nil
+}
+
+func (d destination) incomingRef() string { return incomingRef(d.branch) }
+
+func (d destination) unwant(ref, commit string) {
+	if len(d.unwanted) < maxUnwanted {
+		d.unwanted[ref] = commit
+	}
+}
+
+// commitOf reads where one ref is now; "" means that it does not exist.
+func (d destination) commitOf(ctx context.Context, ref string) (string, error) {
+	refs, err := d.forge.Refs(ctx, d.branch.Path(), ref)
+	return refs[ref], err
+}
+
+// hasRefAt tells whether one of the refs is at the commit: then the destination has all that leads to it.
+func (d destination) hasRefAt(commit string) bool {
+	return slices.Contains([]string{d.tip, d.incoming}, commit)
+}
+
+// pushRefs sends a request to the branch's project.
+func (d destination) pushRefs(ctx context.Context, request smarthttp.PushRequest) error {
+	request.Repo = d.branch.Path()
+	return d.forge.Push(ctx, request)
+}
+
+// updateRefs moves refs to what the destination has.
+func (d destination) updateRefs(ctx context.Context, updates ...smarthttp.RefUpdate) error {
+	return d.pushRefs(ctx, smarthttp.PushRequest{
+		RefUpdate: updates[0], Also: updates[1:],
+		Pack: bytes.NewReader(smarthttp.EmptyPack), PackSize: int64(len(smarthttp.EmptyPack)),
+	})
+}
+
+// deleteRefs is for updates to nothing, which go without a pack.
+func (d destination) deleteRefs(ctx context.Context, deletions ...smarthttp.RefUpdate) error {
+	return d.pushRefs(ctx, smarthttp.PushRequest{RefUpdate: deletions[0], Also: deletions[1:]})
+}
+
+// blocks tells whether a ref is where ours needs a folder, or has one where ours is a file. Git takes none at ownRefs
+// itself, which is too short a name.
+func blocks(ref, ours string) bool {
+	if strings.HasPrefix(ref, ours+"/") {
+		return true
+	}
+	for folder := path.Dir(ours); folder != ownRefs; folder = path.Dir(folder) {
+		if ref == folder {
+			return true
+		}
+	}
+	return false
+}

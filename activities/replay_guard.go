@@ -1,0 +1,124 @@
+package activities
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+)
+
+var (
+	// ErrReplayed says that an object is older than what the destination was given before.
+	ErrReplayed = errors.New("object is older than what was applied last")
+	// ErrFromFuture says that a manifest was made after now.
+	ErrFromFuture = errors.New("object was made in the future")
+)
+
+// maxAhead is how far a clock may be ahead of this one. A time beyond that would block a branch until it has come.
+const maxAhead = 24 * time.Hour
+
+func (c *Consumer) now() time.Time {
+	if c.Now == nil {
+		return time.Now()
+	}
+	return c.Now()
+}
+
+// checkClock refuses a manifest that a clock far ahead of this one has made.
+func (c *Consumer) checkClock(made time.Time) error {
+	if now := c.now(); made.After(now.Add(maxAhead)) {
+		return fmt.Errorf("%w: it says %s, and now is %s", ErrFromFuture, made.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// replayGuard is a ref in the destination's repository that says which object was applied last to a branch: its name ends in the
+// time at which the object's manifest was made. It moves in the same transaction as the branch, and is lost only with the repository.
+//
+// Without keys to verify signatures with, anyone could write any time into a manifest: then there is
+// no guard.
+type replayGuard struct {
+	enabled bool
+	prefix  string
+
+	applied     time.Time // when the manifest was made that was applied last
+	ref, commit string    // "" when there is none
+	// objects are the notes of which object was looked at; more than one only if something else wrote there.
+	objects map[string]string
+}
+
+// maxObjectNotes is more than a branch has, so that a few foreign ones go in the same transaction.
+const maxObjectNotes = 8
+
+// addRef takes a ref in, if it is in the branch's folder. Of several times the latest counts, unless it is too far ahead to have
+// been true. All that does not count is unwanted.
+func (g *replayGuard) addRef(ref, commit string, latest time.Time, unwant func(ref, commit string)) bool {
+	name, ours := strings.CutPrefix(ref, g.prefix)
+	if !ours || strings.Contains(name, "/") && !strings.HasPrefix(name, "at-") && !strings.HasPrefix(name, "object-") {
+		return false
+	}
+	made, ok := timeOf(name)
+	switch {
+	case strings.HasPrefix(name, "object-") && !strings.Contains(name, "/") && len(g.objects) < maxObjectNotes:
+		if g.objects == nil {
+			g.objects = map[string]string{}
+		}
+		g.objects[ref] = commit
+	case !ok || made.After(latest) || g.ref != "" && !made.After(g.applied):
+		unwant(ref, commit)
+	default:
+		if g.ref != "" {
+			unwant(g.ref, g.commit)
+		}
+		g.applied, g.ref, g.commit = made, ref, commit
+	}
+	return true
+}
+
+func timeOf(name string) (time.Time, bool) {
+	digits, ok := strings.CutPrefix(name, "at-")
+	nanoseconds, err := strconv.ParseInt(digits, 10, 64)
+	return time.Unix(0, nanoseconds).UTC(), ok && err == nil && nanoseconds >= 0
+}
+
+// refAt is the guard's ref for a manifest.
+func (g replayGuard) refAt(made time.Time) string {
+	return g.prefix + "at-" + strconv.FormatInt(made.UnixNano(), 10)
+}
+
+// proven tells that the destination has shown that it keeps the guard.
+func (g replayGuard) proven() bool { return !g.enabled || g.ref != "" }
+
+// refuseOlder refuses a manifest that was made before the last one that was applied.
+func (g replayGuard) refuseOlder(made time.Time) error {
+	if g.ref != "" && made.Before(g.applied) {
+		return fmt.Errorf("%w: it was made at %s, the last one at %s", ErrReplayed, made.Format(time.RFC3339Nano), g.applied.Format(time.RFC3339Nano))
+	}
+	return nil
+}
+
+// advance returns the updates that put a manifest, and the note of its object, in the place of the earlier ones.
+func (g replayGuard) advance(made time.Time, note, commit string) (updates []smarthttp.RefUpdate) {
+	if !g.enabled {
+		return nil
+	}
+	current := g.refAt(made)
+	old := map[string]string{g.ref: g.commit}
+	for ref, commit := range g.objects {
+		old[ref] = commit
+	}
+	delete(old, "")
+	for _, ref := range []string{current, note} {
+		if ref != "" && old[ref] != commit {
+			updates = append(updates, smarthttp.RefUpdate{Ref: ref, Old: old[ref], New: commit})
+		}
+		delete(old, ref)
+	}
+	for ref, commit := range old {
+		updates = append(updates, smarthttp.RefUpdate{Ref: ref, Old: commit})
+	}
+	return updates
+}
