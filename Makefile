@@ -49,6 +49,10 @@ test: tools ## run all tests, those on real servers included
 	$(GO_TOOL) gotestsum --format pkgname-and-test-fails -- $(RACE) -timeout 30m ./...
 	cd tools && go test ./...
 
+.PHONY: scale
+scale: tools ## sync 10,000 branches that move at once on a Temporal server, about five minutes
+	go test -count 1 -timeout 30m -v -run TestTenThousand ./workflows -scale
+
 .PHONY: bench
 bench: tools ## measure what docs/benchmarks.md quotes, about fifteen minutes
 	@CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x -timeout 1h ./e2e ./internal/chain ./activities

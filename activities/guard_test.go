@@ -98,18 +98,18 @@ func TestThereAndBackAgain(t *testing.T) {
 	r.reset(home)
 	back := r.produce()[0]
 
-	p := r.planPushes().Pushes
+	p := r.planPushes().Moves
 	require.Len(t, p, 1)
 	require.Contains(t, p[0].Reason, "has yet to note the bucket's newest object")
 	d := r.received()
 	require.Empty(t, d.Objects, "nothing is downloaded but the newest object's first bytes")
 	pushed := must(r, r.push, must(r, r.decrypt, d))
 	require.Zero(t, pushed.Size)
-	require.Empty(t, r.planPushes().Pushes, "an idle cycle is idle again")
+	require.Empty(t, r.planPushes().Moves, "an idle cycle is idle again")
 	require.Len(t, r.ownRefs(), 2)
 
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), back.Key))
-	require.Equal(t, away, r.planPushes().Pushes[0].Commit)
+	require.Equal(t, away, r.planPushes().Moves[0].Commit)
 	require.Equal(t, "Replayed", r.failing().Type())
 	require.Equal(t, home, r.tip())
 
@@ -139,7 +139,7 @@ func TestMemoryWithoutNoteIsUnderstood(t *testing.T) {
 	require.Len(t, r.ownRefs(), 1)
 	require.Equal(t, "already at "+r.tip()[:7], r.consume()[0].Summary)
 	require.Len(t, r.ownRefs(), 2)
-	require.Empty(t, r.planPushes().Pushes)
+	require.Empty(t, r.planPushes().Moves)
 }
 
 // A destination that was synced without verify keys is given its memory once there are some, although its branch is where it
@@ -157,7 +157,7 @@ func TestKeysThatComeLater(t *testing.T) {
 	require.Len(t, pushed, 1)
 	require.Equal(t, "already at "+tip[:7], pushed[0].Summary)
 	require.Len(t, r.ownRefs(), 2)
-	require.Empty(t, r.planPushes().Pushes)
+	require.Empty(t, r.planPushes().Moves)
 }
 
 // Whoever may push to the destination may write refs there, too. None of them stops a branch for good.

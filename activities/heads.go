@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -52,36 +51,46 @@ var scanLimits = surveyLimits{
 	Tries:          4,
 }
 
-// readHeads asks the Git server for the heads of all branches, one discovery for each project.
-// One project's failure is noted in its heads; only a server that is down fails all. Notes are refs, one of a branch, that are
-// looked for along with it.
-func readHeads(ctx context.Context, server RefReader, branches []project.Branch, notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
-	return scanLimits.readHeads(ctx, server, branches, notes)
+// question is what a survey is to find out.
+type question struct {
+	branches []project.Branch // in the order in which they are asked for
+	// notes are refs, one of a branch, that are looked for along with it.
+	notes map[project.Branch]string
+	// enough tells, after each project's answer, whether no other has to be asked. Nil never does. Calls do not overlap.
+	enough func(answered []project.Branch, heads map[project.Branch]plan.Head) bool
+
+	of map[string][]project.Branch // by project
 }
 
-func (l surveyLimits) readHeads(ctx context.Context, server RefReader, branches []project.Branch, notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
-	byProject := map[string][]project.Branch{}
-	for _, b := range branches {
-		byProject[b.Path()] = append(byProject[b.Path()], b)
+// readHeads asks the Git server for the heads of branches, one discovery for each project, until that is enough. It returns all
+// that the survey has found so far. One project's failure is noted in its heads; only a server that is down fails all.
+func (s *survey) readHeads(ctx context.Context, q question) (map[project.Branch]plan.Head, error) {
+	var paths []string
+	q.of, s.enough = map[string][]project.Branch{}, false
+	asked := map[project.Branch]bool{}
+	for _, b := range q.branches {
+		if _, known := s.heads[b]; known || asked[b] {
+			continue
+		}
+		asked[b] = true
+		if q.of[b.Path()] == nil {
+			paths = append(paths, b.Path())
+		}
+		q.of[b.Path()] = append(q.of[b.Path()], b)
 	}
-	paths := make([]string, 0, len(byProject))
-	for path := range byProject {
-		paths = append(paths, path)
-	}
-	// In another order each time: whom the time was not enough for comes earlier another time.
-	rand.Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] }) //nolint:gosec // an order, no secret
-
-	s := newSurvey(l, server, notes)
 	group, asking := errgroup.WithContext(ctx)
-	group.SetLimit(l.Concurrent)
+	group.SetLimit(s.limits.Concurrent)
 	for _, path := range paths {
-		group.Go(func() error { return s.ask(asking, path, byProject[path]) })
+		if s.hasEnough() {
+			break
+		}
+		group.Go(func() error { return s.ask(asking, path, q) })
 	}
 	err := group.Wait()
 	if ctx.Err() != nil { // then everything failed, and nothing of it is the server's fault
 		return nil, context.Cause(ctx)
 	}
-	if err == nil && s.answered == 0 && len(paths) > l.MaxUnconnected {
+	if err == nil && s.answered == 0 && s.unasked+s.silent+s.unconnected+s.unavailable > s.limits.MaxUnconnected {
 		err = s.down()
 	}
 	return s.heads, err

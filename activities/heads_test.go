@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 const aCommit = "0123456789012345678901234567890123456789"
@@ -73,6 +75,12 @@ func projects(counts map[string]int) (branches []project.Branch) {
 	return branches
 }
 
+// readAll asks for all of the branches, in the order that a plan has.
+func readAll(l surveyLimits, ctx context.Context, server RefReader, branches []project.Branch) (map[project.Branch]plan.Head, error) {
+	slices.SortFunc(branches, turn.Turn(1).Compare)
+	return newSurvey(l, server).readHeads(ctx, question{branches: branches})
+}
+
 func tally(heads map[project.Branch]plan.Head) map[string]int {
 	counts := map[string]int{}
 	for b, head := range heads {
@@ -112,7 +120,7 @@ func TestTroubleOfProjectsStaysTheirOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			heads, err := testSurvey.readHeads(t.Context(), forge(t, byKind(t)), projects(tt.ask), nil)
+			heads, err := readAll(testSurvey, t.Context(), forge(t, byKind(t)), projects(tt.ask))
 			require.NoError(t, err)
 			require.Equal(t, tt.want, tally(heads))
 		})
@@ -126,28 +134,28 @@ func TestServerIsDownWhenNoProjectAnswers(t *testing.T) {
 			t.Parallel()
 			var asked atomic.Int32
 			answer := byKind(t)
-			_, err := testSurvey.readHeads(t.Context(), forge(t, func(w http.ResponseWriter, kind string) {
+			_, err := readAll(testSurvey, t.Context(), forge(t, func(w http.ResponseWriter, kind string) {
 				asked.Add(1)
 				answer(w, kind)
-			}), projects(map[string]int{kind: 1000}), nil)
+			}), projects(map[string]int{kind: 1000}))
 			require.ErrorIs(t, err, ErrGitServerDown)
 			require.ErrorIs(t, err, why)
 			require.Less(t, asked.Load(), int32(200), "the others are spared, and so is the server")
 		})
 	}
-	_, err := testSurvey.readHeads(t.Context(), forge(t, byKind(t)), projects(map[string]int{"503": 17}), nil)
+	_, err := readAll(testSurvey, t.Context(), forge(t, byKind(t)), projects(map[string]int{"503": 17}))
 	require.ErrorIs(t, err, ErrGitServerDown)
 
 	limits := testSurvey
 	limits.Budget = 400 * time.Millisecond
-	_, err = limits.readHeads(t.Context(), forge(t, byKind(t)), projects(map[string]int{"silent": 100}), nil)
+	_, err = readAll(limits, t.Context(), forge(t, byKind(t)), projects(map[string]int{"silent": 100}))
 	require.ErrorIs(t, err, ErrGitServerDown, "those that were not asked any more have not answered")
 }
 
 // The first that are silent have their time. After that, it is clear that the server has trouble.
 func TestScanGetsImpatient(t *testing.T) {
 	t.Parallel()
-	heads, err := testSurvey.readHeads(t.Context(), forge(t, byKind(t)), projects(map[string]int{"silent": 60, "good": 5}), nil)
+	heads, err := readAll(testSurvey, t.Context(), forge(t, byKind(t)), projects(map[string]int{"silent": 60, "good": 5}))
 	require.NoError(t, err)
 	patient := 0
 	for b, head := range heads {
@@ -170,7 +178,7 @@ func TestScanEndsInTime(t *testing.T) {
 	limits := testSurvey
 	limits.Budget = 500 * time.Millisecond
 	began := time.Now()
-	heads, err := limits.readHeads(t.Context(), forge(t, byKind(t)), projects(map[string]int{"silent": 5000, "good": 5000}), nil)
+	heads, err := readAll(limits, t.Context(), forge(t, byKind(t)), projects(map[string]int{"silent": 5000, "good": 5000}))
 	require.NoError(t, err)
 	require.Less(t, time.Since(began), 15*time.Second)
 	counts := tally(heads)
@@ -211,7 +219,7 @@ func TestScanSlowsDown(t *testing.T) {
 				}
 				answer(w, kind)
 			})
-			heads, err := testSurvey.readHeads(t.Context(), client, projects(map[string]int{"good": 60}), nil)
+			heads, err := readAll(testSurvey, t.Context(), client, projects(map[string]int{"good": 60}))
 			require.NoError(t, err)
 			require.Equal(t, map[string]int{"good read": 60}, tally(heads))
 			require.Zero(t, early, "asked before the server wanted it")
@@ -226,7 +234,7 @@ func TestScanSlowsDown(t *testing.T) {
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(http.StatusTooManyRequests)
 		})
-		heads, err := testSurvey.readHeads(t.Context(), client, projects(map[string]int{"429": 100}), nil)
+		heads, err := readAll(testSurvey, t.Context(), client, projects(map[string]int{"429": 100}))
 		require.NoError(t, err)
 		require.LessOrEqual(t, asked.Load(), int32(8))
 		require.Equal(t, 100, tally(heads)["429 unreachable"]+tally(heads)["429 not asked"])
@@ -242,6 +250,36 @@ func TestScanThatIsCutOff(t *testing.T) {
 		cancel(lost)
 		<-t.Context().Done()
 	})
-	_, err := testSurvey.readHeads(ctx, client, projects(map[string]int{"silent": 3}), nil)
+	_, err := readAll(testSurvey, ctx, client, projects(map[string]int{"silent": 3}))
 	require.ErrorIs(t, err, lost)
+}
+
+// A page of a plan that is full asks no further, and the rounds of one scan ask for each project once.
+func TestScanAsksUntilThatIsEnough(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	answer := byKind(t)
+	client := forge(t, func(w http.ResponseWriter, kind string) {
+		asked.Add(1)
+		answer(w, kind)
+	})
+	s, q := newSurvey(testSurvey, client), question{branches: projects(map[string]int{"good": 1000})}
+	want, got := 100, 0
+	q.enough = func(answered []project.Branch, _ map[project.Branch]plan.Head) bool {
+		got += len(answered)
+		return got >= want
+	}
+	heads, err := s.readHeads(t.Context(), q)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(heads), want)
+	require.Less(t, len(heads), want+2*testSurvey.Concurrent)
+	for i, b := range q.branches {
+		_, known := heads[b]
+		require.Equal(t, i < len(heads), known, "they are asked in their order")
+	}
+	q.enough = nil
+	heads, err = s.readHeads(t.Context(), q)
+	require.NoError(t, err)
+	require.Len(t, heads, 1000)
+	require.EqualValues(t, 1000, asked.Load())
 }

@@ -103,7 +103,7 @@ func TestBranchThatIsRewritten(t *testing.T) {
 	})
 	t.Run("deleted and made again", func(t *testing.T) {
 		r.atSource("update-ref", "-d", r.sync.Source.Ref())
-		u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
+		u := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
 		require.Equal(t, "the source branch does not exist", u.Reason)
 		fails(r, "BranchNotFound", r.clone, u)
 		tip := r.commit("five")
@@ -120,7 +120,7 @@ func TestDestinationLacksTheEnd(t *testing.T) {
 		commits = append(commits, r.commit(content))
 		r.produce()
 	}
-	all := r.planPushes().Pushes[0].Objects
+	all := r.planPushes().Moves[0].Objects
 	require.Len(t, all, 3)
 
 	lacks := func(destination string) int {
@@ -128,7 +128,7 @@ func TestDestinationLacksTheEnd(t *testing.T) {
 		if destination != "" {
 			r.at(destination)
 		}
-		d := must(r, r.download, r.planPushes().Pushes[0])
+		d := must(r, r.download, r.planPushes().Moves[0])
 		require.Equal(t, commits[2], must(r, r.push, must(r, r.decrypt, d)).Commit)
 		return len(d.Objects)
 	}
@@ -155,7 +155,7 @@ func TestObjectsThatAreReplaced(t *testing.T) {
 	r := newRig(t)
 	r.commit("one")
 	first := r.produce()[0]
-	p := r.planPushes().Pushes[0]
+	p := r.planPushes().Moves[0]
 	tip := r.commit("two")
 	second := r.produce()[0]
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), first.Key, second.Key))
@@ -170,7 +170,7 @@ func TestObjectsThatAreGoneForGood(t *testing.T) {
 	r := newRig(t)
 	r.commit("one")
 	uploaded := r.produce()[0]
-	p := r.planPushes().Pushes[0]
+	p := r.planPushes().Moves[0]
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), uploaded.Key))
 	pushed := must(r, r.push, must(r, r.decrypt, must(r, r.download, p)))
 	require.Equal(t, "nothing to push", pushed.Summary)
@@ -186,7 +186,7 @@ func TestBrokenChainHeals(t *testing.T) {
 	r.produce()
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), snapshot.Key))
 
-	p := r.planPushes().Pushes[0]
+	p := r.planPushes().Moves[0]
 	require.Len(t, must(r, r.download, p).Objects, 1, "who has the base can go on")
 	unrelated, err := r.destination.Commit(t.Context(), destinationRepo, "unrelated", map[string]string{"x": "x"}, "x")
 	require.NoError(t, err)
@@ -217,7 +217,7 @@ func TestDestinationCannotCompleteIncrement(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(commit+"\n"), 0o600))
 	r.atDestination("hash-object", "-t", "commit", "-w", "--literally", file)
 
-	p := r.planPushes().Pushes[0]
+	p := r.planPushes().Moves[0]
 	d := must(r, r.download, p)
 	require.Len(t, d.Objects, 1)
 	fails(r, KindBaseMissing, r.push, must(r, r.decrypt, d))
@@ -252,7 +252,7 @@ func TestDestinationWithoutThinPacks(t *testing.T) {
 	tip := r.commit("two\n" + shared)
 	thin := r.produce()[0]
 	require.NotEmpty(t, thin.ID.Base)
-	decrypted := must(r, r.decrypt, must(r, r.download, r.planPushes().Pushes[0]))
+	decrypted := must(r, r.decrypt, must(r, r.download, r.planPushes().Moves[0]))
 	require.Contains(t, fails(r, "NoThinPacks", r.push, decrypted), "Set THIN_PACKS=false for the producer")
 
 	r.producer.ThinPacks = false
@@ -268,7 +268,7 @@ func TestStalePlanMakesSnapshot(t *testing.T) {
 	r.commit("one")
 	first := r.produce()[0]
 	r.commit("two")
-	u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
+	u := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
 	require.Equal(t, []string{first.Key}, u.BaseKeys)
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), first.Key))
 	require.Empty(t, must(r, r.clone, u).Bundle.Base)
@@ -280,7 +280,7 @@ func TestTwoDestinationsOfOneBucket(t *testing.T) {
 	other := r.sync
 	other.Destination.Branch = "other"
 	r.producer.Syncs = &listed{syncs: []project.Sync{r.sync, other}}
-	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync, other}}).Uploads {
+	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{}).Moves {
 		must(r, r.upload, must(r, r.encrypt, must(r, r.pack, must(r, r.clone, u))))
 	}
 	require.Len(t, r.consume(), 2)

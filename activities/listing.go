@@ -21,13 +21,28 @@ const maxForeign = 20
 // reported, nothing else.
 const refusedBudget = 64 << 10
 
+// maxCounted bounds the destinations that are told apart to be counted.
+const maxCounted = 100_000
+
 // selection says what is wanted of a bucket.
 type selection struct {
+	// turn is the order of the destinations: those that do not fit are its last.
+	turn turn.Turn
+	// after leaves out the destinations up to a position, and those that are not configured. Zero leaves out none.
+	after turn.Position
 	// first are the destinations that come before all others; nil for none.
 	first func(project.Branch) bool
+	// configured are the destinations that are wanted, by their identities; nil for all.
+	configured func(project.Branch) bool
 	// only is the one destination that is wanted, however it is spelled; nil for all.
 	only  *project.Branch
 	allow project.Allowlist
+}
+
+// wants tells whether a destination is looked for, and whether it is configured.
+func (s selection) wants(b project.Branch, at turn.Position) (wanted, configured bool) {
+	configured = s.configured == nil || s.configured(b.Identity())
+	return s.after == 0 || configured && at > s.after, configured
 }
 
 // contents are what a bucket holds, as far as it is wanted and fits into memory.
@@ -38,17 +53,20 @@ type contents struct {
 	// failures are keys that are not ours, destinations that are not allowed, and what did not fit.
 	failures []plan.Failure
 	refused  int // destinations that are not allowed
+	// unlisted are the destinations that chains has no room for.
+	unlisted plan.Unlisted
 }
 
 // listChains reads the whole bucket. Keys that are not ours are reported and left alone.
 func listChains(ctx context.Context, b *bucket.Bucket) (map[project.Branch]chain.Chain, []plan.Failure, error) {
-	c, err := readBucket(ctx, b, turn.At(time.Now()), selection{allow: project.AllowAll()})
+	c, err := readBucket(ctx, b, selection{turn: turn.At(time.Now()), allow: project.AllowAll()})
 	return c.chains, c.failures, err
 }
 
 // readBucket lists the bucket. Whatever is in it, the memory that this takes is bounded.
-func readBucket(ctx context.Context, b *bucket.Bucket, now turn.Turn, want selection) (contents, error) {
-	wanted, refused := chain.NewInventory(now, want.first), chain.NewInventory(now, nil).Within(refusedBudget)
+func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (contents, error) {
+	wanted, refused := chain.NewInventory(want.turn, want.first), chain.NewInventory(want.turn, nil).Within(refusedBudget)
+	seen := map[turn.Position]bool{} // configured
 	var undecodable foreignKeys
 	for o, err := range b.List(ctx, "") {
 		if err != nil {
@@ -62,10 +80,17 @@ func readBucket(ctx context.Context, b *bucket.Bucket, now turn.Turn, want selec
 		case !want.allow.Allows(stored.Destination):
 			refused.Add(stored)
 		default:
-			wanted.Add(stored)
+			at := want.turn.Position(stored.Destination)
+			if ok, configured := want.wants(stored.Destination, at); ok {
+				if len(seen) < maxCounted {
+					seen[at] = configured
+				}
+				wanted.Add(stored)
+			}
 		}
 	}
 	c := contents{chains: wanted.Chains(), covers: wanted.Covers, failures: undecodable.failures()}
+	c.count(seen, want)
 	for branch := range refused.Chains() {
 		c.refused++
 		c.failures = append(c.failures, plan.Failure{Subject: branch.String(), Kind: plan.KindNotAllowed, Reason: "the destination is not in ALLOWED_DESTINATIONS"})
@@ -74,11 +99,26 @@ func readBucket(ctx context.Context, b *bucket.Bucket, now turn.Turn, want selec
 		c.failures = append(c.failures, plan.Failure{Subject: "bucket", Kind: plan.KindNotAllowed,
 			Reason: fmt.Sprintf("%d objects of further destinations that are not in ALLOWED_DESTINATIONS", n)})
 	}
-	if n := wanted.LeftOut(); n > 0 {
-		c.failures = append(c.failures, plan.Failure{Subject: "bucket", Kind: plan.KindTooManyObjects,
-			Reason: fmt.Sprintf("%d objects are of destinations that did not fit into this plan; each has its turn in a later one", n)})
-	}
 	return c, nil
+}
+
+// count tells how many destinations there are besides those of the chains.
+func (c *contents) count(seen map[turn.Position]bool, want selection) {
+	for branch := range c.chains {
+		delete(seen, want.turn.Position(branch))
+	}
+	for _, configured := range seen {
+		if configured {
+			c.unlisted.Configured++
+		} else {
+			c.unlisted.Gone++
+		}
+	}
+	c.unlisted.Unknown = len(seen)+len(c.chains) >= maxCounted
+	if n := c.unlisted.Gone; n > 0 || c.unlisted.Unknown {
+		c.failures = append(c.failures, plan.Failure{Subject: "bucket", Kind: plan.KindTooManyObjects, Reason: fmt.Sprintf(
+			"the bucket has objects of %d destinations, and of %d that are not configured there was no room for the objects", len(seen)+len(c.chains), n)})
+	}
 }
 
 // foreignKeys are keys that cannot be read.

@@ -57,7 +57,7 @@ func TestScanThatIsCutOffFails(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := serviceerror.NewUnavailable("connection refused")
 	cancel(cause)
-	_, err := PlanRequest{}.readHeads(ctx, r.consumer.Destination, []project.Branch{r.sync.Destination}, nil)
+	_, err := newSurvey(scanLimits, r.consumer.Destination).readHeads(ctx, question{branches: []project.Branch{r.sync.Destination}})
 	require.ErrorIs(t, err, cause)
 }
 

@@ -2,8 +2,6 @@ package activities
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -12,30 +10,27 @@ import (
 )
 
 // PlanPushes compares the bucket with the heads of the destinations.
-func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pushes, error) {
+func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Page[plan.Push], error) {
 	defer startMeter(ctx, 0).stop()
-	now := turn.At(c.now())
-	held, err := readBucket(ctx, c.Bucket, now, selection{allow: c.Allow})
-	if err != nil {
-		return plan.Pushes{}, err
-	}
-	heads, err := request.readHeads(ctx, c.Destination, slices.Collect(maps.Keys(held.chains)), c.notes(held.chains))
-	if err != nil {
-		return plan.Pushes{}, err
-	}
-	out := plan.Consumer{
-		Heads: heads, Chains: held.chains, Allow: c.Allow, Note: c.Verifier.Verifies(), Settings: c.Settings, Turn: now, Detail: request.Detail,
-	}.Plan()
-	out.Checked += held.refused
-	destinations := make([]project.Branch, len(out.Pushes))
-	for i, p := range out.Pushes {
-		destinations[i] = p.Destination
-	}
-	out.HoldBack(c.LastRuns.refusals(ctx, request.patient(destinations)), c.now())
-	countBranches(ctx, out.UpToDate, len(out.Pushes), out.Checked-out.UpToDate-len(out.Pushes))
-	out.Failures = explained(append(out.Failures, held.failures...))
-	out.Warning = c.warning()
-	return out.Bounded(now), nil
+	s := newScan[plan.Push](request, c.Destination, c.LastRuns, c.now)
+	s.page.Warning = c.warning()
+	return s.run(ctx, func(after turn.Position) (next part[plan.Push], err error) {
+		held, err := readBucket(ctx, c.Bucket, selection{turn: request.Turn, after: after, allow: c.Allow})
+		if err != nil {
+			return next, err
+		}
+		if after == 0 {
+			s.page.Checked = held.refused
+			for _, failure := range held.failures {
+				s.page.Fail(failure)
+			}
+		}
+		next.candidates = plan.Consumer{
+			Chains: held.chains, Allow: c.Allow, Note: c.Verifier.Verifies(), Settings: c.Settings, Turn: request.Turn, After: after, Detail: request.Detail,
+		}.Candidates()
+		next.notes, next.more = c.notes(held.chains), held.unlisted.Configured
+		return next, nil
+	})
 }
 
 // notes are the refs that say of each branch that its newest object has been looked at.

@@ -76,7 +76,7 @@ func TestStepsAreAliveFromTheBeginning(t *testing.T) {
 	r.commit("two")
 	upload := r.planned()
 	r.produce()
-	push := r.planPushes().Pushes[0]
+	push := r.planPushes().Moves[0]
 	for name, step := range map[string]func(*rig) error{
 		"Clone":    func(z *rig) error { _, err := execute(z, z.clone, upload); return err },
 		"Download": func(z *rig) error { _, err := execute(z, z.download, push); return err },

@@ -56,16 +56,16 @@ func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Prun
 	pruned.Absence = request.Absence
 	var syncs []project.Sync
 	if len(request.Absence.Branches) > 0 {
-		if syncs, err = p.ListSyncs(ctx); err != nil {
+		if syncs, err = p.listSyncs(ctx); err != nil {
 			return pruned, err
 		}
 	}
-	held, err := p.readBucket(ctx, turn.At(p.Clock()), syncs, request.Absence)
+	held, err := p.readBucket(ctx, turn.At(p.Clock()), 0, syncs, request.Absence)
 	if err != nil {
 		return pruned, err
 	}
 	// Without anyone absent, syncs are not known, and it is an empty configuration.
-	due := p.Retention.Orphans(syncs, held.chains, request.Absence, p.Clock()).Due
+	due := p.Retention.Orphans(syncs, held.chains, held.unlisted, request.Absence, p.Clock()).Due
 	removals, left := removals(held.chains, due)
 	verified, err := p.verify(ctx, removals)
 	if err != nil {

@@ -72,15 +72,16 @@ func TestPruneOrphans(t *testing.T) {
 	other := r.sync
 	other.Destination.Branch = "other"
 	r.configure(r.sync, other)
-	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync, other}}).Uploads {
+	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{}).Moves {
 		must(r, r.upload, must(r, r.encrypt, must(r, r.pack, must(r, r.clone, u))))
 	}
 	require.Len(t, r.keys(), 2)
 	r.configure(r.sync)
 
-	orphans := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Orphans
+	planned := must(r, r.producer.PlanUploads, PlanRequest{})
+	orphans := planned.Orphans
 	require.Equal(t, away(now.UTC(), other.Destination), orphans.Absence)
-	require.Contains(t, orphans.Warning, "not before "+now.Add(24*time.Hour).UTC().Format(time.RFC3339))
+	require.Contains(t, planned.Warning, "not before "+now.Add(24*time.Hour).UTC().Format(time.RFC3339))
 	require.Empty(t, must(r, r.producer.Prune, PruneRequest{Absence: orphans.Absence}).Keys, "not yet")
 	require.Empty(t, must(r, r.producer.Prune, PruneRequest{}).Keys, "nothing is remembered")
 
@@ -114,7 +115,7 @@ func TestPruneDoesNotTrustOldTimes(t *testing.T) {
 	require.NoError(t, err)
 	awaitNextSecond()
 	r.put(snapshot, content)
-	must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}) // is listed
+	must(r, r.producer.PlanUploads, PlanRequest{}) // is listed
 	r.lag.freeze()
 	awaitNextSecond()
 	r.put(first, content)
@@ -156,7 +157,7 @@ func TestPruneDoesNotTrustGhosts(t *testing.T) {
 	require.NoError(t, err)
 	awaitNextSecond()
 	r.put(ghost, content)
-	require.Equal(t, 1, must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Superseded)
+	require.Equal(t, 1, must(r, r.producer.PlanUploads, PlanRequest{}).Superseded)
 	r.lag.freeze()
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), ghost))
 	pruned := must(r, r.producer.Prune, PruneRequest{})

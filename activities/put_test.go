@@ -15,13 +15,12 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
-	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
 // planned is what the producer would upload now.
 func (r *rig) planned() plan.Upload {
 	r.Helper()
-	uploads := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads
+	uploads := must(r, r.producer.PlanUploads, PlanRequest{}).Moves
 	require.Len(r, uploads, 1)
 	return uploads[0]
 }

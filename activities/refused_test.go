@@ -149,7 +149,7 @@ func (r *rig) longChain() (tip string) {
 	r.reset(first)
 	tip = r.commit("rewritten")
 	r.produce()
-	require.Len(r, r.planPushes().Pushes[0].Objects, 3)
+	require.Len(r, r.planPushes().Moves[0].Objects, 3)
 	return tip
 }
 
@@ -210,7 +210,7 @@ func TestInterruptedPushIsTakenUpAgain(t *testing.T) {
 	require.Len(t, r.ownRefs(), 1, "two packs are there")
 	sent := cut.bytes.Load()
 
-	require.Len(t, must(r, r.download, r.planPushes().Pushes[0]).Objects, 1, "another run does not download them again")
+	require.Len(t, must(r, r.download, r.planPushes().Moves[0]).Objects, 1, "another run does not download them again")
 	must(r, r.push, decrypted)
 	require.Equal(t, []string{tip}, values())
 	require.Less(t, cut.bytes.Load()-sent, sent/10)

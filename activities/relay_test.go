@@ -44,7 +44,7 @@ func TestRelay(t *testing.T) {
 func TestStepsRunAgain(t *testing.T) {
 	r := newRig(t)
 	tip := r.commit("one")
-	u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
+	u := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
 	must(r, r.clone, u)
 	cloned := must(r, r.clone, u)
 	must(r, r.pack, cloned)
@@ -54,7 +54,7 @@ func TestStepsRunAgain(t *testing.T) {
 	must(r, r.upload, encrypted)
 	must(r, r.upload, encrypted)
 
-	p := r.planPushes().Pushes[0]
+	p := r.planPushes().Moves[0]
 	must(r, r.download, p)
 	downloaded := must(r, r.download, p)
 	must(r, r.decrypt, downloaded)
@@ -68,7 +68,7 @@ func TestStepsRunAgain(t *testing.T) {
 func TestFilesAreRemoved(t *testing.T) {
 	r := newRig(t)
 	r.commit("one")
-	u := must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads[0]
+	u := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
 	cloned := must(r, r.clone, u)
 	packaged := must(r, r.pack, cloned)
 	require.NoError(t, r.producer.Cleanup(t.Context(), cloned.Staged))
@@ -139,7 +139,7 @@ func TestConsumerRefusesBadObjects(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			r.put(key, test.content)
-			p := r.planPushes().Pushes[0]
+			p := r.planPushes().Moves[0]
 			fails(r, test.kind, r.decrypt, must(r, r.download, p))
 		})
 	}
@@ -148,7 +148,7 @@ func TestConsumerRefusesBadObjects(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, r.destination.Create(t.Context(), "mirror/other"))
 		r.put(other, good)
-		pushes := r.planPushes().Pushes
+		pushes := r.planPushes().Moves
 		p := pushes[slices.IndexFunc(pushes, func(p plan.Push) bool { return p.Destination.String() == "mirror/other@main" })]
 		fails(r, "ObjectMismatch", r.decrypt, must(r, r.download, p))
 		require.NoError(t, r.producer.Bucket.Delete(t.Context(), other))
@@ -164,7 +164,7 @@ func TestConsumerCannotPush(t *testing.T) {
 	r := newRig(t)
 	r.commit("one")
 	r.produce()
-	p := r.planPushes().Pushes[0]
+	p := r.planPushes().Moves[0]
 	missing := p
 	missing.Destination.Name, missing.Objects = "nobody", nil
 	require.Contains(t, fails(r, "ProjectNotFound", r.download, missing), "destination mirror/platform/nobody@stable: ")
@@ -184,9 +184,9 @@ func TestUndecodableKeysAreReported(t *testing.T) {
 	r.put("notes.txt", []byte("hello"))
 	require.Len(t, r.produce(), 1, "they stop nobody")
 	p := r.planPushes()
-	require.Len(t, p.Failures, 1)
-	require.Equal(t, plan.KindUndecodableKey, p.Failures[0].Kind)
-	require.Contains(t, p.Failures[0].Subject, "notes.txt")
+	require.Len(t, p.Failed, 1)
+	require.Equal(t, plan.KindUndecodableKey, p.Failed[0].Kind)
+	require.Contains(t, p.Failed[0].Subject, "notes.txt")
 	r.consume()
 	require.Equal(t, tip, r.tip())
 }

@@ -159,18 +159,18 @@ func must[I, O any](r *rig, activity func(context.Context, I) (O, error), in I) 
 // produce runs one cycle of the producer's side.
 func (r *rig) produce() (uploaded []Uploaded) {
 	r.Helper()
-	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}}).Uploads {
+	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{}).Moves {
 		object := must(r, r.encrypt, must(r, r.pack, must(r, r.clone, u)))
 		uploaded = append(uploaded, must(r, r.upload, object))
 	}
 	return uploaded
 }
 
-func (r *rig) planPushes() plan.Pushes {
+func (r *rig) planPushes() plan.Page[plan.Push] {
 	r.Helper()
 	value, err := r.activities.ExecuteActivity(r.consumer.PlanPushes, PlanRequest{})
 	require.NoError(r, err)
-	var p plan.Pushes
+	var p plan.Page[plan.Push]
 	require.NoError(r, value.Get(&p))
 	return p
 }
@@ -178,7 +178,7 @@ func (r *rig) planPushes() plan.Pushes {
 // consume runs one cycle of the consumer's side.
 func (r *rig) consume() (pushed []Pushed) {
 	r.Helper()
-	for _, p := range r.planPushes().Pushes {
+	for _, p := range r.planPushes().Moves {
 		pushed = append(pushed, must(r, r.push, must(r, r.decrypt, must(r, r.download, p))))
 	}
 	return pushed

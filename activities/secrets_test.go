@@ -84,21 +84,22 @@ func failures(t *testing.T, server, secret string) map[string]error {
 	r := newTrustedRig(t)
 	r.commit(random(20_000))
 	r.produce()
-	push := r.planPushes().Pushes[0]
+	push := r.planPushes().Moves[0]
 	received := must(r, r.download, push)
 	decrypted := must(r, r.decrypt, received)
 	r.commit("two")
-	syncs := PlanRequest{Syncs: []project.Sync{r.sync}}
-	cloned := must(r, r.clone, must(r, r.producer.PlanUploads, syncs).Uploads[0])
+	cloned := must(r, r.clone, must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0])
 	packaged := must(r, r.pack, cloned)
 	encrypted := must(r, r.encrypt, packaged)
 
 	destination := r.consumer.Destination
 	r.breakWith(server, secret)
 	out := map[string]error{}
-	_, err := r.activities.ExecuteActivity(r.producer.ListSyncs)
-	out["ListSyncs"] = err
-	_, out["PlanUploads"] = execute(r, r.producer.PlanUploads, syncs)
+	_, out["PlanUploads"] = execute(r, r.producer.PlanUploads, PlanRequest{})
+	graphQL := r.producer.Syncs
+	r.producer.Syncs = &listed{syncs: []project.Sync{r.sync}}
+	_, out["PlanUploads with syncs"] = execute(r, r.producer.PlanUploads, PlanRequest{})
+	r.producer.Syncs = graphQL
 	_, out["Clone"] = execute(r, r.clone, plan.Upload{Sync: r.sync})
 	_, out["Package"] = execute(r, r.pack, cloned) // the bundle has been removed
 	_, out["Upload"] = execute(r, r.upload, encrypted)

@@ -22,7 +22,7 @@ func TestRunOfAnOldPlan(t *testing.T) {
 			}
 			r.commit(random(20_000))
 			r.produce()
-			old := r.planPushes().Pushes[0]
+			old := r.planPushes().Moves[0]
 			r.consume()
 			second := r.commit("two")
 			r.produce()
@@ -109,7 +109,7 @@ func TestPushOfWhatWasDownloadedBefore(t *testing.T) {
 				r.arrives(first)
 				second := r.commit("two")
 				r.produce()
-				decrypted := must(r, r.decrypt, must(r, r.download, r.planPushes().Pushes[0]))
+				decrypted := must(r, r.decrypt, must(r, r.download, r.planPushes().Moves[0]))
 				test.meanwhile(r, first, second)
 				if test.moved {
 					before := r.tip()

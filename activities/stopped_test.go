@@ -14,7 +14,6 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/plan"
-	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
@@ -75,11 +74,11 @@ func (r *rig) twin(g *gate) *rig {
 
 // produceAll is one whole cycle of the producer.
 func (r *rig) produceAll() error {
-	planned, err := execute(r, r.producer.PlanUploads, PlanRequest{Syncs: []project.Sync{r.sync}})
+	planned, err := execute(r, r.producer.PlanUploads, PlanRequest{})
 	if err != nil {
 		return err
 	}
-	for _, u := range planned.Uploads {
+	for _, u := range planned.Moves {
 		cloned, err := execute(r, r.clone, u)
 		if err != nil {
 			return err
@@ -109,7 +108,7 @@ func (r *rig) consumeAll() error {
 	if err != nil {
 		return err
 	}
-	for _, p := range planned.Pushes {
+	for _, p := range planned.Moves {
 		downloaded, err := execute(r, r.download, p)
 		if err != nil {
 			return err
@@ -147,7 +146,8 @@ func (r *rig) settled(commit, what string) {
 	}
 	require.LessOrEqual(r, len(r.ownRefs()), 2, what)
 	value := must(r, r.consumer.PlanPushes, PlanRequest{})
-	require.Equal(r, plan.Pushes{Checked: 1, UpToDate: 1, Warning: r.consumer.warning()}, value, what)
+	value.Reached = 0
+	require.Equal(r, plan.Page[plan.Push]{Checked: 1, UpToDate: 1, Warning: r.consumer.warning()}, value, what)
 }
 
 // A worker is stopped at each of its requests in turn. Another one takes over, the source moves on, and then the stopped one

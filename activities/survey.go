@@ -17,7 +17,6 @@ import (
 type survey struct {
 	limits   surveyLimits
 	server   RefReader
-	notes    map[project.Branch]string // refs to look for along with a branch
 	deadline time.Time
 
 	oneByOne sync.Mutex // once the server has said that it is asked too much
@@ -27,36 +26,49 @@ type survey struct {
 	resume time.Time // not before that is anything asked
 	pause  time.Duration
 	last   error // of a project without an answer
+	enough bool  // no other project is asked
 
-	answered, silent, unconnected, unavailable int // projects
+	answered, unasked, silent, unconnected, unavailable int // projects
 }
 
-func newSurvey(limits surveyLimits, server RefReader, notes map[project.Branch]string) *survey {
+func newSurvey(limits surveyLimits, server RefReader) *survey {
 	return &survey{
-		limits: limits, server: server, notes: notes, deadline: time.Now().Add(limits.Budget),
+		limits: limits, server: server, deadline: time.Now().Add(limits.Budget),
 		heads: map[project.Branch]plan.Head{}, pause: limits.Backoff,
 	}
 }
 
 // ask reads one project's heads. Its error is that the server is down.
-func (s *survey) ask(ctx context.Context, path string, branches []project.Branch) error {
-	found, err := s.read(ctx, path, names(branches, s.notes))
+func (s *survey) ask(ctx context.Context, path string, q question) error {
+	branches := q.of[path]
+	found, err := s.read(ctx, path, names(branches, q.notes))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	asked := !errors.Is(err, errNotAsked)
 	if asked {
 		s.count(err)
+	} else {
+		s.unasked++
 	}
 	for _, b := range branches {
 		s.heads[b] = plan.Head{
-			Commit: found[b.Ref()], Noted: found[s.notes[b]] != "",
+			Commit: found[b.Ref()], Noted: found[q.notes[b]] != "",
 			Err: err, Unreachable: err != nil && !definite(err), NotAsked: !asked,
 		}
 	}
 	if s.answered == 0 && (s.unconnected > s.limits.MaxUnconnected || s.silent+s.unavailable > s.limits.MaxUnanswered) {
 		return s.down()
 	}
+	if q.enough != nil && q.enough(branches, s.heads) {
+		s.enough = true
+	}
 	return nil
+}
+
+func (s *survey) hasEnough() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.enough
 }
 
 func (s *survey) read(ctx context.Context, path string, names []string) (found map[string]string, err error) {

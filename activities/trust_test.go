@@ -44,7 +44,7 @@ func (r *rig) ownRefs() []string {
 // received downloads what the consumer lacks.
 func (r *rig) received() consuming {
 	r.Helper()
-	return must(r, r.download, r.planPushes().Pushes[0])
+	return must(r, r.download, r.planPushes().Moves[0])
 }
 
 func TestSignatures(t *testing.T) {
@@ -118,7 +118,7 @@ func TestReplay(t *testing.T) {
 	require.Equal(t, second, r.tip())
 
 	remembered := r.remembered()
-	p := r.planPushes().Pushes[0]
+	p := r.planPushes().Moves[0]
 	p.AllowRollback = true
 	back := must(r, r.push, must(r, r.decrypt, must(r, r.download, p)))
 	require.Equal(t, first, r.tip(), "the operator said so")
@@ -213,14 +213,14 @@ func TestAllowedDestinations(t *testing.T) {
 	r := newRig(t)
 	tip := r.commit("one")
 	r.produce()
-	p := r.planPushes().Pushes[0]
+	p := r.planPushes().Moves[0]
 	decrypted := must(r, r.decrypt, must(r, r.download, p))
 	var err error
 	r.consumer.Allow, err = project.ParseAllowlist("web/*")
 	require.NoError(t, err)
 	planned := r.planPushes()
-	require.Empty(t, planned.Pushes)
-	require.Equal(t, plan.KindNotAllowed, planned.Failures[0].Kind)
+	require.Empty(t, planned.Moves)
+	require.Equal(t, plan.KindNotAllowed, planned.Failed[0].Kind)
 	fails(r, plan.KindNotAllowed, r.download, p) // as when started by hand
 	fails(r, plan.KindNotAllowed, r.push, decrypted)
 

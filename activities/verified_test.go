@@ -122,7 +122,7 @@ func TestRunOfAnotherDestination(t *testing.T) {
 	r.produce()
 	r.commit("two")
 	r.produce()
-	p := r.planPushes().Pushes[0]
+	p := r.planPushes().Moves[0]
 	d := must(r, r.download, p)
 	require.Len(t, d.Objects, 2)
 	require.NoError(t, r.destination.Create(t.Context(), "mirror/other"))
@@ -189,14 +189,14 @@ func TestForgedObjectIsFoundOutByItsStart(t *testing.T) {
 	forged := r.produce()[0]
 	require.Greater(t, forged.Size, int64(2*headSize))
 	read.Store(0)
-	text := fails(r, "BadSignature", r.download, r.planPushes().Pushes[0])
+	text := fails(r, "BadSignature", r.download, r.planPushes().Moves[0])
 	require.Contains(t, text, forged.Key)
 	require.Less(t, read.Load(), int64(3*headSize))
 
 	garbage := append([]byte(nil), r.seal(make([]byte, 1_000_000))...)
 	r.put(forged.Key, garbage)
 	read.Store(0)
-	fails(r, "MalformedObject", r.download, r.planPushes().Pushes[0])
+	fails(r, "MalformedObject", r.download, r.planPushes().Moves[0])
 	require.Less(t, read.Load(), int64(3*headSize))
 
 	r.producer.Signer = trusted

@@ -11,7 +11,7 @@ import (
 )
 
 // Events of the history of a cycle in which nothing moved: docs/architecture.md.
-var idleEvents = map[stack.Role]int{stack.Producer: 17, stack.Consumer: 11}
+var idleEvents = map[stack.Role]int{stack.Producer: 11, stack.Consumer: 11}
 
 func TestIdleCycleCostsTheSameForAnyNumberOfSyncs(t *testing.T) {
 	for _, n := range []int{1, 20} {

@@ -99,7 +99,7 @@ func TestRollbackIsNotSaidToAnotherRun(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, out, "consumer-sync-once is running already, without --allow-rollback, which was not used")
 
-	in := contract.ConsumerSyncInput{AllowRollback: []string{destination}}
+	in := contract.CycleInput{AllowRollback: []string{destination}}
 	options := client.StartWorkflowOptions{ID: "beside", TaskQueue: contract.ConsumerTaskQueue}
 	beside, err := both.Temporal.Clients[stack.Consumer].ExecuteWorkflow(t.Context(), options, contract.ConsumerSync, in)
 	require.NoError(t, err)

@@ -36,8 +36,8 @@ func mishaps(t *testing.T) []mishap {
 	signing, verify, err := sign.Generate()
 	require.NoError(t, err)
 	return []mishap{
-		{"ListSyncs", stack.Producer, []string{"GRAPHQL_PASSWORD=" + rand.Text()}, nil, "GraphQLAuthFailed"},
-		{"ListSyncs", stack.Producer, []string{"GRAPHQL_SERVER=" + nowhere}, nil, "nothing listens there"},
+		{"PlanUploads", stack.Producer, []string{"GRAPHQL_PASSWORD=" + rand.Text()}, nil, "GraphQLAuthFailed"},
+		{"PlanUploads", stack.Producer, []string{"GRAPHQL_SERVER=" + nowhere}, nil, "nothing listens there"},
 		{"PlanUploads", stack.Producer, []string{"AWS_SECRET_ACCESS_KEY=" + rand.Text()}, nil, "BucketAccessDenied"},
 		{"Clone", stack.Producer, []string{"GITLAB_TOKEN=" + rand.Text()}, nil, "GitAuthFailed"},
 		{"Upload", stack.Producer, nil, readOnlyBucket, "BucketAccessDenied"},

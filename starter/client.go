@@ -96,21 +96,6 @@ func roleOf(flag string, hasPublicKey, hasPrivateKey bool) (string, error) {
 	return "", errors.New("which side? say -role producer or -role consumer")
 }
 
-// input is what a parent is started with.
-type input struct {
-	dryRun   bool
-	limits   contract.Limits
-	rollback []string
-}
-
-func (s sideClient) input(ctx context.Context, in input) any {
-	attributes := s.hasSearchAttributes(ctx)
-	if s.role == contract.RoleProducer {
-		return contract.ProducerSyncInput{DryRun: in.dryRun, Limits: in.limits, SearchAttributes: attributes}
-	}
-	return contract.ConsumerSyncInput{DryRun: in.dryRun, Limits: in.limits, SearchAttributes: attributes, AllowRollback: in.rollback}
-}
-
 // hasSearchAttributes tells whether setup has been run. Where we may not ask, they are not used.
 func (s sideClient) hasSearchAttributes(ctx context.Context) bool {
 	registered, err := s.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})

@@ -26,12 +26,13 @@ func cronCommand() *cli.Command {
 
 func startCron(ctx context.Context, c *cli.Command, s sideClient) error {
 	interval := c.Duration("every")
+	in := contract.CycleInput{SearchAttributes: s.hasSearchAttributes(ctx), Limits: contract.Limits{WaitSeconds: contract.WaitBetween(interval)}}
 	_, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                                       s.id,
 		TaskQueue:                                s.taskQueue,
 		CronSchedule:                             "@every " + interval.String(),
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-	}, s.parent, s.input(ctx, input{limits: contract.Limits{WaitSeconds: contract.WaitBetween(interval)}}))
+	}, s.parent, in)
 	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 		return fmt.Errorf("%s is running already: end it with cron stop to start it anew", s.id)
 	}

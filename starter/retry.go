@@ -48,15 +48,15 @@ func (s sideClient) retry(ctx context.Context, destinations []string) error {
 		return err
 	}
 	if len(destinations) == 0 {
-		for destination, run := range runs {
+		for _, run := range runs {
 			if slices.Contains(unsuccessful, run.Status) {
-				destinations = append(destinations, destination)
+				destinations = append(destinations, destinationInMemo(run))
 			}
 		}
 		slices.Sort(destinations)
 	}
 	for _, destination := range destinations { // all, before any is retried
-		run := runs[destination]
+		run := runs[identity(destination)]
 		if run == nil {
 			return fmt.Errorf("no run of %q is known: see the command status", destination)
 		}
@@ -66,7 +66,7 @@ func (s sideClient) retry(ctx context.Context, destinations []string) error {
 	}
 	var failed []string
 	for _, destination := range destinations {
-		if err := s.reset(ctx, runs[destination]); err != nil {
+		if err := s.reset(ctx, runs[identity(destination)]); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err() // the sync has not failed, nor have those that were not retried yet
 			}

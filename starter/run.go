@@ -56,19 +56,19 @@ func planCommand() *cli.Command {
 }
 
 func runCycle(ctx context.Context, c *cli.Command, s sideClient) error {
-	return s.cycle(ctx, c, input{rollback: c.StringSlice("allow-rollback")})
+	return s.cycle(ctx, c, contract.CycleInput{AllowRollback: c.StringSlice("allow-rollback")})
 }
 
 func planCycle(ctx context.Context, c *cli.Command, s sideClient) error {
-	return s.cycle(ctx, c, input{dryRun: true})
+	return s.cycle(ctx, c, contract.CycleInput{DryRun: true})
 }
 
-func (s sideClient) cycle(ctx context.Context, c *cli.Command, in input) error {
-	if len(in.rollback) > 0 && s.role != contract.RoleConsumer {
+func (s sideClient) cycle(ctx context.Context, c *cli.Command, in contract.CycleInput) error {
+	if len(in.AllowRollback) > 0 && s.role != contract.RoleConsumer {
 		return errors.New("--allow-rollback is for the consumer: only there can a branch go back")
 	}
-	in.limits.WaitSeconds = int((24 * time.Hour).Seconds())
-	report, err := s.runOnce(ctx, in, c.String("output") != formatJSON)
+	in.WaitSeconds = int((24 * time.Hour).Seconds())
+	report, err := s.runAll(ctx, in, c.String("output") != formatJSON)
 	if err != nil {
 		return err
 	}
@@ -77,30 +77,52 @@ func (s sideClient) cycle(ctx context.Context, c *cli.Command, in input) error {
 	} else {
 		printReport(os.Stdout, report)
 	}
-	if n := len(report.Failed); n > 0 {
+	if n := report.Count(); n > 0 {
 		return fmt.Errorf("%d failed", n)
 	}
 	return err
 }
 
+// runAll runs a single cycle. A dry run is one of several parts where one report has no room for all branches.
+func (s sideClient) runAll(ctx context.Context, in contract.CycleInput, show bool) (all contract.Report, err error) {
+	for {
+		part, err := s.runOnce(ctx, in, show)
+		if err != nil {
+			return all, err
+		}
+		if in.From == nil {
+			all = part
+		} else {
+			all.Extend(part)
+		}
+		if in.From = part.Next; part.Next == nil {
+			return all, nil
+		}
+	}
+}
+
 // runOnce runs a single cycle. A second one that is asked for meanwhile waits for the first, unless it is
 // asked for more than that; one that a cron or schedule runs does not hinder it, as the branches'
 // children lock out each other.
-func (s sideClient) runOnce(ctx context.Context, in input, show bool) (report contract.Report, err error) {
+func (s sideClient) runOnce(ctx context.Context, in contract.CycleInput, show bool) (report contract.Report, err error) {
 	id := s.id + "-once"
-	if in.dryRun {
+	if in.DryRun {
 		id = s.id + "-plan"
+	}
+	if in.From != nil {
+		id += fmt.Sprintf("/%d-%d", in.From.Turn, in.From.After)
 	}
 	options := client.StartWorkflowOptions{
 		ID:                       id,
 		TaskQueue:                s.taskQueue,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 	}
-	if len(in.rollback) > 0 {
+	if len(in.AllowRollback) > 0 {
 		options.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL
 		options.WorkflowExecutionErrorWhenAlreadyStarted = true
 	}
-	run, err := s.ExecuteWorkflow(ctx, options, s.parent, s.input(ctx, in))
+	in.SearchAttributes = s.hasSearchAttributes(ctx)
+	run, err := s.ExecuteWorkflow(ctx, options, s.parent, in)
 	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 		return report, fmt.Errorf("%s is running already, without --allow-rollback, which was not used: say it again when that cycle has ended", id)
 	}
@@ -145,23 +167,25 @@ func (s sideClient) watch(ctx context.Context, id string) {
 }
 
 func printReport(w io.Writer, r contract.Report) {
-	for _, line := range r.Planned {
-		printForeign(w, "would", line)
+	list := func(what string, lines []string, more int) {
+		for _, line := range lines {
+			printForeign(w, what, line)
+		}
+		if more > 0 {
+			printForeign(w, what, fmt.Sprintf("... and %d more", more))
+		}
 	}
-	for _, line := range r.Synced {
-		printForeign(w, "synced", line)
-	}
-	for _, id := range r.Running {
-		printForeign(w, "still running", id)
-	}
-	for _, key := range r.Pruned {
-		printForeign(w, "deleted", key)
-	}
+	list("would", r.Planned, 0)
+	list("synced", r.Synced, r.SyncedMore)
+	list("still running", r.Running, r.RunningMore)
+	list("deleted", r.Pruned, r.PrunedMore)
 	if r.Warning != "" {
 		printForeign(w, "warning:", r.Warning)
 	}
+	var failed []string
 	for _, f := range r.Failed {
-		printForeign(w, "failed", f.String())
+		failed = append(failed, f.String())
 	}
+	list("failed", failed, r.FailedMore)
 	_, _ = fmt.Fprintln(w, r)
 }

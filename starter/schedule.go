@@ -71,7 +71,7 @@ func scheduleCommand() *cli.Command {
 func createSchedule(ctx context.Context, c *cli.Command, s sideClient) error {
 	interval := c.Duration("every")
 	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: interval}}, Jitter: interval / jitter}
-	in := s.input(ctx, input{limits: contract.Limits{WaitSeconds: contract.WaitBetween(interval)}})
+	in := contract.CycleInput{SearchAttributes: s.hasSearchAttributes(ctx), Limits: contract.Limits{WaitSeconds: contract.WaitBetween(interval)}}
 	action := &client.ScheduleWorkflowAction{ID: s.id, TaskQueue: s.taskQueue, Workflow: s.parent, Args: []any{in}}
 	_, err := s.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID: s.id, Spec: spec, Action: action, CatchupWindow: catchup,

@@ -19,7 +19,7 @@ func TestReportsDoNotReachTheTerminal(t *testing.T) {
 	var out bytes.Buffer
 	printReport(&out, contract.Report{
 		Planned: []string{evil}, Synced: []string{evil}, Running: []string{evil}, Pruned: []string{evil}, Warning: evil,
-		Failed: []plan.Failure{{Subject: evil, Kind: evil, Reason: "what happened" + evil + "\nwhat to do", Workflow: evil}},
+		Failures: plan.Failures{Failed: []plan.Failure{{Subject: evil, Kind: evil, Reason: "what happened" + evil + "\nwhat to do", Workflow: evil}}},
 	})
 	require.NoError(t, printStatus(&out, []branchStatus{{Destination: evil, Reason: evil}, {Destination: evil, LastError: evil}}))
 	require.False(t, strings.ContainsFunc(strings.ReplaceAll(out.String(), "\n", ""), foreign.IsControl), "%q", out.String())

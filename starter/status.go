@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
@@ -54,7 +55,7 @@ func statusCommand() *cli.Command {
 // status joins a plan, which knows where each branch is, with the last runs of the children,
 // which know since when and why.
 func (s sideClient) status(ctx context.Context) ([]branchStatus, error) {
-	report, err := s.runOnce(ctx, input{dryRun: true}, false)
+	report, err := s.runAll(ctx, contract.CycleInput{DryRun: true}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func (s sideClient) status(ctx context.Context) ([]branchStatus, error) {
 		branches[f.Subject] = &branchStatus{Destination: f.Subject, Reason: f.Reason, Kind: f.Kind}
 	}
 	for destination, b := range branches {
-		if err := s.addLastRun(ctx, b, runs[destination]); err != nil {
+		if err := s.addLastRun(ctx, b, runs[identity(destination)]); err != nil {
 			return nil, err
 		}
 	}
@@ -104,7 +105,7 @@ func (s sideClient) addLastRun(ctx context.Context, b *branchStatus, run *workfl
 	return nil
 }
 
-// lastRuns finds the newest execution of each branch's child, by the destination in its memo.
+// lastRuns finds the newest execution of each branch's child, by the identity of the destination in its memo.
 func (s sideClient) lastRuns(ctx context.Context) (map[string]*workflow.WorkflowExecutionInfo, error) {
 	runs := map[string]*workflow.WorkflowExecutionInfo{}
 	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, Query: fmt.Sprintf("WorkflowType = %q", s.childType)}
@@ -114,7 +115,7 @@ func (s sideClient) lastRuns(ctx context.Context) (map[string]*workflow.Workflow
 			return nil, fmt.Errorf("list the branches' workflows: %w", err)
 		}
 		for _, run := range page.Executions {
-			destination := destinationInMemo(run)
+			destination := identity(destinationInMemo(run))
 			if last := runs[destination]; last == nil || run.StartTime.AsTime().After(last.StartTime.AsTime()) {
 				runs[destination] = run
 			}
@@ -124,6 +125,15 @@ func (s sideClient) lastRuns(ctx context.Context) (map[string]*workflow.Workflow
 		}
 		request.NextPageToken = page.NextPageToken
 	}
+}
+
+// identity is the same for all spellings of a destination.
+func identity(destination string) string {
+	b, err := project.ParseBranch(destination)
+	if err != nil {
+		return destination
+	}
+	return b.Identity().String()
 }
 
 func destinationInMemo(run *workflow.WorkflowExecutionInfo) (destination string) {

@@ -22,17 +22,18 @@ type memory struct {
 	remembered chan plan.Absence // by each cycle
 }
 
-func (m *memory) PlanUploads(_ context.Context, request activities.PlanRequest) (plan.Uploads, error) {
-	m.remembered <- request.Absence
+func (m *memory) PlanUploads(_ context.Context, r activities.PlanRequest) (plan.Page[plan.Upload], error) {
+	page := scriptedPage(r, func(name string) plan.Upload { return uploadOf("ok") })
+	if r.After > 0 {
+		return page, nil
+	}
+	m.remembered <- r.Absence
 	m.cycles++
-	uploads := plan.Uploads{
-		Uploads: []plan.Upload{uploadOf("ok"), uploadOf("ok-too")},
-		Orphans: plan.Orphans{Absence: absence(fmt.Sprintf("cycle-%d", m.cycles))},
-	}
+	page.Orphans.Absence = absence(fmt.Sprintf("cycle-%d", m.cycles))
 	if m.cycles%2 == 0 {
-		uploads.Failures = []plan.Failure{{Subject: "bucket", Kind: plan.KindPruneRefused, Reason: "too many"}}
+		page.Fail(plan.Failure{Subject: "bucket", Kind: plan.KindPruneRefused, Reason: "too many"})
 	}
-	return uploads, nil
+	return page, nil
 }
 
 func (m *memory) Prune(_ context.Context, request activities.PruneRequest) (activities.Pruned, error) {
@@ -43,7 +44,7 @@ func (m *memory) Prune(_ context.Context, request activities.PruneRequest) (acti
 // a failure; a schedule also when that cycle took more than one run. A cron goes on where there is more
 // than one page.
 func TestAbsenceIsHandedOver(t *testing.T) {
-	paged := contract.ProducerSyncInput{Limits: contract.Limits{PageSize: 1}}
+	paged := contract.CycleInput{Limits: contract.Limits{PageSize: 1}}
 	starters := map[string]func(context.Context, client.Client) error{
 		"schedule": func(ctx context.Context, c client.Client) error {
 			_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{

@@ -21,12 +21,13 @@ type child struct {
 	id          string
 	destination project.Branch
 	reason      string
+	modified    time.Time // when the branch's newest object was uploaded
 	input       any
 	rollback    bool // it is allowed to
 }
 
-// run is a child that is at work.
-type run struct {
+// atWork is a child that has not ended.
+type atWork struct {
 	child
 	since time.Time
 	slow  bool // it no longer keeps others from starting
@@ -37,73 +38,117 @@ type fleet struct {
 	role             string
 	workflow         any
 	limits           contract.Limits
-	until            time.Time // the end of the cycle's patience
-	more             bool      // others are to start after these
 	searchAttributes bool
-	report           *contract.Report
+	state            *contract.Continuation
 	progress         *progress
 
-	reasons  reasons
-	inFlight []*run
-	done     int
-	all      int
+	inFlight []*atWork
+	expected int // children in all, as far as they are planned
+	patience workflow.Future
+	watched  bool
+
+	timers     workflow.Context
+	stopTimers workflow.CancelFunc
 }
 
-// run starts the children, a bounded number at a time, and waits for them. When the cycle has
-// waited long enough, those that are still at work are reported and left alone, so that
-// one huge repository does not hold up everyone else's next cycle.
-func (f *fleet) run(ctx workflow.Context, children []child) error {
-	f.all, f.reasons = len(children), reasonsOf(f.report.Failed)
-	if f.all == 0 {
-		return nil
+// start starts children, a bounded number at a time, and returns how many it has started. When the cycle has waited long
+// enough those are not all.
+func (f *fleet) start(ctx workflow.Context, children []child) (started int, err error) {
+	if len(children) == 0 {
+		return 0, nil
 	}
-	// A cancellation is no end of patience: it is passed on to the children first.
-	timerCtx, stopTimers := workflow.NewDisconnectedContext(ctx)
-	defer stopTimers()
-	patience := workflow.NewTimer(timerCtx, max(0, f.until.Sub(workflow.Now(ctx))))
-	if f.all > f.limits.MaxInFlight {
-		workflow.Go(timerCtx, f.noteSlow)
-	}
+	f.begin(ctx)
+	f.expected = f.state.Moved + len(children)
 	f.show()
 	for i, c := range children {
-		err := workflow.Await(ctx, func() bool { return f.hasRoom() || patience.IsReady() })
+		if !f.hasRoom() {
+			f.watch()
+		}
+		err := workflow.Await(ctx, func() bool { return f.hasRoom() || f.patience.IsReady() })
 		if err != nil {
-			return f.settle(ctx, err)
+			return i, f.settle(ctx, err)
 		}
-		if patience.IsReady() {
-			f.report.Deferred += len(children) - i
-			break
+		if f.patience.IsReady() {
+			return i, nil
 		}
-		f.start(ctx, c)
+		f.startOne(ctx, c)
 	}
-	last := patience
-	if f.more {
-		last = workflow.NewTimer(timerCtx, f.limits.Wait()/4)
+	return len(children), nil
+}
+
+// begin starts the clock. A cancellation is no end of patience: it is passed on to the children first.
+func (f *fleet) begin(ctx workflow.Context) {
+	if f.patience == nil {
+		f.timers, f.stopTimers = workflow.NewDisconnectedContext(ctx)
+		f.patience = workflow.NewTimer(f.timers, max(0, f.state.Until.Sub(workflow.Now(ctx))))
 	}
-	err := workflow.Await(ctx, func() bool { return len(f.inFlight) == 0 || patience.IsReady() || last.IsReady() })
-	if err != nil {
+}
+
+// wait waits for the children. When the cycle has waited long enough, those that are still at work are reported and left
+// alone, so that one huge repository does not hold up everyone else's next cycle.
+func (f *fleet) wait(ctx workflow.Context) error {
+	if f.patience == nil {
+		return nil
+	}
+	if err := workflow.Await(ctx, func() bool { return len(f.inFlight) == 0 || f.patience.IsReady() }); err != nil {
 		return f.settle(ctx, err)
 	}
-	for _, r := range f.inFlight {
-		f.report.Running = append(f.report.Running, r.id)
-	}
+	f.stopTimers()
+	f.leave()
 	return nil
 }
 
-// hasRoom tells whether another child may start. Slow ones count only against the number of all.
+// abandon waits only for those that are not slow, as others are to start. Whoever continues the cycle is not told when the
+// slow ones end, and counts them until it ends. It is false when the cycle has waited long enough.
+func (f *fleet) abandon(ctx workflow.Context) (abandoned bool, err error) {
+	if len(f.inFlight) > 0 {
+		f.watch()
+		err := workflow.Await(ctx, func() bool { return f.slow() == len(f.inFlight) || f.patience.IsReady() })
+		if err != nil {
+			return false, f.settle(ctx, err)
+		}
+		if f.patience.IsReady() {
+			return false, nil
+		}
+	}
+	f.state.Abandoned += len(f.inFlight)
+	f.leave()
+	return true, nil
+}
+
+func (f *fleet) leave() {
+	for _, r := range f.inFlight {
+		f.state.Report.AddRunning(r.id)
+	}
+}
+
+// hasRoom tells whether another child may start. Slow ones count only against the number of all, whichever run of the
+// cycle has started them.
 func (f *fleet) hasRoom() bool {
-	slow := 0
+	all := len(f.inFlight) + f.state.Abandoned
+	return len(f.inFlight)-f.slow() < f.limits.MaxInFlight && all < maxCrowd*f.limits.MaxInFlight
+}
+
+func (f *fleet) slow() (slow int) {
 	for _, r := range f.inFlight {
 		if r.slow {
 			slow++
 		}
 	}
-	return len(f.inFlight)-slow < f.limits.MaxInFlight && len(f.inFlight) < maxCrowd*f.limits.MaxInFlight
+	return slow
+}
+
+// watch begins to tell slow children, when somebody waits for that.
+func (f *fleet) watch() {
+	if !f.watched {
+		f.watched = true
+		workflow.Go(f.timers, f.noteSlow)
+	}
 }
 
 // noteSlow marks the children that have been at work for long, until the context ends.
 func (f *fleet) noteSlow(ctx workflow.Context) {
-	oldest := func() *run {
+	oldest := func() *atWork {
 		for _, r := range f.inFlight {
 			if !r.slow {
 				return r
@@ -133,7 +178,7 @@ func (f *fleet) settle(ctx workflow.Context, cause error) error {
 	return cause
 }
 
-func (f *fleet) start(ctx workflow.Context, c child) {
+func (f *fleet) startOne(ctx workflow.Context, c child) {
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:            c.id,
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
@@ -142,15 +187,15 @@ func (f *fleet) start(ctx workflow.Context, c child) {
 		WaitForCancellation: true,
 	})
 	ctx = describe(ctx, f.role, c, f.searchAttributes)
-	r := &run{child: c, since: workflow.Now(ctx)}
+	r := &atWork{child: c, since: workflow.Now(ctx)}
 	f.inFlight = append(f.inFlight, r)
+	f.state.Moved++
 	f.show()
 	future := workflow.ExecuteChildWorkflow(ctx, f.workflow, c.input)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		var outcome contract.Outcome
 		err := future.Get(ctx, &outcome)
-		f.inFlight = slices.DeleteFunc(f.inFlight, func(other *run) bool { return other == r })
-		f.done++
+		f.inFlight = slices.DeleteFunc(f.inFlight, func(other *atWork) bool { return other == r })
 		f.record(c, outcome, err)
 		f.show()
 	})
@@ -162,17 +207,18 @@ func (f *fleet) show() {
 	for _, r := range f.inFlight {
 		f.progress.status.AtWork = append(f.progress.status.AtWork, r.id)
 	}
-	f.progress.step("%d of %d branches done, %d at work, %d failed", f.done, f.all, len(f.inFlight), len(f.report.Failed))
+	done := f.state.Moved - f.state.Abandoned - len(f.inFlight)
+	f.progress.step("%d of %d branches done, %d at work, %d failed", done, f.expected, len(f.inFlight), f.state.Report.Count())
 }
 
 func (f *fleet) record(c child, outcome contract.Outcome, err error) {
 	failed := plan.Failure{Subject: c.destination.String(), Workflow: c.id}
 	switch {
 	case err == nil:
-		f.report.Synced = append(f.report.Synced, c.destination.String()+": "+outcome.Summary)
+		f.state.Report.AddSynced(c.destination.String() + ": " + outcome.Summary)
 		return
 	case temporal.IsWorkflowExecutionAlreadyStartedError(err):
-		f.report.Running = append(f.report.Running, c.id)
+		f.state.Report.AddRunning(c.id)
 		if !c.rollback {
 			return
 		}
@@ -180,5 +226,5 @@ func (f *fleet) record(c child, outcome contract.Outcome, err error) {
 	default:
 		failed.Kind, failed.Reason = contract.Cause(err)
 	}
-	f.report.Failed = append(f.report.Failed, f.reasons.fit(failed))
+	f.state.Report.Fail(failed)
 }

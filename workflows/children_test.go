@@ -1,35 +1,31 @@
 package workflows_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/app-sre/git-partition-sync/activities"
-	"github.com/app-sre/git-partition-sync/internal/plan"
-	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // take makes each child work for the time that its destination's name is given, and the others for a second.
 // It notes how many are at work at a time at most.
-func take(env *testsuite.TestWorkflowEnvironment, times map[string]time.Duration) (most *int) {
+func take(env *testsuite.TestWorkflowEnvironment, role string, times map[string]time.Duration) (most *int) {
 	env.SetDetachedChildWait(false)
 	atWork := 0
 	most = new(int)
-	env.OnWorkflow(workflows.ProduceProject, mock.Anything, mock.Anything).Return(
-		func(ctx workflow.Context, u plan.Upload) (activities.Uploaded, error) {
-			atWork++
-			*most = max(*most, atWork)
-			err := workflow.Sleep(ctx, max(time.Second, times[u.Sync.Destination.Name]))
-			atWork--
-			return activities.Uploaded{}, err
-		})
-	env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(activities.Pruned{}, nil).Maybe()
+	bothSides[role].children(env, func(ctx workflow.Context, name string) error {
+		atWork++
+		*most = max(*most, atWork)
+		err := workflow.Sleep(ctx, max(time.Second, times[name]))
+		atWork--
+		return err
+	})
 	return most
 }
 
@@ -38,76 +34,139 @@ func TestSlowChildrenHoldNobodyUp(t *testing.T) {
 	const long = time.Hour
 	tests := map[string]struct {
 		times    map[string]time.Duration
-		uploads  int
+		branches int
 		limits   contract.Limits
 		synced   int
 		running  []string
 		deferred int
+		left     int
 		most     int
 		ended    time.Duration
 	}{
 		"none is slow": {
-			times: nil, uploads: 5, limits: contract.Limits{MaxInFlight: 2}, synced: 5, most: 2, ended: 0,
+			times: nil, branches: 5, limits: contract.Limits{MaxInFlight: 2}, synced: 5, most: 2, ended: 0,
 		},
 		"two of two": {
-			times:   map[string]time.Duration{"p0": long, "p1": long},
-			uploads: 5, limits: contract.Limits{MaxInFlight: 2},
-			synced: 3, running: []string{"produce/group/p0@main", "produce/group/p1@main"}, most: 4, ended: 4 * time.Minute,
+			times:    map[string]time.Duration{"p0": long, "p1": long},
+			branches: 5, limits: contract.Limits{MaxInFlight: 2},
+			synced: 3, running: []string{"p0", "p1"}, most: 4, ended: 4 * time.Minute,
 		},
 		"they end in time": {
-			times:   map[string]time.Duration{"p0": 2 * time.Minute, "p1": 3 * time.Minute},
-			uploads: 5, limits: contract.Limits{MaxInFlight: 2},
+			times:    map[string]time.Duration{"p0": 2 * time.Minute, "p1": 3 * time.Minute},
+			branches: 5, limits: contract.Limits{MaxInFlight: 2},
 			synced: 5, most: 4, ended: 3 * time.Minute,
 		},
 		"more than may be at work at all": {
-			times:   map[string]time.Duration{"p0": long, "p1": long, "p2": long, "p3": long},
-			uploads: 6, limits: contract.Limits{MaxInFlight: 1},
-			running:  []string{"produce/group/p0@main", "produce/group/p1@main", "produce/group/p2@main", "produce/group/p3@main"},
+			times:    map[string]time.Duration{"p0": long, "p1": long, "p2": long, "p3": long},
+			branches: 6, limits: contract.Limits{MaxInFlight: 1},
+			running:  []string{"p0", "p1", "p2", "p3"},
 			deferred: 2, most: 4, ended: 4 * time.Minute,
 		},
+		"in pages of one": {
+			times:    map[string]time.Duration{"p0": long, "p1": long, "p2": long, "p3": long},
+			branches: 7, limits: contract.Limits{MaxInFlight: 1, PageSize: 1},
+			running:  []string{"p0", "p1", "p2", "p3"},
+			deferred: 1, left: 2, most: 4, ended: 4 * time.Minute,
+		},
 		"less patience": {
-			times:   map[string]time.Duration{"p0": long},
-			uploads: 2, limits: contract.Limits{MaxInFlight: 1, WaitSeconds: 8},
-			synced: 1, running: []string{"produce/group/p0@main"}, most: 2, ended: 8 * time.Second,
+			times:    map[string]time.Duration{"p0": long},
+			branches: 2, limits: contract.Limits{MaxInFlight: 1, WaitSeconds: 8},
+			synced: 1, running: []string{"p0"}, most: 2, ended: 8 * time.Second,
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			env := environment(t)
-			planned(env, plan.Uploads{Uploads: uploads(test.uploads)})
-			most := take(env, test.times)
-			begun := env.Now()
-			env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{Limits: test.limits})
-			r := report(t, env)
-			require.Len(t, r.Synced, test.synced)
-			require.Equal(t, test.running, r.Running)
-			require.Equal(t, test.deferred, r.Deferred)
-			require.Equal(t, test.most, *most)
-			require.WithinDuration(t, begun.Add(test.ended), env.Now(), 5*time.Second)
+			onBothSides(t, func(t *testing.T, role string) {
+				env := environment(t)
+				bothSides[role].plan(env, branches(test.branches))
+				most := take(env, role, test.times)
+				begun := env.Now()
+				env.ExecuteWorkflow(bothSides[role].parent, contract.CycleInput{Limits: test.limits})
+				r := report(t, env)
+				var running []string
+				for _, name := range test.running {
+					running = append(running, bothSides[role].childID(branch(name)))
+				}
+				require.Len(t, r.Synced, test.synced)
+				require.Equal(t, running, r.Running)
+				require.Equal(t, test.deferred, r.Deferred)
+				require.Equal(t, test.left, r.Unchecked)
+				require.Equal(t, test.most, *most)
+				require.WithinDuration(t, begun.Add(test.ended), env.Now(), 5*time.Second)
+			})
 		})
 	}
 }
 
-// A slow child holds up the next page for a part of the cycle's patience only, which is that of all pages.
-func TestSlowChildrenHoldNoPageUp(t *testing.T) {
-	env := environment(t)
-	planned(env, plan.Uploads{Uploads: uploads(3)})
-	take(env, map[string]time.Duration{"p0": time.Hour})
-	begun := env.Now()
-	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{Limits: contract.Limits{PageSize: 1}})
-	next := continued(t, env)
-	require.Equal(t, []string{"produce/group/p0@main"}, next.Rest.Report.Running)
-	require.WithinDuration(t, begun.Add(time.Minute), env.Now(), time.Second)
-	require.WithinDuration(t, begun.Add(4*time.Minute), next.Rest.Until, time.Second)
+// Children are counted for the whole cycle, and its patience is that of all its runs. A slow one holds a new run up until it
+// is slow, and nobody else.
+func TestLimitsHoldForTheWholeCycle(t *testing.T) {
+	onBothSides(t, func(t *testing.T, role string) {
+		times := map[string]time.Duration{}
+		for i := range 20 {
+			times[fmt.Sprintf("p%d", i)] = time.Hour
+		}
+		delete(times, "p1")
+		var started []int
+		limits := contract.Limits{MaxInFlight: 1, PageSize: 1, WaitSeconds: 600}
+		r, runs := runToEnd(t, role, contract.CycleInput{Limits: limits}, func(env *testsuite.TestWorkflowEnvironment) {
+			env.SetContinueAsNewSuggested(true)
+			bothSides[role].plan(env, branches(20))
+			started = append(started, 0)
+			env.SetDetachedChildWait(false)
+			bothSides[role].children(env, func(ctx workflow.Context, name string) error {
+				started[len(started)-1]++
+				return workflow.Sleep(ctx, max(time.Second, times[name]))
+			})
+		})
+		require.Equal(t, []int{1, 1, 1, 1, 1, 0}, started, "four hang, and one has ended in between")
+		require.Equal(t, 6, runs)
+		require.Len(t, r.Synced, 1)
+		require.Len(t, r.Running, 4)
+		require.Equal(t, 1, r.Deferred)
+		require.Equal(t, 14, r.Unchecked)
+	})
+}
 
-	env = environment(t)
-	env.SetStartTime(next.Rest.Until.Add(-time.Second))
-	env.SetContinuedExecutionRunID(next.Rest.From)
-	take(env, map[string]time.Duration{"p1": time.Hour})
-	env.ExecuteWorkflow(workflows.ProducerSync, next)
-	r := report(t, env)
-	require.Equal(t, []string{"produce/group/p0@main", "produce/group/p1@main"}, r.Running)
-	require.Equal(t, 1, r.Deferred)
+// A cancelled cycle waits until its children have cleaned up, whether or not all of them have started.
+func TestCycleCancelled(t *testing.T) {
+	for name, tt := range map[string]struct {
+		limits  contract.Limits
+		started int
+	}{
+		"at its end":       {contract.Limits{}, 3},
+		"at its next page": {contract.Limits{PageSize: 2}, 3},
+		"without room":     {contract.Limits{MaxInFlight: 2}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBothSides(t, func(t *testing.T, role string) {
+				env := environment(t)
+				cleaned, atTheEnd := 0, 0
+				// The test's environment ends with the last child, and not with the parent.
+				parent := func(ctx workflow.Context, in contract.CycleInput) (contract.Report, error) {
+					report, err := bothSides[role].parent(ctx, in)
+					atTheEnd = cleaned
+					return report, err
+				}
+				env.RegisterWorkflow(parent)
+				bothSides[role].plan(env, branches(3))
+				bothSides[role].children(env, func(ctx workflow.Context, _ string) error {
+					err := workflow.Sleep(ctx, time.Hour)
+					ctx, cancel := workflow.NewDisconnectedContext(ctx)
+					defer cancel()
+					if workflow.Sleep(ctx, time.Minute) == nil {
+						cleaned++
+					}
+					return err
+				})
+				env.RegisterDelayedCallback(env.CancelWorkflow, time.Second)
+				env.ExecuteWorkflow(parent, contract.CycleInput{Limits: tt.limits})
+				var cancelled *temporal.CanceledError
+				require.ErrorAs(t, env.GetWorkflowError(), &cancelled)
+				require.Equal(t, tt.started, atTheEnd)
+			})
+		})
+	}
 }
 
 // The next cycle comes before the one that waits gives up.
@@ -116,4 +175,11 @@ func TestWaitBetween(t *testing.T) {
 	for every, want := range map[time.Duration]int{time.Second: 1, 10 * time.Second: 8, time.Hour: 600, 24 * time.Hour: 600} {
 		require.Equal(t, want, contract.WaitBetween(every), every)
 	}
+}
+
+func TestLimitsAreBounded(t *testing.T) {
+	require.Equal(t, contract.Limits{MaxInFlight: 16, PageSize: 200, WaitSeconds: 240}, contract.Limits{}.WithDefaults())
+	require.Equal(t, contract.Limits{MaxInFlight: 16, PageSize: 200, WaitSeconds: 240}, contract.Limits{MaxInFlight: -1, PageSize: -1, WaitSeconds: -1}.WithDefaults())
+	const most = 1 << 40
+	require.Equal(t, contract.Limits{MaxInFlight: 256, PageSize: 500, WaitSeconds: 86_400}, contract.Limits{MaxInFlight: most, PageSize: most, WaitSeconds: most}.WithDefaults())
 }

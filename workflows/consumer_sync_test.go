@@ -27,9 +27,9 @@ func TestConsumerSync(t *testing.T) {
 	env := environment(t)
 	foreign := plan.Failure{Subject: `"junk"`, Kind: plan.KindUndecodableKey, Reason: "not base64"}
 	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(
-		plan.Pushes{Checked: 3, UpToDate: 1, Pushes: pushes("a", "b"), Failures: []plan.Failure{foreign}}, nil).Once()
+		plan.Page[plan.Push]{Checked: 3, UpToDate: 1, Moves: pushes("a", "b"), Failures: plan.Failures{Failed: []plan.Failure{foreign}}}, nil).Once()
 	steps(env, nil)
-	env.ExecuteWorkflow(workflows.ConsumerSync, contract.ConsumerSyncInput{})
+	env.ExecuteWorkflow(workflows.ConsumerSync, contract.CycleInput{})
 	r, _ := failedReport(t, env)
 	require.ElementsMatch(t, []string{"group/a@main: pushed", "group/b@main: pushed"}, r.Synced)
 	require.Equal(t, []plan.Failure{foreign}, r.Failed)
@@ -37,17 +37,9 @@ func TestConsumerSync(t *testing.T) {
 
 func TestConsumerSyncDryRun(t *testing.T) {
 	env := environment(t)
-	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Pushes{Checked: 1, Pushes: pushes("a")}, nil).Once()
-	env.ExecuteWorkflow(workflows.ConsumerSync, contract.ConsumerSyncInput{DryRun: true})
+	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Page[plan.Push]{Checked: 1, Moves: pushes("a")}, nil).Once()
+	env.ExecuteWorkflow(workflows.ConsumerSync, contract.CycleInput{DryRun: true})
 	require.Equal(t, contract.Report{Checked: 1, Planned: []string{"push group/a@main: behind"}, Behind: []plan.Branch{{Destination: "group/a@main", Reason: "behind"}}}, report(t, env))
-}
-
-func TestConsumerSyncPages(t *testing.T) {
-	env := environment(t)
-	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Pushes{Checked: 3, Pushes: pushes("a", "b", "c")}, nil).Once()
-	env.OnWorkflow(workflows.ConsumeProject, mock.Anything, mock.Anything).Return(activities.Pushed{Summary: "pushed"}, nil)
-	env.ExecuteWorkflow(workflows.ConsumerSync, contract.ConsumerSyncInput{Limits: contract.Limits{PageSize: 2}})
-	require.ErrorContains(t, env.GetWorkflowError(), "continue as new")
 }
 
 func TestConsumeProject(t *testing.T) {

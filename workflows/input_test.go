@@ -1,6 +1,8 @@
 package workflows_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/mock"
@@ -8,8 +10,11 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
 
+	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -25,42 +30,44 @@ func requireInvalidInput(t *testing.T, env *testsuite.TestWorkflowEnvironment, t
 	require.Contains(t, failure.Message(), text)
 }
 
-// Nobody but the server continues a cycle: what is left of one would be done unseen.
-func TestRestIsNotForStarters(t *testing.T) {
-	for _, from := range []string{"", "a run"} {
-		env := environment(t)
-		env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{
-			Rest: &contract.ProducerRest{From: from, Prune: true},
-		})
-		requireInvalidInput(t, env, "Start it without")
-
-		env = environment(t)
-		env.ExecuteWorkflow(workflows.ConsumerSync, contract.ConsumerSyncInput{
-			Rest: &contract.ConsumerRest{From: from, Pushes: pushes("a")},
-		})
-		requireInvalidInput(t, env, "Start it without")
+// forged is a continuation as somebody might make one up.
+func forged() *contract.Continuation {
+	return &contract.Continuation{
+		Position: contract.Position{Turn: 7, After: 3}, Prune: true, Rollbacks: []string{"group/p0@main"},
+		Report: contract.Report{Checked: 99, Absence: absence("gone")},
 	}
 }
 
-// A cron, or a retry policy, gives its next run the same input: what was left to do then is no longer.
-func TestRestOfAnotherRunIsPlannedAnew(t *testing.T) {
-	for _, from := range []string{"", "a run"} {
+// Nobody but the server continues a cycle: what is left of one would not be done, and destinations be taken for absent for long.
+func TestContinuationIsNotForStarters(t *testing.T) {
+	onBothSides(t, func(t *testing.T, role string) {
 		env := environment(t)
+		env.ExecuteWorkflow(bothSides[role].parent, contract.CycleInput{Continuation: forged()})
+		requireInvalidInput(t, env, "Start it without")
+
+		env = environment(t) // a cron's next run is given the same input, and has another one before it
 		env.SetContinuedExecutionRunID("another run")
-		planned(env, plan.Uploads{Checked: 7})
-		env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{
-			Rest: &contract.ProducerRest{From: from, Prune: true, Uploads: uploads(1)},
+		executeAs(env, role, contract.CycleInput{Continuation: forged()}, cron)
+		requireInvalidInput(t, env, "Start it without")
+
+		env = environment(t) // so is the next attempt, where there is a retry policy: it begins a new cycle
+		env.SetContinuedExecutionRunID("the attempt before")
+		bothSides[role].plan(env, func(r activities.PlanRequest) (findings, error) {
+			require.Zero(t, r.After)
+			require.Empty(t, r.Absence)
+			return findings{checked: 7}, nil
 		})
+		executeAs(env, role, contract.CycleInput{Continuation: forged()}, func(info *workflow.Info) { info.Attempt = 2 })
 		require.Equal(t, 7, report(t, env).Checked)
 
 		env = environment(t)
-		env.SetContinuedExecutionRunID("another run")
-		env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Pushes{Checked: 7}, nil).Once()
-		env.ExecuteWorkflow(workflows.ConsumerSync, contract.ConsumerSyncInput{
-			Rest: &contract.ConsumerRest{From: from, Pushes: pushes("a")},
-		})
-		require.Equal(t, 7, report(t, env).Checked)
-	}
+		env.ExecuteWorkflow(bothSides[role].parent, contract.CycleInput{DryRun: true, Continuation: forged()})
+		requireInvalidInput(t, env, "Start it without")
+
+		env = environment(t)
+		env.ExecuteWorkflow(bothSides[role].parent, contract.CycleInput{From: &forged().Position})
+		requireInvalidInput(t, env, "is for a dry run")
+	})
 }
 
 // The ID is the lock on the branch.
@@ -76,11 +83,56 @@ func TestChildrenRequireTheirID(t *testing.T) {
 	requireInvalidInput(t, env, `"produce/group/p@main" instead of "consume/group/p@main"`)
 }
 
-// What an operator allows has to be about something.
+// What an operator allows has to be about something, and holds for what was asked for and no repetition of it.
 func TestRollbackThatIsNotUsedIsSaid(t *testing.T) {
 	env := environment(t)
-	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Pushes{}, nil).Once()
+	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Page[plan.Push]{Warning: "unverified"}, nil).Once()
 	env.SetContinuedExecutionRunID("an earlier run of a retry policy")
-	env.ExecuteWorkflow(workflows.ConsumerSync, contract.ConsumerSyncInput{AllowRollback: []string{"group/b@main"}})
+	env.ExecuteWorkflow(workflows.ConsumerSync, contract.CycleInput{AllowRollback: []string{"group/b@main"}})
 	require.Contains(t, report(t, env).Warning, "allow_rollback was not used")
+	require.Contains(t, report(t, env).Warning, "unverified")
+}
+
+func TestRollbacksThatMakeNoSense(t *testing.T) {
+	for text, names := range map[string][]string{
+		"is not a branch (group/name@branch)": {"group/b"},
+		"more than 100":                       slices.Repeat([]string{"group/b@main"}, 101),
+	} {
+		env := environment(t)
+		env.ExecuteWorkflow(workflows.ConsumerSync, contract.CycleInput{AllowRollback: names})
+		requireInvalidInput(t, env, text)
+	}
+	env := environment(t)
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{AllowRollback: []string{"group/b@main"}})
+	requireInvalidInput(t, env, "allow_rollback is for ConsumerSync")
+}
+
+// What an operator allows holds for all pages of the cycle, for each branch once, and however it is spelled.
+func TestRollbackHoldsForAllPages(t *testing.T) {
+	for _, long := range []bool{false, true} {
+		var retried [][]project.Branch
+		allowed := map[string]bool{}
+		in := contract.CycleInput{AllowRollback: []string{"Group/P3@main", "group/elsewhere@main"}, Limits: contract.Limits{PageSize: 2}}
+		r, runs := runToEnd(t, contract.RoleConsumer, in, func(env *testsuite.TestWorkflowEnvironment) {
+			env.SetContinueAsNewSuggested(long)
+			bothSides[contract.RoleConsumer].plan(env, func(r activities.PlanRequest) (findings, error) {
+				retried = append(retried, r.Retry)
+				return branches(6)(r)
+			})
+			env.OnWorkflow(workflows.ConsumeProject, mock.Anything, mock.Anything).Return(func(_ workflow.Context, p plan.Push) (activities.Pushed, error) {
+				allowed[p.Destination.Name] = p.AllowRollback
+				return activities.Pushed{}, nil
+			})
+		})
+		require.Equal(t, long, runs > 1)
+		for i := range 6 {
+			require.Equal(t, i == 3, allowed[fmt.Sprintf("p%d", i)])
+		}
+		require.Len(t, retried, 3)
+		require.Len(t, retried[1], 2)
+		require.Len(t, retried[2], 1, "it has been used")
+		require.Len(t, r.Failed, 1)
+		require.Equal(t, "group/elsewhere@main", r.Failed[0].Subject)
+		require.Equal(t, contract.KindRollbackNotUsed, r.Failed[0].Kind)
+	}
 }

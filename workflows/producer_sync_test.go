@@ -33,9 +33,7 @@ func uploads(n int) []plan.Upload {
 }
 
 // planned makes the scan find p.
-func planned(env *testsuite.TestWorkflowEnvironment, p plan.Uploads) {
-	syncs := []project.Sync{{Source: branch("source")}}
-	env.OnActivity(producer.ListSyncs, mock.Anything).Return(syncs, nil).Once()
+func planned(env *testsuite.TestWorkflowEnvironment, p plan.Page[plan.Upload]) {
 	env.OnActivity(producer.PlanUploads, mock.Anything, mock.Anything).Return(p, nil).Once()
 }
 
@@ -59,23 +57,23 @@ func failedReport(t *testing.T, env *testsuite.TestWorkflowEnvironment) (contrac
 
 func TestProducerSyncIdle(t *testing.T) {
 	env := environment(t)
-	planned(env, plan.Uploads{Checked: 1000, UpToDate: 1000})
+	planned(env, plan.Page[plan.Upload]{Checked: 1000, UpToDate: 1000})
 	started, queues := 0, map[string]string{}
 	env.SetOnActivityStartedListener(func(info *activityInfo, _ context.Context, _ encodedValues) {
 		started++
 		queues[info.ActivityType.Name] = info.TaskQueue
 	})
-	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{})
 	require.Equal(t, contract.Report{Checked: 1000, UpToDate: 1000}, report(t, env))
-	require.Equal(t, 2, started, "an idle cycle costs the same however many syncs there are")
-	require.Equal(t, map[string]string{"ListSyncs": testQueue + "/scans", "PlanUploads": testQueue + "/scans"}, queues, "steps leave scans room")
+	require.Equal(t, 1, started, "an idle cycle costs the same however many syncs there are")
+	require.Equal(t, map[string]string{"PlanUploads": testQueue + "/scans"}, queues, "steps leave scans room")
 }
 
 // One broken project fails its own child and the parent, and stops nobody else.
 func TestProducerSyncIsolatesFailures(t *testing.T) {
 	env := environment(t)
 	refused := plan.Failure{Subject: "x", Kind: plan.KindDuplicateDestination, Reason: "2 syncs"}
-	planned(env, plan.Uploads{Checked: 5, UpToDate: 1, Uploads: uploads(3), Failures: []plan.Failure{refused}})
+	planned(env, plan.Page[plan.Upload]{Checked: 5, UpToDate: 1, Moves: uploads(3), Failures: plan.Failures{Failed: []plan.Failure{refused}}})
 	env.OnWorkflow(workflows.ProduceProject, mock.Anything, mock.Anything).Return(
 		func(_ workflow.Context, u plan.Upload) (activities.Uploaded, error) {
 			if u.Sync.Destination.Name == "p1" {
@@ -84,7 +82,7 @@ func TestProducerSyncIsolatesFailures(t *testing.T) {
 			return activities.Uploaded{Summary: "snapshot abc"}, nil
 		})
 	env.OnActivity(producer.Prune, mock.Anything, activities.PruneRequest{}).Return(activities.Pruned{Keys: []string{"old"}, Left: 3}, nil).Once()
-	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{})
 
 	r, message := failedReport(t, env)
 	require.Equal(t, []plan.Failure{refused, {Subject: "group/p1@main", Kind: "BranchNotFound", Reason: "BranchNotFound happened", Workflow: "produce/group/p1@main"}}, r.Failed)
@@ -96,8 +94,8 @@ func TestProducerSyncIsolatesFailures(t *testing.T) {
 
 func TestProducerSyncDryRun(t *testing.T) {
 	env := environment(t)
-	planned(env, plan.Uploads{Checked: 2, Uploads: uploads(1), Orphans: plan.Orphans{Due: []project.Branch{branch("gone")}}})
-	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{DryRun: true})
+	planned(env, plan.Page[plan.Upload]{Checked: 2, Moves: uploads(1), Orphans: plan.Orphans{Due: []project.Branch{branch("gone")}}})
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{DryRun: true})
 	require.Equal(t, []string{
 		"delete the objects of group/gone@main: its sync has left the configuration",
 		"upload group/p0@main: moved",
@@ -108,9 +106,9 @@ func TestProducerSyncDryRun(t *testing.T) {
 func TestProducerSyncPrunesOrphans(t *testing.T) {
 	env := environment(t)
 	left := absence("gone", "away")
-	planned(env, plan.Uploads{Orphans: plan.Orphans{Absence: left, Due: []project.Branch{branch("gone")}, Warning: "2 have left"}})
+	planned(env, plan.Page[plan.Upload]{Orphans: plan.Orphans{Absence: left, Due: []project.Branch{branch("gone")}}, Warning: "2 have left"})
 	env.OnActivity(producer.Prune, mock.Anything, activities.PruneRequest{Absence: left}).Return(activities.Pruned{Keys: []string{"key"}, Absence: absence("away")}, nil).Once()
-	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{})
 	r := report(t, env)
 	require.Equal(t, []string{"key"}, r.Pruned)
 	require.Equal(t, absence("away"), r.Absence, "for the next cycle")
@@ -151,9 +149,11 @@ func TestProducerSyncRemembersAbsence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			env := environment(t)
 			test.given(env)
-			env.OnActivity(producer.ListSyncs, mock.Anything).Return(nil, nil).Once()
-			env.OnActivity(producer.PlanUploads, mock.Anything, activities.PlanRequest{Absence: test.want}).Return(plan.Uploads{}, nil).Once()
-			env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
+			env.OnActivity(producer.PlanUploads, mock.Anything, mock.Anything).Return(func(_ context.Context, r activities.PlanRequest) (plan.Page[plan.Upload], error) {
+				require.Equal(t, test.want, r.Absence)
+				return plan.Page[plan.Upload]{}, nil
+			}).Once()
+			env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{})
 			require.NoError(t, env.GetWorkflowError())
 		})
 	}
@@ -162,95 +162,14 @@ func TestProducerSyncRemembersAbsence(t *testing.T) {
 // What is superseded stays for the next cycle; what this one has synced is told.
 func TestFailedPruneIsOneFailure(t *testing.T) {
 	env := environment(t)
-	planned(env, plan.Uploads{Checked: 2, UpToDate: 1, Uploads: uploads(1)})
+	planned(env, plan.Page[plan.Upload]{Checked: 2, UpToDate: 1, Moves: uploads(1)})
 	steps(env, nil)
 	env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(activities.Pruned{}, named("BucketAccessDenied")).Once()
-	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{})
 	r, message := failedReport(t, env)
 	require.Equal(t, []string{"group/p0@main: snapshot"}, r.Synced)
 	require.Equal(t, []plan.Failure{{
 		Subject: "bucket", Kind: "BucketAccessDenied", Reason: "delete objects that are no longer needed: BucketAccessDenied happened",
 	}}, r.Failed)
 	require.Contains(t, message, "2 checked, 1 up to date, 1 synced, 1 failed")
-}
-
-// A cycle that is too long for one history goes on in the next run, and its report with it.
-func TestProducerSyncContinuesAsNew(t *testing.T) {
-	env := environment(t)
-	planned(env, plan.Uploads{Checked: 5, Uploads: uploads(5), Orphans: plan.Orphans{Absence: absence("gone"), Due: []project.Branch{branch("gone")}}})
-	steps(env, nil)
-	input := contract.ProducerSyncInput{Limits: contract.Limits{PageSize: 2}}
-	env.ExecuteWorkflow(workflows.ProducerSync, input)
-	next := continued(t, env)
-	require.Len(t, next.Rest.Uploads, 3)
-	require.Len(t, next.Rest.Report.Synced, 2)
-
-	env = environment(t)
-	env.SetContinuedExecutionRunID(next.Rest.From)
-	steps(env, nil)
-	env.ExecuteWorkflow(workflows.ProducerSync, next)
-	next = continued(t, env)
-	require.Len(t, next.Rest.Uploads, 1)
-
-	env = environment(t)
-	env.SetContinuedExecutionRunID(next.Rest.From)
-	steps(env, nil)
-	env.OnActivity(producer.Prune, mock.Anything, activities.PruneRequest{Absence: absence("gone")}).Return(activities.Pruned{Keys: []string{"key"}}, nil).Once()
-	env.ExecuteWorkflow(workflows.ProducerSync, next)
-	r := report(t, env)
-	require.Equal(t, 5, r.Checked)
-	require.Len(t, r.Synced, 5)
-	require.Equal(t, []string{"key"}, r.Pruned)
-}
-
-func continued(t *testing.T, env *testsuite.TestWorkflowEnvironment) contract.ProducerSyncInput {
-	t.Helper()
-	var again *workflow.ContinueAsNewError
-	require.ErrorAs(t, env.GetWorkflowError(), &again)
-	var next contract.ProducerSyncInput
-	require.NoError(t, fromPayloads(again.Input, &next))
-	return next
-}
-
-// The server starts a cron's next run with the input of the last one. What that had left
-// over is done by then.
-func TestProducerSyncCronAfterContinueAsNew(t *testing.T) {
-	env := environment(t)
-	env.SetContinuedExecutionRunID("the run that did the rest")
-	planned(env, plan.Uploads{Checked: 7, UpToDate: 7})
-	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{
-		Rest: &contract.ProducerRest{From: "an earlier run", Uploads: uploads(3)},
-	})
-	require.Equal(t, contract.Report{Checked: 7, UpToDate: 7}, report(t, env))
-}
-
-// A cancelled parent waits until its children have cleaned up, whether or not all of them have started.
-func TestProducerSyncCancelled(t *testing.T) {
-	for inFlight, started := range map[int]int{10: 3, 2: 2} {
-		env := environment(t)
-		planned(env, plan.Uploads{Uploads: uploads(3)})
-		cleaned, atTheEnd := 0, 0
-		env.OnWorkflow(workflows.ProduceProject, mock.Anything, mock.Anything).Return(
-			func(ctx workflow.Context, _ plan.Upload) (activities.Uploaded, error) {
-				err := workflow.Sleep(ctx, time.Hour)
-				ctx, cancel := workflow.NewDisconnectedContext(ctx)
-				defer cancel()
-				if workflow.Sleep(ctx, time.Minute) == nil {
-					cleaned++
-				}
-				return activities.Uploaded{}, err
-			})
-		env.RegisterDelayedCallback(env.CancelWorkflow, time.Second)
-		// The test's environment ends with the last child, and not with the parent.
-		parent := func(ctx workflow.Context, in contract.ProducerSyncInput) (contract.Report, error) {
-			report, err := workflows.ProducerSync(ctx, in)
-			atTheEnd = cleaned
-			return report, err
-		}
-		env.RegisterWorkflow(parent)
-		env.ExecuteWorkflow(parent, contract.ProducerSyncInput{Limits: contract.Limits{MaxInFlight: inFlight}})
-		var cancelled *temporal.CanceledError
-		require.ErrorAs(t, env.GetWorkflowError(), &cancelled)
-		require.Equal(t, started, atTheEnd)
-	}
 }

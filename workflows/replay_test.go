@@ -24,6 +24,7 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
+// To record the histories anew: go test ./workflows -run 'TestHistories' -record
 var record = flag.Bool("record", false, "write the histories that TestHistories makes to testdata/histories")
 
 const histories = "testdata/histories"
@@ -73,12 +74,12 @@ func TestHistories(t *testing.T) {
 		input    any
 		status   enums.WorkflowExecutionStatus // of the first run
 	}{
-		"producer-sync":         {workflows.ProducerSync, contract.ProducerSyncInput{}, failed},
-		"producer-sync-dry-run": {workflows.ProducerSync, contract.ProducerSyncInput{DryRun: true}, completed},
-		"producer-sync-pages":   {workflows.ProducerSync, contract.ProducerSyncInput{Limits: page}, continuedAsNew},
-		"consumer-sync":         {workflows.ConsumerSync, contract.ConsumerSyncInput{}, failed},
-		"consumer-sync-dry-run": {workflows.ConsumerSync, contract.ConsumerSyncInput{DryRun: true}, completed},
-		"consumer-sync-pages":   {workflows.ConsumerSync, contract.ConsumerSyncInput{Limits: page}, continuedAsNew},
+		"producer-sync":         {workflows.ProducerSync, contract.CycleInput{}, failed},
+		"producer-sync-dry-run": {workflows.ProducerSync, contract.CycleInput{DryRun: true}, completed},
+		"producer-sync-pages":   {workflows.ProducerSync, contract.CycleInput{Limits: page}, continuedAsNew},
+		"consumer-sync":         {workflows.ConsumerSync, contract.CycleInput{}, failed},
+		"consumer-sync-dry-run": {workflows.ConsumerSync, contract.CycleInput{DryRun: true}, completed},
+		"consumer-sync-pages":   {workflows.ConsumerSync, contract.CycleInput{Limits: page}, continuedAsNew},
 		"produce-project":       {workflows.ProduceProject, uploadOf("ok"), completed},
 		"produce-project-fails": {workflows.ProduceProject, uploadOf("fails"), failed},
 		"produce-project-retry": {workflows.ProduceProject, uploadOf("retries"), completed},
@@ -116,25 +117,33 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// scripted starts a server, and a worker that runs the script in place of activities.
+// scripted starts a server to which every history is long, and a worker that runs the script in place of activities.
 func scripted(t *testing.T, s any) client.Client {
 	t.Helper()
-	server := devServer(t)
+	return worked(t, s, func(r workflows.Registry) {
+		workflows.RegisterProducer(r)
+		workflows.RegisterConsumer(r)
+	}, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=5")
+}
+
+// worked starts a server with settings, and a worker.
+func worked(t *testing.T, activities any, register func(workflows.Registry), settings ...string) client.Client {
+	t.Helper()
+	server := devServer(t, settings...)
 	c, err := client.Dial(client.Options{HostPort: server.FrontendHostPort(), Logger: quiet, Identity: "recorder"})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	for _, queue := range []string{contract.ScanQueue(scriptQueue), scriptQueue} {
 		w := worker.New(c, queue, worker.Options{})
-		workflows.RegisterProducer(w)
-		workflows.RegisterConsumer(w)
-		w.RegisterActivity(s)
+		register(w)
+		w.RegisterActivity(activities)
 		require.NoError(t, w.Start())
 		t.Cleanup(w.Stop)
 	}
 	return c
 }
 
-func devServer(t *testing.T) *testsuite.DevServer {
+func devServer(t *testing.T, settings ...string) *testsuite.DevServer {
 	t.Helper()
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
@@ -142,6 +151,7 @@ func devServer(t *testing.T) *testsuite.DevServer {
 	require.NoError(t, err)
 	server, err := testsuite.StartDevServer(t.Context(), testsuite.DevServerOptions{
 		ExistingPath: binaries.Temporal,
+		ExtraArgs:    settings,
 		Stdout:       io.Discard,
 		Stderr:       t.Output(),
 	})

@@ -42,7 +42,7 @@ func reset(t *testing.T, c client.Client, id, run string, n int) client.Workflow
 func TestRollbackHoldsForOneRun(t *testing.T) {
 	s := newScript()
 	c := scripted(t, s)
-	in := contract.ConsumerSyncInput{AllowRollback: []string{"group/ok@main", "group/elsewhere@main"}}
+	in := contract.CycleInput{AllowRollback: []string{"group/ok@main", "group/elsewhere@main"}}
 	options := client.StartWorkflowOptions{ID: "consumer-sync-once", TaskQueue: scriptQueue}
 	run, err := c.ExecuteWorkflow(t.Context(), options, workflows.ConsumerSync, in)
 	require.NoError(t, err)
@@ -95,7 +95,7 @@ func TestSchedulesDoNotAllowRollbacks(t *testing.T) {
 		require.Equal(t, contract.KindInvalidInput, failure.GetApplicationFailureInfo().GetType(), "%s", end)
 		require.Contains(t, failure.GetMessage(), by+" would repeat it")
 	}
-	in := contract.ConsumerSyncInput{AllowRollback: []string{"group/ok@main"}}
+	in := contract.CycleInput{AllowRollback: []string{"group/ok@main"}}
 	cron, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "cron", TaskQueue: scriptQueue, CronSchedule: "@every 1s"}, workflows.ConsumerSync, in)
 	require.NoError(t, err)
 	refused("cron", cron.GetRunID(), `the cron schedule "@every 1s"`)

@@ -11,7 +11,7 @@ import (
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
-	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 const (
@@ -52,12 +52,20 @@ func (s *script) happen(step, name string) error {
 
 func staged(name string) activities.Staged { return activities.Staged{Host: scriptQueue, Run: name} }
 
-func (s *script) ListSyncs(context.Context) ([]project.Sync, error) {
-	return []project.Sync{{Source: branch("ok"), Destination: branch("ok")}}, nil
+// scriptedPage is a page of what both sides plan: two branches have to move.
+func scriptedPage[M any](r activities.PlanRequest, move func(name string) M) plan.Page[M] {
+	names := []string{"ok", "fails"}[min(2, int(r.After)):]
+	names = names[:min(r.Size, len(names))]
+	p := plan.Page[M]{Checked: len(names), Reached: r.After + turn.Position(len(names))}
+	p.Left = 2 - int(p.Reached)
+	for _, name := range names {
+		p.Moves = append(p.Moves, move(name))
+	}
+	return p
 }
 
-func (s *script) PlanUploads(context.Context, activities.PlanRequest) (plan.Uploads, error) {
-	return plan.Uploads{Checked: 3, UpToDate: 1, Uploads: []plan.Upload{uploadOf("ok"), uploadOf("fails")}}, nil
+func (s *script) PlanUploads(_ context.Context, r activities.PlanRequest) (plan.Page[plan.Upload], error) {
+	return scriptedPage(r, uploadOf), nil
 }
 
 func (s *script) Clone(_ context.Context, w activities.UploadWork) (activities.Cloned, error) {
@@ -80,8 +88,8 @@ func (s *script) Prune(context.Context, activities.PruneRequest) (activities.Pru
 	return activities.Pruned{Keys: []string{"old"}}, nil
 }
 
-func (s *script) PlanPushes(context.Context, activities.PlanRequest) (plan.Pushes, error) {
-	return plan.Pushes{Checked: 3, UpToDate: 1, Pushes: []plan.Push{pushOf("ok"), pushOf("fails")}}, nil
+func (s *script) PlanPushes(_ context.Context, r activities.PlanRequest) (plan.Page[plan.Push], error) {
+	return scriptedPage(r, pushOf), nil
 }
 
 func (s *script) Download(_ context.Context, w activities.PushWork) (activities.Downloaded, error) {

@@ -27,7 +27,7 @@ func status(t *testing.T, env *testsuite.TestWorkflowEnvironment) contract.Statu
 
 func TestParentTellsItsStatus(t *testing.T) {
 	env := environment(t)
-	planned(env, plan.Uploads{Checked: 3, UpToDate: 1, Uploads: uploads(2)})
+	planned(env, plan.Page[plan.Upload]{Checked: 3, UpToDate: 1, Moves: uploads(2)})
 	env.OnWorkflow(workflows.ProduceProject, mock.Anything, mock.Anything).Return(
 		func(ctx workflow.Context, u plan.Upload) (activities.Uploaded, error) {
 			if u.Sync.Destination.Name == "p0" {
@@ -42,7 +42,7 @@ func TestParentTellsItsStatus(t *testing.T) {
 		require.Equal(t, []string{"produce/group/p1@main"}, s.AtWork)
 		require.Equal(t, 3, s.Report.Checked)
 	}, time.Second)
-	env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{})
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{})
 	require.Error(t, env.GetWorkflowError())
 	require.Len(t, status(t, env).Report.Failed, 1)
 }
@@ -65,7 +65,7 @@ func TestChildTellsItsStatus(t *testing.T) {
 func TestSearchAttributes(t *testing.T) {
 	for _, registered := range []bool{true, false} {
 		env := environment(t)
-		planned(env, plan.Uploads{Uploads: uploads(1)})
+		planned(env, plan.Page[plan.Upload]{Moves: uploads(1)})
 		steps(env, nil)
 		var children int
 		env.SetOnChildWorkflowStartedListener(func(_ *workflow.Info, ctx workflow.Context, _ encodedValues) {
@@ -77,7 +77,7 @@ func TestSearchAttributes(t *testing.T) {
 			outcome, _ = args.Get(0).(temporal.SearchAttributes).GetKeyword(contract.AttributeOutcome)
 		}).Maybe()
 		env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(activities.Pruned{}, nil)
-		env.ExecuteWorkflow(workflows.ProducerSync, contract.ProducerSyncInput{SearchAttributes: registered})
+		env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{SearchAttributes: registered})
 		require.NoError(t, env.GetWorkflowError())
 		require.Equal(t, 1, children)
 		require.Equal(t, registered, outcome == contract.OutcomeSynced)

@@ -87,7 +87,7 @@ func (v *Inventory) Add(o object.Stored) {
 
 // rank has the destinations that come first in its lower half.
 func (v *Inventory) rank(identity project.Branch) uint64 {
-	rank := v.turn.Rank(identity.String()) >> 1
+	rank := uint64(v.turn.Position(identity))
 	if v.first == nil || !v.first(identity) {
 		rank |= 1 << 63
 	}

@@ -12,12 +12,29 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// planned is what both sides plan for one branch each, whose head and bucket are given.
-func planned(head Head, commits []string, settings string) (Uploads, Pushes) {
+// planUploads is the producer's plan for heads that are given, in one page.
+func planUploads(p Producer, heads map[project.Branch]Head) Page[Upload] {
+	candidates, left := p.Candidates()
+	return planned(candidates, left, PageRequest{Turn: p.Turn, After: p.After, Detail: p.Detail}, heads, nil)
+}
+
+// planPushes is that of the consumer.
+func planPushes(p Consumer, heads map[project.Branch]Head) Page[Push] {
+	return planned(p.Candidates(), 0, PageRequest{Turn: p.Turn, After: p.After, Detail: p.Detail}, heads, nil)
+}
+
+func planned[M any](candidates []Candidate[M], left int, r PageRequest, heads map[project.Branch]Head, last map[project.Branch]Refusal) Page[M] {
+	page := NewPage[M](r)
+	took := page.Add(candidates, heads, last, noon)
+	return page.Close(left + len(candidates) - took)
+}
+
+// bothPlan is what both sides plan for one branch each, whose head and bucket are given.
+func bothPlan(head Head, commits []string, settings string) (Page[Upload], Page[Push]) {
 	s := sync("router", "main")
 	chains := bucket(map[project.Branch][]string{s.Destination: commits})
-	uploads := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: head}, Chains: chains, Settings: settings}.Plan()
-	pushes := Consumer{Allow: project.AllowAll(), Heads: map[project.Branch]Head{s.Destination: head}, Chains: chains, Settings: settings}.Plan()
+	uploads := planUploads(Producer{Syncs: []project.Sync{s}, Chains: chains, Settings: settings}, map[project.Branch]Head{s.Source: head})
+	pushes := planPushes(Consumer{Allow: project.AllowAll(), Chains: chains, Settings: settings}, map[project.Branch]Head{s.Destination: head})
 	return uploads, pushes
 }
 
@@ -32,8 +49,8 @@ func TestPlansHaveTheirEvidence(t *testing.T) {
 	}{
 		{c, []string{a}, "policy"}, {b, []string{a}, "policy"}, {c, []string{a, b}, "policy"}, {c, []string{a}, "other policy"},
 	} {
-		u, p := planned(Head{Commit: tt.head}, tt.commits, tt.settings)
-		uploads, pushes = append(uploads, u.Uploads[0].Evidence), append(pushes, p.Pushes[0].Evidence)
+		u, p := bothPlan(Head{Commit: tt.head}, tt.commits, tt.settings)
+		uploads, pushes = append(uploads, u.Moves[0].Evidence), append(pushes, p.Moves[0].Evidence)
 	}
 	for _, evidence := range [][]string{uploads, pushes} {
 		slices.Sort(evidence)
@@ -45,20 +62,19 @@ func TestPlansHaveTheirEvidence(t *testing.T) {
 // A run that was planned without evidence, as by hand, holds nothing back.
 func TestNoEvidenceHoldsNothingBack(t *testing.T) {
 	t.Parallel()
-	p := Pushes{Pushes: []Push{{Destination: destination("router", "main")}}}
-	p.HoldBack(map[project.Branch]Refusal{destination("router", "main"): refused("", 1)}, noon)
-	require.Len(t, p.Pushes, 1)
-	require.Empty(t, p.Failures)
+	_, held := (&Try{}).holdBack(destination("router", "main"), refused("", 1), noon)
+	require.False(t, held)
 }
 
 // Projects for which a scan had no time are counted: nothing is planned for them, or said of them one by one.
 func TestWhatWasNotAskedIsNotPlanned(t *testing.T) {
 	t.Parallel()
-	uploads, pushes := planned(Head{Err: errors.New("not asked"), Unreachable: true, NotAsked: true}, []string{a}, "")
-	require.Empty(t, uploads.Uploads)
-	require.Empty(t, pushes.Pushes)
-	require.Equal(t, []Failure{notAsked(1)}, uploads.Failures)
-	require.Equal(t, uploads.Failures, pushes.Failures)
+	uploads, pushes := bothPlan(Head{Err: errors.New("not asked"), Unreachable: true, NotAsked: true}, []string{a}, "")
+	require.Empty(t, uploads.Moves)
+	require.Empty(t, pushes.Moves)
+	require.Equal(t, []Failure{notAsked(1)}, uploads.Failed)
+	require.Equal(t, uploads.Failed, pushes.Failed)
+	require.Equal(t, 1, uploads.Checked)
 }
 
 // A branch that is at its commit still has to note the newest object, where notes are kept.
@@ -70,10 +86,10 @@ func TestPushesForTheNote(t *testing.T) {
 		due         int
 	}{"no notes are kept": {false, false, 0}, "noted": {true, true, 0}, "not yet": {true, false, 1}} {
 		p := Consumer{
-			Allow: project.AllowAll(), Note: tt.note, Heads: map[project.Branch]Head{main: {Commit: a, Noted: tt.noted}},
+			Allow: project.AllowAll(), Note: tt.note,
 			Chains: bucket(map[project.Branch][]string{main: {a}}),
 		}
-		require.Len(t, p.Plan().Pushes, tt.due, name)
+		require.Len(t, planPushes(p, map[project.Branch]Head{main: {Commit: a, Noted: tt.noted}}).Moves, tt.due, name)
 	}
 }
 
@@ -81,20 +97,20 @@ func TestPushesForTheNote(t *testing.T) {
 func TestPlansTakeTurns(t *testing.T) {
 	t.Parallel()
 	firstUpload, firstPush := map[string]bool{}, map[string]bool{}
-	producer := Producer{Heads: map[project.Branch]Head{}}
+	producer, heads := Producer{}, map[project.Branch]Head{}
 	consumer := Consumer{Allow: project.AllowAll()}
 	commits := map[project.Branch][]string{}
 	for i := range 8 {
 		s := sync(fmt.Sprintf("p%d", i), "main")
 		producer.Syncs = append(producer.Syncs, s)
-		producer.Heads[s.Source] = Head{Commit: a}
+		heads[s.Source] = Head{Commit: a}
 		commits[s.Destination] = []string{a}
 	}
 	consumer.Chains = bucket(commits)
 	for i := range 100 {
 		producer.Turn, consumer.Turn = turn.Turn(i), turn.Turn(i)
-		firstUpload[producer.Plan().Uploads[0].Sync.Destination.Name] = true
-		firstPush[consumer.Plan().Pushes[0].Destination.Name] = true
+		firstUpload[planUploads(producer, heads).Moves[0].Sync.Destination.Name] = true
+		firstPush[planPushes(consumer, heads).Moves[0].Destination.Name] = true
 	}
 	require.Len(t, firstUpload, 8)
 	require.Len(t, firstPush, 8)

@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	// maxAbsent bounds what is remembered, and so what one cycle may delete. Those who left first
-	// come first; the others get their turn when these are gone.
-	maxAbsent = 250
+	// maxAbsent and maxAbsentSize, in bytes of JSON, bound what is remembered, and so what one cycle may delete.
+	// Those who left first come first; the others get their turn when these are gone.
+	maxAbsent     = 250
+	maxAbsentSize = 128 << 10
 
 	// maxDeletions bounds how finely the times of deletions are told apart.
 	maxDeletions = 24
@@ -53,13 +54,21 @@ type Retention struct {
 type Orphans struct {
 	Absence Absence          `json:"absence,omitzero"` // for the next cycle to remember
 	Due     []project.Branch `json:"due,omitempty"`    // whose objects may be deleted now
-	Warning string           `json:"warning,omitempty"`
-	Failure *Failure         `json:"-"` // why nothing is deleted; a plan has it among its own
+	Warning string           `json:"-"`                // a page has it as its own
+	Failure *Failure         `json:"-"`                // why nothing is deleted; a page has it among its own
+}
+
+// Unlisted counts the bucket's destinations that are not among the chains which a plan is given: there was no
+// room for their objects.
+type Unlisted struct {
+	Configured, Gone int
+	// Unknown says that there are too many to be counted.
+	Unknown bool
 }
 
 // Orphans compares the bucket with the configuration. Objects stay when the configuration itself is in
 // doubt: when it is empty, when it has entries that cannot be read, or when too much has gone.
-func (r Retention) Orphans(syncs []project.Sync, chains map[project.Branch]chain.Chain, remembered Absence, now time.Time) Orphans {
+func (r Retention) Orphans(syncs []project.Sync, chains map[project.Branch]chain.Chain, unlisted Unlisted, remembered Absence, now time.Time) Orphans {
 	gone, doubtful := absent(syncs, chains)
 	deleted := remembered.recentlyDeleted(now.Add(-r.After))
 	out := Orphans{Absence: Absence{Deleted: deleted}}
@@ -76,9 +85,11 @@ func (r Retention) Orphans(syncs []project.Sync, chains map[project.Branch]chain
 	for _, d := range deleted {
 		earlier += d.Destinations
 	}
-	all := len(chains) + earlier
-	switch left := len(gone) + earlier; {
+	all := len(chains) + unlisted.Configured + unlisted.Gone + earlier
+	switch left := len(gone) + unlisted.Gone + earlier; {
 	case len(gone) == 0:
+	case unlisted.Unknown:
+		out.refuse("the bucket has objects of more destinations than can be counted: the objects of those that are no longer configured are kept")
 	case float64(left) > r.MaxShare*float64(all):
 		out.refuse("%d of %d destinations in the bucket are no longer configured%s, more than the share of %g that may be deleted: "+
 			"check the configuration, or raise PRUNE_MAX_SHARE", left, all, amongThem(earlier), r.MaxShare)
@@ -147,7 +158,13 @@ func (a Absence) still(gone map[project.Branch]bool, now time.Time) []Absent {
 	slices.SortFunc(out, func(a, b Absent) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Destination.String(), b.Destination.String()))
 	})
-	return out[:min(len(out), maxAbsent)]
+	out = out[:min(len(out), maxAbsent)]
+	for size, i := 0, 0; i < len(out); i++ {
+		if size += jsonSize(out[i]) + 1; size > maxAbsentSize {
+			return out[:i]
+		}
+	}
+	return out
 }
 
 // recentlyDeleted leaves out what no longer counts.

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -29,84 +28,56 @@ type Push struct {
 	Try
 }
 
-// Pushes is the consumer's plan.
-type Pushes struct {
-	Checked  int       `json:"checked"`
-	UpToDate int       `json:"up_to_date"`
-	InSync   []Branch  `json:"in_sync,omitempty"` // only with Consumer.Detail
-	Pushes   []Push    `json:"pushes,omitempty"`
-	Failures []Failure `json:"failures,omitempty"`
-	Warning  string    `json:"warning,omitempty"`
-	// Deferred counts the branches that are left for the next cycles because they did not fit into this plan.
-	Deferred int `json:"deferred,omitempty"`
-}
-
 // Consumer is what the consumer's plan is made from.
 type Consumer struct {
-	Heads  map[project.Branch]Head
 	Chains map[project.Branch]chain.Chain
 	Allow  project.Allowlist
 	// Note has each destination note the newest object of its branch, even if that brings no other commit.
 	Note bool
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
-	// Turn decides the order of the pushes, unless Detail does.
-	Turn turn.Turn
-	// Detail is for a plan that is only shown. It lists the branches that are in sync, too, and counts
-	// as failed what cannot be read, as no run is going to find that out.
+	// Turn is the order in which the cycle goes through the branches, and After where this part of it begins.
+	Turn  turn.Turn
+	After turn.Position
+	// Detail is that of PageRequest.
 	Detail bool
 }
 
-// Plan compares each destination's head with the commit that the bucket
-// carries for it.
-func (p Consumer) Plan() Pushes {
-	out := Pushes{Checked: len(p.Chains)}
-	unasked := 0
+// Candidates are the branches after the position that the bucket has objects of, in their order.
+func (p Consumer) Candidates() []Candidate[Push] {
+	out := make([]Candidate[Push], 0, len(p.Chains))
 	for branch, c := range p.Chains {
-		head := p.Heads[branch]
-		switch {
-		case !p.Allow.Allows(branch):
-			out.Failures = append(out.Failures, Failure{Subject: branch.String(), Kind: KindNotAllowed, Reason: "the destination is not in ALLOWED_DESTINATIONS"})
-		case head.NotAsked:
-			unasked++
-		case head.Unreachable:
-			out.Failures = append(out.Failures, Failure{Subject: branch.String(), Kind: KindUnreachable, Reason: fmt.Sprintf("%v; the next cycle tries again", head.Err)})
-		case head.Err == nil && head.Commit == c.Tip() && (head.Noted || !p.Note):
-			out.UpToDate++
-			if p.Detail {
-				out.InSync = append(out.InSync, Branch{Destination: branch.String(), Since: c.Newest().Modified})
-			}
-		case head.Err != nil && p.Detail:
-			out.Failures = append(out.Failures, Failure{Subject: branch.String(), Kind: head.Kind, Reason: head.Err.Error()})
-		default:
-			push := push(branch, head, c)
-			push.Evidence = evidence(head.Commit, c.Newest(), p.Settings)
-			out.Pushes = append(out.Pushes, push)
+		position := p.Turn.Position(branch)
+		if position <= p.After {
+			continue
 		}
+		out = append(out, Candidate[Push]{
+			Destination: branch, Read: branch, Position: position,
+			decide: func(head Head) decision[Push] { return p.decide(branch, c, head) },
+		})
 	}
-	if unasked > 0 {
-		out.Failures = append(out.Failures, notAsked(unasked))
-	}
-	order := inOrder(p.Detail, p.Turn)
-	slices.SortFunc(out.Pushes, func(a, b Push) int {
-		return order(a.Destination.String(), b.Destination.String())
-	})
-	slices.SortFunc(out.Failures, func(a, b Failure) int { return cmp.Compare(a.Subject, b.Subject) })
-	return out
+	return inOrder(out)
 }
 
-// HoldBack takes out what was refused on the same evidence as now, and has not waited long enough
-// since; it is reported with what it was refused for.
-func (p *Pushes) HoldBack(refusals map[project.Branch]Refusal, now time.Time) {
-	kept := p.Pushes[:0]
-	for _, push := range p.Pushes {
-		if failure, held := push.holdBack(push.Destination, refusals, now); held {
-			p.Failures = append(p.Failures, failure)
-		} else {
-			kept = append(kept, push)
-		}
+// decide compares a destination's head with the commit that the bucket carries for it.
+func (p Consumer) decide(branch project.Branch, c chain.Chain, head Head) (d decision[Push]) {
+	fail := func(kind, reason string) decision[Push] {
+		return decision[Push]{failure: &Failure{Subject: branch.String(), Kind: kind, Reason: reason}}
 	}
-	p.Pushes = kept
+	switch {
+	case !p.Allow.Allows(branch):
+		return fail(KindNotAllowed, "the destination is not in ALLOWED_DESTINATIONS")
+	case head.Unreachable:
+		return fail(KindUnreachable, fmt.Sprintf("%v; the next cycle tries again", head.Err))
+	case head.Err == nil && head.Commit == c.Tip() && (head.Noted || !p.Note):
+		d.inSync = Branch{Destination: branch.String(), Since: c.Newest().Modified}
+		return d
+	case head.Err != nil && p.Detail:
+		return fail(head.Kind, head.Err.Error())
+	}
+	push := push(branch, head, c)
+	push.Evidence = evidence(head.Commit, c.Newest(), p.Settings)
+	return decision[Push]{move: &push, try: &push.Try}
 }
 
 func push(branch project.Branch, head Head, c chain.Chain) Push {

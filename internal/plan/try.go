@@ -57,8 +57,7 @@ func (r Refusal) next() time.Time {
 
 // holdBack takes over what the branch's last run knew when that was planned on the same evidence, and
 // tells whether the branch is to be left alone for now: a run at its whole cost would get the same answer.
-func (t *Try) holdBack(branch project.Branch, refusals map[project.Branch]Refusal, now time.Time) (failure Failure, held bool) {
-	last := refusals[branch]
+func (t *Try) holdBack(branch project.Branch, last Refusal, now time.Time) (failure Failure, held bool) {
 	if last.Refused == 0 || t.Evidence == "" || t.Evidence != last.Evidence {
 		return failure, false
 	}

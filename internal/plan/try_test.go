@@ -44,32 +44,45 @@ func TestHoldBack(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			router := destination("router", "main")
-			pushes := Pushes{Pushes: []Push{{Destination: router, Try: Try{Evidence: now}}}}
-			uploads := Uploads{Uploads: []Upload{{Sync: sync("router", "main"), Try: Try{Evidence: now}}}}
-			last := map[project.Branch]Refusal{router: test.last}
-			pushes.HoldBack(last, noon.Add(test.after))
-			uploads.HoldBack(last, noon.Add(test.after))
-			require.Equal(t, pushes.Failures, uploads.Failures)
-			if test.held {
-				require.Empty(t, pushes.Pushes)
-				require.Empty(t, uploads.Uploads)
-				require.Len(t, pushes.Failures, 1)
-				return
+			try := Try{Evidence: now}
+			_, held := try.holdBack(router, test.last, noon.Add(test.after))
+			require.Equal(t, test.held, held)
+			if !held {
+				require.Equal(t, test.try, try)
 			}
-			require.Empty(t, pushes.Failures)
-			require.Equal(t, test.try, pushes.Pushes[0].Try)
-			require.Equal(t, test.try, uploads.Uploads[0].Try)
 		})
 	}
 }
 
+// Both sides leave alone what was refused on the same evidence, and what is left alone takes no room.
+func TestPagesHoldBack(t *testing.T) {
+	s := sync("router", "main")
+	other := sync("other", "main")
+	chains := bucket(map[project.Branch][]string{s.Destination: {a}, other.Destination: {a}})
+	heads := map[project.Branch]Head{s.Source: {Commit: b}, s.Destination: {Commit: b}, other.Source: {Commit: b}, other.Destination: {Commit: b}}
+	uploads, _ := Producer{Syncs: []project.Sync{s, other}, Chains: chains}.Candidates()
+	pushes := Consumer{Allow: project.AllowAll(), Chains: chains}.Candidates()
+	last := func(evidence string) map[project.Branch]Refusal {
+		return map[project.Branch]Refusal{s.Destination: refused(evidence, 1)}
+	}
+	evidence := evidence(b, chains[s.Destination].Newest(), "")
+	u, p := planned(uploads, 0, PageRequest{Size: 1}, heads, last(evidence)), planned(pushes, 0, PageRequest{Size: 1}, heads, last(evidence))
+	require.Equal(t, other.Destination, u.Moves[0].Sync.Destination)
+	require.Equal(t, other.Destination, p.Moves[0].Destination)
+	u, p = planned(uploads, 0, PageRequest{}, heads, last(evidence)), planned(pushes, 0, PageRequest{}, heads, last(evidence))
+	require.Len(t, u.Moves, 1)
+	require.Equal(t, u.Failed, p.Failed)
+	require.Equal(t, "PushRefused", u.Failed[0].Kind)
+	require.Len(t, planned(pushes, 0, PageRequest{}, heads, last("other")).Moves, 2)
+}
+
 func TestHeldBackIsReported(t *testing.T) {
-	p := Pushes{Pushes: []Push{{Destination: destination("router", "main"), Try: Try{Evidence: "e"}}}}
-	p.HoldBack(map[project.Branch]Refusal{destination("router", "main"): refused("e", 2)}, noon)
-	require.Equal(t, []Failure{{
+	failure, held := (&Try{Evidence: "e"}).holdBack(destination("router", "main"), refused("e", 2), noon)
+	require.True(t, held)
+	require.Equal(t, Failure{
 		Subject: "dst/router@main", Kind: "PushRefused", Workflow: "consume/dst/router@main",
 		Reason: "hook declined\nAsk.\nTried 2 times since 2026-03-01T11:00:00Z; the first cycle after 2026-03-01T12:10:00Z tries again, starter retry at once.",
-	}}, p.Failures)
+	}, failure)
 }
 
 func TestAgain(t *testing.T) {
@@ -98,18 +111,17 @@ func TestEvidence(t *testing.T) {
 func TestDetailNamesWhatCannotBeRead(t *testing.T) {
 	s := sync("router", "main")
 	unreadable := Head{Err: errors.New("404"), Kind: "ProjectNotFound"}
-	uploads := func(head Head) Uploads {
-		return Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: head}, Detail: true}.Plan()
+	uploads := func(head Head) Page[Upload] {
+		return planUploads(Producer{Syncs: []project.Sync{s}, Detail: true}, map[project.Branch]Head{s.Source: head})
 	}
-	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "ProjectNotFound", Reason: "source src/router@main: the source cannot be read: 404"}}, uploads(unreadable).Failures)
-	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "BranchNotFound", Reason: "source src/router@main: the source branch does not exist"}}, uploads(Head{}).Failures)
-	require.Empty(t, uploads(unreadable).Uploads)
+	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "ProjectNotFound", Reason: "source src/router@main: the source cannot be read: 404"}}, uploads(unreadable).Failed)
+	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "BranchNotFound", Reason: "source src/router@main: the source branch does not exist"}}, uploads(Head{}).Failed)
+	require.Empty(t, uploads(unreadable).Moves)
 
-	pushes := Consumer{
+	pushes := planPushes(Consumer{
 		Allow:  project.AllowAll(),
-		Heads:  map[project.Branch]Head{s.Destination: unreadable},
 		Chains: bucket(map[project.Branch][]string{s.Destination: {a}}), Detail: true,
-	}.Plan()
-	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "ProjectNotFound", Reason: "404"}}, pushes.Failures)
-	require.Empty(t, pushes.Pushes)
+	}, map[project.Branch]Head{s.Destination: unreadable})
+	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "ProjectNotFound", Reason: "404"}}, pushes.Failed)
+	require.Empty(t, pushes.Moves)
 }

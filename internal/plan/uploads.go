@@ -2,9 +2,7 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
@@ -28,37 +26,18 @@ type Upload struct {
 	Try
 }
 
-// Uploads is the producer's plan.
-type Uploads struct {
-	Checked  int       `json:"checked"`
-	UpToDate int       `json:"up_to_date"`
-	InSync   []Branch  `json:"in_sync,omitempty"` // only with Producer.Detail
-	Uploads  []Upload  `json:"uploads,omitempty"`
-	Failures []Failure `json:"failures,omitempty"`
-	// Orphans is what is to be done about objects whose sync has left the configuration.
-	Orphans Orphans `json:"orphans,omitzero"`
-	// Superseded counts the objects that newer ones have replaced.
-	Superseded int `json:"superseded,omitempty"`
-	// Deferred counts the syncs that are left for the next cycles because they did not fit into this plan.
-	Deferred int `json:"deferred,omitempty"`
-}
-
 // Producer is what the producer's plan is made from.
 type Producer struct {
 	Syncs  []project.Sync // as configured
-	Heads  map[project.Branch]Head
 	Chains map[project.Branch]chain.Chain
 	// Covers tells for which destinations Chains are complete; nil means for all.
 	Covers func(project.Branch) bool
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
-	// Turn decides the order of the uploads, unless Detail does.
-	Turn turn.Turn
-	// Retention decides about orphans, by what the last cycle remembered of them and the time.
-	Retention Retention
-	Absence   Absence
-	Now       time.Time
-	// Detail is for a plan that is only shown, as Consumer.Detail.
+	// Turn is the order in which the cycle goes through the branches, and After where this part of it begins.
+	Turn  turn.Turn
+	After turn.Position
+	// Detail is that of PageRequest.
 	Detail bool
 }
 
@@ -99,73 +78,51 @@ func keyFits(destination project.Branch) error {
 	return err
 }
 
-// Plan compares each source's head with the commit that the bucket carries for
-// its destination.
-func (p Producer) Plan() Uploads {
-	accepted, refused := Accept(p.Syncs)
-	out := Uploads{Checked: len(p.Syncs), Failures: refused}
-	unasked, held := 0, byIdentity(p.Chains)
+// Candidates are the configured branches after the position, in their order, as far as it is known what the bucket has of
+// them. How many are left tells those that are not among them.
+func (p Producer) Candidates() (candidates []Candidate[Upload], left int) {
+	accepted, _ := Accept(p.Syncs)
+	held := byIdentity(p.Chains)
 	for _, s := range accepted {
+		position := p.Turn.Position(s.Destination)
+		if position <= p.After {
+			continue
+		}
 		if p.Covers != nil && !p.Covers(s.Destination) {
-			out.Deferred++
-			continue
-		}
-		head := p.Heads[s.Source]
-		if head.NotAsked {
-			unasked++
-			continue
-		}
-		if head.Unreachable {
-			out.Failures = append(out.Failures, Failure{Subject: s.Destination.String(), Kind: KindUnreachable, Reason: fmt.Sprintf("source %s: %v; the next cycle tries again", s.Source, head.Err)})
-			continue
-		}
-		if kind, reason := unreadable(head); reason != "" && p.Detail {
-			out.Failures = append(out.Failures, Failure{Subject: s.Destination.String(), Kind: kind, Reason: fmt.Sprintf("source %s: %s", s.Source, reason)})
+			left++
 			continue
 		}
 		c, inBucket := held[s.Destination.Identity()]
-		if upload, due := upload(s, head, c, inBucket); due {
-			var newest object.Stored
-			if inBucket {
-				newest = c.Newest()
-			}
-			upload.Evidence = evidence(head.Commit, newest, p.Settings)
-			out.Uploads = append(out.Uploads, upload)
-		} else {
-			out.UpToDate++
-			if p.Detail {
-				out.InSync = append(out.InSync, Branch{Destination: s.Destination.String(), Since: c.Newest().Modified})
-			}
-		}
+		candidates = append(candidates, Candidate[Upload]{
+			Destination: s.Destination, Read: s.Source, Position: position,
+			decide: func(head Head) decision[Upload] { return p.decide(s, c, inBucket, head) },
+		})
 	}
-	if unasked > 0 {
-		out.Failures = append(out.Failures, notAsked(unasked))
-	}
-	order := inOrder(p.Detail, p.Turn)
-	slices.SortStableFunc(out.Uploads, func(a, b Upload) int {
-		return order(a.Sync.Destination.String(), b.Sync.Destination.String())
-	})
-	for _, c := range p.Chains {
-		out.Superseded += len(c.Superseded)
-	}
-	out.Orphans = p.Retention.Orphans(p.Syncs, p.Chains, p.Absence, p.Now)
-	if failure := out.Orphans.Failure; failure != nil {
-		out.Failures = append(out.Failures, *failure)
-	}
-	return out
+	return inOrder(candidates), left
 }
 
-// HoldBack is Pushes.HoldBack at the producer's side.
-func (out *Uploads) HoldBack(refusals map[project.Branch]Refusal, now time.Time) {
-	kept := out.Uploads[:0]
-	for _, upload := range out.Uploads {
-		if failure, held := upload.holdBack(upload.Sync.Destination, refusals, now); held {
-			out.Failures = append(out.Failures, failure)
-		} else {
-			kept = append(kept, upload)
-		}
+// decide compares a source's head with the commit that the bucket carries for its destination.
+func (p Producer) decide(s project.Sync, c chain.Chain, inBucket bool, head Head) (d decision[Upload]) {
+	fail := func(kind, reason string) decision[Upload] {
+		return decision[Upload]{failure: &Failure{Subject: s.Destination.String(), Kind: kind, Reason: fmt.Sprintf("source %s: %s", s.Source, reason)}}
 	}
-	out.Uploads = kept
+	if head.Unreachable {
+		return fail(KindUnreachable, fmt.Sprintf("%v; the next cycle tries again", head.Err))
+	}
+	if kind, reason := unreadable(head); reason != "" && p.Detail {
+		return fail(kind, reason)
+	}
+	upload, due := upload(s, head, c, inBucket)
+	if !due {
+		d.inSync = Branch{Destination: s.Destination.String(), Since: c.Newest().Modified}
+		return d
+	}
+	var newest object.Stored
+	if inBucket {
+		newest = c.Newest()
+	}
+	upload.Evidence = evidence(head.Commit, newest, p.Settings)
+	return decision[Upload]{move: &upload, try: &upload.Try}
 }
 
 // unreadable tells why a source cannot be uploaded; the reason is empty when it can.

@@ -65,10 +65,11 @@ func TestInvalidNamesAreFitToBeShown(t *testing.T) {
 func TestUploadAfterNewSpelling(t *testing.T) {
 	old, spelled := destination("Router", "main"), sync("router", "main")
 	heads := map[project.Branch]Head{spelled.Source: {Commit: b}}
-	p := Producer{Syncs: []project.Sync{spelled}, Heads: heads, Chains: bucket(map[project.Branch][]string{old: {a, b}})}
-	require.Len(t, p.Plan().Uploads, 1)
-	require.Empty(t, p.Plan().Uploads[0].Base)
-	require.Equal(t, p.Chains[old].Newest().Key, p.Plan().Uploads[0].Follows.Key)
+	p := Producer{Syncs: []project.Sync{spelled}, Chains: bucket(map[project.Branch][]string{old: {a, b}})}
+	moves := planUploads(p, heads).Moves
+	require.Len(t, moves, 1)
+	require.Empty(t, moves[0].Base)
+	require.Equal(t, p.Chains[old].Newest().Key, moves[0].Follows.Key)
 }
 
 func TestAccept(t *testing.T) {
@@ -122,16 +123,16 @@ func TestUploads(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := sync("router", "main")
-			in := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: test.head}}
+			in := Producer{Syncs: []project.Sync{s}}
 			if test.bucket != nil {
 				in.Chains = bucket(map[project.Branch][]string{main: test.bucket})
 			}
-			out := in.Plan()
+			out := planUploads(in, map[project.Branch]Head{s.Source: test.head})
 			require.Equal(t, 1, out.Checked)
-			require.Empty(t, out.Failures)
+			require.Empty(t, out.Failed)
 			if test.want == nil {
 				require.Equal(t, 1, out.UpToDate)
-				require.Empty(t, out.Uploads)
+				require.Empty(t, out.Moves)
 				return
 			}
 			test.want.Sync = s
@@ -140,9 +141,9 @@ func TestUploads(t *testing.T) {
 				require.Equal(t, time.Unix(int64(n-1), 0), test.want.Follows.Modified)
 				require.Equal(t, test.bucket, test.want.Follows.Commits)
 			}
-			require.NotEmpty(t, out.Uploads[0].Evidence)
-			test.want.Evidence = out.Uploads[0].Evidence
-			require.Equal(t, []Upload{*test.want}, out.Uploads)
+			require.NotEmpty(t, out.Moves[0].Evidence)
+			test.want.Evidence = out.Moves[0].Evidence
+			require.Equal(t, []Upload{*test.want}, out.Moves)
 		})
 	}
 }
@@ -151,26 +152,15 @@ func TestUploads(t *testing.T) {
 func TestUploadsHealBrokenChain(t *testing.T) {
 	s := sync("router", "main")
 	chains := chain.Build([]object.Stored{{ID: object.ID{Destination: s.Destination, Commit: b, Base: a}, Key: "a/b"}})
-	out := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: {Commit: b}}, Chains: chains}.Plan()
-	require.Len(t, out.Uploads, 1)
-	require.Equal(t, "source is at bbbbbbb, the bucket's chain is broken: snapshot", out.Uploads[0].Reason)
-	require.Empty(t, out.Uploads[0].Base)
+	out := planUploads(Producer{Syncs: []project.Sync{s}, Chains: chains}, map[project.Branch]Head{s.Source: {Commit: b}})
+	require.Len(t, out.Moves, 1)
+	require.Equal(t, "source is at bbbbbbb, the bucket's chain is broken: snapshot", out.Moves[0].Reason)
+	require.Empty(t, out.Moves[0].Base)
 }
 
 func TestUploadsUnreachable(t *testing.T) {
 	s := sync("router", "main")
-	out := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: {Err: errors.New("timeout"), Unreachable: true}}}.Plan()
-	require.Empty(t, out.Uploads)
-	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: KindUnreachable, Reason: "source src/router@main: timeout; the next cycle tries again"}}, out.Failures)
-}
-
-func TestPruneCountsSuperseded(t *testing.T) {
-	s := sync("router", "main")
-	chains := chain.Build([]object.Stored{
-		{ID: object.ID{Destination: s.Destination, Commit: a}, Key: "old", Modified: time.Unix(0, 0)},
-		{ID: object.ID{Destination: s.Destination, Commit: b}, Key: "new", Modified: time.Unix(1, 0)},
-	})
-	out := Producer{Syncs: []project.Sync{s}, Heads: map[project.Branch]Head{s.Source: {Commit: b}}, Chains: chains}.Plan()
-	require.Equal(t, 1, out.Superseded)
-	require.Equal(t, 1, out.UpToDate)
+	out := planUploads(Producer{Syncs: []project.Sync{s}}, map[project.Branch]Head{s.Source: {Err: errors.New("timeout"), Unreachable: true}})
+	require.Empty(t, out.Moves)
+	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: KindUnreachable, Reason: "source src/router@main: timeout; the next cycle tries again"}}, out.Failed)
 }

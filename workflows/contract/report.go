@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -25,8 +26,9 @@ const (
 // maxReasons bounds the reasons in a parent's error: its details have them all.
 const maxReasons = 20
 
-// Report is what one cycle did.
+// Report is what one cycle did. It is bounded: of each list it has the first entries, and the number of all others.
 type Report struct {
+	// Checked is how many branches were looked at, UpToDate how many of them had nothing to move.
 	Checked  int `json:"checked"`
 	UpToDate int `json:"up_to_date"`
 	// Planned is what a dry run would have done, and why.
@@ -34,59 +36,105 @@ type Report struct {
 	// InSync and Behind are where a dry run found the branches.
 	InSync []plan.Branch `json:"in_sync,omitempty"`
 	Behind []plan.Branch `json:"behind,omitempty"`
+	// Next is where a dry run goes on when one report has no room for all branches.
+	Next *Position `json:"next,omitempty"`
 	// Synced says of each branch that was moved what was moved.
-	Synced []string `json:"synced,omitempty"`
+	Synced     []string `json:"synced,omitempty"`
+	SyncedMore int      `json:"synced_more,omitempty"`
 	// Running are the children that were at work when the cycle ended, most often
 	// because they started in an earlier one. They are left alone.
-	Running []string `json:"running,omitempty"`
-	// Deferred counts the branches that were left for the next cycle because this one
-	// had waited long enough.
-	Deferred int `json:"deferred,omitempty"`
+	Running     []string `json:"running,omitempty"`
+	RunningMore int      `json:"running_more,omitempty"`
+	// Deferred counts the branches that have to move, and were left for the next cycle because this one
+	// had waited long enough. Unchecked counts those that it has not looked at for the same reason.
+	Deferred  int `json:"deferred,omitempty"`
+	Unchecked int `json:"unchecked,omitempty"`
 	// Pruned are the keys of the objects that were deleted.
-	Pruned []string `json:"pruned,omitempty"`
+	Pruned     []string `json:"pruned,omitempty"`
+	PrunedMore int      `json:"pruned_more,omitempty"`
 	// PruneLeft counts the objects that are no longer needed, but were left for the next cycle.
 	PruneLeft int `json:"prune_left,omitempty"`
 	// Absence is what the next cycle of a producer remembers of this one. Temporal hands it over.
 	Absence plan.Absence `json:"absence,omitzero"`
 	// Warning is what an operator should know although nothing went wrong.
 	Warning string `json:"warning,omitempty"`
-	// Failed is what went wrong.
-	Failed []plan.Failure `json:"failed,omitempty"`
+	// Failures are what went wrong.
+	plan.Failures
+}
+
+// What a list of a report has at most: entries, and bytes of JSON.
+const (
+	maxListed     = 200
+	maxListedSize = 64 << 10
+)
+
+// AddSynced notes that a branch was moved.
+func (r *Report) AddSynced(line string) { list(&r.Synced, &r.SyncedMore, line) }
+
+// AddRunning notes that a child is at work that the cycle does not wait for.
+func (r *Report) AddRunning(id string) { list(&r.Running, &r.RunningMore, id) }
+
+// AddPruned notes that an object was deleted.
+func (r *Report) AddPruned(key string) { list(&r.Pruned, &r.PrunedMore, key) }
+
+// list appends an entry to a list, or counts it when there is no room.
+func list(entries *[]string, more *int, entry string) {
+	size := func(v any) int {
+		text, _ := json.Marshal(v) // strings have no errors
+		return len(text)
+	}
+	if *more > 0 || len(*entries) == maxListed || size(*entries)+size(entry) > maxListedSize {
+		*more++
+		return
+	}
+	*entries = append(*entries, entry)
+}
+
+// Extend adds the next part of a dry run.
+func (r *Report) Extend(part Report) {
+	r.Checked += part.Checked
+	r.UpToDate += part.UpToDate
+	r.Planned = append(r.Planned, part.Planned...)
+	r.InSync = append(r.InSync, part.InSync...)
+	r.Behind = append(r.Behind, part.Behind...)
+	r.Failed = append(r.Failed, part.Failed...)
+	r.FailedMore += part.FailedMore
+	r.Unchecked, r.Next = part.Unchecked, part.Next
 }
 
 func (r Report) String() string {
-	s := fmt.Sprintf("%d checked, %d up to date, %d synced, %d failed", r.Checked, r.UpToDate, len(r.Synced), len(r.Failed))
-	if n := len(r.Planned); n > 0 {
-		s += fmt.Sprintf(", %d planned", n)
-	}
-	if n := len(r.Running); n > 0 {
-		s += fmt.Sprintf(", %d still running", n)
-	}
-	if r.Deferred > 0 {
-		s += fmt.Sprintf(", %d deferred", r.Deferred)
-	}
-	if n := len(r.Pruned); n > 0 {
-		s += fmt.Sprintf(", %d objects pruned", n)
-	}
-	if r.PruneLeft > 0 {
-		s += fmt.Sprintf(", %d left to prune", r.PruneLeft)
+	s := fmt.Sprintf("%d checked, %d up to date, %d synced, %d failed", r.Checked, r.UpToDate, len(r.Synced)+r.SyncedMore, r.Count())
+	for _, part := range []struct {
+		n    int
+		what string
+	}{
+		{len(r.Planned), "planned"},
+		{len(r.Running) + r.RunningMore, "still running"},
+		{r.Deferred, "deferred"},
+		{r.Unchecked, "not looked at"},
+		{len(r.Pruned) + r.PrunedMore, "objects pruned"},
+		{r.PruneLeft, "left to prune"},
+	} {
+		if part.n > 0 {
+			s += fmt.Sprintf(", %d %s", part.n, part.what)
+		}
 	}
 	return s
 }
 
 // Err is nil when nothing failed.
 func (r Report) Err() error {
-	if len(r.Failed) == 0 {
+	if r.Count() == 0 {
 		return nil
 	}
 	var text strings.Builder
 	text.WriteString(r.String())
-	for i, f := range r.Failed {
-		if i == maxReasons {
-			fmt.Fprintf(&text, "\n... and %d more", len(r.Failed)-maxReasons)
-			break
-		}
+	quoted := min(len(r.Failed), maxReasons)
+	for _, f := range r.Failed[:quoted] {
 		text.WriteString("\n" + f.String())
+	}
+	if more := r.Count() - quoted; more > 0 {
+		fmt.Fprintf(&text, "\n... and %d more", more)
 	}
 	return temporal.NewApplicationErrorWithOptions(text.String(), KindSyncsFailed,
 		temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{r}})

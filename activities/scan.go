@@ -1,0 +1,121 @@
+package activities
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/turn"
+)
+
+// passesFor is after which time no further part of the bucket is read for the same page: the next page goes on there.
+const passesFor = time.Minute
+
+// PlanRequest says what is to be planned.
+type PlanRequest struct {
+	plan.PageRequest
+	// Absence is what the last cycle of the producer has found to be absent.
+	Absence plan.Absence `json:"absence,omitzero"`
+	// Retry names the destinations that are tried although they were refused: the operator has said
+	// something new about them.
+	Retry []project.Branch `json:"retry,omitempty"`
+}
+
+// scan fills a page of one side's plan.
+type scan[M any] struct {
+	request  PlanRequest
+	page     *plan.Page[M]
+	survey   *survey
+	lastRuns LastRuns
+	now      func() time.Time
+}
+
+func newScan[M any](request PlanRequest, server RefReader, lastRuns LastRuns, now func() time.Time) *scan[M] {
+	return &scan[M]{
+		request: request, page: plan.NewPage[M](request.PageRequest), survey: newSurvey(scanLimits, server), lastRuns: lastRuns, now: now,
+	}
+}
+
+// part is what of a bucket fits into memory: the next candidates, the refs to look for along with their heads, and
+// how many more there are.
+type part[M any] struct {
+	candidates []plan.Candidate[M]
+	notes      map[project.Branch]string
+	more       int
+}
+
+// run fills the page with what next reads of the bucket after each position.
+func (s *scan[M]) run(ctx context.Context, next func(after turn.Position) (part[M], error)) (page plan.Page[M], err error) {
+	for began := time.Now(); ; {
+		p, err := next(s.page.Reached)
+		if err != nil {
+			return page, err
+		}
+		took, err := s.take(ctx, p)
+		if err != nil {
+			return page, err
+		}
+		left := len(p.candidates) - took + p.more
+		if left == 0 || took == 0 || s.page.Full() || time.Since(began) > passesFor {
+			countBranches(ctx, s.page.UpToDate, len(s.page.Moves), s.page.Checked-s.page.UpToDate-len(s.page.Moves))
+			page = s.page.Close(left)
+			page.Failed = explained(page.Failed)
+			return page, nil
+		}
+	}
+}
+
+// take decides about the candidates in their order until the page is full, and returns about how many it has.
+func (s *scan[M]) take(ctx context.Context, p part[M]) (took int, err error) {
+	for took < len(p.candidates) && !s.page.Full() {
+		rest := p.candidates[took:]
+		heads, err := s.heads(ctx, rest, p.notes)
+		if err != nil {
+			return took, err
+		}
+		var moving []project.Branch
+		read := slices.IndexFunc(rest, func(c plan.Candidate[M]) bool {
+			head, known := heads[c.Read]
+			if known && c.Moves(head) && !s.request.retries(c.Destination) {
+				moving = append(moving, c.Destination)
+			}
+			return !known
+		})
+		if read < 0 {
+			read = len(rest)
+		}
+		took += s.page.Add(rest[:read], heads, s.lastRuns.refusals(ctx, moving), s.now())
+	}
+	return took, nil
+}
+
+// heads reads those of the next candidates, until there is no room for more that have to move. When the activity itself is
+// cut off, all that is still asked for fails, and none of that is the Git server's fault.
+func (s *scan[M]) heads(ctx context.Context, candidates []plan.Candidate[M], notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
+	q := question{branches: make([]project.Branch, len(candidates)), notes: notes}
+	of := make(map[project.Branch]plan.Candidate[M], len(candidates))
+	for i, c := range candidates {
+		q.branches[i], of[c.Read] = c.Read, c
+	}
+	room, bytes := s.page.Room()
+	q.enough = func(answered []project.Branch, heads map[project.Branch]plan.Head) bool {
+		for _, b := range answered {
+			if size := of[b].Size(heads[b]); size > 0 {
+				room, bytes = room-1, bytes-size
+			}
+		}
+		return room <= 0 || bytes <= 0
+	}
+	heads, err := s.survey.readHeads(ctx, q)
+	if err == nil && s.request.Detail {
+		nameHeads(heads)
+	}
+	return heads, err
+}
+
+// retries tells whether a branch is to be tried in any case.
+func (r PlanRequest) retries(b project.Branch) bool {
+	return slices.ContainsFunc(r.Retry, func(other project.Branch) bool { return other.Identity() == b.Identity() })
+}

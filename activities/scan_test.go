@@ -1,0 +1,190 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/sign"
+	"github.com/app-sre/git-partition-sync/internal/turn"
+)
+
+const (
+	// A bucket of so many destinations does not fit into memory at once.
+	manyDestinations = 3_000
+	chainLength      = 8
+)
+
+func manyth(i int) project.Branch {
+	return project.Branch{Group: "mirror/platform", Name: fmt.Sprintf("project-%05d", i/2), Branch: fmt.Sprintf("branch-%05d", i)}
+}
+
+// commitOf has the keys of increments come after those of snapshots, as fullBucket gives objects times in the order of their keys.
+func commitOf(n int) string { return fmt.Sprintf("f%039x", n) }
+
+// manyKeys are chains for all of them.
+func manyKeys(t *testing.T) []string {
+	t.Helper()
+	keys := make([]string, 0, manyDestinations*chainLength)
+	for n := range chainLength {
+		for i := range manyDestinations {
+			k := object.ID{Destination: manyth(i), Commit: commitOf(n)}
+			if n > 0 {
+				k.Base = commitOf(n - 1)
+			}
+			key, err := k.Key()
+			require.NoError(t, err)
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// scanned is what one scan of both sides finds out.
+type scanned struct {
+	checked, upToDate, left int
+	moves                   []project.Branch
+	reached                 turn.Position
+}
+
+func scannedOf[M any](p plan.Page[M], destination func(M) project.Branch) scanned {
+	s := scanned{checked: p.Checked, upToDate: p.UpToDate, left: p.Left, reached: p.Reached}
+	for _, move := range p.Moves {
+		s.moves = append(s.moves, destination(move))
+	}
+	return s
+}
+
+// refsOf answers for all branches with one commit, and with another one for every tenth project if those have moved. It counts how
+// often each project is asked for.
+type refsOf struct {
+	moved bool
+	mu    sync.Mutex
+	asked map[string]int
+}
+
+func (r *refsOf) Refs(_ context.Context, path string, names ...string) (map[string]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked[path]++
+	found := map[string]string{}
+	for _, name := range names {
+		if strings.HasPrefix(name, "refs/heads/") {
+			found[name] = commitOf(chainLength - 1)
+			if r.moved && strings.HasSuffix(path, "0") {
+				found[name] = commitOf(99)
+			}
+		}
+	}
+	return found, nil
+}
+
+// again is how many questions there were beyond one for each project.
+func (r *refsOf) again() (again int) {
+	for _, n := range r.asked {
+		again += n - 1
+	}
+	return again
+}
+
+type (
+	sourceOf struct {
+		SourceForge
+		*refsOf
+	}
+	destinationOf struct {
+		DestinationForge
+		*refsOf
+	}
+)
+
+func (s sourceOf) Refs(ctx context.Context, path string, names ...string) (map[string]string, error) {
+	return s.refsOf.Refs(ctx, path, names...)
+}
+
+func (d destinationOf) Refs(ctx context.Context, path string, names ...string) (map[string]string, error) {
+	return d.refsOf.Refs(ctx, path, names...)
+}
+
+// What a bucket holds besides what fits into memory is read in further parts: a page covers all branches when nothing has
+// to move, and pages one after the other have each branch that has to, with its whole chain.
+func TestLargeBucketIsReadInParts(t *testing.T) {
+	keys := manyKeys(t)
+	b := fullBucket(t, len(keys), func(i int) string { return keys[i] })
+	held, err := readBucket(t.Context(), b, selection{allow: project.AllowAll()})
+	require.NoError(t, err)
+	require.Less(t, len(held.chains), manyDestinations, "not all of it fits")
+	require.Equal(t, manyDestinations, len(held.chains)+held.unlisted.Configured)
+
+	var syncs []project.Sync
+	for i := range manyDestinations {
+		syncs = append(syncs, project.Sync{Source: manyth(i), Destination: manyth(i)})
+	}
+	heads := &refsOf{asked: map[string]int{}}
+	producer := &Producer{Syncs: &listed{syncs: syncs}, Source: sourceOf{refsOf: heads}, Bucket: b, Clock: time.Now}
+	consumer := &Consumer{Destination: destinationOf{refsOf: heads}, Bucket: b, Allow: project.AllowAll(), Verifier: sign.Unverified()}
+	env := newActivities()
+	env.RegisterActivity(producer)
+	env.RegisterActivity(consumer)
+	for name, scan := range map[string]func(PlanRequest) scanned{
+		"producer": func(r PlanRequest) scanned {
+			value, err := env.ExecuteActivity(producer.PlanUploads, r)
+			require.NoError(t, err)
+			var page plan.Page[plan.Upload]
+			require.NoError(t, value.Get(&page))
+			require.Empty(t, page.Failed)
+			for _, u := range page.Moves {
+				require.Len(t, u.Follows.Commits, chainLength)
+			}
+			return scannedOf(page, func(u plan.Upload) project.Branch { return u.Sync.Destination })
+		},
+		"consumer": func(r PlanRequest) scanned {
+			value, err := env.ExecuteActivity(consumer.PlanPushes, r)
+			require.NoError(t, err)
+			var page plan.Page[plan.Push]
+			require.NoError(t, value.Get(&page))
+			require.Empty(t, page.Failed)
+			for _, p := range page.Moves {
+				require.Len(t, p.Objects, chainLength)
+			}
+			return scannedOf(page, func(p plan.Push) project.Branch { return p.Destination })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			heads.moved, heads.asked = false, map[string]int{}
+			idle := scan(PlanRequest{PageRequest: plan.PageRequest{Turn: 5}})
+			idle.reached = 0
+			require.Equal(t, scanned{checked: manyDestinations, upToDate: manyDestinations}, idle)
+			require.LessOrEqual(t, heads.again(), 1, "where one part ends")
+
+			heads.moved, heads.asked = true, map[string]int{}
+			request := PlanRequest{PageRequest: plan.PageRequest{Turn: 5, Size: 200}}
+			var moved []project.Branch
+			checked := 0
+			for pages := 1; ; pages++ {
+				page := scan(request)
+				moved = append(moved, page.moves...)
+				checked += page.checked
+				require.Equal(t, manyDestinations, checked+page.left)
+				if request.After = page.reached; page.left == 0 {
+					break
+				}
+				require.Less(t, pages, 10)
+			}
+			require.Len(t, moved, manyDestinations/10)
+			slices.SortFunc(moved, func(a, b project.Branch) int { return strings.Compare(a.String(), b.String()) })
+			require.Len(t, slices.Compact(moved), manyDestinations/10)
+			require.Less(t, heads.again(), len(heads.asked)/2, "not for each page anew")
+		})
+	}
+}

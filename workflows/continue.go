@@ -1,0 +1,42 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// What the history of a cron's run may have before its cycle ends, in events and bytes. A server ends a workflow that has
+// 51,200 events or 50 MiB; a page adds at most a tenth of that.
+const (
+	maxCronEvents = 20_000
+	maxCronSize   = 20 << 20
+)
+
+// mustContinueAsNew tells whether the history is long: the server says so, by default at 4,096 events or 4 MiB.
+func mustContinueAsNew(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return info.CronSchedule == "" && info.GetContinueAsNewSuggested()
+}
+
+// isLastOfCron tells whether the cycle has to end here because its history is long and it cannot continue: the SDK
+// would do that without the cron schedule, which would end the cron for good. The next cycle has another order.
+func isLastOfCron(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return info.CronSchedule != "" && (info.GetCurrentHistoryLength() > maxCronEvents || info.GetCurrentHistorySize() > maxCronSize)
+}
+
+// continues tells whether a run goes on with the cycle of the run before. Only the server says that there was one. It also
+// says that of a cron's next run, which never continues a cycle, and of a retry, which begins a new one.
+func continues(ctx workflow.Context, in contract.CycleInput) (bool, error) {
+	info := workflow.GetInfo(ctx)
+	switch {
+	case in.From != nil && !in.DryRun:
+		return false, invalidInput("\"from\" is for a dry run: a cycle begins with all branches")
+	case in.Continuation == nil:
+		return false, nil
+	case info.ContinuedExecutionRunID == "" || info.CronSchedule != "":
+		return false, invalidInput("this run continues none, but its input has \"continuation\"\nStart it without: a cycle finds out itself what is to do.")
+	}
+	return info.Attempt <= 1, nil
+}

@@ -1,0 +1,73 @@
+package workflows
+
+import (
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// maxRollbacks is how many destinations allow_rollback may name.
+const maxRollbacks = 100
+
+// rollbacks are the destinations for which the operator's word counts in this run, and was not used yet.
+type rollbacks struct{ left []project.Branch }
+
+// allowedRollbacks are those of a cycle, whose report says if they are not used. They hold for all pages of it.
+func allowedRollbacks(ctx workflow.Context, in contract.CycleInput, state *contract.Continuation, possible bool) (r rollbacks, err error) {
+	if len(in.AllowRollback) == 0 {
+		return r, nil
+	}
+	if !possible {
+		return r, invalidInput("allow_rollback is for ConsumerSync: only at the destination can a branch go back")
+	}
+	if by, ok := repeats(ctx); ok {
+		return r, invalidInput("allow_rollback holds for one run, but %s would repeat it\nTake it out of the input, and say it to a single run: starter run --allow-rollback.", by)
+	}
+	if len(in.AllowRollback) > maxRollbacks {
+		return r, invalidInput("allow_rollback names %d destinations, more than %d", len(in.AllowRollback), maxRollbacks)
+	}
+	for _, name := range state.Rollbacks {
+		b, err := project.ParseBranch(name)
+		if err != nil {
+			return rollbacks{}, invalidInput("allow_rollback: %v", err)
+		}
+		r.left = append(r.left, b)
+	}
+	if repeated(ctx) || workflow.GetInfo(ctx).ContinuedExecutionRunID != "" && state != in.Continuation {
+		state.Report.Warning = "allow_rollback was not used: it holds for one run, and this one repeats it for " + strings.Join(in.AllowRollback, ", ")
+		return rollbacks{}, nil
+	}
+	return r, nil
+}
+
+// allows tells whether a destination is named, however it is spelled.
+func (r *rollbacks) allows(b project.Branch) bool {
+	return slices.ContainsFunc(r.left, func(other project.Branch) bool { return other.Identity() == b.Identity() })
+}
+
+// use notes that the word was passed on.
+func (r *rollbacks) use(b project.Branch) {
+	r.left = slices.DeleteFunc(r.left, func(other project.Branch) bool { return other.Identity() == b.Identity() })
+}
+
+func (r *rollbacks) names() (names []string) {
+	for _, b := range r.left {
+		names = append(names, b.String())
+	}
+	return names
+}
+
+// report says of the others that there was no use for the word.
+func (r *rollbacks) report(report *contract.Report) {
+	for _, name := range r.names() {
+		report.Fail(plan.Failure{
+			Subject: name, Kind: contract.KindRollbackNotUsed,
+			Reason: "allow_rollback names a destination that is not behind the bucket\nCheck its name (group/name@branch), and the other failures of this report.",
+		})
+	}
+}
