@@ -76,7 +76,7 @@ func projects(counts map[string]int) (branches []project.Branch) {
 }
 
 // readAll asks for all of the branches, in the order that a plan has.
-func readAll(l surveyLimits, ctx context.Context, server RefReader, branches []project.Branch) (map[project.Branch]plan.Head, error) {
+func readAll(ctx context.Context, l surveyLimits, server RefReader, branches []project.Branch) (map[project.Branch]plan.Head, error) {
 	slices.SortFunc(branches, turn.Turn(1).Compare)
 	return newSurvey(l, server).readHeads(ctx, question{branches: branches})
 }
@@ -120,7 +120,7 @@ func TestTroubleOfProjectsStaysTheirOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			heads, err := readAll(testSurvey, t.Context(), forge(t, byKind(t)), projects(tt.ask))
+			heads, err := readAll(t.Context(), testSurvey, forge(t, byKind(t)), projects(tt.ask))
 			require.NoError(t, err)
 			require.Equal(t, tt.want, tally(heads))
 		})
@@ -134,7 +134,7 @@ func TestServerIsDownWhenNoProjectAnswers(t *testing.T) {
 			t.Parallel()
 			var asked atomic.Int32
 			answer := byKind(t)
-			_, err := readAll(testSurvey, t.Context(), forge(t, func(w http.ResponseWriter, kind string) {
+			_, err := readAll(t.Context(), testSurvey, forge(t, func(w http.ResponseWriter, kind string) {
 				asked.Add(1)
 				answer(w, kind)
 			}), projects(map[string]int{kind: 1000}))
@@ -143,19 +143,19 @@ func TestServerIsDownWhenNoProjectAnswers(t *testing.T) {
 			require.Less(t, asked.Load(), int32(200), "the others are spared, and so is the server")
 		})
 	}
-	_, err := readAll(testSurvey, t.Context(), forge(t, byKind(t)), projects(map[string]int{"503": 17}))
+	_, err := readAll(t.Context(), testSurvey, forge(t, byKind(t)), projects(map[string]int{"503": 17}))
 	require.ErrorIs(t, err, ErrGitServerDown)
 
 	limits := testSurvey
 	limits.Budget = 400 * time.Millisecond
-	_, err = readAll(limits, t.Context(), forge(t, byKind(t)), projects(map[string]int{"silent": 100}))
+	_, err = readAll(t.Context(), limits, forge(t, byKind(t)), projects(map[string]int{"silent": 100}))
 	require.ErrorIs(t, err, ErrGitServerDown, "those that were not asked any more have not answered")
 }
 
 // The first that are silent have their time. After that, it is clear that the server has trouble.
 func TestScanGetsImpatient(t *testing.T) {
 	t.Parallel()
-	heads, err := readAll(testSurvey, t.Context(), forge(t, byKind(t)), projects(map[string]int{"silent": 60, "good": 5}))
+	heads, err := readAll(t.Context(), testSurvey, forge(t, byKind(t)), projects(map[string]int{"silent": 60, "good": 5}))
 	require.NoError(t, err)
 	patient := 0
 	for b, head := range heads {
@@ -178,7 +178,7 @@ func TestScanEndsInTime(t *testing.T) {
 	limits := testSurvey
 	limits.Budget = 500 * time.Millisecond
 	began := time.Now()
-	heads, err := readAll(limits, t.Context(), forge(t, byKind(t)), projects(map[string]int{"silent": 5000, "good": 5000}))
+	heads, err := readAll(t.Context(), limits, forge(t, byKind(t)), projects(map[string]int{"silent": 5000, "good": 5000}))
 	require.NoError(t, err)
 	require.Less(t, time.Since(began), 15*time.Second)
 	counts := tally(heads)
@@ -219,7 +219,7 @@ func TestScanSlowsDown(t *testing.T) {
 				}
 				answer(w, kind)
 			})
-			heads, err := readAll(testSurvey, t.Context(), client, projects(map[string]int{"good": 60}))
+			heads, err := readAll(t.Context(), testSurvey, client, projects(map[string]int{"good": 60}))
 			require.NoError(t, err)
 			require.Equal(t, map[string]int{"good read": 60}, tally(heads))
 			require.Zero(t, early, "asked before the server wanted it")
@@ -234,7 +234,7 @@ func TestScanSlowsDown(t *testing.T) {
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(http.StatusTooManyRequests)
 		})
-		heads, err := readAll(testSurvey, t.Context(), client, projects(map[string]int{"429": 100}))
+		heads, err := readAll(t.Context(), testSurvey, client, projects(map[string]int{"429": 100}))
 		require.NoError(t, err)
 		require.LessOrEqual(t, asked.Load(), int32(8))
 		require.Equal(t, 100, tally(heads)["429 unreachable"]+tally(heads)["429 not asked"])
@@ -250,7 +250,7 @@ func TestScanThatIsCutOff(t *testing.T) {
 		cancel(lost)
 		<-t.Context().Done()
 	})
-	_, err := readAll(testSurvey, ctx, client, projects(map[string]int{"silent": 3}))
+	_, err := readAll(ctx, testSurvey, client, projects(map[string]int{"silent": 3}))
 	require.ErrorIs(t, err, lost)
 }
 

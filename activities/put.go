@@ -120,7 +120,7 @@ type placing struct {
 // stored is the object in the bucket, if this run has put it there; else bucket.ErrNotFound.
 func (u placing) stored(ctx context.Context) (bucket.Object, error) {
 	own, err := u.producer.Bucket.Stat(ctx, u.key)
-	if err == nil && !(own.CreatedAt.Equal(u.CreatedAt) && own.Size == u.Size) {
+	if err == nil && (own.Size != u.Size || !own.CreatedAt.Equal(u.CreatedAt)) {
 		err = fmt.Errorf("%w: another run has stored %q", bucket.ErrNotFound, u.key)
 	}
 	return own, err

@@ -24,10 +24,11 @@ type Work[Plan any] struct {
 	Staged Staged `json:"staged,omitzero"` // zero for the first step, whose result says where it has staged them
 }
 
-// UploadWork and PushWork are those of the two sides.
 type (
+	// UploadWork is that of the producer's steps.
 	UploadWork = Work[plan.Upload]
-	PushWork   = Work[plan.Push]
+	// PushWork is that of the consumer's.
+	PushWork = Work[plan.Push]
 )
 
 // Names of a run's files.

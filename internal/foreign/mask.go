@@ -29,8 +29,8 @@ const (
 // Mask knows the secrets of a program. The nil Mask knows none. It does not change, and may be
 // used concurrently.
 type Mask struct {
-	forms []string                    // what secrets look like in a view
-	runs  map[int]map[string]struct{} // pieces of forms, by their length
+	forms []string                     // what secrets look like in a view
+	runs  [run + 1]map[string]struct{} // pieces of forms, by their length
 }
 
 // NewMask returns a Mask of the secrets. One that has several lines is taken as a secret for each.
@@ -41,7 +41,7 @@ type Mask struct {
 // in URLs, JSON or HTML, in either case, with white space anywhere in it, and cut off
 // by an end of the text. A server that means to tell it to others has many more ways.
 func NewMask(secrets ...string) *Mask {
-	m := &Mask{runs: map[int]map[string]struct{}{}}
+	m := &Mask{}
 	for _, secret := range secrets {
 		for line := range strings.Lines(secret) {
 			line = strings.TrimSpace(line)
@@ -122,6 +122,9 @@ func (m *Mask) find(text string) (secret []bool, found bool) {
 
 func (m *Mask) findRuns(v view, mark func(v view, from, to int)) {
 	for size, known := range m.runs {
+		if known == nil {
+			continue
+		}
 		for i := range len(v.text) - size + 1 {
 			if _, ok := known[string(v.text[i:i+size])]; ok {
 				mark(v, i, i+size)

@@ -80,7 +80,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 	for version, taken := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		server := httptest.NewUnstartedServer(http.NotFoundHandler())
 		server.Config.ErrorLog = log.New(io.Discard, "", 0)
-		server.TLS = &tls.Config{MinVersion: version, MaxVersion: version} //nolint:gosec // the old ones are the point
+		server.TLS = &tls.Config{MinVersion: version, MaxVersion: version}
 		server.StartTLS()
 		t.Cleanup(server.Close)
 		trusting := x509.NewCertPool()
