@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,10 +21,13 @@ import (
 // Small and large objects are encrypted with the configured key of the key management service.
 func TestUploadWithKMSKey(t *testing.T) {
 	for _, key := range []string{"arn:aws:kms:us-east-1:1:key/2", ""} {
+		var mu sync.Mutex // parts are sent at the same time
 		asked := map[string]http.Header{}
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
+			mu.Lock()
 			asked[r.Method+" "+strings.Split(r.URL.RawQuery, "=")[0]] = r.Header
+			mu.Unlock()
 			w.Header().Set("ETag", `"x"`)
 			_, _ = w.Write([]byte("<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"))
 		}))
