@@ -2,7 +2,7 @@
 // each. A change that no test notices has lived: what it broke is not tested. The sources
 // stay as they are; the changed file is laid over them (go help build, -overlay).
 //
-//	mutate [-threshold 90] [-files put.go,memory.go] [-run PATTERN] [-short] PACKAGE...
+//	mutate [-threshold 90] [-files put.go,prune.go] [-run PATTERN] [-short] PACKAGE...
 package main
 
 import (

@@ -1,0 +1,230 @@
+package activities
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/object"
+)
+
+// beside does something as another producer, whose disk is another one.
+func (r *rig) beside(do func()) {
+	own := r.producer.Staging
+	r.producer.Staging = r.area()
+	do()
+	r.producer.Staging = own
+}
+
+// A producer that was held up does not put an old state over a newer one.
+func TestStaleUploadIsNotMade(t *testing.T) {
+	for name, sizes := range map[string][]int{"nothing was there": nil, "a snapshot was": {20_000}, "an increment was": {90_000, 9_000}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			for _, size := range sizes {
+				r.commit(random(size))
+				r.produce()
+			}
+			r.commit("two")
+			slow := r.encrypted(r.planned())
+			three := r.commit("three")
+			r.beside(func() { require.Len(t, r.produce(), 1) })
+			before := r.keys()
+			sent := r.puts()
+			require.Contains(t, fails(r, "Overtaken", r.upload, slow), "another upload came first")
+			require.Zero(t, sent.Load())
+			require.ElementsMatch(t, before, r.keys())
+			r.consume()
+			require.Equal(t, three, r.tip())
+		})
+	}
+}
+
+// What was uploaded for another branch of the project, or is the same object, is no conflict.
+func TestWhatOvertakesNoUpload(t *testing.T) {
+	r := newRig(t)
+	r.commit(random(20_000))
+	r.produce()
+	tip := r.commit("two")
+	slow := r.encrypted(r.planned())
+	awaitNextSecond()
+	other := slow.Bundle.ID
+	other.Destination.Branch = "other"
+	key, err := other.Key()
+	require.NoError(t, err)
+	r.put(key, nil)
+	r.beside(func() { require.Equal(t, slow.Bundle.ID, r.produce()[0].ID) })
+	must(r, r.upload, slow)
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), key))
+	r.consume()
+	require.Equal(t, tip, r.tip())
+}
+
+// A key of the destination in another spelling, forged or from before the sync was spelled back, is what the next upload
+// comes after: it makes nobody take the destination's own older objects for newer ones.
+func TestOtherSpellingStopsNoUpload(t *testing.T) {
+	r := newTrustedRig(t)
+	r.arrives(r.commit(random(20_000)))
+	other := r.sync.Destination
+	other.Group = strings.ToUpper(other.Group)
+	key, err := object.ID{Destination: other, Commit: strings.Repeat("f", 40)}.Key()
+	require.NoError(t, err)
+	awaitNextSecond()
+	r.put(key, []byte("forged"))
+	require.Contains(t, r.planned().Reason, "the bucket has it as "+other.String())
+	r.arrives(r.commit("two"))
+	require.Empty(t, r.produce())
+}
+
+// Of two uploads in the same moment, the one that was there first stays, and the other is taken back.
+func TestUploadThatLostTheRace(t *testing.T) {
+	r := newRig(t)
+	r.commit(random(20_000))
+	r.produce()
+	r.commit("two")
+	slow := r.encrypted(r.planned())
+	key, err := slow.Bundle.ID.Key()
+	require.NoError(t, err)
+	rival, err := object.ID{Destination: slow.Bundle.Destination, Commit: strings.Repeat("f", 40)}.Key()
+	require.NoError(t, err)
+	store := r.direct()
+	r.lag.before = func(req *http.Request) {
+		if req.Method == http.MethodPut {
+			require.NoError(t, store.Upload(t.Context(), rival, strings.NewReader("x"), 1))
+			awaitNextSecond()
+		}
+	}
+	require.Contains(t, fails(r, "Overtaken", r.upload, slow), rival)
+	r.lag.before = nil
+	require.Contains(t, r.keys(), rival)
+	require.NotContains(t, r.keys(), key, "taken back")
+
+	t.Run("also when the key was there before", func(t *testing.T) {
+		require.NoError(t, store.Delete(t.Context(), rival))
+		r.put(key, nil)
+		awaitNextSecond()
+		r.lag.before = func(req *http.Request) {
+			if req.Method == http.MethodPut {
+				require.NoError(t, store.Upload(t.Context(), rival, strings.NewReader("x"), 1))
+				awaitNextSecond()
+			}
+		}
+		fails(r, "Overtaken", r.upload, slow)
+		require.NotContains(t, r.keys(), key, "it would be the newest")
+	})
+}
+
+// A worker is killed when it has stored its object and has not looked yet what came before.
+func TestUploadThatWasCutOff(t *testing.T) {
+	for name, others := range map[string][]string{"alone": nil, "after another one": {"after"}, "after another one, and before another one": {"after", "before"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newTrustedRig(t)
+			r.arrives(r.commit(random(20_000)))
+			second := r.commit("two")
+			slow := r.encrypted(r.planned())
+			key, err := slow.Bundle.ID.Key()
+			require.NoError(t, err)
+			upload := func(content string) (commit string) {
+				commit = r.commit(content)
+				r.beside(func() { require.Len(t, r.produce(), 1) })
+				return commit
+			}
+			if len(others) > 0 {
+				second = upload("three")
+			}
+			awaitNextSecond()
+			run, err := r.producer.Staging.Run(slow.Staged.Run)
+			require.NoError(t, err)
+			object, err := run.Open(objectFile)
+			require.NoError(t, err)
+			require.NoError(t, r.direct().Upload(t.Context(), key, object, slow.Size, bucket.WithCreatedAt(slow.CreatedAt)))
+			require.NoError(t, object.Close())
+			if len(others) > 1 {
+				second = upload("four")
+			}
+			before := r.keys()
+			sent := r.puts()
+			if len(others) > 0 {
+				fails(r, "Overtaken", r.upload, slow)
+			} else {
+				require.Equal(t, key, must(r, r.upload, slow).Key)
+			}
+			require.Zero(t, sent.Load(), "what is there is not sent again")
+			require.Equal(t, len(others) != 1, slices.Equal(before, r.keys()), "it goes only where it is the newest")
+			r.consume()
+			require.Equal(t, second, r.tip())
+		})
+	}
+}
+
+// Nobody can tell which of two uploads of one second came first. One of them stays at most, and an upload that was done before
+// the other came is never taken back.
+func TestUploadsOfOneSecond(t *testing.T) {
+	for name, test := range map[string]struct {
+		rivalFirst, rivalGoes, stays bool
+	}{
+		"the other one is to stay": {rivalFirst: true, rivalGoes: true},
+		"the other one was done":   {},
+		"the other one goes":       {rivalGoes: true, stays: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.commit(random(20_000))
+			r.produce()
+			r.commit("two")
+			slow := r.encrypted(r.planned())
+			key, err := slow.Bundle.ID.Key()
+			require.NoError(t, err)
+			rival := r.rivalOf(slow.Bundle.ID, test.rivalFirst)
+			bucket := r.direct()
+			var gone sync.WaitGroup
+			r.lag.before = func(req *http.Request) {
+				if req.Method != http.MethodPut {
+					return
+				}
+				awaitNextSecond()
+				require.NoError(t, bucket.Upload(t.Context(), rival, strings.NewReader("x"), 1))
+				if test.rivalGoes {
+					gone.Go(func() {
+						time.Sleep(3 * clockTick)
+						require.NoError(t, bucket.Delete(t.Context(), rival))
+					})
+				}
+			}
+			if test.stays {
+				must(r, r.upload, slow)
+				require.Contains(t, r.keys(), key)
+			} else {
+				require.Contains(t, fails(r, "Overtaken", r.upload, slow), rival)
+				require.NotContains(t, r.keys(), key)
+			}
+			gone.Wait()
+			require.Equal(t, !test.rivalGoes, slices.Contains(r.keys(), rival))
+		})
+	}
+}
+
+// rivalOf is the key of another object on the same base, that comes before or after by its name.
+func (r *rig) rivalOf(id object.ID, before bool) string {
+	r.Helper()
+	own, err := id.Key()
+	require.NoError(r, err)
+	for range 10_000 {
+		id.Commit = random(20)
+		name, err := id.Key()
+		require.NoError(r, err)
+		if (name < own) == before {
+			return name
+		}
+	}
+	r.Fatalf("no key comes before %s: %v", own, before)
+	return ""
+}
