@@ -39,8 +39,8 @@ func requireFailed(t *testing.T, role stack.Role, id func(destination string) st
 	}
 }
 
-func produceID(destination string) string { return contract.ProduceProjectID(branch(destination)) }
-func consumeID(destination string) string { return contract.ConsumeProjectID(branch(destination)) }
+func produceID(destination string) string { return contract.Producer.ChildID(branch(destination)) }
+func consumeID(destination string) string { return contract.Consumer.ChildID(branch(destination)) }
 
 func TestBrokenSourcesFailAlone(t *testing.T) {
 	b := begin(t)

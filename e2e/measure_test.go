@@ -80,9 +80,9 @@ func restartWorkers(t testing.TB) {
 func syncOnce(t testing.TB) (produced, consumed time.Duration) {
 	t.Helper()
 	begin := time.Now()
-	runCycle(t, stack.Producer, contract.ProducerTaskQueue, workflows.ProducerSync, contract.CycleInput{})
+	runCycle(t, stack.Producer, contract.Producer.TaskQueue, workflows.ProducerSync, contract.CycleInput{})
 	produced = time.Since(begin)
-	runCycle(t, stack.Consumer, contract.ConsumerTaskQueue, workflows.ConsumerSync, contract.CycleInput{})
+	runCycle(t, stack.Consumer, contract.Consumer.TaskQueue, workflows.ConsumerSync, contract.CycleInput{})
 	return produced, time.Since(begin) - produced
 }
 

@@ -100,8 +100,8 @@ func TestRollbackIsNotSaidToAnotherRun(t *testing.T) {
 	require.Contains(t, out, "consumer-sync-once is running already, without --allow-rollback, which was not used")
 
 	in := contract.CycleInput{AllowRollback: []string{destination}}
-	options := client.StartWorkflowOptions{ID: "beside", TaskQueue: contract.ConsumerTaskQueue}
-	beside, err := both.Temporal.Clients[stack.Consumer].ExecuteWorkflow(t.Context(), options, contract.ConsumerSync, in)
+	options := client.StartWorkflowOptions{ID: "beside", TaskQueue: contract.Consumer.TaskQueue}
+	beside, err := both.Temporal.Clients[stack.Consumer].ExecuteWorkflow(t.Context(), options, contract.Consumer.Parent, in)
 	require.NoError(t, err)
 	err = beside.Get(t.Context(), nil)
 	require.ErrorContains(t, err, "without allow_rollback")

@@ -152,7 +152,7 @@ func startAgain(t *testing.T, destination string) {
 	var input plan.Push
 	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(r.input, &input))
 	again, err := both.Temporal.Clients[stack.Consumer].ExecuteWorkflow(t.Context(),
-		client.StartWorkflowOptions{ID: r.WorkflowId, TaskQueue: contract.ConsumerTaskQueue}, "ConsumeProject", input)
+		client.StartWorkflowOptions{ID: r.WorkflowId, TaskQueue: contract.Consumer.TaskQueue}, "ConsumeProject", input)
 	require.NoError(t, err)
 	require.NoError(t, again.Get(t.Context(), nil))
 }

@@ -159,7 +159,7 @@ func TestStoppingDoesNoHarm(t *testing.T) {
 	cycle(t, stack.Producer)
 	cycle(t, stack.Consumer)
 
-	consumer := stoppable{t, stack.Consumer, consumeID, started(t, stack.Consumer, contract.ConsumerTaskQueue, "ConsumerSync"), map[string]client.WorkflowRun{}}
+	consumer := stoppable{t, stack.Consumer, consumeID, started(t, stack.Consumer, contract.Consumer.TaskQueue, "ConsumerSync"), map[string]client.WorkflowRun{}}
 	gates := map[string]gate{}
 	consumer.hold(func(name string) {
 		gates[name] = closeGate(t, branch(stopDestination(stack.Consumer, name)).Path())
@@ -170,7 +170,7 @@ func TestStoppingDoesNoHarm(t *testing.T) {
 	uploads := holdUploads(t)
 	require.NoError(t, both.Workers[stack.Producer].Stop())
 	require.NoError(t, both.StartWorker(t.Context(), stack.Producer, "AWS_ENDPOINT_URL_S3="+uploads.URL))
-	producer := stoppable{t, stack.Producer, produceID, started(t, stack.Producer, contract.ProducerTaskQueue, "ProducerSync"), map[string]client.WorkflowRun{}}
+	producer := stoppable{t, stack.Producer, produceID, started(t, stack.Producer, contract.Producer.TaskQueue, "ProducerSync"), map[string]client.WorkflowRun{}}
 	producer.hold(func(name string) { commit(t, stopSource(stack.Producer, name)) }, func(string) { <-uploads.held })
 
 	consumer.stop()

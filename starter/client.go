@@ -16,32 +16,15 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"github.com/app-sre/git-partition-sync/internal/config"
-	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// sideClient is a client of one side's Temporal, with the names that the side has there.
+// sideClient is a client of one side's Temporal.
 type sideClient struct {
 	client.Client
+	contract.Role
 
 	namespace string
-	role      string
-	id        string // of the parent workflow, and of the schedule that starts it
-	taskQueue string
-	parent    string
-	childType string
-	childID   func(project.Branch) string
-}
-
-var sides = map[string]sideClient{
-	contract.RoleProducer: {
-		role: contract.RoleProducer, id: contract.ProducerSyncID, taskQueue: contract.ProducerTaskQueue,
-		parent: contract.ProducerSync, childType: contract.ProduceProject, childID: contract.ProduceProjectID,
-	},
-	contract.RoleConsumer: {
-		role: contract.RoleConsumer, id: contract.ConsumerSyncID, taskQueue: contract.ConsumerTaskQueue,
-		parent: contract.ConsumerSync, childType: contract.ConsumeProject, childID: contract.ConsumeProjectID,
-	},
 }
 
 // connect finds out which side is meant and dials its Temporal.
@@ -59,10 +42,7 @@ func connect(ctx context.Context, c *cli.Command) (sideClient, error) {
 		return sideClient{}, fmt.Errorf("temporal configuration: %w", err)
 	}
 	options.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler)) // its errors are returned, too
-	s := sides[role]
-	if s.namespace = options.Namespace; s.namespace == "" {
-		s.namespace = client.DefaultNamespace
-	}
+	s := sideClient{Role: role, namespace: cmp.Or(options.Namespace, client.DefaultNamespace)}
 	if s.Client, err = client.DialContext(ctx, options); err != nil {
 		return sideClient{}, fmt.Errorf("connect to temporal at %q: %w", cmp.Or(options.HostPort, client.DefaultHostPort), err)
 	}
@@ -81,19 +61,16 @@ func connected(do func(ctx context.Context, c *cli.Command, s sideClient) error)
 	}
 }
 
-func roleOf(flag string, hasPublicKey, hasPrivateKey bool) (string, error) {
+func roleOf(flag string, hasPublicKey, hasPrivateKey bool) (contract.Role, error) {
 	switch {
+	case flag == contract.Producer.Name, flag == "" && hasPublicKey && !hasPrivateKey:
+		return contract.Producer, nil
+	case flag == contract.Consumer.Name, flag == "" && hasPrivateKey && !hasPublicKey:
+		return contract.Consumer, nil
 	case flag != "":
-		if _, ok := sides[flag]; !ok {
-			return "", fmt.Errorf("role is %q, not producer or consumer", flag)
-		}
-		return flag, nil
-	case hasPublicKey && !hasPrivateKey:
-		return contract.RoleProducer, nil
-	case hasPrivateKey && !hasPublicKey:
-		return contract.RoleConsumer, nil
+		return contract.Role{}, fmt.Errorf("role is %q, not producer or consumer", flag)
 	}
-	return "", errors.New("which side? say -role producer or -role consumer")
+	return contract.Role{}, errors.New("which side? say -role producer or -role consumer")
 }
 
 // hasSearchAttributes tells whether setup has been run. Where we may not ask, they are not used.

@@ -28,29 +28,29 @@ func startCron(ctx context.Context, c *cli.Command, s sideClient) error {
 	interval := c.Duration("every")
 	in := contract.CycleInput{SearchAttributes: s.hasSearchAttributes(ctx), Limits: contract.Limits{WaitSeconds: contract.WaitBetween(interval)}}
 	_, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                                       s.id,
-		TaskQueue:                                s.taskQueue,
+		ID:                                       s.ParentID,
+		TaskQueue:                                s.TaskQueue,
 		CronSchedule:                             "@every " + interval.String(),
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-	}, s.parent, in)
+	}, s.Parent, in)
 	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-		return fmt.Errorf("%s is running already: end it with cron stop to start it anew", s.id)
+		return fmt.Errorf("%s is running already: end it with cron stop to start it anew", s.ParentID)
 	}
 	if err != nil {
-		return fmt.Errorf("start %s: %w", s.id, err)
+		return fmt.Errorf("start %s: %w", s.ParentID, err)
 	}
-	fmt.Printf("%s runs every %s\n", s.id, interval)
+	fmt.Printf("%s runs every %s\n", s.ParentID, interval)
 	return nil
 }
 
 func stopCron(ctx context.Context, _ *cli.Command, s sideClient) error {
-	err := s.TerminateWorkflow(ctx, s.id, "", "stopped by the starter")
+	err := s.TerminateWorkflow(ctx, s.ParentID, "", "stopped by the starter")
 	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
-		return fmt.Errorf("%s is not running", s.id)
+		return fmt.Errorf("%s is not running", s.ParentID)
 	}
 	if err != nil {
-		return fmt.Errorf("end workflow %s: %w", s.id, err)
+		return fmt.Errorf("end workflow %s: %w", s.ParentID, err)
 	}
-	fmt.Printf("%s is stopped; branches that are being synced are finished\n", s.id)
+	fmt.Printf("%s is stopped; branches that are being synced are finished\n", s.ParentID)
 	return nil
 }

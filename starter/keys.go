@@ -42,9 +42,9 @@ func newKeys(dir string) error {
 		if err := writeNew(path, f.Content); err != nil {
 			return err
 		}
-		role := contract.RoleConsumer
+		role := contract.Consumer.Name
 		if f.Producer {
-			role = contract.RoleProducer
+			role = contract.Producer.Name
 		}
 		fmt.Printf("%-30s %s, %s: %s\n", path, role, f.Variable, f.Purpose)
 	}

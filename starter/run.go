@@ -64,7 +64,7 @@ func planCycle(ctx context.Context, c *cli.Command, s sideClient) error {
 }
 
 func (s sideClient) cycle(ctx context.Context, c *cli.Command, in contract.CycleInput) error {
-	if len(in.AllowRollback) > 0 && s.role != contract.RoleConsumer {
+	if len(in.AllowRollback) > 0 && s.Role != contract.Consumer {
 		return errors.New("--allow-rollback is for the consumer: only there can a branch go back")
 	}
 	in.WaitSeconds = int((24 * time.Hour).Seconds())
@@ -105,16 +105,16 @@ func (s sideClient) runAll(ctx context.Context, in contract.CycleInput, show boo
 // asked for more than that; one that a cron or schedule runs does not hinder it, as the branches'
 // children lock out each other.
 func (s sideClient) runOnce(ctx context.Context, in contract.CycleInput, show bool) (report contract.Report, err error) {
-	id := s.id + "-once"
+	id := s.ParentID + "-once"
 	if in.DryRun {
-		id = s.id + "-plan"
+		id = s.ParentID + "-plan"
 	}
 	if in.From != nil {
 		id += fmt.Sprintf("/%d-%d", in.From.Turn, in.From.After)
 	}
 	options := client.StartWorkflowOptions{
 		ID:                       id,
-		TaskQueue:                s.taskQueue,
+		TaskQueue:                s.TaskQueue,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 	}
 	if len(in.AllowRollback) > 0 {
@@ -122,7 +122,7 @@ func (s sideClient) runOnce(ctx context.Context, in contract.CycleInput, show bo
 		options.WorkflowExecutionErrorWhenAlreadyStarted = true
 	}
 	in.SearchAttributes = s.hasSearchAttributes(ctx)
-	run, err := s.ExecuteWorkflow(ctx, options, s.parent, in)
+	run, err := s.ExecuteWorkflow(ctx, options, s.Parent, in)
 	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 		return report, fmt.Errorf("%s is running already, without --allow-rollback, which was not used: say it again when that cycle has ended", id)
 	}

@@ -26,15 +26,15 @@ func scheduleCommand() *cli.Command {
 	note := &cli.StringFlag{Name: "note", Usage: "why, for whoever looks at the schedule", Value: "by the starter"}
 	handle := func(name, usage, done string, do func(context.Context, client.ScheduleHandle, *cli.Command) error, flags ...cli.Flag) *cli.Command {
 		return &cli.Command{Name: name, Usage: usage, Flags: flags, Action: connected(func(ctx context.Context, c *cli.Command, s sideClient) error {
-			err := do(ctx, s.ScheduleClient().GetHandle(ctx, s.id), c)
+			err := do(ctx, s.ScheduleClient().GetHandle(ctx, s.ParentID), c)
 			if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
-				return fmt.Errorf("%s is not scheduled: make the schedule with schedule create", s.id)
+				return fmt.Errorf("%s is not scheduled: make the schedule with schedule create", s.ParentID)
 			}
 			if err != nil {
-				return fmt.Errorf("%s schedule %s: %w", name, s.id, err)
+				return fmt.Errorf("%s schedule %s: %w", name, s.ParentID, err)
 			}
 			if done != "" {
-				fmt.Println(s.id, done)
+				fmt.Println(s.ParentID, done)
 			}
 			return nil
 		})}
@@ -72,14 +72,14 @@ func createSchedule(ctx context.Context, c *cli.Command, s sideClient) error {
 	interval := c.Duration("every")
 	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: interval}}, Jitter: interval / jitter}
 	in := contract.CycleInput{SearchAttributes: s.hasSearchAttributes(ctx), Limits: contract.Limits{WaitSeconds: contract.WaitBetween(interval)}}
-	action := &client.ScheduleWorkflowAction{ID: s.id, TaskQueue: s.taskQueue, Workflow: s.parent, Args: []any{in}}
+	action := &client.ScheduleWorkflowAction{ID: s.ParentID, TaskQueue: s.TaskQueue, Workflow: s.Parent, Args: []any{in}}
 	_, err := s.ScheduleClient().Create(ctx, client.ScheduleOptions{
-		ID: s.id, Spec: spec, Action: action, CatchupWindow: catchup,
+		ID: s.ParentID, Spec: spec, Action: action, CatchupWindow: catchup,
 		Overlap:            enums.SCHEDULE_OVERLAP_POLICY_SKIP,
 		TriggerImmediately: true,
 	})
 	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-		err = s.ScheduleClient().GetHandle(ctx, s.id).Update(ctx, client.ScheduleUpdateOptions{
+		err = s.ScheduleClient().GetHandle(ctx, s.ParentID).Update(ctx, client.ScheduleUpdateOptions{
 			DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 				in.Description.Schedule.Spec = &spec
 				in.Description.Schedule.Action = action
@@ -88,9 +88,9 @@ func createSchedule(ctx context.Context, c *cli.Command, s sideClient) error {
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("schedule %s: %w", s.id, err)
+		return fmt.Errorf("schedule %s: %w", s.ParentID, err)
 	}
-	fmt.Printf("%s is scheduled every %s\n", s.id, interval)
+	fmt.Printf("%s is scheduled every %s\n", s.ParentID, interval)
 	return nil
 }
 

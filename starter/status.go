@@ -108,7 +108,7 @@ func (s sideClient) addLastRun(ctx context.Context, b *branchStatus, run *workfl
 // lastRuns finds the newest execution of each branch's child, by the identity of the destination in its memo.
 func (s sideClient) lastRuns(ctx context.Context) (map[string]*workflow.WorkflowExecutionInfo, error) {
 	runs := map[string]*workflow.WorkflowExecutionInfo{}
-	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, Query: fmt.Sprintf("WorkflowType = %q", s.childType)}
+	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, Query: fmt.Sprintf("WorkflowType = %q", s.Child)}
 	for {
 		page, err := s.ListWorkflow(ctx, request)
 		if err != nil {

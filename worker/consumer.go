@@ -17,9 +17,8 @@ func consumer(environ []string) (role, error) {
 	}
 	r := role{
 		Side:      c.Side,
-		taskQueue: contract.ConsumerTaskQueue,
+		Role:      contract.Consumer,
 		workflows: workflows.RegisterConsumer,
-		childID:   contract.ConsumeProjectID,
 		redirects: c.Allow,
 		about:     []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy},
 	}

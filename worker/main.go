@@ -68,6 +68,6 @@ func run(ctx context.Context, name string, logger *slog.Logger, mask *foreign.Ma
 		return errors.Join(fmt.Errorf("connect to temporal at %q: %w", cmp.Or(options.HostPort, client.DefaultHostPort), err), s.staging.Close())
 	}
 	defer temporal.Close()
-	s.lastRuns = activities.LastRuns{Executions: temporal, ID: r.childID}
+	s.lastRuns = activities.LastRuns{Executions: temporal, ID: r.ChildID}
 	return errors.Join(r.roleWorker(s, logger, mask, metrics).serve(ctx, temporal), s.staging.Close())
 }

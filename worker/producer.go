@@ -31,9 +31,8 @@ func producer(environ []string) (role, error) {
 	}
 	r := role{
 		Side:      c.Side,
-		taskQueue: contract.ProducerTaskQueue,
+		Role:      contract.Producer,
 		workflows: workflows.RegisterProducer,
-		childID:   contract.ProduceProjectID,
 		redirects: project.AllowAll(), // a source may be read wherever the token reads it
 		kmsKeyID:  c.KMSKeyID,
 		about:     []any{"graphql", c.GraphQL, "recipients", len(c.Recipients), "signed", c.Signer != nil},

@@ -23,9 +23,8 @@ import (
 // role is a side of the partition: what both have, and what each of them says of itself.
 type role struct {
 	config.Side
-	taskQueue string
+	contract.Role
 	workflows func(workflows.Registry)
-	childID   func(project.Branch) string
 	// redirects are the projects that renamed ones are followed to.
 	redirects project.Allowlist
 	// kmsKeyID is the key that the store encrypts objects with; empty for its default.
@@ -38,7 +37,7 @@ type role struct {
 }
 
 // roles read their configuration from an environment.
-var roles = map[string]func(environ []string) (role, error){contract.RoleProducer: producer, contract.RoleConsumer: consumer}
+var roles = map[string]func(environ []string) (role, error){contract.Producer.Name: producer, contract.Consumer.Name: consumer}
 
 // shared is what the activities of both roles work with.
 type shared struct {
@@ -69,7 +68,7 @@ func (r role) open(ctx context.Context, logger *slog.Logger) (shared, error) {
 	if r.warning != "" {
 		logger.Warn(r.warning)
 	}
-	return shared{git: r.gitServer(), bucket: store, staging: area, hostQueue: r.taskQueue + "/" + host + "/" + area.ID()}, nil
+	return shared{git: r.gitServer(), bucket: store, staging: area, hostQueue: r.TaskQueue + "/" + host + "/" + area.ID()}, nil
 }
 
 // openBucket opens the bucket with the credentials of the environment, if those are there, and

@@ -180,7 +180,7 @@ func build(t *testing.T, name string, w *world, environ map[string]string) *buil
 	s, err := r.open(t.Context(), logger)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.staging.Close()) })
-	s.lastRuns.ID = r.childID
+	s.lastRuns.ID = r.ChildID
 	b := &built{roleWorker: r.roleWorker(s, logger, foreign.NewMask(), http.NotFoundHandler()), role: r, world: w}
 	b.producer, _ = b.activities.(*activities.Producer)
 	b.consumer, _ = b.activities.(*activities.Consumer)

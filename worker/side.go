@@ -45,7 +45,7 @@ type roleWorker struct {
 // roleWorker makes the role ready to serve with what open has made.
 func (r role) roleWorker(s shared, logger *slog.Logger, mask *foreign.Mask, metrics http.Handler) *roleWorker {
 	return &roleWorker{
-		taskQueue:     r.taskQueue,
+		taskQueue:     r.TaskQueue,
 		hostQueue:     s.hostQueue,
 		workflows:     r.workflows,
 		activities:    r.activities(s),

@@ -51,13 +51,13 @@ func TestAbsenceIsHandedOver(t *testing.T) {
 				ID:      "schedule",
 				Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: time.Second}}},
 				Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP,
-				Action:  &client.ScheduleWorkflowAction{ID: "schedule", TaskQueue: scriptQueue, Workflow: contract.ProducerSync, Args: []any{paged}},
+				Action:  &client.ScheduleWorkflowAction{ID: "schedule", TaskQueue: scriptQueue, Workflow: contract.Producer.Parent, Args: []any{paged}},
 			})
 			return err
 		},
 		"cron": func(ctx context.Context, c client.Client) error {
 			options := client.StartWorkflowOptions{ID: "cron", TaskQueue: scriptQueue, CronSchedule: "@every 1s"}
-			_, err := c.ExecuteWorkflow(ctx, options, contract.ProducerSync, paged)
+			_, err := c.ExecuteWorkflow(ctx, options, contract.Producer.Parent, paged)
 			return err
 		},
 	}

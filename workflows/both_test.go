@@ -41,8 +41,8 @@ var bothSides = map[string]struct {
 	// children has each branch end as it is told.
 	children func(*testsuite.TestWorkflowEnvironment, func(ctx workflow.Context, name string) error)
 }{
-	contract.RoleProducer: {
-		parent: workflows.ProducerSync, childID: contract.ProduceProjectID,
+	contract.Producer.Name: {
+		parent: workflows.ProducerSync, childID: contract.Producer.ChildID,
 		plan: func(env *testsuite.TestWorkflowEnvironment, find func(activities.PlanRequest) (findings, error)) {
 			env.OnActivity(producer.PlanUploads, mock.Anything, mock.Anything).Return(page(find, func(name string) plan.Upload {
 				return plan.Upload{Sync: project.Sync{Source: branch("source"), Destination: branch(name)}, Reason: "moved"}
@@ -55,8 +55,8 @@ var bothSides = map[string]struct {
 			}).Maybe()
 		},
 	},
-	contract.RoleConsumer: {
-		parent: workflows.ConsumerSync, childID: contract.ConsumeProjectID,
+	contract.Consumer.Name: {
+		parent: workflows.ConsumerSync, childID: contract.Consumer.ChildID,
 		plan: func(env *testsuite.TestWorkflowEnvironment, find func(activities.PlanRequest) (findings, error)) {
 			env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(page(find, func(name string) plan.Push {
 				return plan.Push{Destination: branch(name), Commit: "c", Reason: "moved"}

@@ -35,7 +35,7 @@ type atWork struct {
 
 // fleet runs the children of one parent.
 type fleet struct {
-	role             string
+	role             contract.Role
 	workflow         any
 	limits           contract.Limits
 	searchAttributes bool
@@ -186,7 +186,7 @@ func (f *fleet) startOne(ctx workflow.Context, c child) {
 		ParentClosePolicy:   enums.PARENT_CLOSE_POLICY_ABANDON,
 		WaitForCancellation: true,
 	})
-	ctx = describe(ctx, f.role, c, f.searchAttributes)
+	ctx = describe(ctx, f.role.Name, c, f.searchAttributes)
 	r := &atWork{child: c, since: workflow.Now(ctx)}
 	f.inFlight = append(f.inFlight, r)
 	f.state.Moved++

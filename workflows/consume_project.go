@@ -19,7 +19,7 @@ func ConsumeProject(ctx workflow.Context, push plan.Push) (pushed activities.Pus
 	if err != nil {
 		return pushed, err
 	}
-	if err := requireLock(ctx, contract.ConsumeProjectID(push.Destination)); err != nil {
+	if err := requireLock(ctx, contract.Consumer.ChildID(push.Destination)); err != nil {
 		return pushed, err
 	}
 	push.AllowRollback = push.AllowRollback && mayRollBack(ctx)

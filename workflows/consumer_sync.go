@@ -14,10 +14,10 @@ import (
 func ConsumerSync(ctx workflow.Context, in contract.CycleInput) (contract.Report, error) {
 	var consumer *activities.Consumer
 	return runCycle(ctx, side[plan.Push]{
-		role: contract.RoleConsumer, scan: consumer.PlanPushes, scanned: "the bucket and its destinations",
+		role: contract.Consumer, scan: consumer.PlanPushes, scanned: "the bucket and its destinations",
 		workflow: ConsumeProject, verb: "push",
 		child: func(p plan.Push) child {
-			return child{id: contract.ConsumeProjectID(p.Destination), destination: p.Destination, reason: p.Reason, modified: p.Since, input: p}
+			return child{destination: p.Destination, reason: p.Reason, modified: p.Since}
 		},
 		allowRollback: func(p *plan.Push) { p.AllowRollback = true },
 	}, in)

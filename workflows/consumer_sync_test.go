@@ -64,12 +64,12 @@ func TestConsumeProject(t *testing.T) {
 // Temporal sends workflow IDs as gRPC headers, which are ASCII.
 func TestWorkflowIDs(t *testing.T) {
 	b := project.Branch{Group: "mirror/platform", Name: "router", Branch: "feature/é 100%"}
-	require.Equal(t, "produce/mirror/platform/router@feature/%C3%A9 100%25", contract.ProduceProjectID(b))
+	require.Equal(t, "produce/mirror/platform/router@feature/%C3%A9 100%25", contract.Producer.ChildID(b))
 	spelled := b
 	spelled.Group, spelled.Name = "Mirror/Platform", "ROUTER"
-	require.Equal(t, contract.ConsumeProjectID(b), contract.ConsumeProjectID(spelled), "one lock for all spellings")
-	require.Equal(t, contract.ProduceProjectID(b), contract.ProduceProjectID(spelled))
-	require.Equal(t, "consume/mirror/platform/router@feature/%C3%A9 100%25", contract.ConsumeProjectID(b))
+	require.Equal(t, contract.Consumer.ChildID(b), contract.Consumer.ChildID(spelled), "one lock for all spellings")
+	require.Equal(t, contract.Producer.ChildID(b), contract.Producer.ChildID(spelled))
+	require.Equal(t, "consume/mirror/platform/router@feature/%C3%A9 100%25", contract.Consumer.ChildID(b))
 }
 
 // A branch that moves while a run is at work has it find out anew what is to be pushed, once.

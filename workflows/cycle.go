@@ -14,11 +14,11 @@ import (
 
 // side is what differs between the cycles of the two sides. M is what moves one branch there.
 type side[M any] struct {
-	role string
+	role contract.Role
 	// scan is the activity that plans a page, and scanned what it looks at.
 	scan    any
 	scanned string
-	// workflow moves one branch, and child is what it is started for.
+	// workflow moves one branch, and child says which.
 	workflow any
 	child    func(move M) child
 	// verb is what a dry run says of a branch.
@@ -155,12 +155,13 @@ func (c *cycle[M]) note(ctx workflow.Context, page plan.Page[M]) {
 func (c *cycle[M]) children(moves []M) []child {
 	children := make([]child, len(moves))
 	for i, move := range moves {
-		children[i] = c.child(move)
-		if c.rollbacks.allows(children[i].destination) {
+		child := c.child(move)
+		child.id = c.role.ChildID(child.destination)
+		if child.rollback = c.rollbacks.allows(child.destination); child.rollback {
 			c.allowRollback(&move)
-			children[i] = c.child(move)
-			children[i].rollback = true
 		}
+		child.input = move
+		children[i] = child
 	}
 	return children
 }

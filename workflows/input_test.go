@@ -113,9 +113,9 @@ func TestRollbackHoldsForAllPages(t *testing.T) {
 		var retried [][]project.Branch
 		allowed := map[string]bool{}
 		in := contract.CycleInput{AllowRollback: []string{"Group/P3@main", "group/elsewhere@main"}, Limits: contract.Limits{PageSize: 2}}
-		r, runs := runToEnd(t, contract.RoleConsumer, in, func(env *testsuite.TestWorkflowEnvironment) {
+		r, runs := runToEnd(t, contract.Consumer.Name, in, func(env *testsuite.TestWorkflowEnvironment) {
 			env.SetContinueAsNewSuggested(long)
-			bothSides[contract.RoleConsumer].plan(env, func(r activities.PlanRequest) (findings, error) {
+			bothSides[contract.Consumer.Name].plan(env, func(r activities.PlanRequest) (findings, error) {
 				retried = append(retried, r.Retry)
 				return branches(6)(r)
 			})

@@ -72,7 +72,7 @@ func TestTenThousand(t *testing.T) {
 		r.RegisterWorkflow(workflows.ConsumerSync)
 		r.(worker.Worker).RegisterWorkflowWithOptions(func(_ workflow.Context, p plan.Push) (activities.Pushed, error) {
 			return activities.Pushed{Summary: "created at " + p.Commit}, nil
-		}, workflow.RegisterOptions{Name: contract.ConsumeProject})
+		}, workflow.RegisterOptions{Name: contract.Consumer.Child})
 	})
 	m.cycle(t, c, contract.Limits{MaxInFlight: 64})
 }
@@ -82,7 +82,7 @@ func (m *many) cycle(t *testing.T, c client.Client, limits contract.Limits) (run
 	t.Helper()
 	limits.WaitSeconds = 24 * 60 * 60
 	began := time.Now()
-	options := client.StartWorkflowOptions{ID: contract.ConsumerSyncID, TaskQueue: scriptQueue}
+	options := client.StartWorkflowOptions{ID: contract.Consumer.ParentID, TaskQueue: scriptQueue}
 	run, err := c.ExecuteWorkflow(t.Context(), options, workflows.ConsumerSync, contract.CycleInput{Limits: limits})
 	require.NoError(t, err)
 	first := run.GetRunID()
@@ -94,7 +94,7 @@ func (m *many) cycle(t *testing.T, c client.Client, limits contract.Limits) (run
 
 	most, children := 0, 0
 	for id := first; id != ""; runs++ {
-		history := fetch(t, c, contract.ConsumerSyncID, id)
+		history := fetch(t, c, contract.Consumer.ParentID, id)
 		most, id = max(most, len(history.Events)), ""
 		for _, event := range history.Events {
 			switch event.EventType {

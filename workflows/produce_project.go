@@ -16,7 +16,7 @@ func ProduceProject(ctx workflow.Context, upload plan.Upload) (uploaded activiti
 	if err != nil {
 		return uploaded, err
 	}
-	if err := requireLock(ctx, contract.ProduceProjectID(upload.Sync.Destination)); err != nil {
+	if err := requireLock(ctx, contract.Producer.ChildID(upload.Sync.Destination)); err != nil {
 		return uploaded, err
 	}
 	transferred := false

@@ -14,10 +14,10 @@ import (
 func ProducerSync(ctx workflow.Context, in contract.CycleInput) (contract.Report, error) {
 	var producer *activities.Producer
 	return runCycle(ctx, side[plan.Upload]{
-		role: contract.RoleProducer, scan: producer.PlanUploads, scanned: "the configured syncs, their sources and the bucket",
+		role: contract.Producer, scan: producer.PlanUploads, scanned: "the configured syncs, their sources and the bucket",
 		workflow: ProduceProject, verb: "upload", prune: prune,
 		child: func(u plan.Upload) child {
-			return child{id: contract.ProduceProjectID(u.Sync.Destination), destination: u.Sync.Destination, reason: u.Reason, modified: u.Follows.Modified, input: u}
+			return child{destination: u.Sync.Destination, reason: u.Reason, modified: u.Follows.Modified}
 		},
 	}, in)
 }

@@ -94,9 +94,9 @@ func TestHistories(t *testing.T) {
 			id := name
 			switch input := test.input.(type) {
 			case plan.Upload:
-				id = contract.ProduceProjectID(input.Sync.Destination)
+				id = contract.Producer.ChildID(input.Sync.Destination)
 			case plan.Push:
-				id = contract.ConsumeProjectID(input.Destination)
+				id = contract.Consumer.ChildID(input.Destination)
 			}
 			run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: scriptQueue}, test.workflow, test.input)
 			require.NoError(t, err)

@@ -50,7 +50,7 @@ func TestRollbackHoldsForOneRun(t *testing.T) {
 	require.Contains(t, failure.Message(), "group/elsewhere@main: allow_rollback names a destination that is not behind")
 	require.Equal(t, []bool{true}, s.rollbacks["ok"])
 
-	id := contract.ConsumeProjectID(branch("ok"))
+	id := contract.Consumer.ChildID(branch("ok"))
 	child := c.GetWorkflow(t.Context(), id, "").GetRunID()
 	for _, task := range []int{0, 2} { // to its beginning, and to where it has decrypted
 		require.NoError(t, reset(t, c, id, child, task).Get(t.Context(), nil))

@@ -82,12 +82,12 @@ func fromPayloads(payloads *common.Payloads, into any) error {
 
 // produceProject and consumeProject run a child under the ID that it has to have.
 func produceProject(env *testsuite.TestWorkflowEnvironment, u plan.Upload) {
-	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: contract.ProduceProjectID(u.Sync.Destination), TaskQueue: testQueue})
+	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: contract.Producer.ChildID(u.Sync.Destination), TaskQueue: testQueue})
 	env.ExecuteWorkflow(workflows.ProduceProject, u)
 }
 
 func consumeProject(env *testsuite.TestWorkflowEnvironment, p plan.Push) {
-	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: contract.ConsumeProjectID(p.Destination), TaskQueue: testQueue})
+	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: contract.Consumer.ChildID(p.Destination), TaskQueue: testQueue})
 	env.ExecuteWorkflow(workflows.ConsumeProject, p)
 }
 

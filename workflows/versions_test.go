@@ -46,7 +46,7 @@ func withStepAtOnce(ctx workflow.Context, upload plan.Upload) (uploaded activiti
 
 // A run that is in flight when a step is added goes on without it, and a new one has it.
 func TestAddedStep(t *testing.T) {
-	named := workflow.RegisterOptions{Name: contract.ProduceProject}
+	named := workflow.RegisterOptions{Name: contract.Producer.Child}
 	replayAs := func(history *historypb.History, code any) error {
 		r := worker.NewWorkflowReplayer()
 		r.RegisterWorkflowWithOptions(code, named)
@@ -70,8 +70,8 @@ func TestAddedStep(t *testing.T) {
 	w.RegisterActivityWithOptions(func(context.Context) error { checked++; return nil }, activity.RegisterOptions{Name: "CheckSource"})
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
-	id := contract.ProduceProjectID(branch("ok"))
-	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: scriptQueue}, contract.ProduceProject, uploadOf("ok"))
+	id := contract.Producer.ChildID(branch("ok"))
+	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: scriptQueue}, contract.Producer.Child, uploadOf("ok"))
 	require.NoError(t, err)
 	require.NoError(t, run.Get(t.Context(), nil))
 	require.Equal(t, 1, checked)

@@ -11,13 +11,27 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// Names of the workflows.
-const (
-	ProducerSync   = "ProducerSync"
-	ProduceProject = "ProduceProject"
-	ConsumerSync   = "ConsumerSync"
-	ConsumeProject = "ConsumeProject"
+// Role is a side of the partition, by its names.
+type Role struct {
+	Name      string // what commands, metrics and AttributeRole call it
+	TaskQueue string
+	Parent    string // the workflow that runs a cycle
+	ParentID  string // the ID of that workflow, and of the schedule that starts it
+	Child     string // the workflow that moves one branch
+	childIDs  string // what the IDs of those begin with
+}
+
+// The two roles.
+var (
+	Producer = Role{"producer", "git-partition-sync-producer", "ProducerSync", "producer-sync", "ProduceProject", "produce/"}
+	Consumer = Role{"consumer", "git-partition-sync-consumer", "ConsumerSync", "consumer-sync", "ConsumeProject", "consume/"}
 )
+
+// ChildID is the ID of the child that moves a branch, and the lock on it: no two children of one side ever work on the same
+// branch. It is the same for all spellings of the branch's project.
+func (r Role) ChildID(destination project.Branch) string {
+	return r.childIDs + ascii(destination.Identity().String())
+}
 
 // Search attributes, all of type Keyword. They are optional: a namespace where they are not
 // registered would refuse to start workflows with them, so that whoever starts a parent says
@@ -28,42 +42,15 @@ var (
 	AttributeOutcome     = temporal.NewSearchAttributeKeyKeyword("SyncOutcome")
 )
 
-// Values of the search attributes.
+// Values of AttributeOutcome.
 const (
-	RoleProducer = "producer"
-	RoleConsumer = "consumer"
-
 	OutcomeSynced = "synced"
 	OutcomeFailed = "failed"
-)
-
-// Task queues of the two sides.
-const (
-	ProducerTaskQueue = "git-partition-sync-producer"
-	ConsumerTaskQueue = "git-partition-sync-consumer"
 )
 
 // ScanQueue is the task queue of the scans that are made for workflows of another queue. They have
 // one of their own, so that steps, which may take hours, leave them room.
 func ScanQueue(taskQueue string) string { return taskQueue + "/scans" }
-
-// Workflow IDs of the parents. A child's ID names the destination branch and is the
-// lock on it: no two children of one side ever work on the same branch.
-const (
-	ProducerSyncID = "producer-sync"
-	ConsumerSyncID = "consumer-sync"
-)
-
-// ProduceProjectID is the ID of the child that moves a branch into the bucket. It is the same for all
-// spellings of the branch's project.
-func ProduceProjectID(destination project.Branch) string {
-	return "produce/" + ascii(destination.Identity().String())
-}
-
-// ConsumeProjectID is the ID of the child that moves a branch out of the bucket, as ProduceProjectID.
-func ConsumeProjectID(destination project.Branch) string {
-	return "consume/" + ascii(destination.Identity().String())
-}
 
 // ascii writes other bytes, and the percent sign, as URLs do: Temporal's clients send workflow IDs as
 // gRPC headers, which can hold nothing else.

@@ -89,7 +89,7 @@ func Chains(ctx context.Context, b *bucket.Bucket) (map[project.Branch]chain.Cha
 // there was none yet.
 func (s *Stack) LastFailure(ctx context.Context, role Role) error {
 	c := s.Temporal.Clients[role]
-	parent := map[Role]string{Producer: contract.ProducerSync, Consumer: contract.ConsumerSync}[role]
+	parent := names[role].Parent
 	list, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Query:    fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus != 'Running'", parent),
 		PageSize: 1, // the newest comes first

@@ -17,7 +17,8 @@ import (
 // drainTimeout is longer than a worker's own, after which it gives up what is still running.
 const drainTimeout = 40 * time.Second
 
-var taskQueues = map[Role]string{Producer: contract.ProducerTaskQueue, Consumer: contract.ConsumerTaskQueue}
+// names are those that a role has in its Temporal.
+var names = map[Role]contract.Role{Producer: contract.Producer, Consumer: contract.Consumer}
 
 // Worker is the running worker of a side.
 type Worker struct {
@@ -75,7 +76,7 @@ var errNotPolling = errors.New("the worker does not poll its task queue")
 // isPolling recognises the worker by its identity, which begins with its process ID: the
 // server remembers pollers of the past.
 func (s *Stack) isPolling(ctx context.Context, role Role) error {
-	queue, err := s.Temporal.Clients[role].DescribeTaskQueue(ctx, taskQueues[role], enums.TASK_QUEUE_TYPE_ACTIVITY)
+	queue, err := s.Temporal.Clients[role].DescribeTaskQueue(ctx, names[role].TaskQueue, enums.TASK_QUEUE_TYPE_ACTIVITY)
 	if err != nil {
 		return err
 	}
