@@ -50,10 +50,10 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 	if !ok {
 		return cloned, fmt.Errorf("source %s: %w", source, ErrNoBranch)
 	}
-	if _, err := p.later(ctx, upload.Follows); err != nil {
+	if _, err := p.clockHasPassed(ctx, upload.SeenChain); err != nil {
 		return cloned, err
 	}
-	before, err := p.madeBefore(ctx, upload.Follows)
+	before, err := p.previousCreationTime(ctx, upload.SeenChain)
 	if err != nil {
 		return cloned, err
 	}
@@ -104,9 +104,9 @@ func (p *Producer) restorableBase(ctx context.Context, upload plan.Upload) (base
 	return base, nil
 }
 
-// madeBefore is when the object was made that the upload follows, as that says itself. One that does not, as it is
+// previousCreationTime is when the object was made that the upload follows, as that says itself. One that does not, as it is
 // older or gone, was made before it was uploaded.
-func (p *Producer) madeBefore(ctx context.Context, follows plan.Follows) (time.Time, error) {
+func (p *Producer) previousCreationTime(ctx context.Context, follows plan.ChainState) (time.Time, error) {
 	if follows.Key == "" {
 		return time.Time{}, nil
 	}

@@ -56,7 +56,7 @@ func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, meter *meter
 		return bundle, err
 	}
 	defer encrypted.Close()
-	reader, err := c.open(meter.read(encrypted), o.ID)
+	reader, err := c.openObject(meter.read(encrypted), o.ID)
 	if err != nil {
 		return bundle, err
 	}
@@ -65,9 +65,9 @@ func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, meter *meter
 	})
 }
 
-// open reads an object up to its bundle, and refuses it unless a trusted key has signed a manifest that agrees with the
+// openObject reads an object up to its bundle, and refuses it unless a trusted key has signed a manifest that agrees with the
 // object's key.
-func (c *Consumer) open(encrypted io.Reader, id object.ID) (*archive.Reader, error) {
+func (c *Consumer) openObject(encrypted io.Reader, id object.ID) (*archive.Reader, error) {
 	plaintext, err := crypt.Decrypt(encrypted, c.Identities)
 	if err != nil {
 		return nil, err
@@ -79,10 +79,10 @@ func (c *Consumer) open(encrypted io.Reader, id object.ID) (*archive.Reader, err
 	if err := c.Verifier.Verify(reader.ManifestBytes, reader.Signature); err != nil {
 		return nil, err
 	}
-	if err := reader.Manifest.Matches(id); err != nil {
+	if err := reader.Manifest.CheckID(id); err != nil {
 		return nil, err
 	}
-	if err := reader.Manifest.IsFor(c.Environment); err != nil {
+	if err := reader.Manifest.CheckEnvironment(c.Environment); err != nil {
 		return nil, err
 	}
 	return reader, c.checkClock(reader.Manifest.CreatedAt)

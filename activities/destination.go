@@ -23,11 +23,11 @@ const ownRefs = "refs/git-partition-sync"
 
 func incomingRef(b project.Branch) string { return ownRefs + "/incoming/" + b.Branch + "/tip" }
 
-func appliedPrefix(b project.Branch) string { return ownRefs + "/applied/" + b.Branch + "/" }
+func appliedRefPrefix(b project.Branch) string { return ownRefs + "/applied/" + b.Branch + "/" }
 
 // objectRef says that the object which the bucket got at that time has been looked at.
 func objectRef(b project.Branch, modified time.Time) string {
-	return appliedPrefix(b) + "object-" + strconv.FormatInt(modified.Unix(), 10)
+	return appliedRefPrefix(b) + "object-" + strconv.FormatInt(modified.Unix(), 10)
 }
 
 // maxUnwanted bounds how many unwanted refs are kept in memory, and deleted in one push.
@@ -55,17 +55,17 @@ func (c *Consumer) readDestination(ctx context.Context, b project.Branch) (desti
 // reread returns what the refs say now, read in one request.
 func (d destination) reread(ctx context.Context) (destination, error) {
 	d.tip, d.incoming, d.unwanted = "", "", map[string]string{}
-	d.guard = replayGuard{enabled: d.guard.enabled, prefix: appliedPrefix(d.branch)}
-	latest := d.now().Add(maxAhead)
+	d.guard = replayGuard{enabled: d.guard.enabled, prefix: appliedRefPrefix(d.branch)}
+	latest := d.now().Add(maxClockLead)
 	err := d.forge.EachRef(ctx, d.branch.Path(), []string{d.branch.Ref()}, ownRefs, func(ref, commit string) {
 		switch {
 		case ref == d.branch.Ref():
 			d.tip = commit
 		case ref == d.incomingRef():
 			d.incoming = commit
-		case d.guard.enabled && d.guard.addRef(ref, commit, latest, d.unwant):
+		case d.guard.enabled && d.guard.addRef(ref, commit, latest, d.markUnwanted):
 		case path.Dir(ref) == path.Dir(d.incomingRef()), blocks(ref, d.incomingRef()), d.guard.enabled && blocks(ref, d.guard.prefix+"at-0"):
-			d.unwant(ref, commit)
+			d.markUnwanted(ref, commit)
 		}
 	})
 	if err != nil {
@@ -76,7 +76,7 @@ func (d destination) reread(ctx context.Context) (destination, error) {
 
 func (d destination) incomingRef() string { return incomingRef(d.branch) }
 
-func (d destination) unwant(ref, commit string) {
+func (d destination) markUnwanted(ref, commit string) {
 	if len(d.unwanted) < maxUnwanted {
 		d.unwanted[ref] = commit
 	}
@@ -102,14 +102,14 @@ func (d destination) pushRefs(ctx context.Context, request smarthttp.PushRequest
 // updateRefs moves refs to what the destination has.
 func (d destination) updateRefs(ctx context.Context, updates ...smarthttp.RefUpdate) error {
 	return d.pushRefs(ctx, smarthttp.PushRequest{
-		RefUpdate: updates[0], Also: updates[1:],
+		RefUpdate: updates[0], MoreUpdates: updates[1:],
 		Pack: bytes.NewReader(smarthttp.EmptyPack), PackSize: int64(len(smarthttp.EmptyPack)),
 	})
 }
 
 // deleteRefs is for updates to nothing, which go without a pack.
 func (d destination) deleteRefs(ctx context.Context, deletions ...smarthttp.RefUpdate) error {
-	return d.pushRefs(ctx, smarthttp.PushRequest{RefUpdate: deletions[0], Also: deletions[1:]})
+	return d.pushRefs(ctx, smarthttp.PushRequest{RefUpdate: deletions[0], MoreUpdates: deletions[1:]})
 }
 
 // blocks tells whether a ref is where ours needs a folder, or has one where ours is a file. Git takes none at ownRefs

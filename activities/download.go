@@ -28,8 +28,8 @@ type Target struct {
 	Commit string `json:"commit"`
 	// SeenTip is where the branch was when the objects were picked for it; empty when it did not exist.
 	SeenTip string `json:"seen_tip,omitempty"`
-	// Follows is what the bucket held then.
-	Follows plan.Follows `json:"follows,omitzero"`
+	// SeenChain is what the bucket held then.
+	SeenChain plan.ChainState `json:"follows,omitzero"`
 	// AtTip is what the newest object's manifest says when the branch was at its commit already.
 	AtTip *archive.Bundle `json:"at_tip,omitempty"`
 }
@@ -81,14 +81,14 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 	}
 	// The branch is read before the bucket, the other way round than for the plan: so what the bucket is
 	// seen to have is no older than what the branch was seen at.
-	if stale, err := c.stale(ctx, push, to.tip); err != nil {
+	if stale, err := c.isStale(ctx, push, to.tip); err != nil {
 		return downloaded, err
 	} else if stale {
 		if push, err = c.replan(ctx, push); err != nil {
 			return downloaded, err
 		}
 	}
-	downloaded.Target = Target{Commit: push.Commit, SeenTip: to.tip, Follows: push.Follows()}
+	downloaded.Target = Target{Commit: push.Commit, SeenTip: to.tip, SeenChain: push.ChainState()}
 	if len(push.Objects) == 0 {
 		return downloaded, nil
 	}
@@ -96,7 +96,7 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 		if !to.guard.enabled {
 			return downloaded, nil
 		}
-		_, newest, err := c.examine(ctx, push.Objects[len(push.Objects)-1])
+		_, newest, err := c.readManifest(ctx, push.Objects[len(push.Objects)-1])
 		downloaded.Target.AtTip = &newest
 		return downloaded, err
 	}
@@ -106,15 +106,15 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 	return downloaded, c.fetchObjects(ctx, run, downloaded.Objects, meter)
 }
 
-// stale tells whether a plan is of another time, as in a run that is reset long after, or of a worker that was held up. What it
+// isStale tells whether a plan is of another time, as in a run that is reset long after, or of a worker that was held up. What it
 // says may be older than what the destination has.
-func (c *Consumer) stale(ctx context.Context, push plan.Push, tip string) (bool, error) {
+func (c *Consumer) isStale(ctx context.Context, push plan.Push, tip string) (bool, error) {
 	if tip != push.Head && tip != push.Commit {
 		return true, nil
 	}
-	planned := push.Follows()
-	for o, err := range since(ctx, c.Bucket, push.Destination, planned) {
-		if err != nil || planned.Overtakes(o, "") {
+	planned := push.ChainState()
+	for o, err := range objectsSince(ctx, c.Bucket, push.Destination, planned) {
+		if err != nil || planned.OvertakenBy(o, "") {
 			return true, err
 		}
 	}
@@ -139,7 +139,7 @@ func missingObjects(ctx context.Context, push plan.Push, to destination) ([]obje
 			return nil, fmt.Errorf("destination %s: %w", push.Destination, err)
 		}
 	}
-	objects := plan.Missing(push.Objects, known)
+	objects := plan.MissingObjects(push.Objects, known)
 	if objects == nil {
 		return nil, fmt.Errorf("destination %s: %w: it has no object for commit %s", push.Destination, ErrBrokenChain, push.Objects[0].Base)
 	}
@@ -148,17 +148,17 @@ func missingObjects(ctx context.Context, push plan.Push, to destination) ([]obje
 
 func (c *Consumer) fetchObjects(ctx context.Context, run staging.Run, objects []object.Stored, meter *meter) error {
 	total := sizeOf(objects)
-	if err := c.Staging.Require(2 * total); err != nil { // as objects, then as bundles
+	if err := c.Staging.RequireFree(2 * total); err != nil { // as objects, then as bundles
 		return err
 	}
 	meter.total.Store(meter.done.Load() + total)
 	etags := make([]string, len(objects))
 	for i, o := range objects {
-		if o.Size <= headSize {
+		if o.Size <= objectHeadSize {
 			continue // all of it costs no more
 		}
 		var err error
-		if etags[i], _, err = c.examine(ctx, o); err != nil {
+		if etags[i], _, err = c.readManifest(ctx, o); err != nil {
 			return err
 		}
 	}
@@ -183,7 +183,7 @@ func sizeOf(objects []object.Stored) (total int64) {
 // replan reads what the bucket has for the branch now. It may have nothing any more: its sync
 // has left the configuration, and there is nothing left to do.
 func (c *Consumer) replan(ctx context.Context, push plan.Push) (plan.Push, error) {
-	held, err := readBucket(ctx, c.Bucket, selection{turn: turn.At(c.now()), only: &push.Destination, allow: c.Allow})
+	held, err := readBucket(ctx, c.Bucket, selection{order: turn.At(c.now()), only: &push.Destination, allow: c.Allow})
 	if err != nil {
 		return push, err
 	}

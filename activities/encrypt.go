@@ -33,7 +33,7 @@ func (p *Producer) Encrypt(ctx context.Context, work UploadWork) (encrypted Encr
 	if err := run.Discard(bundleFile); err != nil {
 		return encrypted, err
 	}
-	if err := p.Staging.Require(info.Size()); err != nil {
+	if err := p.Staging.RequireFree(info.Size()); err != nil {
 		return encrypted, err
 	}
 

@@ -80,7 +80,7 @@ func TestKindsAreThoseOfTheDocumentation(t *testing.T) {
 }
 
 func TestPlannedFailuresSayWhatToDo(t *testing.T) {
-	failures := explained([]plan.Failure{
+	failures := withRemedies([]plan.Failure{
 		{Kind: plan.KindInvalidSync, Reason: "branch is empty"},
 		{Kind: plan.KindNotAllowed, Reason: "not in the list\nAdd the project to ALLOWED_DESTINATIONS, or remove its sync."},
 		{Kind: "Unknown", Reason: "as it is"},

@@ -21,8 +21,8 @@ var (
 	errNotAsked = errors.New("not asked: others took all of the scan's time")
 )
 
-// surveyLimits are how much a scan asks of a Git server.
-type surveyLimits struct {
+// headSurveyLimits are how much a scan asks of a Git server.
+type headSurveyLimits struct {
 	// Concurrent is how many projects' references are read at a time.
 	Concurrent int
 	// Budget is the time in which questions are asked. It leaves the scan time for the bucket.
@@ -40,7 +40,7 @@ type surveyLimits struct {
 	Tries int
 }
 
-var scanLimits = surveyLimits{
+var scanLimits = headSurveyLimits{
 	Concurrent:     8,
 	Budget:         8 * time.Minute,
 	MaxSilent:      16,
@@ -51,8 +51,8 @@ var scanLimits = surveyLimits{
 	Tries:          4,
 }
 
-// question is what a survey is to find out.
-type question struct {
+// headRequest is what a survey is to find out.
+type headRequest struct {
 	branches []project.Branch // in the order in which they are asked for
 	// notes are refs, one of a branch, that are looked for along with it.
 	notes map[project.Branch]string
@@ -64,9 +64,9 @@ type question struct {
 
 // readHeads asks the Git server for the heads of branches, one discovery for each project, until that is enough. It returns all
 // that the survey has found so far. One project's failure is noted in its heads; only a server that is down fails all.
-func (s *survey) readHeads(ctx context.Context, q question) (map[project.Branch]plan.Head, error) {
+func (s *headSurvey) readHeads(ctx context.Context, q headRequest) (map[project.Branch]plan.Head, error) {
 	var paths []string
-	q.of, s.enough = map[string][]project.Branch{}, false
+	q.of, s.hasAllHeads = map[string][]project.Branch{}, false
 	asked := map[project.Branch]bool{}
 	for _, b := range q.branches {
 		if _, known := s.heads[b]; known || asked[b] {
@@ -84,19 +84,19 @@ func (s *survey) readHeads(ctx context.Context, q question) (map[project.Branch]
 		if s.hasEnough() {
 			break
 		}
-		group.Go(func() error { return s.ask(asking, path, q) })
+		group.Go(func() error { return s.askProject(asking, path, q) })
 	}
 	err := group.Wait()
 	if ctx.Err() != nil { // then everything failed, and nothing of it is the server's fault
 		return nil, context.Cause(ctx)
 	}
 	if err == nil && s.answered == 0 && s.unasked+s.silent+s.unconnected+s.unavailable > s.limits.MaxUnconnected {
-		err = s.down()
+		err = s.downError()
 	}
 	return s.heads, err
 }
 
-func names(branches []project.Branch, notes map[project.Branch]string) (names []string) {
+func refNames(branches []project.Branch, notes map[project.Branch]string) (names []string) {
 	for _, b := range branches {
 		names = append(names, b.Ref())
 		if note := notes[b]; note != "" {
@@ -106,13 +106,13 @@ func names(branches []project.Branch, notes map[project.Branch]string) (names []
 	return names
 }
 
-// definite tells the failures that will be the same when asked again.
-func definite(err error) bool {
-	return isAny(err, smarthttp.ErrUnauthorized, smarthttp.ErrForbidden, smarthttp.ErrNotFound, smarthttp.ErrRejected,
+// isDefinite tells the failures that will be the same when asked again.
+func isDefinite(err error) bool {
+	return isAnyOf(err, smarthttp.ErrUnauthorized, smarthttp.ErrForbidden, smarthttp.ErrNotFound, smarthttp.ErrRejected,
 		smarthttp.ErrObjectFormat, smarthttp.ErrNotGit, smarthttp.ErrRedirected, smarthttp.ErrMovedElsewhere)
 }
 
-func isAny(err error, targets ...error) bool {
+func isAnyOf(err error, targets ...error) bool {
 	for _, target := range targets {
 		if errors.Is(err, target) {
 			return true
@@ -121,24 +121,24 @@ func isAny(err error, targets ...error) bool {
 	return false
 }
 
-// down is why a scan is given up.
-func (s *survey) down() error {
-	return fmt.Errorf("%w: none of %d projects has answered, the last of them: %w", ErrGitServerDown, s.unconnected+s.unavailable+s.silent, s.last)
+// downError is why a scan is given up.
+func (s *headSurvey) downError() error {
+	return fmt.Errorf("%w: none of %d projects has answered, the last of them: %w", ErrGitServerDown, s.unconnected+s.unavailable+s.silent, s.lastError)
 }
 
-// count notes what a project's answer, or the lack of one, says about the server. Whatever it answers,
+// countAnswer notes what a project's answer, or the lack of one, says about the server. Whatever it answers,
 // but for what a proxy answers in its place, it is not down.
-func (s *survey) count(err error) {
+func (s *headSurvey) countAnswer(err error) {
 	switch {
-	case isAny(err, httpclient.ErrSilent):
+	case isAnyOf(err, httpclient.ErrSilent):
 		s.silent++
-	case isAny(err, httpclient.ErrNoConnection, httpclient.ErrProxyAuth):
+	case isAnyOf(err, httpclient.ErrNoConnection, httpclient.ErrProxyAuth):
 		s.unconnected++
-	case isAny(err, smarthttp.ErrUnavailable):
+	case isAnyOf(err, smarthttp.ErrUnavailable):
 		s.unavailable++
 	default:
 		s.answered++
 		return
 	}
-	s.last = err
+	s.lastError = err
 }

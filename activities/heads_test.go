@@ -28,7 +28,7 @@ import (
 const aCommit = "0123456789012345678901234567890123456789"
 
 // testSurvey has scanLimits in small: a project's minute is 300 ms.
-var testSurvey = surveyLimits{
+var testSurvey = headSurveyLimits{
 	Concurrent: 8, Budget: 20 * time.Second, MaxSilent: 16, Impatience: 150 * time.Millisecond,
 	MaxUnconnected: 16, MaxUnanswered: 64, Backoff: 20 * time.Millisecond, Tries: 4,
 }
@@ -76,9 +76,9 @@ func projects(counts map[string]int) (branches []project.Branch) {
 }
 
 // readAll asks for all of the branches, in the order that a plan has.
-func readAll(ctx context.Context, l surveyLimits, server RefReader, branches []project.Branch) (map[project.Branch]plan.Head, error) {
-	slices.SortFunc(branches, turn.Turn(1).Compare)
-	return newSurvey(l, server).readHeads(ctx, question{branches: branches})
+func readAll(ctx context.Context, l headSurveyLimits, server RefReader, branches []project.Branch) (map[project.Branch]plan.Head, error) {
+	slices.SortFunc(branches, turn.Order(1).Compare)
+	return newSurvey(l, server).readHeads(ctx, headRequest{branches: branches})
 }
 
 func tally(heads map[project.Branch]plan.Head) map[string]int {
@@ -86,7 +86,7 @@ func tally(heads map[project.Branch]plan.Head) map[string]int {
 	for b, head := range heads {
 		kind, _, _ := strings.Cut(b.Name, "-")
 		switch {
-		case head.NotAsked:
+		case head.NotQueried:
 			kind += " not asked"
 		case head.Unreachable:
 			kind += " unreachable"
@@ -185,7 +185,7 @@ func TestScanEndsInTime(t *testing.T) {
 	require.Len(t, heads, 10_000)
 	require.Positive(t, counts["silent not asked"]+counts["good not asked"])
 	for b, head := range heads {
-		require.True(t, !head.NotAsked || head.Unreachable && errors.Is(head.Err, errNotAsked), b)
+		require.True(t, !head.NotQueried || head.Unreachable && errors.Is(head.Err, errNotAsked), b)
 	}
 }
 
@@ -263,7 +263,7 @@ func TestScanAsksUntilThatIsEnough(t *testing.T) {
 		asked.Add(1)
 		answer(w, kind)
 	})
-	s, q := newSurvey(testSurvey, client), question{branches: projects(map[string]int{"good": 1000})}
+	s, q := newSurvey(testSurvey, client), headRequest{branches: projects(map[string]int{"good": 1000})}
 	want, got := 100, 0
 	q.enough = func(answered []project.Branch, _ map[project.Branch]plan.Head) bool {
 		got += len(answered)

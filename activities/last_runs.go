@@ -18,11 +18,11 @@ import (
 )
 
 const (
-	// maxAsked is how many workflows' ends are asked for at a time.
-	maxAsked = 8
-	// askFor bounds the wait for one answer, and askAllFor that for all of them.
-	askFor    = 5 * time.Second
-	askAllFor = time.Minute
+	// maxParallelQueries is how many workflows' ends are asked for at a time.
+	maxParallelQueries = 8
+	// runQueryTimeout bounds the wait for one answer, and allRunsTimeout that for all of them.
+	runQueryTimeout = 5 * time.Second
+	allRunsTimeout  = time.Minute
 )
 
 // Executions is the part of Temporal's client that tells how earlier runs ended.
@@ -44,11 +44,11 @@ func (l LastRuns) refusals(ctx context.Context, branches []project.Branch) map[p
 	if l.Executions == nil {
 		return found
 	}
-	ctx, cancel := context.WithTimeout(ctx, askAllFor)
+	ctx, cancel := context.WithTimeout(ctx, allRunsTimeout)
 	defer cancel()
 	var mu sync.Mutex
 	var group errgroup.Group
-	group.SetLimit(maxAsked)
+	group.SetLimit(maxParallelQueries)
 	for _, b := range branches {
 		group.Go(func() error {
 			refusal, err := l.refusal(ctx, l.ID(b))
@@ -67,7 +67,7 @@ func (l LastRuns) refusals(ctx context.Context, branches []project.Branch) map[p
 
 // refusal reads the last event of a workflow's last run. The zero refusal means that there is none.
 func (l LastRuns) refusal(ctx context.Context, id string) (refusal plan.Refusal, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
+	ctx, cancel := context.WithTimeout(ctx, runQueryTimeout)
 	defer cancel()
 	events := l.GetWorkflowHistory(ctx, id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
 	if !events.HasNext() {
@@ -85,7 +85,7 @@ func (l LastRuns) refusal(ctx context.Context, id string) (refusal plan.Refusal,
 		return refusal, nil
 	}
 	failure, ok := errors.AsType[*temporal.ApplicationError](temporal.GetDefaultFailureConverter().FailureToError(end.GetFailure()))
-	if !ok || !failure.HasDetails() || failure.Details(&refusal.Try) != nil {
+	if !ok || !failure.HasDetails() || failure.Details(&refusal.Attempt) != nil {
 		return plan.Refusal{}, nil
 	}
 	refusal.Kind, refusal.Reason, refusal.Workflow = failure.Type(), failure.Message(), id

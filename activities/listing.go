@@ -14,20 +14,20 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// maxForeign bounds how many unreadable keys are reported one by one.
-const maxForeign = 20
+// maxReportedKeys bounds how many unreadable keys are reported one by one.
+const maxReportedKeys = 20
 
 // refusedBudget bounds what is kept of destinations that are not allowed, in bytes: their names are
 // reported, nothing else.
 const refusedBudget = 64 << 10
 
-// maxCounted bounds the destinations that are told apart to be counted.
-const maxCounted = 100_000
+// maxCountedDestinations bounds the destinations that are told apart to be counted.
+const maxCountedDestinations = 100_000
 
 // selection says what is wanted of a bucket.
 type selection struct {
-	// turn is the order of the destinations: those that do not fit are its last.
-	turn turn.Turn
+	// order is the order of the destinations: those that do not fit are its last.
+	order turn.Order
 	// after leaves out the destinations up to a position, and those that are not configured. Zero leaves out none.
 	after turn.Position
 	// first are the destinations that come before all others; nil for none.
@@ -45,34 +45,34 @@ func (s selection) wants(b project.Branch, at turn.Position) (wanted, configured
 	return s.after == 0 || configured && at > s.after, configured
 }
 
-// contents are what a bucket holds, as far as it is wanted and fits into memory.
-type contents struct {
+// bucketContents are what a bucket holds, as far as it is wanted and fits into memory.
+type bucketContents struct {
 	chains map[project.Branch]chain.Chain
 	// covers tells for which destinations chains are complete.
 	covers func(project.Branch) bool
 	// failures are keys that are not ours, destinations that are not allowed, and what did not fit.
 	failures []plan.Failure
 	refused  int // destinations that are not allowed
-	// unlisted are the destinations that chains has no room for.
-	unlisted plan.Unlisted
+	// omitted are the destinations that chains has no room for.
+	omitted plan.Omitted
 }
 
 // listChains reads the whole bucket. Keys that are not ours are reported and left alone.
 func listChains(ctx context.Context, b *bucket.Bucket) (map[project.Branch]chain.Chain, []plan.Failure, error) {
-	c, err := readBucket(ctx, b, selection{turn: turn.At(time.Now()), allow: project.AllowAll()})
+	c, err := readBucket(ctx, b, selection{order: turn.At(time.Now()), allow: project.AllowAll()})
 	return c.chains, c.failures, err
 }
 
 // readBucket lists the bucket. Whatever is in it, the memory that this takes is bounded.
-func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (contents, error) {
-	wanted, refused := chain.NewInventory(want.turn, want.first), chain.NewInventory(want.turn, nil).Within(refusedBudget)
+func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketContents, error) {
+	wanted, refused := chain.NewInventory(want.order, want.first), chain.NewInventory(want.order, nil).WithBudget(refusedBudget)
 	seen := map[turn.Position]bool{} // configured
-	var undecodable foreignKeys
+	var undecodable undecodableKeys
 	for o, err := range b.List(ctx, "") {
 		if err != nil {
-			return contents{}, err
+			return bucketContents{}, err
 		}
-		stored, err := object.InBucket(o.Key, o.Size, o.Modified)
+		stored, err := object.NewStored(o.Key, o.Size, o.Modified)
 		switch {
 		case err != nil:
 			undecodable.add(o.Key, err)
@@ -80,22 +80,22 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (contents
 		case !want.allow.Allows(stored.Destination):
 			refused.Add(stored)
 		default:
-			at := want.turn.Position(stored.Destination)
+			at := want.order.Position(stored.Destination)
 			if ok, configured := want.wants(stored.Destination, at); ok {
-				if len(seen) < maxCounted {
+				if len(seen) < maxCountedDestinations {
 					seen[at] = configured
 				}
 				wanted.Add(stored)
 			}
 		}
 	}
-	c := contents{chains: wanted.Chains(), covers: wanted.Covers, failures: undecodable.failures()}
+	c := bucketContents{chains: wanted.Chains(), covers: wanted.Covers, failures: undecodable.failures()}
 	c.count(seen, want)
 	for branch := range refused.Chains() {
 		c.refused++
 		c.failures = append(c.failures, plan.Failure{Subject: branch.String(), Kind: plan.KindNotAllowed, Reason: "the destination is not in ALLOWED_DESTINATIONS"})
 	}
-	if n := refused.LeftOut(); n > 0 {
+	if n := refused.Omitted(); n > 0 {
 		c.failures = append(c.failures, plan.Failure{Subject: "bucket", Kind: plan.KindNotAllowed,
 			Reason: fmt.Sprintf("%d objects of further destinations that are not in ALLOWED_DESTINATIONS", n)})
 	}
@@ -103,39 +103,39 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (contents
 }
 
 // count tells how many destinations there are besides those of the chains.
-func (c *contents) count(seen map[turn.Position]bool, want selection) {
+func (c *bucketContents) count(seen map[turn.Position]bool, want selection) {
 	for branch := range c.chains {
-		delete(seen, want.turn.Position(branch))
+		delete(seen, want.order.Position(branch))
 	}
 	for _, configured := range seen {
 		if configured {
-			c.unlisted.Configured++
+			c.omitted.Configured++
 		} else {
-			c.unlisted.Gone++
+			c.omitted.Unconfigured++
 		}
 	}
-	c.unlisted.Unknown = len(seen)+len(c.chains) >= maxCounted
-	if n := c.unlisted.Gone; n > 0 || c.unlisted.Unknown {
+	c.omitted.Uncountable = len(seen)+len(c.chains) >= maxCountedDestinations
+	if n := c.omitted.Unconfigured; n > 0 || c.omitted.Uncountable {
 		c.failures = append(c.failures, plan.Failure{Subject: "bucket", Kind: plan.KindTooManyObjects, Reason: fmt.Sprintf(
 			"the bucket has objects of %d destinations, and of %d that are not configured there was no room for the objects", len(seen)+len(c.chains), n)})
 	}
 }
 
-// foreignKeys are keys that cannot be read.
-type foreignKeys struct {
+// undecodableKeys are keys that cannot be read.
+type undecodableKeys struct {
 	first []plan.Failure
 	more  int
 }
 
-func (k *foreignKeys) add(key string, err error) {
-	if len(k.first) == maxForeign {
+func (k *undecodableKeys) add(key string, err error) {
+	if len(k.first) == maxReportedKeys {
 		k.more++
 		return
 	}
 	k.first = append(k.first, plan.Failure{Subject: foreign.Quote(key, 300), Kind: plan.KindUndecodableKey, Reason: err.Error()})
 }
 
-func (k *foreignKeys) failures() []plan.Failure {
+func (k *undecodableKeys) failures() []plan.Failure {
 	if k.more == 0 {
 		return k.first
 	}

@@ -111,7 +111,7 @@ func TestOneBranchOfAHostileBucket(t *testing.T) {
 }
 
 // readHostile lists the bucket as a consumer does, and returns what it holds and the memory that took.
-func readHostile(t testing.TB, keys int) (held contents, heap uint64) {
+func readHostile(t testing.TB, keys int) (held bucketContents, heap uint64) {
 	t.Helper()
 	b := fullBucket(t, keys, hostileKey)
 	allow, err := project.ParseAllowlist("wanted/*, new/*")
@@ -135,12 +135,12 @@ func TestHostileBucketIsReadInBoundedMemory(t *testing.T) {
 	for _, f := range held.failures {
 		counts[f.Kind]++
 	}
-	require.Equal(t, maxForeign+1, counts[plan.KindUndecodableKey])
+	require.Equal(t, maxReportedKeys+1, counts[plan.KindUndecodableKey])
 	require.Equal(t, 1, counts[plan.KindTooManyObjects])
 	require.Equal(t, held.refused+1, counts[plan.KindNotAllowed])
 	require.Less(t, held.refused, 500)
-	require.Equal(t, keys/4, len(held.chains)-1+held.unlisted.Gone, "those without room are counted")
-	require.Zero(t, held.unlisted.Configured)
+	require.Equal(t, keys/4, len(held.chains)-1+held.omitted.Unconfigured, "those without room are counted")
+	require.Zero(t, held.omitted.Configured)
 }
 
 // An empty listing is no reason to move or to delete anything.
@@ -149,7 +149,7 @@ func TestEmptyBucketMovesNothing(t *testing.T) {
 	held, err := readBucket(t.Context(), fullBucket(t, 0, hostileKey), selection{allow: project.AllowAll()})
 	require.NoError(t, err)
 	require.Empty(t, held.chains)
-	require.Empty(t, plan.Consumer{Chains: held.chains, Allow: project.AllowAll()}.Candidates())
+	require.Empty(t, plan.PushPlanner{Chains: held.chains, Allow: project.AllowAll()}.Candidates())
 }
 
 func BenchmarkBucketOfAMillionKeys(b *testing.B) {

@@ -59,7 +59,7 @@ type errorNaming struct {
 
 func (e *errorNaming) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	result, err := e.execute(ctx, in)
-	err = blame(ctx, err, e.mask)
+	err = nameFailure(ctx, err, e.mask)
 	countFailure(ctx, err)
 	return result, err
 }
@@ -75,19 +75,19 @@ func (e *errorNaming) execute(ctx context.Context, in *interceptor.ExecuteActivi
 	return e.Next.ExecuteActivity(ctx, in)
 }
 
-// blame names the failure of an activity whose context is ctx: when that was cut off, it is not the fault of
+// nameFailure names the failure of an activity whose context is ctx: when that was cut off, it is not the fault of
 // whom the activity was talking to.
-func blame(ctx context.Context, err error, mask *foreign.Mask) error {
-	if cut := lost(ctx); err != nil && cut != nil {
-		return named(cut, mask)
+func nameFailure(ctx context.Context, err error, mask *foreign.Mask) error {
+	if cut := heartbeatFailure(ctx); err != nil && cut != nil {
+		return withKind(cut, mask)
 	}
-	return named(err, mask)
+	return withKind(err, mask)
 }
 
-// named turns a failure into what Temporal keeps of it: the kind, whether it is retried, and a
+// withKind turns a failure into what Temporal keeps of it: the kind, whether it is retried, and a
 // text whose first line says what happened and whose last says what to do. Nothing of the error itself
 // is left in it: Temporal's SDK would put all that it wraps into history, word by word.
-func named(err error, mask *foreign.Mask) error {
+func withKind(err error, mask *foreign.Mask) error {
 	if err == nil {
 		return nil
 	}

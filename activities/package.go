@@ -28,7 +28,7 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	if err != nil {
 		return packaged, err
 	}
-	if err := p.Staging.Require(in.Bundle.Size); err != nil {
+	if err := p.Staging.RequireFree(in.Bundle.Size); err != nil {
 		return packaged, err
 	}
 	bundle, err := run.Open(bundleFile)
@@ -37,7 +37,7 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	}
 	defer bundle.Close()
 
-	created, followed := plan.Created(p.Clock(), in.Before)
+	created, followed := plan.NextCreationTime(p.Clock(), in.Before)
 	packaged.CreatedAt = created
 	if !followed {
 		packaged.Note = fmt.Sprintf("the object before claims to be of %s, far ahead of this clock: its time was not followed", in.Before.Format(time.RFC3339))

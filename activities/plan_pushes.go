@@ -14,8 +14,8 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 	defer startMeter(ctx, 0).stop()
 	s := newScan[plan.Push](request, c.Destination, c.LastRuns, c.now)
 	s.page.Warning = c.warning()
-	return s.run(ctx, func(after turn.Position) (next part[plan.Push], err error) {
-		held, err := readBucket(ctx, c.Bucket, selection{turn: request.Turn, after: after, allow: c.Allow})
+	return s.run(ctx, func(after turn.Position) (next bucketPart[plan.Push], err error) {
+		held, err := readBucket(ctx, c.Bucket, selection{order: request.Order, after: after, allow: c.Allow})
 		if err != nil {
 			return next, err
 		}
@@ -25,10 +25,10 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 				s.page.Fail(failure)
 			}
 		}
-		next.candidates = plan.Consumer{
-			Chains: held.chains, Allow: c.Allow, Note: c.Verifier.Verifies(), Settings: c.Settings, Turn: request.Turn, After: after, Detail: request.Detail,
+		next.candidates = plan.PushPlanner{
+			Chains: held.chains, Allow: c.Allow, RequireNoted: c.Verifier.Verifies(), Settings: c.Settings, Order: request.Order, After: after, Detail: request.Detail,
 		}.Candidates()
-		next.notes, next.more = c.notes(held.chains), held.unlisted.Configured
+		next.notes, next.more = c.notes(held.chains), held.omitted.Configured
 		return next, nil
 	})
 }

@@ -18,29 +18,29 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 		return page, err
 	}
 	s := newScan[plan.Upload](request, p.Source, p.LastRuns, p.Clock)
-	return s.run(ctx, func(after turn.Position) (next part[plan.Upload], err error) {
-		held, err := p.readBucket(ctx, request.Turn, after, syncs, request.Absence)
+	return s.run(ctx, func(after turn.Position) (next bucketPart[plan.Upload], err error) {
+		held, err := p.readBucket(ctx, request.Order, after, syncs, request.Absence)
 		if err != nil {
 			return next, err
 		}
 		if after == 0 {
-			p.open(s.page, syncs, held, request.Absence)
+			p.openPage(s.page, syncs, held, request.Absence)
 		}
-		next.candidates, next.more = plan.Producer{
-			Syncs: syncs, Chains: held.chains, Covers: held.covers, Settings: p.Settings, Turn: request.Turn, After: after, Detail: request.Detail,
+		next.candidates, next.more = plan.UploadPlanner{
+			Syncs: syncs, Chains: held.chains, Covers: held.covers, Settings: p.Settings, Order: request.Order, After: after, Detail: request.Detail,
 		}.Candidates()
 		return next, nil
 	})
 }
 
-// open begins the first page of a cycle with what is no single branch's.
-func (p *Producer) open(page *plan.Page[plan.Upload], syncs []project.Sync, held contents, absence plan.Absence) {
-	_, refused := plan.Accept(syncs)
+// openPage begins the first page of a cycle with what is no single branch's.
+func (p *Producer) openPage(page *plan.Page[plan.Upload], syncs []project.Sync, held bucketContents, absence plan.Absence) {
+	_, refused := plan.ValidateSyncs(syncs)
 	page.Checked = len(refused)
 	for _, c := range held.chains {
 		page.Superseded += len(c.Superseded)
 	}
-	page.Orphans = p.Retention.Orphans(syncs, held.chains, held.unlisted, absence, p.Clock())
+	page.Orphans = p.Retention.Orphans(syncs, held.chains, held.omitted, absence, p.Clock())
 	page.Warning = page.Orphans.Warning
 	if failure := page.Orphans.Failure; failure != nil {
 		page.Fail(*failure)
@@ -52,7 +52,7 @@ func (p *Producer) open(page *plan.Page[plan.Upload], syncs []project.Sync, held
 
 // readBucket lists the bucket. What is configured, and what was remembered to be absent, is never left out for
 // the sake of what nobody has asked for.
-func (p *Producer) readBucket(ctx context.Context, t turn.Turn, after turn.Position, syncs []project.Sync, absence plan.Absence) (contents, error) {
+func (p *Producer) readBucket(ctx context.Context, t turn.Order, after turn.Position, syncs []project.Sync, absence plan.Absence) (bucketContents, error) {
 	ours := make(map[project.Branch]bool, len(syncs)+len(absence.Branches))
 	for _, a := range absence.Branches {
 		ours[a.Destination.Identity()] = false
@@ -61,7 +61,7 @@ func (p *Producer) readBucket(ctx context.Context, t turn.Turn, after turn.Posit
 		ours[s.Destination.Identity()] = true
 	}
 	return readBucket(ctx, p.Bucket, selection{
-		turn: t, after: after, allow: project.AllowAll(),
+		order: t, after: after, allow: project.AllowAll(),
 		first:      func(b project.Branch) bool { _, first := ours[b]; return first },
 		configured: func(b project.Branch) bool { return ours[b] },
 	})

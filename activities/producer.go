@@ -40,5 +40,5 @@ type Producer struct {
 	// LastRuns are those of ProduceProject.
 	LastRuns LastRuns
 
-	configured configured
+	syncCache syncCache
 }

@@ -15,9 +15,9 @@ import (
 // HeartbeatEvery is well below the steps' heartbeat timeout.
 const HeartbeatEvery = 5 * time.Second
 
-// maxStandstill is after how long a step in which nothing moves is given up. It is longer than any wait that
+// standstillTimeout is after how long a step in which nothing moves is given up. It is longer than any wait that
 // ends by itself (docs/architecture.md, Limits of time): what stands still for longer, such as a disk, does not say why.
-const maxStandstill = time.Hour
+const standstillTimeout = time.Hour
 
 // Progress is what a step tells with its heartbeats.
 type Progress struct {
@@ -28,32 +28,32 @@ type Progress struct {
 // meter counts the bytes that a step moves and reports them until it is stopped. A step's
 // cancellation, too, reaches it through its heartbeats.
 type meter struct {
-	done  atomic.Int64
-	total atomic.Int64          // 0 while it is not known
-	life  atomic.Int64          // signs of life that are no bytes of what is moved
-	all   client.MetricsCounter // of all steps of this kind
-	quit  chan struct{}
-	over  chan struct{}
+	done        atomic.Int64
+	total       atomic.Int64          // 0 while it is not known
+	signsOfLife atomic.Int64          // signs of life that are no bytes of what is moved
+	counter     client.MetricsCounter // of all steps of this kind
+	quit        chan struct{}
+	stopped     chan struct{}
 }
 
 func startMeter(ctx context.Context, total int64) *meter {
-	m := &meter{all: activity.GetMetricsHandler(ctx).Counter(metricBytes), quit: make(chan struct{}), over: make(chan struct{})}
+	m := &meter{counter: activity.GetMetricsHandler(ctx).Counter(metricBytes), quit: make(chan struct{}), stopped: make(chan struct{})}
 	m.total.Store(total)
-	go m.beat(ctx, HeartbeatEvery, maxStandstill, func() {
+	go m.sendHeartbeats(ctx, HeartbeatEvery, standstillTimeout, func() {
 		activity.RecordHeartbeat(ctx, Progress{Done: m.done.Load(), Total: m.total.Load()})
 	})
 	return m
 }
 
-// beat reports until the step is over, or nothing has moved for as long as limit: then Temporal misses the
+// sendHeartbeats reports until the step is over, or nothing has moved for as long as limit: then Temporal misses the
 // heartbeats, and lets another attempt begin.
-func (m *meter) beat(ctx context.Context, every, limit time.Duration, report func()) {
-	defer close(m.over)
+func (m *meter) sendHeartbeats(ctx context.Context, every, limit time.Duration, report func()) {
+	defer close(m.stopped)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	moved, since := int64(-1), time.Now()
 	for {
-		if now := m.done.Load() + m.life.Load(); now != moved {
+		if now := m.done.Load() + m.signsOfLife.Load(); now != moved {
 			moved, since = now, time.Now()
 		} else if time.Since(since) > limit {
 			return
@@ -69,18 +69,18 @@ func (m *meter) beat(ctx context.Context, every, limit time.Duration, report fun
 	}
 }
 
-// watching returns a context in which whatever a Git server takes or sends is a sign of the step's life. It may
+// withSignsOfLife returns a context in which whatever a Git server takes or sends is a sign of the step's life. It may
 // index what was pushed for hours.
-func (m *meter) watching(ctx context.Context) context.Context {
-	return httpclient.OnLife(ctx, func() { m.life.Add(1) })
+func (m *meter) withSignsOfLife(ctx context.Context) context.Context {
+	return httpclient.WithActivityCallback(ctx, func() { m.signsOfLife.Add(1) })
 }
 
 // stop ends the heartbeats, and counts what was moved. None is sent after it: the step is over then.
 func (m *meter) stop() {
 	close(m.quit)
-	<-m.over
+	<-m.stopped
 	if done := m.done.Load(); done > 0 {
-		m.all.Inc(done)
+		m.counter.Inc(done)
 	}
 }
 
@@ -90,8 +90,8 @@ func (m *meter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// reach notes that the bytes before offset have been seen.
-func (m *meter) reach(offset int64) {
+// advanceTo notes that the bytes before offset have been seen.
+func (m *meter) advanceTo(offset int64) {
 	for {
 		done := m.done.Load()
 		if offset <= done || m.done.CompareAndSwap(done, offset) {

@@ -20,33 +20,33 @@ import (
 // Heartbeats tell that something moves. They end when nothing does, whether or not the step is over.
 func TestHeartbeatsStopWhenNothingMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &meter{quit: make(chan struct{}), over: make(chan struct{})}
+		m := &meter{quit: make(chan struct{}), stopped: make(chan struct{})}
 		beats := 0
-		go m.beat(t.Context(), HeartbeatEvery, maxStandstill, func() { beats++ })
+		go m.sendHeartbeats(t.Context(), HeartbeatEvery, standstillTimeout, func() { beats++ })
 		for range 5 {
-			time.Sleep(maxStandstill - time.Minute)
+			time.Sleep(standstillTimeout - time.Minute)
 			m.done.Add(1)
-			time.Sleep(maxStandstill - time.Minute)
-			m.life.Add(1)
+			time.Sleep(standstillTimeout - time.Minute)
+			m.signsOfLife.Add(1)
 		}
 		select {
-		case <-m.over:
+		case <-m.stopped:
 			t.Fatal("it moved in time")
 		default:
 		}
 		began := time.Now()
-		<-m.over
-		require.LessOrEqual(t, time.Since(began), maxStandstill+2*HeartbeatEvery)
-		require.Greater(t, beats, 10*int((maxStandstill-2*time.Minute)/HeartbeatEvery))
+		<-m.stopped
+		require.LessOrEqual(t, time.Since(began), standstillTimeout+2*HeartbeatEvery)
+		require.Greater(t, beats, 10*int((standstillTimeout-2*time.Minute)/HeartbeatEvery))
 	})
 }
 
 func TestHeartbeatsStopWithTheStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &meter{quit: make(chan struct{}), over: make(chan struct{})}
-		go m.beat(t.Context(), HeartbeatEvery, maxStandstill, func() {})
+		m := &meter{quit: make(chan struct{}), stopped: make(chan struct{})}
+		go m.sendHeartbeats(t.Context(), HeartbeatEvery, standstillTimeout, func() {})
 		close(m.quit)
-		<-m.over
+		<-m.stopped
 	})
 }
 
@@ -56,15 +56,15 @@ func TestSignsOfLife(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "0005\x01") }))
 	t.Cleanup(server.Close)
 	m := &meter{}
-	req, err := http.NewRequestWithContext(m.watching(context.Background()), http.MethodGet, server.URL, nil)
+	req, err := http.NewRequestWithContext(m.withSignsOfLife(context.Background()), http.MethodGet, server.URL, nil)
 	require.NoError(t, err)
 	resp, err := httpclient.Do(server.Client(), req, httpclient.Limits{Idle: time.Minute})
 	require.NoError(t, err)
 	defer resp.Body.Close()
-	before := m.life.Load()
+	before := m.signsOfLife.Load()
 	_, err = io.Copy(io.Discard, resp.Body)
 	require.NoError(t, err)
-	require.Greater(t, m.life.Load(), before)
+	require.Greater(t, m.signsOfLife.Load(), before)
 	require.Zero(t, m.done.Load())
 }
 

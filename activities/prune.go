@@ -65,7 +65,7 @@ func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Prun
 		return pruned, err
 	}
 	// Without anyone absent, syncs are not known, and it is an empty configuration.
-	due := p.Retention.Orphans(syncs, held.chains, held.unlisted, request.Absence, p.Clock()).Due
+	due := p.Retention.Orphans(syncs, held.chains, held.omitted, request.Absence, p.Clock()).Due
 	removals, left := removals(held.chains, due)
 	verified, err := p.verify(ctx, removals)
 	if err != nil {
@@ -86,7 +86,7 @@ func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Prun
 	}
 	slices.Sort(pruned.Keys)
 	pruned.Left = left
-	pruned.Absence = request.Absence.Forget(deleted, p.Clock())
+	pruned.Absence = request.Absence.RecordDeletion(deleted, p.Clock())
 	return pruned, p.Bucket.Delete(ctx, pruned.Keys...)
 }
 

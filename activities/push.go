@@ -51,7 +51,7 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 	}
 	meter := startMeter(ctx, 0)
 	defer meter.stop()
-	ctx = meter.watching(ctx)
+	ctx = meter.withSignsOfLife(ctx)
 	p := push{PushInput: in, allowRollback: work.Plan.AllowRollback, fastForwardOnly: c.FastForwardOnly, bucket: c.Bucket, run: run, meter: meter}
 	if p.destination, err = c.readDestination(ctx, branch); err != nil {
 		return pushed, err
@@ -61,7 +61,7 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 		pushed.Summary, pushed.Commit, pushed.Warning = "nothing to push", p.tip, c.warning()
 		return pushed, nil
 	}
-	if err = c.checkClock(p.made()); err == nil {
+	if err = c.checkClock(p.manifestTime()); err == nil {
 		err = p.execute(ctx)
 	}
 	if err != nil {

@@ -19,30 +19,30 @@ const (
 	maxClockStep = 10 * time.Second
 	// clockTick is how often it looks.
 	clockTick = 250 * time.Millisecond
-	// maxPuts is how often an object is uploaded that then is not of a later second. It was waited for, so
+	// maxUploadTries is how often an object is uploaded that then is not of a later second. It was waited for, so
 	// that only a store with several clocks gives such times.
-	maxPuts = 3
+	maxUploadTries = 3
 )
 
 // put uploads the object so that it is the newest of its branch, unless another one has become that since
 // the plan was made.
-func (p *Producer) put(ctx context.Context, u placing, body io.ReaderAt) error {
-	f := u.follows
+func (p *Producer) put(ctx context.Context, u placement, body io.ReaderAt) error {
+	f := u.seenChain
 	// An attempt that was cut off may have stored it, and not looked what came before.
-	if own, err := u.stored(ctx); err == nil && f.Later(own.Modified) {
-		return u.yield(ctx, own)
+	if own, err := u.stored(ctx); err == nil && f.InLaterSecond(own.Modified) {
+		return u.withdrawIfOvertaken(ctx, own)
 	} else if err != nil && !errors.Is(err, bucket.ErrNotFound) {
 		return err
 	}
-	for range maxPuts {
-		if err := p.awaitLater(ctx, f); err != nil {
+	for range maxUploadTries {
+		if err := p.awaitLaterSecond(ctx, f); err != nil {
 			return err
 		}
 		err := p.Bucket.Upload(ctx, u.key, body, u.Size, bucket.WithCreatedAt(u.CreatedAt),
 			bucket.WithLastCheck(func(ctx context.Context) error {
-				first, _, err := u.newer(ctx)
+				first, _, err := u.findNewer(ctx)
 				if err == nil && first != nil {
-					err = u.overtaken(*first)
+					err = u.overtakenError(*first)
 				}
 				return err
 			}))
@@ -53,16 +53,16 @@ func (p *Producer) put(ctx context.Context, u placing, body io.ReaderAt) error {
 		if err != nil {
 			return err
 		}
-		if f.Later(own.Modified) {
-			return u.yield(ctx, own)
+		if f.InLaterSecond(own.Modified) {
+			return u.withdrawIfOvertaken(ctx, own)
 		}
 	}
 	return fmt.Errorf("%w: %s, uploaded %s, was not given a later time", ErrBucketClock, f.Key, f.Modified)
 }
 
-// later tells whether the bucket's clock has reached a later second than that of the newest object. It
+// clockHasPassed tells whether the bucket's clock has reached a later second than that of the newest object. It
 // fails when it is not even near to that. A store that does not tell its time is asked for it by the upload.
-func (p *Producer) later(ctx context.Context, f plan.Follows) (bool, error) {
+func (p *Producer) clockHasPassed(ctx context.Context, f plan.ChainState) (bool, error) {
 	if f.Modified.IsZero() {
 		return true, nil
 	}
@@ -70,7 +70,7 @@ func (p *Producer) later(ctx context.Context, f plan.Follows) (bool, error) {
 	switch {
 	case err != nil:
 		return false, err
-	case now.IsZero() || f.Later(now):
+	case now.IsZero() || f.InLaterSecond(now):
 		return true, nil
 	case f.Modified.Sub(now) > maxClockStep:
 		return false, fmt.Errorf("%w: it shows %s, but %q was uploaded %s", ErrBucketClock, now.UTC(), f.Key, f.Modified.UTC())
@@ -78,20 +78,20 @@ func (p *Producer) later(ctx context.Context, f plan.Follows) (bool, error) {
 	return false, nil
 }
 
-// awaitLater waits for the second after that of the newest object: within one second it could not be told
+// awaitLaterSecond waits for the second after that of the newest object: within one second it could not be told
 // which of the two came later.
-func (p *Producer) awaitLater(ctx context.Context, f plan.Follows) error {
+func (p *Producer) awaitLaterSecond(ctx context.Context, f plan.ChainState) error {
 	for {
-		if ok, err := p.later(ctx, f); ok || err != nil {
+		if ok, err := p.clockHasPassed(ctx, f); ok || err != nil {
 			return err
 		}
-		if err := pause(ctx); err != nil {
+		if err := awaitClockTick(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-func pause(ctx context.Context) error {
+func awaitClockTick(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()

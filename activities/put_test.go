@@ -156,7 +156,7 @@ func TestUploadWaitsByTheStoresClock(t *testing.T) {
 		"the same second, at first": {clock: []time.Duration{0, 0, time.Second}, modified: []time.Duration{time.Second}, asked: 3, sent: 1},
 		"a clock that is put back":  {clock: []time.Duration{-2 * time.Second, 0, 2 * time.Second}, modified: []time.Duration{2 * time.Second}, asked: 3, sent: 1},
 		"the object is not later":   {clock: []time.Duration{time.Second}, modified: []time.Duration{0, time.Second}, asked: 2, sent: 2},
-		"it never is":               {clock: []time.Duration{time.Second}, modified: []time.Duration{0}, asked: maxPuts, sent: maxPuts, fails: true},
+		"it never is":               {clock: []time.Duration{time.Second}, modified: []time.Duration{0}, asked: maxUploadTries, sent: maxUploadTries, fails: true},
 		"far behind":                {clock: []time.Duration{-maxClockStep - time.Second}, asked: 1, fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestUploadWaitsByTheStoresClock(t *testing.T) {
 			r.produce()
 			r.commit("two")
 			encrypted := r.encrypted(r.planned())
-			newest := encrypted.Work.Plan.Follows.Modified
+			newest := encrypted.Work.Plan.SeenChain.Modified
 			require.False(t, newest.IsZero())
 			sent, asked := r.puts(), 0
 			r.lag.alter = func(resp *http.Response) {

@@ -104,7 +104,7 @@ func (p *push) discardSent(ctx context.Context, err error) error {
 	if p.probe != "" {
 		vain = append(vain, smarthttp.RefUpdate{Ref: p.probe, Old: p.Target.Commit})
 	}
-	if len(vain) == 0 || !final(err) {
+	if len(vain) == 0 || !isFinal(err) {
 		return err
 	}
 	// Not joined: it must not hide why the push failed.
@@ -114,16 +114,16 @@ func (p *push) discardSent(ctx context.Context, err error) error {
 	return err
 }
 
-// final tells the failures of a push that will be the same when it is tried again.
-func final(err error) bool {
-	if isAny(err, ErrOwnRefs, ErrNotFastForward, smarthttp.ErrHiddenRef) {
+// isFinal tells the failures of a push that will be the same when it is tried again.
+func isFinal(err error) bool {
+	if isAnyOf(err, ErrOwnRefs, ErrNotFastForward, smarthttp.ErrHiddenRef) {
 		return true
 	}
 	_, refused := errors.AsType[*smarthttp.RefusedError](err)
-	return refused && !errors.Is(err, smarthttp.ErrUnpack) && !errors.Is(err, ErrBaseMissing) && !moved(err)
+	return refused && !errors.Is(err, smarthttp.ErrUnpack) && !errors.Is(err, ErrBaseMissing) && !isMoved(err)
 }
 
-func moved(err error) bool {
+func isMoved(err error) bool {
 	_, ok := errors.AsType[*smarthttp.MovedError](err)
 	return ok
 }

@@ -17,8 +17,8 @@ var (
 	ErrFromFuture = errors.New("object was made in the future")
 )
 
-// maxAhead is how far a clock may be ahead of this one. A time beyond that would block a branch until it has come.
-const maxAhead = 24 * time.Hour
+// maxClockLead is how far a clock may be ahead of this one. A time beyond that would block a branch until it has come.
+const maxClockLead = 24 * time.Hour
 
 func (c *Consumer) now() time.Time {
 	if c.Now == nil {
@@ -29,7 +29,7 @@ func (c *Consumer) now() time.Time {
 
 // checkClock refuses a manifest that a clock far ahead of this one has made.
 func (c *Consumer) checkClock(made time.Time) error {
-	if now := c.now(); made.After(now.Add(maxAhead)) {
+	if now := c.now(); made.After(now.Add(maxClockLead)) {
 		return fmt.Errorf("%w: it says %s, and now is %s", ErrFromFuture, made.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	return nil
@@ -100,8 +100,8 @@ func (g replayGuard) refuseOlder(made time.Time) error {
 	return nil
 }
 
-// advance returns the updates that put a manifest, and the note of its object, in the place of the earlier ones.
-func (g replayGuard) advance(made time.Time, note, commit string) (updates []smarthttp.RefUpdate) {
+// updatesFor returns the updates that put a manifest, and the note of its object, in the place of the earlier ones.
+func (g replayGuard) updatesFor(made time.Time, note, commit string) (updates []smarthttp.RefUpdate) {
 	if !g.enabled {
 		return nil
 	}

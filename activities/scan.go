@@ -10,8 +10,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// passesFor is after which time no further part of the bucket is read for the same page: the next page goes on there.
-const passesFor = time.Minute
+// maxPassTime is after which time no further part of the bucket is read for the same page: the next page goes on there.
+const maxPassTime = time.Minute
 
 // PlanRequest says what is to be planned.
 type PlanRequest struct {
@@ -27,7 +27,7 @@ type PlanRequest struct {
 type scan[M any] struct {
 	request  PlanRequest
 	page     *plan.Page[M]
-	survey   *survey
+	survey   *headSurvey
 	lastRuns LastRuns
 	now      func() time.Time
 }
@@ -38,16 +38,16 @@ func newScan[M any](request PlanRequest, server RefReader, lastRuns LastRuns, no
 	}
 }
 
-// part is what of a bucket fits into memory: the next candidates, the refs to look for along with their heads, and
+// bucketPart is what of a bucket fits into memory: the next candidates, the refs to look for along with their heads, and
 // how many more there are.
-type part[M any] struct {
+type bucketPart[M any] struct {
 	candidates []plan.Candidate[M]
 	notes      map[project.Branch]string
 	more       int
 }
 
 // run fills the page with what next reads of the bucket after each position.
-func (s *scan[M]) run(ctx context.Context, next func(after turn.Position) (part[M], error)) (page plan.Page[M], err error) {
+func (s *scan[M]) run(ctx context.Context, next func(after turn.Position) (bucketPart[M], error)) (page plan.Page[M], err error) {
 	for began := time.Now(); ; {
 		p, err := next(s.page.Reached)
 		if err != nil {
@@ -58,18 +58,18 @@ func (s *scan[M]) run(ctx context.Context, next func(after turn.Position) (part[
 			return page, err
 		}
 		left := len(p.candidates) - took + p.more
-		if left == 0 || took == 0 || s.page.Full() || time.Since(began) > passesFor {
+		if left == 0 || took == 0 || s.page.IsFull() || time.Since(began) > maxPassTime {
 			countBranches(ctx, s.page.UpToDate, len(s.page.Moves), s.page.Checked-s.page.UpToDate-len(s.page.Moves))
-			page = s.page.Close(left)
-			page.Failed = explained(page.Failed)
+			page = s.page.Finish(left)
+			page.Failed = withRemedies(page.Failed)
 			return page, nil
 		}
 	}
 }
 
 // take decides about the candidates in their order until the page is full, and returns about how many it has.
-func (s *scan[M]) take(ctx context.Context, p part[M]) (took int, err error) {
-	for took < len(p.candidates) && !s.page.Full() {
+func (s *scan[M]) take(ctx context.Context, p bucketPart[M]) (took int, err error) {
+	for took < len(p.candidates) && !s.page.IsFull() {
 		rest := p.candidates[took:]
 		heads, err := s.heads(ctx, rest, p.notes)
 		if err != nil {
@@ -78,7 +78,7 @@ func (s *scan[M]) take(ctx context.Context, p part[M]) (took int, err error) {
 		var moving []project.Branch
 		read := slices.IndexFunc(rest, func(c plan.Candidate[M]) bool {
 			head, known := heads[c.Read]
-			if known && c.Moves(head) && !s.request.retries(c.Destination) {
+			if known && c.NeedsMove(head) && !s.request.retries(c.Destination) {
 				moving = append(moving, c.Destination)
 			}
 			return !known
@@ -94,15 +94,15 @@ func (s *scan[M]) take(ctx context.Context, p part[M]) (took int, err error) {
 // heads reads those of the next candidates, until there is no room for more that have to move. When the activity itself is
 // cut off, all that is still asked for fails, and none of that is the Git server's fault.
 func (s *scan[M]) heads(ctx context.Context, candidates []plan.Candidate[M], notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
-	q := question{branches: make([]project.Branch, len(candidates)), notes: notes}
+	q := headRequest{branches: make([]project.Branch, len(candidates)), notes: notes}
 	of := make(map[project.Branch]plan.Candidate[M], len(candidates))
 	for i, c := range candidates {
 		q.branches[i], of[c.Read] = c.Read, c
 	}
-	room, bytes := s.page.Room()
+	room, bytes := s.page.Remaining()
 	q.enough = func(answered []project.Branch, heads map[project.Branch]plan.Head) bool {
 		for _, b := range answered {
-			if size := of[b].Size(heads[b]); size > 0 {
+			if size := of[b].JSONSize(heads[b]); size > 0 {
 				room, bytes = room-1, bytes-size
 			}
 		}

@@ -124,7 +124,7 @@ func TestLargeBucketIsReadInParts(t *testing.T) {
 	held, err := readBucket(t.Context(), b, selection{allow: project.AllowAll()})
 	require.NoError(t, err)
 	require.Less(t, len(held.chains), manyDestinations, "not all of it fits")
-	require.Equal(t, manyDestinations, len(held.chains)+held.unlisted.Configured)
+	require.Equal(t, manyDestinations, len(held.chains)+held.omitted.Configured)
 
 	var syncs []project.Sync
 	for i := range manyDestinations {
@@ -144,7 +144,7 @@ func TestLargeBucketIsReadInParts(t *testing.T) {
 			require.NoError(t, value.Get(&page))
 			require.Empty(t, page.Failed)
 			for _, u := range page.Moves {
-				require.Len(t, u.Follows.Commits, chainLength)
+				require.Len(t, u.SeenChain.Commits, chainLength)
 			}
 			return scannedOf(page, func(u plan.Upload) project.Branch { return u.Sync.Destination })
 		},
@@ -162,13 +162,13 @@ func TestLargeBucketIsReadInParts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			heads.moved, heads.asked = false, map[string]int{}
-			idle := scan(PlanRequest{PageRequest: plan.PageRequest{Turn: 5}})
+			idle := scan(PlanRequest{PageRequest: plan.PageRequest{Order: 5}})
 			idle.reached = 0
 			require.Equal(t, scanned{checked: manyDestinations, upToDate: manyDestinations}, idle)
 			require.LessOrEqual(t, heads.again(), 1, "where one part ends")
 
 			heads.moved, heads.asked = true, map[string]int{}
-			request := PlanRequest{PageRequest: plan.PageRequest{Turn: 5, Size: 200}}
+			request := PlanRequest{PageRequest: plan.PageRequest{Order: 5, Size: 200}}
 			var moved []project.Branch
 			checked := 0
 			for pages := 1; ; pages++ {

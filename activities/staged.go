@@ -48,15 +48,15 @@ func stage(ctx context.Context, host string) Staged {
 
 // Cleanup removes the files of a run.
 func (p *Producer) Cleanup(_ context.Context, staged Staged) error {
-	return remove(p.Staging, staged)
+	return removeFiles(p.Staging, staged)
 }
 
 // Cleanup removes the files of a run.
 func (c *Consumer) Cleanup(_ context.Context, staged Staged) error {
-	return remove(c.Staging, staged)
+	return removeFiles(c.Staging, staged)
 }
 
-func remove(area *staging.Area, staged Staged) error {
+func removeFiles(area *staging.Area, staged Staged) error {
 	run, err := area.Run(staged.Run)
 	if err != nil {
 		return err

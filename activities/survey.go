@@ -12,68 +12,68 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
-// survey is one scan's questions to a Git server. It gets impatient with a server that is silent, and slow
+// headSurvey is one scan's questions to a Git server. It gets impatient with a server that is silent, and slow
 // with one that is asked too much.
-type survey struct {
-	limits   surveyLimits
+type headSurvey struct {
+	limits   headSurveyLimits
 	server   RefReader
 	deadline time.Time
 
 	oneByOne sync.Mutex // once the server has said that it is asked too much
 
-	mu     sync.Mutex
-	heads  map[project.Branch]plan.Head
-	resume time.Time // not before that is anything asked
-	pause  time.Duration
-	last   error // of a project without an answer
-	enough bool  // no other project is asked
+	mu          sync.Mutex
+	heads       map[project.Branch]plan.Head
+	resume      time.Time // not before that is anything asked
+	pause       time.Duration
+	lastError   error // of a project without an answer
+	hasAllHeads bool  // no other project is asked
 
 	answered, unasked, silent, unconnected, unavailable int // projects
 }
 
-func newSurvey(limits surveyLimits, server RefReader) *survey {
-	return &survey{
+func newSurvey(limits headSurveyLimits, server RefReader) *headSurvey {
+	return &headSurvey{
 		limits: limits, server: server, deadline: time.Now().Add(limits.Budget),
 		heads: map[project.Branch]plan.Head{}, pause: limits.Backoff,
 	}
 }
 
-// ask reads one project's heads. Its error is that the server is down.
-func (s *survey) ask(ctx context.Context, path string, q question) error {
+// askProject reads one project's heads. Its error is that the server is down.
+func (s *headSurvey) askProject(ctx context.Context, path string, q headRequest) error {
 	branches := q.of[path]
-	found, err := s.read(ctx, path, names(branches, q.notes))
+	found, err := s.read(ctx, path, refNames(branches, q.notes))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	asked := !errors.Is(err, errNotAsked)
 	if asked {
-		s.count(err)
+		s.countAnswer(err)
 	} else {
 		s.unasked++
 	}
 	for _, b := range branches {
 		s.heads[b] = plan.Head{
 			Commit: found[b.Ref()], Noted: found[q.notes[b]] != "",
-			Err: err, Unreachable: err != nil && !definite(err), NotAsked: !asked,
+			Err: err, Unreachable: err != nil && !isDefinite(err), NotQueried: !asked,
 		}
 	}
 	if s.answered == 0 && (s.unconnected > s.limits.MaxUnconnected || s.silent+s.unavailable > s.limits.MaxUnanswered) {
-		return s.down()
+		return s.downError()
 	}
 	if q.enough != nil && q.enough(branches, s.heads) {
-		s.enough = true
+		s.hasAllHeads = true
 	}
 	return nil
 }
 
-func (s *survey) hasEnough() bool {
+func (s *headSurvey) hasEnough() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.enough
+	return s.hasAllHeads
 }
 
-func (s *survey) read(ctx context.Context, path string, names []string) (found map[string]string, err error) {
+func (s *headSurvey) read(ctx context.Context, path string, names []string) (found map[string]string, err error) {
 	for range s.limits.Tries {
-		leave, ok := s.enter(ctx)
+		leave, ok := s.awaitTurn(ctx)
 		if !ok {
 			if err == nil {
 				err = errNotAsked
@@ -90,7 +90,7 @@ func (s *survey) read(ctx context.Context, path string, names []string) (found m
 	return nil, err
 }
 
-func (s *survey) readOnce(ctx context.Context, path string, names []string) (map[string]string, error) {
+func (s *headSurvey) readOnce(ctx context.Context, path string, names []string) (map[string]string, error) {
 	s.mu.Lock()
 	impatient := s.silent >= s.limits.MaxSilent
 	s.mu.Unlock()
@@ -103,10 +103,10 @@ func (s *survey) readOnce(ctx context.Context, path string, names []string) (map
 	return s.server.Refs(ctx, path, names...)
 }
 
-// enter waits until the server may be asked again. It is not when there is no time left for that.
-func (s *survey) enter(ctx context.Context) (leave func(), ok bool) {
+// awaitTurn waits until the server may be asked again. It is not when there is no time left for that.
+func (s *headSurvey) awaitTurn(ctx context.Context) (leave func(), ok bool) {
 	leave = func() {}
-	if s.limited() {
+	if s.isRateLimited() {
 		s.oneByOne.Lock()
 		leave = s.oneByOne.Unlock
 	}
@@ -129,14 +129,14 @@ func (s *survey) enter(ctx context.Context) (leave func(), ok bool) {
 	}
 }
 
-func (s *survey) limited() bool {
+func (s *headSurvey) isRateLimited() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return !s.resume.IsZero()
 }
 
 // slowDown lets nobody ask for as long as the server wants that, or for longer each time if it does not say.
-func (s *survey) slowDown(err error) {
+func (s *headSurvey) slowDown(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	pause := retryAfter(err)

@@ -48,7 +48,7 @@ func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) 
 	}
 	meter := startMeter(ctx, in.Size)
 	defer meter.stop()
-	if err := p.put(ctx, placing{producer: p, key: key, follows: work.Plan.Follows, UploadInput: in}, meteredAt{file, meter}); err != nil {
+	if err := p.put(ctx, placement{producer: p, key: key, seenChain: work.Plan.SeenChain, UploadInput: in}, meteredAt{file, meter}); err != nil {
 		return uploaded, err
 	}
 	summary := fmt.Sprintf("%s, %s", Describe(in.ID), humanize.Bytes(uint64(in.Size)))
@@ -67,7 +67,7 @@ type meteredAt struct {
 
 func (r meteredAt) ReadAt(p []byte, offset int64) (int, error) {
 	n, err := r.ReaderAt.ReadAt(p, offset)
-	r.meter.reach(offset + int64(n))
+	r.meter.advanceTo(offset + int64(n))
 	return n, err
 }
 

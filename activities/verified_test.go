@@ -53,7 +53,7 @@ func TestAlteredBundleIsNotPushed(t *testing.T) {
 	pack := bytes.Index(good, []byte("PACK"))
 	for name, content := range map[string][]byte{
 		"header": flipped(3), "commit in the header": flipped(20), "pack's number of objects": flipped(pack + 11),
-		"pack": flipped(len(good) / 2), "last byte held back": flipped(len(good) - 1), "first byte held back": flipped(len(good) - heldBack), "before it": flipped(len(good) - heldBack - 1),
+		"pack": flipped(len(good) / 2), "last byte held back": flipped(len(good) - 1), "first byte held back": flipped(len(good) - heldBackSize), "before it": flipped(len(good) - heldBackSize - 1),
 		"cut": good[:len(good)-1], "longer": append(bytes.Clone(good), 0), "empty": nil, "only the header": good[:pack],
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestVerifiedReader(t *testing.T) {
 				altered[i] = 'y'
 				got, err := io.ReadAll(reader(altered))
 				require.ErrorIs(t, err, ErrAltered)
-				require.LessOrEqual(t, len(got), max(0, size-heldBack))
+				require.LessOrEqual(t, len(got), max(0, size-heldBackSize))
 			}
 			if size > 0 {
 				_, err = io.ReadAll(reader(content[1:]))
@@ -187,17 +187,17 @@ func TestForgedObjectIsFoundOutByItsStart(t *testing.T) {
 
 	r.producer.Signer, _ = signingKey(t)
 	forged := r.produce()[0]
-	require.Greater(t, forged.Size, int64(2*headSize))
+	require.Greater(t, forged.Size, int64(2*objectHeadSize))
 	read.Store(0)
 	text := fails(r, "BadSignature", r.download, r.planPushes().Moves[0])
 	require.Contains(t, text, forged.Key)
-	require.Less(t, read.Load(), int64(3*headSize))
+	require.Less(t, read.Load(), int64(3*objectHeadSize))
 
 	garbage := append([]byte(nil), r.seal(make([]byte, 1_000_000))...)
 	r.put(forged.Key, garbage)
 	read.Store(0)
 	fails(r, "MalformedObject", r.download, r.planPushes().Moves[0])
-	require.Less(t, read.Load(), int64(3*headSize))
+	require.Less(t, read.Load(), int64(3*objectHeadSize))
 
 	r.producer.Signer = trusted
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), forged.Key))

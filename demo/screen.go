@@ -20,9 +20,9 @@ const refreshEvery = 500 * time.Millisecond
 
 // screen draws the table: in place on a terminal, and elsewhere the lines that changed.
 type screen struct {
-	out    *os.File
-	drawn  int             // lines of the table that stand above the cursor
-	before map[string]bool // lines that were printed last
+	out     *os.File
+	drawn   int             // lines of the table that stand above the cursor
+	printed map[string]bool // lines that were printed last
 }
 
 func newScreen(out *os.File) *screen { return &screen{out: out} }
@@ -37,7 +37,7 @@ func (s *screen) width() int {
 }
 
 // detach leaves the table as it is: the next one is drawn below.
-func (s *screen) detach() { s.drawn, s.before = 0, nil }
+func (s *screen) detach() { s.drawn, s.printed = 0, nil }
 
 // watch draws until done says that it is, or ctx ends.
 func (s *screen) watch(ctx context.Context, st *stack.Stack, done func([]stack.State) bool) error {
@@ -48,7 +48,7 @@ func (s *screen) watch(ctx context.Context, st *stack.Stack, done func([]stack.S
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		lines := table(states)
+		lines := formatTable(states)
 		if err != nil { // such as a mistake in the YAML file, which can be mended
 			lines = []string{"The state is not known: " + err.Error()}
 		}
@@ -93,14 +93,14 @@ func (s *screen) printChanged(lines []string) {
 	now := map[string]bool{}
 	for _, line := range lines {
 		now[line] = true
-		if !s.before[line] {
+		if !s.printed[line] {
 			_, _ = fmt.Fprintln(s.out, line)
 		}
 	}
-	s.before = now
+	s.printed = now
 }
 
-func table(states []stack.State) []string {
+func formatTable(states []stack.State) []string {
 	var text bytes.Buffer
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "IN SYNC\tSOURCE\tCOMMIT\tOBJECT IN THE BUCKET\tDESTINATION\tCOMMIT")
@@ -110,20 +110,20 @@ func table(states []stack.State) []string {
 			inSync = "yes"
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", inSync,
-			s.Sync.Source, commit(s.Source), object(s), s.Sync.Destination, commit(s.Destination))
+			s.Sync.Source, shortCommit(s.Source), describeObject(s), s.Sync.Destination, shortCommit(s.Destination))
 	}
 	_ = w.Flush()
 	return strings.Split(strings.TrimSpace(text.String()), "\n")
 }
 
-func commit(hash string) string {
+func shortCommit(hash string) string {
 	if hash == "" {
 		return "-"
 	}
 	return plan.Short(hash)
 }
 
-func object(s stack.State) string {
+func describeObject(s stack.State) string {
 	switch o := s.Object; {
 	case o == nil:
 		return "-"

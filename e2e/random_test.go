@@ -183,7 +183,7 @@ func (t *team) produce(b *bucket.Bucket) {
 			require.NotEmpty(t, c.Objects, "%s: %s", name, out)
 			require.Equal(t, tip, c.Tip(), "%s: %s", name, out)
 		}
-		require.False(t, c.Broken(), "%s lacks %s: %s", name, c.Missing, out)
+		require.False(t, c.Broken(), "%s lacks %s: %s", name, c.MissingBase, out)
 		require.LessOrEqual(t, len(c.Objects), maxChain, name)
 		require.Empty(t, c.Superseded, "%s: %s", name, out)
 	}

@@ -3,9 +3,9 @@ package graphql
 import "fmt"
 
 const (
-	// maxAnswer bounds the answer in bytes, after decompression. 10,000 syncs with long names take 10 MiB, and
+	// maxAnswerSize bounds the answer in bytes, after decompression. 10,000 syncs with long names take 10 MiB, and
 	// 100,000 components without one 2 MiB.
-	maxAnswer = 16 << 20
+	maxAnswerSize = 16 << 20
 
 	// maxValues bounds the values in it. They take more memory than text when they are small: an empty
 	// object is three bytes of the answer and up to 130 of memory. A sync has some 16 of them.

@@ -86,12 +86,12 @@ func (c *Client) Syncs(ctx context.Context) ([]project.Sync, error) {
 	if answer.Apps_v1 == nil {
 		return nil, errors.New("graphql server answered without apps_v1")
 	}
-	return collect(answer.Apps_v1)
+	return flatten(answer.Apps_v1)
 }
 
-// collect flattens the answer. An app without components and a component
+// flatten flattens the answer. An app without components and a component
 // without a sync are normal; a null in their place is neither, and would hide syncs.
-func collect(apps []*app) ([]project.Sync, error) {
+func flatten(apps []*app) ([]project.Sync, error) {
 	syncs := []project.Sync{}
 	for i, app := range apps {
 		if app == nil {
@@ -102,21 +102,21 @@ func collect(apps []*app) ([]project.Sync, error) {
 				return nil, fmt.Errorf("graphql server answered null for apps_v1[%d].codeComponents[%d]", i, j)
 			}
 			if s := component.GitlabSync; s != nil {
-				syncs = append(syncs, project.Sync{Source: branch(s.SourceProject), Destination: branch(s.DestinationProject)})
+				syncs = append(syncs, project.Sync{Source: branchOf(s.SourceProject), Destination: branchOf(s.DestinationProject)})
 			}
 		}
 	}
 	return syncs, nil
 }
 
-// maxName is the length in bytes beyond which a name is cut. It is longer than any that is valid, so that its sync
+// maxNameLength is the length in bytes beyond which a name is cut. It is longer than any that is valid, so that its sync
 // is refused by itself: a name of megabytes would not fit into a workflow's history.
-const maxName = 512
+const maxNameLength = 512
 
-// branch leaves empty what the answer left out or null. Such a sync stays in the
+// branchOf leaves empty what the answer left out or null. Such a sync stays in the
 // list, so that its validation refuses it by itself instead of it vanishing.
-func branch(p gitlabProject) project.Branch {
-	return project.Branch{Group: cut(p.Group), Name: cut(p.Name), Branch: cut(p.Branch)}
+func branchOf(p gitlabProject) project.Branch {
+	return project.Branch{Group: cutName(p.Group), Name: cutName(p.Name), Branch: cutName(p.Branch)}
 }
 
-func cut(name string) string { return foreign.Cut(name, maxName) }
+func cutName(name string) string { return foreign.Cut(name, maxNameLength) }

@@ -20,7 +20,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/testserver/graphqlserver"
 )
 
-func branch(group, name, branch string) project.Branch {
+func branchOf(group, name, branch string) project.Branch {
 	return project.Branch{Group: group, Name: name, Branch: branch}
 }
 
@@ -67,8 +67,8 @@ func TestSyncsFromServer(t *testing.T) {
 	shipped, err := os.ReadFile("query.graphql")
 	require.NoError(t, err)
 
-	router := project.Sync{Source: branch("platform/edge", "router", "main"), Destination: branch("mirror", "router", "main")}
-	want := []project.Sync{router, {Source: branch("a", "b", "c"), Destination: branch("d", "e", "f")}, router}
+	router := project.Sync{Source: branchOf("platform/edge", "router", "main"), Destination: branchOf("mirror", "router", "main")}
+	want := []project.Sync{router, {Source: branchOf("a", "b", "c"), Destination: branchOf("d", "e", "f")}, router}
 
 	tests := map[string]string{
 		"built-in":    "",
@@ -125,7 +125,7 @@ func TestUnauthorized(t *testing.T) {
 
 func TestAnswers(t *testing.T) {
 	const whole = `{"gitlabSync":{"sourceProject":{"group":"a","name":"b","branch":"c"},"destinationProject":{"group":"d","name":"e","branch":"f"}}}`
-	sync := project.Sync{Source: branch("a", "b", "c"), Destination: branch("d", "e", "f")}
+	sync := project.Sync{Source: branchOf("a", "b", "c"), Destination: branchOf("d", "e", "f")}
 
 	tests := map[string]struct {
 		body string

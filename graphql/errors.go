@@ -31,16 +31,16 @@ var (
 )
 
 const (
-	maxExcerpt = 200      // characters of foreign text in an error
-	maxScanned = 64 << 10 // bytes of foreign text that are looked at for it
+	maxExcerptLength = 200      // characters of foreign text in an error
+	maxScannedSize   = 64 << 10 // bytes of foreign text that are looked at for it
 )
 
 // StatusError is an answer other than 2xx.
 type StatusError struct {
 	Code int    // HTTP status
 	Body string // the beginning of the body, fit to be shown
-	// Later is how long the server wants to be left alone; zero if it does not say.
-	Later time.Duration
+	// RetryDelay is how long the server wants to be left alone; zero if it does not say.
+	RetryDelay time.Duration
 }
 
 func (e *StatusError) Error() string {
@@ -67,4 +67,4 @@ func (e *StatusError) Unwrap() error {
 }
 
 // RetryAfter is how long to wait before the next try; zero leaves it to the caller.
-func (e *StatusError) RetryAfter() time.Duration { return e.Later }
+func (e *StatusError) RetryAfter() time.Duration { return e.RetryDelay }

@@ -28,7 +28,7 @@ func checkQuery(text string) error {
 	if len(op.VariableDefinitions) > 0 {
 		return errors.New("graphql query declares variables, and nothing sets them")
 	}
-	for _, path := range required() {
+	for _, path := range requiredPaths() {
 		if !selects(op.SelectionSet, doc.Fragments, path) {
 			return fmt.Errorf("graphql query does not select %s", strings.Join(path, "."))
 		}
@@ -36,9 +36,9 @@ func checkQuery(text string) error {
 	return nil
 }
 
-// required lists the paths that Syncs reads. A query without one of them would be
+// requiredPaths lists the paths that Syncs reads. A query without one of them would be
 // answered with no sync, or with none that is valid, and not with an error.
-func required() [][]string {
+func requiredPaths() [][]string {
 	var paths [][]string
 	for _, side := range []string{"sourceProject", "destinationProject"} {
 		for _, field := range []string{"name", "group", "branch"} {
@@ -61,15 +61,15 @@ func selects(set ast.SelectionSet, fragments ast.FragmentDefinitionList, path []
 		case *ast.InlineFragment:
 			return selects(s.SelectionSet, fragments, path)
 		case *ast.FragmentSpread:
-			return spreads(s.Name, fragments, path)
+			return spreadSelects(s.Name, fragments, path)
 		}
 		return false
 	})
 }
 
-// spreads hides the fragment from its own selection: one that spreads itself,
+// spreadSelects hides the fragment from its own selection: one that spreads itself,
 // which GraphQL forbids and the parser lets through, would not end.
-func spreads(name string, fragments ast.FragmentDefinitionList, path []string) bool {
+func spreadSelects(name string, fragments ast.FragmentDefinitionList, path []string) bool {
 	fragment := fragments.ForName(name)
 	if fragment == nil {
 		return false

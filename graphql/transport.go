@@ -19,11 +19,11 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/redirect"
 )
 
-// The answer takes seconds. A server that has not finished it in maxTime is not waited for any longer, nor one from
-// which nothing comes for maxSilence.
+// The answer takes seconds. A server that has not finished it in answerTimeout is not waited for any longer, nor one from
+// which nothing comes for silenceTimeout.
 const (
-	maxTime    = 2 * time.Minute
-	maxSilence = 30 * time.Second
+	answerTimeout  = 2 * time.Minute
+	silenceTimeout = 30 * time.Second
 )
 
 // transport is the graphql.Client that the generated code sends its operation to.
@@ -41,7 +41,7 @@ func newTransport(opts Options) *transport {
 		client = *opts.HTTP
 	}
 	mask := foreign.NewMask(opts.Password, opts.Username+":"+opts.Password)
-	client.CheckRedirect = redirect.Within(mask)
+	client.CheckRedirect = redirect.SameServerOnly(mask)
 	return &transport{
 		http:     &client,
 		url:      opts.URL,
@@ -70,12 +70,12 @@ func (t *transport) MakeRequest(ctx context.Context, req *graphql.Request, resp 
 		// The decoder's error quotes the answer as well.
 		return fmt.Errorf("%w: %s: %q", ErrNotGraphQL, t.excerpt(err.Error()), t.excerpt(string(answer)))
 	}
-	return t.reported(resp.Errors)
+	return t.checkErrors(resp.Errors)
 }
 
 // post returns the body of a 2xx answer.
 func (t *transport) post(ctx context.Context, query string) ([]byte, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxTime, fmt.Errorf("%w: no whole answer within %s", ErrSilent, maxTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, fmt.Errorf("%w: no whole answer within %s", ErrSilent, answerTimeout))
 	defer cancel()
 	resp, err := t.send(ctx, query)
 	if err != nil {
@@ -85,20 +85,20 @@ func (t *transport) post(ctx context.Context, query string) ([]byte, error) {
 
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		// What can be read of an error page is good enough.
-		page, _ := io.ReadAll(io.LimitReader(resp.Body, maxScanned))
-		return nil, &StatusError{Code: resp.StatusCode, Body: t.excerpt(string(page)), Later: httpclient.RetryAfter(resp.Header)}
+		page, _ := io.ReadAll(io.LimitReader(resp.Body, maxScannedSize))
+		return nil, &StatusError{Code: resp.StatusCode, Body: t.excerpt(string(page)), RetryDelay: httpclient.RetryAfter(resp.Header)}
 	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/html" || kind == "application/xhtml+xml" {
-		page, _ := io.ReadAll(io.LimitReader(resp.Body, maxScanned))
+		page, _ := io.ReadAll(io.LimitReader(resp.Body, maxScannedSize))
 		return nil, fmt.Errorf("%w but a web page: %q", ErrNotGraphQL, t.excerpt(string(page)))
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, resp.Body, maxAnswer))
+	body, err := io.ReadAll(http.MaxBytesReader(nil, resp.Body, maxAnswerSize))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return nil, fmt.Errorf("%w: it exceeds %d bytes", ErrTooLarge, tooLarge.Limit)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read graphql server's answer: %w", t.explain(ctx, err))
+		return nil, fmt.Errorf("read graphql server's answer: %w", t.describeFailure(ctx, err))
 	}
 	return body, nil
 }
@@ -119,30 +119,30 @@ func (t *transport) send(ctx context.Context, query string) (*http.Response, err
 	if t.username != "" || t.password != "" {
 		req.SetBasicAuth(t.username, t.password)
 	}
-	resp, err := httpclient.Do(t.http, req, httpclient.Limits{Idle: maxSilence})
+	resp, err := httpclient.Do(t.http, req, httpclient.Limits{Idle: silenceTimeout})
 	if err != nil {
-		return nil, fmt.Errorf("query graphql server %q: %w", req.URL.Host, t.explain(ctx, err))
+		return nil, fmt.Errorf("query graphql server %q: %w", req.URL.Host, t.describeFailure(ctx, err))
 	}
 	return resp, nil
 }
 
-// explain says why there is no answer: who gave up, and in whose words.
-func (t *transport) explain(ctx context.Context, err error) error {
+// describeFailure says why there is no answer: who gave up, and in whose words.
+func (t *transport) describeFailure(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(context.Cause(ctx), ErrSilent):
 		return context.Cause(ctx)
 	case errors.Is(err, httpclient.ErrSilent):
 		err = fmt.Errorf("%w: %w", ErrSilent, err)
 	case errors.Is(err, redirect.ErrRefused):
-		return fmt.Errorf("%w: %s", ErrRedirected, t.mask.Line(err.Error(), maxExcerpt)) // not the Git server's kind
+		return fmt.Errorf("%w: %s", ErrRedirected, t.mask.Line(err.Error(), maxExcerptLength)) // not the Git server's kind
 	}
-	return t.mask.Error(err, maxExcerpt)
+	return t.mask.Error(err, maxExcerptLength)
 }
 
-// reported fails an answer that lists errors even when it has data: the data is
+// checkErrors fails an answer that lists errors even when it has data: the data is
 // null where something failed (GraphQL, section 6.4.4), which reads like a sync
 // that is no longer wanted.
-func (t *transport) reported(list gqlerror.List) error {
+func (t *transport) checkErrors(list gqlerror.List) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -158,5 +158,5 @@ func (t *transport) reported(list gqlerror.List) error {
 }
 
 func (t *transport) excerpt(text string) string {
-	return t.mask.Line(foreign.Cut(text, maxScanned), maxExcerpt)
+	return t.mask.Line(foreign.Cut(text, maxScannedSize), maxExcerptLength)
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// sideClient is a client of one side's Temporal.
-type sideClient struct {
+// roleClient is a client of one side's Temporal.
+type roleClient struct {
 	client.Client
 	contract.Role
 
@@ -28,29 +28,29 @@ type sideClient struct {
 }
 
 // connect finds out which side is meant and dials its Temporal.
-func connect(ctx context.Context, c *cli.Command) (sideClient, error) {
+func connect(ctx context.Context, c *cli.Command) (roleClient, error) {
 	role, err := roleOf(c.String("role"), os.Getenv("PUBLIC_KEY") != "", os.Getenv("PRIVATE_KEY") != "")
 	if err != nil {
-		return sideClient{}, err
+		return roleClient{}, err
 	}
 	environ, err := config.Temporal(os.Environ())
 	if err != nil {
-		return sideClient{}, err
+		return roleClient{}, err
 	}
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: environ})
 	if err != nil {
-		return sideClient{}, fmt.Errorf("temporal configuration: %w", err)
+		return roleClient{}, fmt.Errorf("temporal configuration: %w", err)
 	}
 	options.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler)) // its errors are returned, too
-	s := sideClient{Role: role, namespace: cmp.Or(options.Namespace, client.DefaultNamespace)}
+	s := roleClient{Role: role, namespace: cmp.Or(options.Namespace, client.DefaultNamespace)}
 	if s.Client, err = client.DialContext(ctx, options); err != nil {
-		return sideClient{}, fmt.Errorf("connect to temporal at %q: %w", cmp.Or(options.HostPort, client.DefaultHostPort), err)
+		return roleClient{}, fmt.Errorf("connect to temporal at %q: %w", cmp.Or(options.HostPort, client.DefaultHostPort), err)
 	}
 	return s, nil
 }
 
-// connected is an action that talks to a side's Temporal.
-func connected(do func(ctx context.Context, c *cli.Command, s sideClient) error) cli.ActionFunc {
+// withClient is an action that talks to a side's Temporal.
+func withClient(do func(ctx context.Context, c *cli.Command, s roleClient) error) cli.ActionFunc {
 	return func(ctx context.Context, c *cli.Command) error {
 		s, err := connect(ctx, c)
 		if err != nil {
@@ -74,7 +74,7 @@ func roleOf(flag string, hasPublicKey, hasPrivateKey bool) (contract.Role, error
 }
 
 // hasSearchAttributes tells whether setup has been run. Where we may not ask, they are not used.
-func (s sideClient) hasSearchAttributes(ctx context.Context) bool {
+func (s roleClient) hasSearchAttributes(ctx context.Context) bool {
 	registered, err := s.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})
 	return err == nil && !slices.ContainsFunc(searchAttributes, func(name string) bool {
 		_, ok := registered.CustomAttributes[name]

@@ -18,15 +18,15 @@ func cronCommand() *cli.Command {
 		Name:  "cron",
 		Usage: "start and stop the cron workflow, for those whose tooling is built on it; else use a schedule",
 		Commands: []*cli.Command{
-			{Name: "start", Usage: "run a cycle again and again", Flags: []cli.Flag{everyFlag()}, Action: connected(startCron)},
-			{Name: "stop", Usage: "end the cron workflow; branches that are being synced are finished", Action: connected(stopCron)},
+			{Name: "start", Usage: "run a cycle again and again", Flags: []cli.Flag{everyFlag()}, Action: withClient(startCron)},
+			{Name: "stop", Usage: "end the cron workflow; branches that are being synced are finished", Action: withClient(stopCron)},
 		},
 	}
 }
 
-func startCron(ctx context.Context, c *cli.Command, s sideClient) error {
+func startCron(ctx context.Context, c *cli.Command, s roleClient) error {
 	interval := c.Duration("every")
-	in := contract.CycleInput{SearchAttributes: s.hasSearchAttributes(ctx), Limits: contract.Limits{WaitSeconds: contract.WaitBetween(interval)}}
+	in := contract.CycleInput{SearchAttributes: s.hasSearchAttributes(ctx), Limits: contract.Limits{WaitSeconds: contract.WaitSecondsFor(interval)}}
 	_, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                                       s.ParentID,
 		TaskQueue:                                s.TaskQueue,
@@ -43,7 +43,7 @@ func startCron(ctx context.Context, c *cli.Command, s sideClient) error {
 	return nil
 }
 
-func stopCron(ctx context.Context, _ *cli.Command, s sideClient) error {
+func stopCron(ctx context.Context, _ *cli.Command, s roleClient) error {
 	err := s.TerminateWorkflow(ctx, s.ParentID, "", "stopped by the starter")
 	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
 		return fmt.Errorf("%s is not running", s.ParentID)

@@ -22,14 +22,14 @@ func keysCommand() *cli.Command {
 			if c.Args().Len() != 1 {
 				return errors.New("name one folder for the keys")
 			}
-			return newKeys(c.Args().First())
+			return writeKeys(c.Args().First())
 		},
 	}
 }
 
-// newKeys makes an encryption and a signing key pair and says which part goes where. Files that
+// writeKeys makes an encryption and a signing key pair and says which part goes where. Files that
 // exist are not replaced: a lost private key is not to be had again.
-func newKeys(dir string) error {
+func writeKeys(dir string) error {
 	files, err := keypair.Generate()
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func newKeys(dir string) error {
 	}
 	for _, f := range files {
 		path := filepath.Join(dir, f.Name)
-		if err := writeNew(path, f.Content); err != nil {
+		if err := writeNewFile(path, f.Content); err != nil {
 			return err
 		}
 		role := contract.Consumer.Name
@@ -52,7 +52,7 @@ func newKeys(dir string) error {
 	return nil
 }
 
-func writeNew(path, content string) error {
+func writeNewFile(path, content string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

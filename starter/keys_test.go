@@ -10,7 +10,7 @@ import (
 
 func TestNewKeys(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
-	require.NoError(t, newKeys(dir))
+	require.NoError(t, writeKeys(dir))
 	read := func(name string) string {
 		content, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
@@ -23,6 +23,6 @@ func TestNewKeys(t *testing.T) {
 	}
 
 	before := read("age.key")
-	require.ErrorIs(t, newKeys(dir), os.ErrExist)
+	require.ErrorIs(t, writeKeys(dir), os.ErrExist)
 	require.Equal(t, before, read("age.key"))
 }

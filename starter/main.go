@@ -30,14 +30,14 @@ func main() {
 
 // execute does what args, the program's name first, ask for.
 func execute(ctx context.Context, args []string) error {
-	err := app().Run(ctx, args)
+	err := newApp().Run(ctx, args)
 	if err != nil && ctx.Err() != nil {
 		return errors.New("interrupted: whatever was started goes on without being waited for; the command status tells how far it is")
 	}
 	return err
 }
 
-func app() *cli.Command {
+func newApp() *cli.Command {
 	return &cli.Command{
 		Name:                  "starter",
 		Usage:                 "start, stop and show the syncs of one side",
@@ -56,11 +56,11 @@ func app() *cli.Command {
 			case c.Args().Present():
 				return fmt.Errorf("unknown command %q", c.Args().First())
 			case c.Bool("dry-run"):
-				return connected(planCycle)(ctx, c)
+				return withClient(planCycle)(ctx, c)
 			case c.Bool("run-once"):
-				return connected(runCycle)(ctx, c)
+				return withClient(runCycle)(ctx, c)
 			}
-			return connected(startCron)(ctx, c)
+			return withClient(startCron)(ctx, c)
 		},
 		Commands: []*cli.Command{
 			runCommand(), planCommand(), scheduleCommand(), cronCommand(),

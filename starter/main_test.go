@@ -14,7 +14,7 @@ func run(t *testing.T, environ map[string]string, args ...string) error {
 	for _, name := range []string{"PUBLIC_KEY", "PRIVATE_KEY", "SYNC_ROLE", "RECONCILE_SLEEP_TIME"} {
 		t.Setenv(name, environ[name])
 	}
-	return app().Run(t.Context(), append([]string{"starter"}, args...))
+	return newApp().Run(t.Context(), append([]string{"starter"}, args...))
 }
 
 func TestCommandLine(t *testing.T) {

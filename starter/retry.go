@@ -27,50 +27,50 @@ func retryCommand() *cli.Command {
 			if c.Bool("all") == c.Args().Present() {
 				return errors.New("name the destinations to retry, or say --all")
 			}
-			return connected(func(ctx context.Context, c *cli.Command, s sideClient) error {
+			return withClient(func(ctx context.Context, c *cli.Command, s roleClient) error {
 				return s.retry(ctx, c.Args().Slice())
 			})(ctx, c)
 		},
 	}
 }
 
-// unsuccessful are the ways of ending after which a run may be tried again.
-var unsuccessful = []enums.WorkflowExecutionStatus{
+// retryableStatuses are the ways of ending after which a run may be tried again.
+var retryableStatuses = []enums.WorkflowExecutionStatus{
 	enums.WORKFLOW_EXECUTION_STATUS_FAILED, enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
 	enums.WORKFLOW_EXECUTION_STATUS_CANCELED, enums.WORKFLOW_EXECUTION_STATUS_TERMINATED,
 }
 
 // retry resets the last runs of the destinations' children to their beginning, as the UI's Reset
 // does, and waits for them. Without destinations it is those that have failed.
-func (s sideClient) retry(ctx context.Context, destinations []string) error {
+func (s roleClient) retry(ctx context.Context, destinations []string) error {
 	runs, err := s.lastRuns(ctx)
 	if err != nil {
 		return err
 	}
 	if len(destinations) == 0 {
 		for _, run := range runs {
-			if slices.Contains(unsuccessful, run.Status) {
+			if slices.Contains(retryableStatuses, run.Status) {
 				destinations = append(destinations, destinationInMemo(run))
 			}
 		}
 		slices.Sort(destinations)
 	}
 	for _, destination := range destinations { // all, before any is retried
-		run := runs[identity(destination)]
+		run := runs[destinationIdentity(destination)]
 		if run == nil {
 			return fmt.Errorf("no run of %q is known: see the command status", destination)
 		}
-		if !slices.Contains(unsuccessful, run.Status) {
+		if !slices.Contains(retryableStatuses, run.Status) {
 			return fmt.Errorf("the last run of %q has not failed: it is %s", destination, run.Status)
 		}
 	}
 	var failed []string
 	for _, destination := range destinations {
-		if err := s.reset(ctx, runs[identity(destination)]); err != nil {
+		if err := s.reset(ctx, runs[destinationIdentity(destination)]); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err() // the sync has not failed, nor have those that were not retried yet
 			}
-			_, reason := contract.Cause(err)
+			_, reason := contract.FailureOf(err)
 			printForeign(os.Stdout, "failed", destination+": "+reason)
 			failed = append(failed, destination)
 			continue
@@ -85,7 +85,7 @@ func (s sideClient) retry(ctx context.Context, destinations []string) error {
 }
 
 // reset runs an execution again from its first workflow task, and waits for it.
-func (s sideClient) reset(ctx context.Context, run *workflow.WorkflowExecutionInfo) error {
+func (s roleClient) reset(ctx context.Context, run *workflow.WorkflowExecutionInfo) error {
 	first, err := s.firstTask(ctx, run.Execution)
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func (s sideClient) reset(ctx context.Context, run *workflow.WorkflowExecutionIn
 }
 
 // firstTask is the event to which an execution can be reset so that it does everything again.
-func (s sideClient) firstTask(ctx context.Context, run *common.WorkflowExecution) (int64, error) {
+func (s roleClient) firstTask(ctx context.Context, run *common.WorkflowExecution) (int64, error) {
 	events := s.GetWorkflowHistory(ctx, run.WorkflowId, run.RunId, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()

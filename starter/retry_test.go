@@ -48,20 +48,20 @@ func (h noHistory) HasNext() bool { return false }
 // Whoever stops waiting is not told that the syncs have failed again.
 func TestInterruptedRetry(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
-	s := sideClient{Client: interrupted{interrupt: interrupt}}
+	s := roleClient{Client: interrupted{interrupt: interrupt}}
 	require.ErrorIs(t, s.retry(ctx, nil), context.Canceled)
 }
 
 // GitLab finds a project whatever the case of its path, and so does the starter.
 func TestRetryInAnotherSpelling(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
-	s := sideClient{Client: interrupted{interrupt: interrupt}}
+	s := roleClient{Client: interrupted{interrupt: interrupt}}
 	require.ErrorIs(t, s.retry(ctx, []string{"A/a@main"}), context.Canceled, "it is tried")
 	require.ErrorContains(t, s.retry(t.Context(), []string{"a/a@Main"}), "no run of")
 }
 
 // A mistyped name is found out before anything is retried.
 func TestRetryOfUnknown(t *testing.T) {
-	s := sideClient{Client: interrupted{interrupt: func() { t.Error("something was retried") }}}
+	s := roleClient{Client: interrupted{interrupt: func() { t.Error("something was retried") }}}
 	require.ErrorContains(t, s.retry(t.Context(), []string{"a/a@main", "a/b@main"}), `no run of "a/b@main" is known`)
 }

@@ -42,7 +42,7 @@ func runCommand() *cli.Command {
 			outputFlag(),
 			&cli.StringSliceFlag{Name: "allow-rollback", Usage: "let this destination (group/name@branch) go back to an older object; may be repeated"},
 		},
-		Action: connected(runCycle),
+		Action: withClient(runCycle),
 	}
 }
 
@@ -51,24 +51,24 @@ func planCommand() *cli.Command {
 		Name:   "plan",
 		Usage:  "show what a cycle would do, and why; nothing is cloned, written or deleted",
 		Flags:  []cli.Flag{outputFlag()},
-		Action: connected(planCycle),
+		Action: withClient(planCycle),
 	}
 }
 
-func runCycle(ctx context.Context, c *cli.Command, s sideClient) error {
-	return s.cycle(ctx, c, contract.CycleInput{AllowRollback: c.StringSlice("allow-rollback")})
+func runCycle(ctx context.Context, c *cli.Command, s roleClient) error {
+	return s.runAndPrint(ctx, c, contract.CycleInput{AllowRollback: c.StringSlice("allow-rollback")})
 }
 
-func planCycle(ctx context.Context, c *cli.Command, s sideClient) error {
-	return s.cycle(ctx, c, contract.CycleInput{DryRun: true})
+func planCycle(ctx context.Context, c *cli.Command, s roleClient) error {
+	return s.runAndPrint(ctx, c, contract.CycleInput{DryRun: true})
 }
 
-func (s sideClient) cycle(ctx context.Context, c *cli.Command, in contract.CycleInput) error {
+func (s roleClient) runAndPrint(ctx context.Context, c *cli.Command, in contract.CycleInput) error {
 	if len(in.AllowRollback) > 0 && s.Role != contract.Consumer {
 		return errors.New("--allow-rollback is for the consumer: only there can a branch go back")
 	}
 	in.WaitSeconds = int((24 * time.Hour).Seconds())
-	report, err := s.runAll(ctx, in, c.String("output") != formatJSON)
+	report, err := s.runParts(ctx, in, c.String("output") != formatJSON)
 	if err != nil {
 		return err
 	}
@@ -83,8 +83,8 @@ func (s sideClient) cycle(ctx context.Context, c *cli.Command, in contract.Cycle
 	return err
 }
 
-// runAll runs a single cycle. A dry run is one of several parts where one report has no room for all branches.
-func (s sideClient) runAll(ctx context.Context, in contract.CycleInput, show bool) (all contract.Report, err error) {
+// runParts runs a single cycle. A dry run is one of several parts where one report has no room for all branches.
+func (s roleClient) runParts(ctx context.Context, in contract.CycleInput, show bool) (all contract.Report, err error) {
 	for {
 		part, err := s.runOnce(ctx, in, show)
 		if err != nil {
@@ -104,13 +104,13 @@ func (s sideClient) runAll(ctx context.Context, in contract.CycleInput, show boo
 // runOnce runs a single cycle. A second one that is asked for meanwhile waits for the first, unless it is
 // asked for more than that; one that a cron or schedule runs does not hinder it, as the branches'
 // children lock out each other.
-func (s sideClient) runOnce(ctx context.Context, in contract.CycleInput, show bool) (report contract.Report, err error) {
+func (s roleClient) runOnce(ctx context.Context, in contract.CycleInput, show bool) (report contract.Report, err error) {
 	id := s.ParentID + "-once"
 	if in.DryRun {
 		id = s.ParentID + "-plan"
 	}
 	if in.From != nil {
-		id += fmt.Sprintf("/%d-%d", in.From.Turn, in.From.After)
+		id += fmt.Sprintf("/%d-%d", in.From.Order, in.From.After)
 	}
 	options := client.StartWorkflowOptions{
 		ID:                       id,
@@ -147,7 +147,7 @@ func reportOf(err error, report contract.Report) (contract.Report, error) {
 }
 
 // watch prints each change of what a workflow says of itself.
-func (s sideClient) watch(ctx context.Context, id string) {
+func (s roleClient) watch(ctx context.Context, id string) {
 	last := ""
 	for tick := time.NewTicker(500 * time.Millisecond); ; {
 		if value, err := s.QueryWorkflow(ctx, id, "", contract.QueryStatus); err == nil {

@@ -15,17 +15,17 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// jitter spreads the starts of many schedules that share a server. It is a tenth of the interval.
-const jitter = 10
+// jitterDivisor spreads the starts of many schedules that share a server. It is a tenth of the interval.
+const jitterDivisor = 10
 
-// catchup is how long after an outage a start that was missed is made up for. One is enough: a
+// catchupWindow is how long after an outage a start that was missed is made up for. One is enough: a
 // cycle looks at the present.
-const catchup = time.Minute
+const catchupWindow = time.Minute
 
 func scheduleCommand() *cli.Command {
 	note := &cli.StringFlag{Name: "note", Usage: "why, for whoever looks at the schedule", Value: "by the starter"}
 	handle := func(name, usage, done string, do func(context.Context, client.ScheduleHandle, *cli.Command) error, flags ...cli.Flag) *cli.Command {
-		return &cli.Command{Name: name, Usage: usage, Flags: flags, Action: connected(func(ctx context.Context, c *cli.Command, s sideClient) error {
+		return &cli.Command{Name: name, Usage: usage, Flags: flags, Action: withClient(func(ctx context.Context, c *cli.Command, s roleClient) error {
 			err := do(ctx, s.ScheduleClient().GetHandle(ctx, s.ParentID), c)
 			if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
 				return fmt.Errorf("%s is not scheduled: make the schedule with schedule create", s.ParentID)
@@ -40,7 +40,7 @@ func scheduleCommand() *cli.Command {
 		})}
 	}
 	create := func(name, usage string) *cli.Command {
-		return &cli.Command{Name: name, Usage: usage, Flags: []cli.Flag{everyFlag()}, Action: connected(createSchedule)}
+		return &cli.Command{Name: name, Usage: usage, Flags: []cli.Flag{everyFlag()}, Action: withClient(createSchedule)}
 	}
 	return &cli.Command{
 		Name:  "schedule",
@@ -68,13 +68,13 @@ func scheduleCommand() *cli.Command {
 	}
 }
 
-func createSchedule(ctx context.Context, c *cli.Command, s sideClient) error {
+func createSchedule(ctx context.Context, c *cli.Command, s roleClient) error {
 	interval := c.Duration("every")
-	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: interval}}, Jitter: interval / jitter}
-	in := contract.CycleInput{SearchAttributes: s.hasSearchAttributes(ctx), Limits: contract.Limits{WaitSeconds: contract.WaitBetween(interval)}}
+	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: interval}}, Jitter: interval / jitterDivisor}
+	in := contract.CycleInput{SearchAttributes: s.hasSearchAttributes(ctx), Limits: contract.Limits{WaitSeconds: contract.WaitSecondsFor(interval)}}
 	action := &client.ScheduleWorkflowAction{ID: s.ParentID, TaskQueue: s.TaskQueue, Workflow: s.Parent, Args: []any{in}}
 	_, err := s.ScheduleClient().Create(ctx, client.ScheduleOptions{
-		ID: s.ParentID, Spec: spec, Action: action, CatchupWindow: catchup,
+		ID: s.ParentID, Spec: spec, Action: action, CatchupWindow: catchupWindow,
 		Overlap:            enums.SCHEDULE_OVERLAP_POLICY_SKIP,
 		TriggerImmediately: true,
 	})

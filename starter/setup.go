@@ -22,11 +22,11 @@ func setupCommand() *cli.Command {
 		Description: `Registers SyncRole, SyncDestination and SyncOutcome in the namespace; those that are there are left alone.
 It is optional, and needs the right to. Cycles that were started or scheduled before do not set
 the attributes: create the schedule again.`,
-		Action: connected(func(ctx context.Context, _ *cli.Command, s sideClient) error { return s.setup(ctx) }),
+		Action: withClient(func(ctx context.Context, _ *cli.Command, s roleClient) error { return s.setup(ctx) }),
 	}
 }
 
-func (s sideClient) setup(ctx context.Context) error {
+func (s roleClient) setup(ctx context.Context) error {
 	registered, err := s.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})
 	if err != nil {
 		return fmt.Errorf("list search attributes: %w", err)

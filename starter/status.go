@@ -39,7 +39,7 @@ func statusCommand() *cli.Command {
 		Name:  "status",
 		Usage: "show each sync as this side sees it: in sync or behind, since when, and the last error",
 		Flags: []cli.Flag{outputFlag()},
-		Action: connected(func(ctx context.Context, c *cli.Command, s sideClient) error {
+		Action: withClient(func(ctx context.Context, c *cli.Command, s roleClient) error {
 			branches, err := s.status(ctx)
 			if err != nil {
 				return err
@@ -54,8 +54,8 @@ func statusCommand() *cli.Command {
 
 // status joins a plan, which knows where each branch is, with the last runs of the children,
 // which know since when and why.
-func (s sideClient) status(ctx context.Context) ([]branchStatus, error) {
-	report, err := s.runAll(ctx, contract.CycleInput{DryRun: true}, false)
+func (s roleClient) status(ctx context.Context) ([]branchStatus, error) {
+	report, err := s.runParts(ctx, contract.CycleInput{DryRun: true}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (s sideClient) status(ctx context.Context) ([]branchStatus, error) {
 		branches[f.Subject] = &branchStatus{Destination: f.Subject, Reason: f.Reason, Kind: f.Kind}
 	}
 	for destination, b := range branches {
-		if err := s.addLastRun(ctx, b, runs[identity(destination)]); err != nil {
+		if err := s.addLastRun(ctx, b, runs[destinationIdentity(destination)]); err != nil {
 			return nil, err
 		}
 	}
@@ -87,7 +87,7 @@ func (s sideClient) status(ctx context.Context) ([]branchStatus, error) {
 }
 
 // addLastRun adds what the last run of a branch's child tells.
-func (s sideClient) addLastRun(ctx context.Context, b *branchStatus, run *workflow.WorkflowExecutionInfo) error {
+func (s roleClient) addLastRun(ctx context.Context, b *branchStatus, run *workflow.WorkflowExecutionInfo) error {
 	if run == nil {
 		return nil
 	}
@@ -100,13 +100,13 @@ func (s sideClient) addLastRun(ctx context.Context, b *branchStatus, run *workfl
 		return ctx.Err()
 	}
 	if err != nil {
-		_, b.LastError = contract.Cause(err)
+		_, b.LastError = contract.FailureOf(err)
 	}
 	return nil
 }
 
 // lastRuns finds the newest execution of each branch's child, by the identity of the destination in its memo.
-func (s sideClient) lastRuns(ctx context.Context) (map[string]*workflow.WorkflowExecutionInfo, error) {
+func (s roleClient) lastRuns(ctx context.Context) (map[string]*workflow.WorkflowExecutionInfo, error) {
 	runs := map[string]*workflow.WorkflowExecutionInfo{}
 	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, Query: fmt.Sprintf("WorkflowType = %q", s.Child)}
 	for {
@@ -115,7 +115,7 @@ func (s sideClient) lastRuns(ctx context.Context) (map[string]*workflow.Workflow
 			return nil, fmt.Errorf("list the branches' workflows: %w", err)
 		}
 		for _, run := range page.Executions {
-			destination := identity(destinationInMemo(run))
+			destination := destinationIdentity(destinationInMemo(run))
 			if last := runs[destination]; last == nil || run.StartTime.AsTime().After(last.StartTime.AsTime()) {
 				runs[destination] = run
 			}
@@ -127,8 +127,8 @@ func (s sideClient) lastRuns(ctx context.Context) (map[string]*workflow.Workflow
 	}
 }
 
-// identity is the same for all spellings of a destination.
-func identity(destination string) string {
+// destinationIdentity is the same for all spellings of a destination.
+func destinationIdentity(destination string) string {
 	b, err := project.ParseBranch(destination)
 	if err != nil {
 		return destination
@@ -152,7 +152,7 @@ func printStatus(out io.Writer, branches []branchStatus) error {
 		if !b.Since.IsZero() {
 			since = humanize.Time(b.Since)
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", inSync, foreign.Line(b.Destination, maxShown), since, foreign.Line(b.whyNot(), maxShown))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", inSync, foreign.Line(b.Destination, maxShownLength), since, foreign.Line(b.whyNot(), maxShownLength))
 	}
 	return w.Flush()
 }

@@ -16,16 +16,16 @@ func consumer(environ []string) (role, error) {
 		return role{}, err
 	}
 	r := role{
-		Side:      c.Side,
-		Role:      contract.Consumer,
-		workflows: workflows.RegisterConsumer,
-		redirects: c.Allow,
-		about:     []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy},
+		Common:        c.Common,
+		Role:          contract.Consumer,
+		workflows:     workflows.RegisterConsumer,
+		redirects:     c.Allow,
+		logAttributes: []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy},
 	}
 	if !c.Verifier.Verifies() {
 		r.warning = activities.Unverified
 	}
-	r.activities = func(s shared) any {
+	r.activities = func(s dependencies) any {
 		return &activities.Consumer{
 			Destination: s.git,
 			Bucket:      s.bucket,

@@ -86,9 +86,9 @@ func (h *health) listen(ctx context.Context, address string) (func(), error) {
 	}, nil
 }
 
-// check asks the worker that serves probes at the environment's HEALTH_ADDRESS, on this machine, whether it is ready. The image
+// checkReadiness asks the worker that serves probes at the environment's HEALTH_ADDRESS, on this machine, whether it is ready. The image
 // has no other program that an exec probe could run.
-func check(ctx context.Context, environ []string) error {
+func checkReadiness(ctx context.Context, environ []string) error {
 	address, err := config.HealthAddress(environ)
 	if err != nil {
 		return err

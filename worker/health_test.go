@@ -69,17 +69,17 @@ func TestCheck(t *testing.T) {
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 
-	require.EqualError(t, check(t.Context(), []string{"HEALTH_ADDRESS=" + address}), "not ready: starting")
+	require.EqualError(t, checkReadiness(t.Context(), []string{"HEALTH_ADDRESS=" + address}), "not ready: starting")
 	h.started.Store(true)
-	require.NoError(t, check(t.Context(), []string{"HEALTH_ADDRESS=" + address}))
-	require.NoError(t, check(t.Context(), []string{"HEALTH_ADDRESS=:" + port + "\n"}))
+	require.NoError(t, checkReadiness(t.Context(), []string{"HEALTH_ADDRESS=" + address}))
+	require.NoError(t, checkReadiness(t.Context(), []string{"HEALTH_ADDRESS=:" + port + "\n"}))
 
 	_, err = h.listen(t.Context(), address)
 	require.ErrorContains(t, err, "HEALTH_ADDRESS: listen tcp "+address)
 	stop()
-	require.ErrorContains(t, check(t.Context(), []string{"HEALTH_ADDRESS=" + address}), "connection refused")
-	require.ErrorContains(t, check(t.Context(), nil), "HEALTH_ADDRESS is not set")
-	require.ErrorContains(t, check(t.Context(), []string{"HEALTH_ADDRESS=8080"}), "HEALTH_ADDRESS: ")
+	require.ErrorContains(t, checkReadiness(t.Context(), []string{"HEALTH_ADDRESS=" + address}), "connection refused")
+	require.ErrorContains(t, checkReadiness(t.Context(), nil), "HEALTH_ADDRESS is not set")
+	require.ErrorContains(t, checkReadiness(t.Context(), []string{"HEALTH_ADDRESS=8080"}), "HEALTH_ADDRESS: ")
 }
 
 func freeAddress(t *testing.T) string {

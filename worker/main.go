@@ -31,7 +31,7 @@ func main() {
 	logger := newLogger(os.Stderr, mask)
 	var err error
 	if *ask {
-		err = check(ctx, os.Environ())
+		err = checkReadiness(ctx, os.Environ())
 	} else {
 		err = run(ctx, *role, logger, mask)
 	}

@@ -14,9 +14,9 @@ import (
 	"go.temporal.io/sdk/contrib/opentelemetry"
 )
 
-// durations are the upper bounds of histograms in seconds, from what one call of Temporal takes to
+// histogramBounds are the upper bounds of histograms in seconds, from what one call of Temporal takes to
 // what the transfer of a large repository takes.
-var durations = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 21600}
+var histogramBounds = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 21600}
 
 // newMetrics returns where Temporal's SDK and the activities count, and the page from which
 // Prometheus reads it.
@@ -28,7 +28,7 @@ func newMetrics(role string) (client.MetricsHandler, http.Handler, error) {
 		return nil, nil, fmt.Errorf("metrics: %w", err)
 	}
 	seconds := metric.NewView(metric.Instrument{Unit: "s"}, metric.Stream{
-		Aggregation: metric.AggregationExplicitBucketHistogram{Boundaries: durations},
+		Aggregation: metric.AggregationExplicitBucketHistogram{Boundaries: histogramBounds},
 	})
 	provider := metric.NewMeterProvider(metric.WithReader(exporter), metric.WithView(seconds))
 	handler := opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{

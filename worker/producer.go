@@ -30,14 +30,14 @@ func producer(environ []string) (role, error) {
 		return role{}, fmt.Errorf("GRAPHQL_QUERY_FILE: %w", err)
 	}
 	r := role{
-		Side:      c.Side,
-		Role:      contract.Producer,
-		workflows: workflows.RegisterProducer,
-		redirects: project.AllowAll(), // a source may be read wherever the token reads it
-		kmsKeyID:  c.KMSKeyID,
-		about:     []any{"graphql", c.GraphQL, "recipients", len(c.Recipients), "signed", c.Signer != nil},
+		Common:        c.Common,
+		Role:          contract.Producer,
+		workflows:     workflows.RegisterProducer,
+		redirects:     project.AllowAll(), // a source may be read wherever the token reads it
+		kmsKeyID:      c.KMSKeyID,
+		logAttributes: []any{"graphql", c.GraphQL, "recipients", len(c.Recipients), "signed", c.Signer != nil},
 	}
-	r.activities = func(s shared) any {
+	r.activities = func(s dependencies) any {
 		return &activities.Producer{
 			Syncs:       syncs,
 			Source:      s.git,

@@ -22,25 +22,25 @@ import (
 
 // role is a side of the partition: what both have, and what each of them says of itself.
 type role struct {
-	config.Side
+	config.Common
 	contract.Role
 	workflows func(workflows.Registry)
 	// redirects are the projects that renamed ones are followed to.
 	redirects project.Allowlist
 	// kmsKeyID is the key that the store encrypts objects with; empty for its default.
 	kmsKeyID string
-	// about is what is logged of the configuration at the start, keys and values; warning what is wrong with it.
-	about   []any
-	warning string
+	// logAttributes is what is logged of the configuration at the start, keys and values; warning what is wrong with it.
+	logAttributes []any
+	warning       string
 	// activities returns those of the role. They work with what both roles have.
-	activities func(shared) any
+	activities func(dependencies) any
 }
 
 // roles read their configuration from an environment.
 var roles = map[string]func(environ []string) (role, error){contract.Producer.Name: producer, contract.Consumer.Name: consumer}
 
-// shared is what the activities of both roles work with.
-type shared struct {
+// dependencies is what the activities of both roles work with.
+type dependencies struct {
 	git     *smarthttp.Client
 	bucket  *bucket.Bucket
 	staging *staging.Area
@@ -51,24 +51,24 @@ type shared struct {
 }
 
 // open makes what the role's activities work with, except for what needs Temporal. It connects to nothing.
-func (r role) open(ctx context.Context, logger *slog.Logger) (shared, error) {
+func (r role) open(ctx context.Context, logger *slog.Logger) (dependencies, error) {
 	store, err := r.openBucket(ctx, logger)
 	if err != nil {
-		return shared{}, err
+		return dependencies{}, err
 	}
 	area, err := staging.Open(ctx, r.WorkDir, logger)
 	if err != nil {
-		return shared{}, err
+		return dependencies{}, err
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "host"
 	}
-	logger.Info("Configured", append([]any{"git", r.GitLab.Host, "bucket", r.Bucket, "workdir", r.WorkDir}, r.about...)...)
+	logger.Info("Configured", append([]any{"git", r.GitLab.Host, "bucket", r.Bucket, "workdir", r.WorkDir}, r.logAttributes...)...)
 	if r.warning != "" {
 		logger.Warn(r.warning)
 	}
-	return shared{git: r.gitServer(), bucket: store, staging: area, hostQueue: r.TaskQueue + "/" + host + "/" + area.ID()}, nil
+	return dependencies{git: r.gitServer(), bucket: store, staging: area, hostQueue: r.TaskQueue + "/" + host + "/" + area.ID()}, nil
 }
 
 // openBucket opens the bucket with the credentials of the environment, if those are there, and
@@ -83,7 +83,7 @@ func (r role) openBucket(ctx context.Context, logger *slog.Logger) (*bucket.Buck
 	if err != nil {
 		return nil, err
 	}
-	if warning := plainStore(store.Endpoint()); warning != "" {
+	if warning := plaintextStoreWarning(store.Endpoint()); warning != "" {
 		logger.Warn(warning, "endpoint", store.Endpoint())
 	}
 	return store, nil
@@ -92,12 +92,12 @@ func (r role) openBucket(ctx context.Context, logger *slog.Logger) (*bucket.Buck
 // gitServer is the client of the side's GitLab.
 func (r role) gitServer() *smarthttp.Client {
 	return smarthttp.New(smarthttp.Options{
-		Forge:    gitlab.At(r.GitLab),
-		Username: r.GitLabUsername,
-		Password: r.GitLabToken,
-		HTTP:     r.HTTP,
-		Agent:    version(),
-		Allows:   r.redirects.AllowsPath,
+		Forge:           gitlab.At(r.GitLab),
+		Username:        r.GitLabUsername,
+		Password:        r.GitLabToken,
+		HTTP:            r.HTTP,
+		Agent:           version(),
+		AllowRedirectTo: r.redirects.AllowsPath,
 	})
 }
 

@@ -11,24 +11,24 @@ import (
 const (
 	// slowAfter is how long a step may run before it no longer keeps others from starting.
 	slowAfter = time.Minute
-	// maxCrowd times the number of slots is how many steps run at most, slow ones included.
-	maxCrowd = 4
+	// slotFactor times the number of slots is how many steps run at most, slow ones included.
+	slotFactor = 4
 )
 
 // slots gives out a number of slots. A step that has run for long does not count any more, so that a few slow
-// transfers do not hold everyone up: there are more slots then, up to maxCrowd times as many. It
+// transfers do not hold everyone up: there are more slots then, up to slotFactor times as many. It
 // implements [worker.SlotSupplier].
 type slots struct {
 	size      int
 	slowAfter time.Duration
 
-	mu    sync.Mutex
-	held  map[*worker.SlotPermit]time.Time // since when a step runs; zero while one is waited for
-	freed chan struct{}                    // closed and replaced when a slot is given back
+	mu        sync.Mutex
+	heldSince map[*worker.SlotPermit]time.Time // since when a step runs; zero while one is waited for
+	freed     chan struct{}                    // closed and replaced when a slot is given back
 }
 
 func newSlots(size int, slowAfter time.Duration) *slots {
-	return &slots{size: size, slowAfter: slowAfter, held: map[*worker.SlotPermit]time.Time{}, freed: make(chan struct{})}
+	return &slots{size: size, slowAfter: slowAfter, heldSince: map[*worker.SlotPermit]time.Time{}, freed: make(chan struct{})}
 }
 
 // ReserveSlot waits until there is a slot, or the context ends.
@@ -55,16 +55,16 @@ func (s *slots) TryReserveSlot(worker.SlotReservationInfo) *worker.SlotPermit {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	counted := 0
-	for _, since := range s.held {
+	for _, since := range s.heldSince {
 		if since.IsZero() || time.Since(since) < s.slowAfter {
 			counted++
 		}
 	}
-	if counted >= s.size || len(s.held) >= s.MaxSlots() {
+	if counted >= s.size || len(s.heldSince) >= s.MaxSlots() {
 		return nil
 	}
 	permit := &worker.SlotPermit{}
-	s.held[permit] = time.Time{}
+	s.heldSince[permit] = time.Time{}
 	return permit
 }
 
@@ -72,20 +72,20 @@ func (s *slots) TryReserveSlot(worker.SlotReservationInfo) *worker.SlotPermit {
 func (s *slots) MarkSlotUsed(info worker.SlotMarkUsedInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.held[info.Permit()] = time.Now()
+	s.heldSince[info.Permit()] = time.Now()
 }
 
 // ReleaseSlot takes a slot back.
 func (s *slots) ReleaseSlot(info worker.SlotReleaseInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.held, info.Permit())
+	delete(s.heldSince, info.Permit())
 	close(s.freed)
 	s.freed = make(chan struct{})
 }
 
 // MaxSlots is the largest number of slots that are held at a time.
-func (s *slots) MaxSlots() int { return maxCrowd * s.size }
+func (s *slots) MaxSlots() int { return slotFactor * s.size }
 
 // withSlots lets a worker run its activities in slots.
 func withSlots(options worker.Options, s *slots) (worker.Options, error) {

@@ -45,11 +45,11 @@ func TestSlowStepsGiveWay(t *testing.T) {
 		s.MarkSlotUsed(used{permit: permit})
 		held = append(held, permit)
 	}
-	slow := func(permit *worker.SlotPermit) { s.held[permit] = time.Now().Add(-2 * time.Hour) }
+	slow := func(permit *worker.SlotPermit) { s.heldSince[permit] = time.Now().Add(-2 * time.Hour) }
 	begin()
 	begin()
 	require.Nil(t, s.TryReserveSlot(nil), "as many as there are")
-	for len(held) < maxCrowd*2 {
+	for len(held) < slotFactor*2 {
 		slow(held[len(held)-1])
 		begin()
 	}

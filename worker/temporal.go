@@ -21,17 +21,17 @@ func temporalOptions(environ config.Environ, logger *slog.Logger) (client.Option
 		return options, fmt.Errorf("temporal configuration: %w", err)
 	}
 	options.Logger = log.NewStructuredLogger(logger)
-	if warning := plainTemporal(options); warning != "" {
+	if warning := plaintextTemporalWarning(options); warning != "" {
 		logger.Warn(warning, "address", options.HostPort)
 	}
 	return options, nil
 }
 
-// plainTemporal says what someone between the worker and Temporal could do; empty where there is nobody.
-func plainTemporal(options client.Options) string {
+// plaintextTemporalWarning says what someone between the worker and Temporal could do; empty where there is nobody.
+func plaintextTemporalWarning(options client.Options) string {
 	tls := options.ConnectionOptions.TLS
 	switch {
-	case isLocal(cmp.Or(options.HostPort, client.DefaultHostPort)):
+	case isLoopback(cmp.Or(options.HostPort, client.DefaultHostPort)):
 		return ""
 	case tls == nil || options.ConnectionOptions.TLSDisabled:
 		warning := "Temporal is reached without TLS: whoever is in between can read names, commits and errors, and start, alter and end runs"
@@ -45,17 +45,17 @@ func plainTemporal(options client.Options) string {
 	return ""
 }
 
-// plainStore says the same of the S3 server at this URL, which is empty for AWS.
-func plainStore(endpoint string) string {
+// plaintextStoreWarning says the same of the S3 server at this URL, which is empty for AWS.
+func plaintextStoreWarning(endpoint string) string {
 	address, plain := strings.CutPrefix(strings.ToLower(endpoint), "http://")
-	if address, _, _ = strings.Cut(address, "/"); !plain || isLocal(address) {
+	if address, _, _ = strings.Cut(address, "/"); !plain || isLoopback(address) {
 		return ""
 	}
 	return "the bucket is reached over plain HTTP: whoever is in between can read the names in keys and the session token, store the encrypted objects, " +
 		"withhold and delete objects, and put others in their place, which only signatures tell apart: use https in AWS_ENDPOINT_URL_S3"
 }
 
-func isLocal(address string) bool {
+func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		host = strings.Trim(address, "[]")

@@ -42,6 +42,6 @@ func TestPlainStoreIsWarnedOf(t *testing.T) {
 		"": false, "https://s3.example.com": false, "http://127.0.0.1:7070": false, "http://localhost/": false, "http://[::1]:7070/x": false, "http://[::1]": false,
 		"http://s3:7070": true, "HTTP://s3.example.com/": true, "http://127.0.0.1.example.com": true,
 	} {
-		require.Equal(t, warned, plainStore(endpoint) != "", endpoint)
+		require.Equal(t, warned, plaintextStoreWarning(endpoint) != "", endpoint)
 	}
 }

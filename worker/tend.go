@@ -6,14 +6,14 @@ import (
 )
 
 const (
-	// tendEvery is how often a worker looks after its folder.
-	tendEvery = 15 * time.Second
-	// tendTimeout is how long Temporal may take to say which runs are over.
-	tendTimeout = 10 * time.Second
+	// maintainInterval is how often a worker looks after its folder.
+	maintainInterval = 15 * time.Second
+	// maintainTimeout is how long Temporal may take to say which runs are over.
+	maintainTimeout = 10 * time.Second
 )
 
-// tend looks after the worker's folder until ctx is done. What fails is tried again: it concerns disk space, not runs.
-func (s *roleWorker) tend(ctx context.Context, runsOver func(context.Context, map[string]time.Time) ([]string, error), every time.Duration) {
+// maintainFolder looks after the worker's folder until ctx is done. What fails is tried again: it concerns disk space, not runs.
+func (s *roleWorker) maintainFolder(ctx context.Context, runsOver func(context.Context, map[string]time.Time) ([]string, error), every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -22,8 +22,8 @@ func (s *roleWorker) tend(ctx context.Context, runsOver func(context.Context, ma
 			return
 		case <-tick.C:
 		}
-		bounded, cancel := context.WithTimeout(ctx, tendTimeout)
-		if err := s.staging.Tend(bounded, runsOver); err != nil && ctx.Err() == nil {
+		bounded, cancel := context.WithTimeout(ctx, maintainTimeout)
+		if err := s.staging.Maintain(bounded, runsOver); err != nil && ctx.Err() == nil {
 			s.log.Warn("The work directory was not looked after", "error", err)
 		}
 		cancel()

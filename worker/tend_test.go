@@ -32,7 +32,7 @@ func TestTend(t *testing.T) {
 		var out bytes.Buffer
 		asked := 0
 		s := &roleWorker{staging: area, log: slog.New(slog.NewTextHandler(&out, nil))}
-		go s.tend(ctx, func(ctx context.Context, runs map[string]time.Time) ([]string, error) {
+		go s.maintainFolder(ctx, func(ctx context.Context, runs map[string]time.Time) ([]string, error) {
 			_, bounded := ctx.Deadline()
 			assert.True(t, bounded)
 			if asked++; asked == 1 {

@@ -133,7 +133,7 @@ func TestPlainStoreIsWarnedOfAtTheStart(t *testing.T) {
 	for endpoint, want := range map[string]string{w.store.URL: "", "http://s3.example.com": "the bucket is reached over plain HTTP"} {
 		t.Setenv("AWS_ENDPOINT_URL_S3", endpoint)
 		var out bytes.Buffer
-		_, err := role{Side: config.Side{Bucket: "b", Region: "us-east-1"}}.openBucket(t.Context(), slog.New(slog.NewTextHandler(&out, nil)))
+		_, err := role{Common: config.Common{Bucket: "b", Region: "us-east-1"}}.openBucket(t.Context(), slog.New(slog.NewTextHandler(&out, nil)))
 		require.NoError(t, err)
 		require.Contains(t, out.String(), want)
 		require.Equal(t, want == "", out.Len() == 0)

@@ -10,10 +10,10 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// rememberedAbsence is what the cycle before has found absent. Temporal hands the next run of a schedule or cron
+// lastAbsence is what the cycle before has found absent. Temporal hands the next run of a schedule or cron
 // the result of the last one that completed, and the failure of the last one if it failed. A cycle that failed
 // without a report has seen nothing, nor has one that is run by itself: then the memory begins anew.
-func rememberedAbsence(ctx workflow.Context) plan.Absence {
+func lastAbsence(ctx workflow.Context) plan.Absence {
 	var last contract.Report
 	if err := workflow.GetLastError(ctx); err != nil {
 		failed, ok := errors.AsType[*temporal.ApplicationError](err)

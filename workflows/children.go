@@ -13,8 +13,8 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// maxCrowd times max_in_flight is how many children are at work at most, slow ones included.
-const maxCrowd = 4
+// inFlightFactor times max_in_flight is how many children are at work at most, slow ones included.
+const inFlightFactor = 4
 
 // child is the workflow that moves one branch.
 type child struct {
@@ -26,15 +26,15 @@ type child struct {
 	rollback    bool // it is allowed to
 }
 
-// atWork is a child that has not ended.
-type atWork struct {
+// runningChild is a child that has not ended.
+type runningChild struct {
 	child
 	since time.Time
 	slow  bool // it no longer keeps others from starting
 }
 
-// fleet runs the children of one parent.
-type fleet struct {
+// childPool runs the children of one parent.
+type childPool struct {
 	role             contract.Role
 	workflow         any
 	limits           contract.Limits
@@ -42,33 +42,33 @@ type fleet struct {
 	state            *contract.Continuation
 	progress         *progress
 
-	inFlight []*atWork
-	expected int // children in all, as far as they are planned
-	patience workflow.Future
-	watched  bool
+	inFlight    []*runningChild
+	expected    int // children in all, as far as they are planned
+	timeUp      workflow.Future
+	watchesSlow bool
 
 	timers     workflow.Context
 	stopTimers workflow.CancelFunc
 }
 
-// start starts children, a bounded number at a time, and returns how many it has started. When the cycle has waited long
+// startAll starts children, a bounded number at a time, and returns how many it has started. When the cycle has waited long
 // enough those are not all.
-func (f *fleet) start(ctx workflow.Context, children []child) (started int, err error) {
+func (f *childPool) startAll(ctx workflow.Context, children []child) (started int, err error) {
 	if len(children) == 0 {
 		return 0, nil
 	}
-	f.begin(ctx)
+	f.startTimer(ctx)
 	f.expected = f.state.Moved + len(children)
-	f.show()
+	f.showCounts()
 	for i, c := range children {
 		if !f.hasRoom() {
-			f.watch()
+			f.watchSlow()
 		}
-		err := workflow.Await(ctx, func() bool { return f.hasRoom() || f.patience.IsReady() })
+		err := workflow.Await(ctx, func() bool { return f.hasRoom() || f.timeUp.IsReady() })
 		if err != nil {
-			return i, f.settle(ctx, err)
+			return i, f.awaitCancelled(ctx, err)
 		}
-		if f.patience.IsReady() {
+		if f.timeUp.IsReady() {
 			return i, nil
 		}
 		f.startOne(ctx, c)
@@ -76,47 +76,47 @@ func (f *fleet) start(ctx workflow.Context, children []child) (started int, err 
 	return len(children), nil
 }
 
-// begin starts the clock. A cancellation is no end of patience: it is passed on to the children first.
-func (f *fleet) begin(ctx workflow.Context) {
-	if f.patience == nil {
+// startTimer starts the clock. A cancellation is no end of patience: it is passed on to the children first.
+func (f *childPool) startTimer(ctx workflow.Context) {
+	if f.timeUp == nil {
 		f.timers, f.stopTimers = workflow.NewDisconnectedContext(ctx)
-		f.patience = workflow.NewTimer(f.timers, max(0, f.state.Until.Sub(workflow.Now(ctx))))
+		f.timeUp = workflow.NewTimer(f.timers, max(0, f.state.Until.Sub(workflow.Now(ctx))))
 	}
 }
 
-// wait waits for the children. When the cycle has waited long enough, those that are still at work are reported and left
+// awaitAll waits for the children. When the cycle has waited long enough, those that are still at work are reported and left
 // alone, so that one huge repository does not hold up everyone else's next cycle.
-func (f *fleet) wait(ctx workflow.Context) error {
-	if f.patience == nil {
+func (f *childPool) awaitAll(ctx workflow.Context) error {
+	if f.timeUp == nil {
 		return nil
 	}
-	if err := workflow.Await(ctx, func() bool { return len(f.inFlight) == 0 || f.patience.IsReady() }); err != nil {
-		return f.settle(ctx, err)
+	if err := workflow.Await(ctx, func() bool { return len(f.inFlight) == 0 || f.timeUp.IsReady() }); err != nil {
+		return f.awaitCancelled(ctx, err)
 	}
 	f.stopTimers()
-	f.leave()
+	f.reportRunning()
 	return nil
 }
 
-// abandon waits only for those that are not slow, as others are to start. Whoever continues the cycle is not told when the
+// abandonSlow waits only for those that are not slow, as others are to start. Whoever continues the cycle is not told when the
 // slow ones end, and counts them until it ends. It is false when the cycle has waited long enough.
-func (f *fleet) abandon(ctx workflow.Context) (abandoned bool, err error) {
+func (f *childPool) abandonSlow(ctx workflow.Context) (abandoned bool, err error) {
 	if len(f.inFlight) > 0 {
-		f.watch()
-		err := workflow.Await(ctx, func() bool { return f.slow() == len(f.inFlight) || f.patience.IsReady() })
+		f.watchSlow()
+		err := workflow.Await(ctx, func() bool { return f.countSlow() == len(f.inFlight) || f.timeUp.IsReady() })
 		if err != nil {
-			return false, f.settle(ctx, err)
+			return false, f.awaitCancelled(ctx, err)
 		}
-		if f.patience.IsReady() {
+		if f.timeUp.IsReady() {
 			return false, nil
 		}
 	}
 	f.state.Abandoned += len(f.inFlight)
-	f.leave()
+	f.reportRunning()
 	return true, nil
 }
 
-func (f *fleet) leave() {
+func (f *childPool) reportRunning() {
 	for _, r := range f.inFlight {
 		f.state.Report.AddRunning(r.id)
 	}
@@ -124,12 +124,12 @@ func (f *fleet) leave() {
 
 // hasRoom tells whether another child may start. Slow ones count only against the number of all, whichever run of the
 // cycle has started them.
-func (f *fleet) hasRoom() bool {
+func (f *childPool) hasRoom() bool {
 	all := len(f.inFlight) + f.state.Abandoned
-	return len(f.inFlight)-f.slow() < f.limits.MaxInFlight && all < maxCrowd*f.limits.MaxInFlight
+	return len(f.inFlight)-f.countSlow() < f.limits.MaxInFlight && all < inFlightFactor*f.limits.MaxInFlight
 }
 
-func (f *fleet) slow() (slow int) {
+func (f *childPool) countSlow() (slow int) {
 	for _, r := range f.inFlight {
 		if r.slow {
 			slow++
@@ -138,17 +138,17 @@ func (f *fleet) slow() (slow int) {
 	return slow
 }
 
-// watch begins to tell slow children, when somebody waits for that.
-func (f *fleet) watch() {
-	if !f.watched {
-		f.watched = true
-		workflow.Go(f.timers, f.noteSlow)
+// watchSlow begins to tell slow children, when somebody waits for that.
+func (f *childPool) watchSlow() {
+	if !f.watchesSlow {
+		f.watchesSlow = true
+		workflow.Go(f.timers, f.markSlow)
 	}
 }
 
-// noteSlow marks the children that have been at work for long, until the context ends.
-func (f *fleet) noteSlow(ctx workflow.Context) {
-	oldest := func() *atWork {
+// markSlow marks the children that have been at work for long, until the context ends.
+func (f *childPool) markSlow(ctx workflow.Context) {
+	oldest := func() *runningChild {
 		for _, r := range f.inFlight {
 			if !r.slow {
 				return r
@@ -161,15 +161,15 @@ func (f *fleet) noteSlow(ctx workflow.Context) {
 			return
 		}
 		r := oldest()
-		if workflow.Sleep(ctx, r.since.Add(f.limits.Slow()).Sub(workflow.Now(ctx))) != nil {
+		if workflow.Sleep(ctx, r.since.Add(f.limits.SlowAfter()).Sub(workflow.Now(ctx))) != nil {
 			return
 		}
 		r.slow = true
 	}
 }
 
-// settle waits until children that were cancelled along with their parent have cleaned up.
-func (f *fleet) settle(ctx workflow.Context, cause error) error {
+// awaitCancelled waits until children that were cancelled along with their parent have cleaned up.
+func (f *childPool) awaitCancelled(ctx workflow.Context, cause error) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	if err := workflow.Await(ctx, func() bool { return len(f.inFlight) == 0 }); err != nil {
@@ -178,7 +178,7 @@ func (f *fleet) settle(ctx workflow.Context, cause error) error {
 	return cause
 }
 
-func (f *fleet) startOne(ctx workflow.Context, c child) {
+func (f *childPool) startOne(ctx workflow.Context, c child) {
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:            c.id,
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
@@ -186,23 +186,23 @@ func (f *fleet) startOne(ctx workflow.Context, c child) {
 		ParentClosePolicy:   enums.PARENT_CLOSE_POLICY_ABANDON,
 		WaitForCancellation: true,
 	})
-	ctx = describe(ctx, f.role.Name, c, f.searchAttributes)
-	r := &atWork{child: c, since: workflow.Now(ctx)}
+	ctx = withDescription(ctx, f.role.Name, c, f.searchAttributes)
+	r := &runningChild{child: c, since: workflow.Now(ctx)}
 	f.inFlight = append(f.inFlight, r)
 	f.state.Moved++
-	f.show()
+	f.showCounts()
 	future := workflow.ExecuteChildWorkflow(ctx, f.workflow, c.input)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		var outcome contract.Outcome
 		err := future.Get(ctx, &outcome)
-		f.inFlight = slices.DeleteFunc(f.inFlight, func(other *atWork) bool { return other == r })
-		f.record(c, outcome, err)
-		f.show()
+		f.inFlight = slices.DeleteFunc(f.inFlight, func(other *runningChild) bool { return other == r })
+		f.recordEnd(c, outcome, err)
+		f.showCounts()
 	})
 }
 
-// show tells how far the children are.
-func (f *fleet) show() {
+// showCounts tells how far the children are.
+func (f *childPool) showCounts() {
 	f.progress.status.AtWork = nil
 	for _, r := range f.inFlight {
 		f.progress.status.AtWork = append(f.progress.status.AtWork, r.id)
@@ -211,7 +211,7 @@ func (f *fleet) show() {
 	f.progress.step("%d of %d branches done, %d at work, %d failed", done, f.expected, len(f.inFlight), f.state.Report.Count())
 }
 
-func (f *fleet) record(c child, outcome contract.Outcome, err error) {
+func (f *childPool) recordEnd(c child, outcome contract.Outcome, err error) {
 	failed := plan.Failure{Subject: c.destination.String(), Workflow: c.id}
 	switch {
 	case err == nil:
@@ -224,7 +224,7 @@ func (f *fleet) record(c child, outcome contract.Outcome, err error) {
 		}
 		failed.Kind, failed.Reason = contract.KindRollbackNotUsed, "a run that has begun before is at work on the branch, without allow_rollback\nSay it again when that run has ended."
 	default:
-		failed.Kind, failed.Reason = contract.Cause(err)
+		failed.Kind, failed.Reason = contract.FailureOf(err)
 	}
 	f.state.Report.Fail(failed)
 }

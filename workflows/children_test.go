@@ -171,9 +171,9 @@ func TestCycleCancelled(t *testing.T) {
 
 // The next cycle comes before the one that waits gives up.
 func TestWaitBetween(t *testing.T) {
-	require.Equal(t, contract.Limits{}.WithDefaults().WaitSeconds, contract.WaitBetween(5*time.Minute))
+	require.Equal(t, contract.Limits{}.WithDefaults().WaitSeconds, contract.WaitSecondsFor(5*time.Minute))
 	for every, want := range map[time.Duration]int{time.Second: 1, 10 * time.Second: 8, time.Hour: 600, 24 * time.Hour: 600} {
-		require.Equal(t, want, contract.WaitBetween(every), every)
+		require.Equal(t, want, contract.WaitSecondsFor(every), every)
 	}
 }
 

@@ -22,10 +22,10 @@ func ConsumeProject(ctx workflow.Context, push plan.Push) (pushed activities.Pus
 	if err := requireLock(ctx, contract.Consumer.ChildID(push.Destination)); err != nil {
 		return pushed, err
 	}
-	push.AllowRollback = push.AllowRollback && mayRollBack(ctx)
+	push.AllowRollback = push.AllowRollback && mayUseRollback(ctx)
 	transferred := false
 	steps := func(ctx workflow.Context) (activities.Pushed, error) {
-		return consume(ctx, progress, push, &transferred)
+		return runConsumeSteps(ctx, progress, push, &transferred)
 	}
 	pushed, err = onOneHost(ctx, steps)
 	if isKind(err, activities.KindTipMoved) {
@@ -35,27 +35,27 @@ func ConsumeProject(ctx workflow.Context, push plan.Push) (pushed activities.Pus
 		push.FromSnapshot = true
 		pushed, err = onOneHost(ctx, steps)
 	}
-	err = noteRefusal(ctx, push.Try, transferred, err)
-	conclude(ctx, err)
+	err = withAttempt(ctx, push.Attempt, transferred, err)
+	recordOutcome(ctx, err)
 	return pushed, err
 }
 
-// consume notes whether anything was transferred.
-func consume(ctx workflow.Context, progress *progress, push plan.Push, transferred *bool) (pushed activities.Pushed, err error) {
+// runConsumeSteps notes whether anything was transferred.
+func runConsumeSteps(ctx workflow.Context, progress *progress, push plan.Push, transferred *bool) (pushed activities.Pushed, err error) {
 	var consumer *activities.Consumer
 	work := activities.PushWork{Plan: push}
 
 	progress.step("downloading what %s lacks of %s", push.Destination, plan.Short(push.Commit))
 	var downloaded activities.Downloaded
-	err = workflow.ExecuteActivity(transfer(ctx, push.Destination.String()), consumer.Download, work).Get(ctx, &downloaded)
+	err = workflow.ExecuteActivity(transferContext(ctx, push.Destination.String()), consumer.Download, work).Get(ctx, &downloaded)
 	if err != nil {
 		return pushed, err
 	}
 	*transferred = len(downloaded.Objects) > 0
 	work.Staged = downloaded.Staged
 	defer cleanup(ctx, consumer.Cleanup, work.Staged)
-	target, objects := downloaded.Target, count(len(downloaded.Objects), "object")
-	onHost := transferOn(ctx, work.Staged.Host, fmt.Sprintf("%s to %s, %s", push.Destination, plan.Short(target.Commit), objects))
+	target, objects := downloaded.Target, countNoun(len(downloaded.Objects), "object")
+	onHost := hostTransferContext(ctx, work.Staged.Host, fmt.Sprintf("%s to %s, %s", push.Destination, plan.Short(target.Commit), objects))
 
 	progress.step("decrypting %s", objects)
 	var decrypted activities.Decrypted
@@ -72,7 +72,7 @@ func consume(ctx workflow.Context, progress *progress, push plan.Push, transferr
 	return pushed, nil
 }
 
-func count(n int, noun string) string {
+func countNoun(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

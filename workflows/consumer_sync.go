@@ -13,8 +13,8 @@ import (
 // of them were tried.
 func ConsumerSync(ctx workflow.Context, in contract.CycleInput) (contract.Report, error) {
 	var consumer *activities.Consumer
-	return runCycle(ctx, side[plan.Push]{
-		role: contract.Consumer, scan: consumer.PlanPushes, scanned: "the bucket and its destinations",
+	return runCycle(ctx, cycleSpec[plan.Push]{
+		role: contract.Consumer, scan: consumer.PlanPushes, scanSummary: "the bucket and its destinations",
 		workflow: ConsumeProject, verb: "push",
 		child: func(p plan.Push) child {
 			return child{destination: p.Destination, reason: p.Reason, modified: p.Since}

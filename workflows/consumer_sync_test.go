@@ -39,7 +39,7 @@ func TestConsumerSyncDryRun(t *testing.T) {
 	env := environment(t)
 	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Page[plan.Push]{Checked: 1, Moves: pushes("a")}, nil).Once()
 	env.ExecuteWorkflow(workflows.ConsumerSync, contract.CycleInput{DryRun: true})
-	require.Equal(t, contract.Report{Checked: 1, Planned: []string{"push group/a@main: behind"}, Behind: []plan.Branch{{Destination: "group/a@main", Reason: "behind"}}}, report(t, env))
+	require.Equal(t, contract.Report{Checked: 1, Planned: []string{"push group/a@main: behind"}, Behind: []plan.BranchStatus{{Destination: "group/a@main", Reason: "behind"}}}, report(t, env))
 }
 
 func TestConsumeProject(t *testing.T) {

@@ -19,16 +19,16 @@ func mustContinueAsNew(ctx workflow.Context) bool {
 	return info.CronSchedule == "" && info.GetContinueAsNewSuggested()
 }
 
-// isLastOfCron tells whether the cycle has to end here because its history is long and it cannot continue: the SDK
+// cronHistoryIsFull tells whether the cycle has to end here because its history is long and it cannot continue: the SDK
 // would do that without the cron schedule, which would end the cron for good. The next cycle has another order.
-func isLastOfCron(ctx workflow.Context) bool {
+func cronHistoryIsFull(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	return info.CronSchedule != "" && (info.GetCurrentHistoryLength() > maxCronEvents || info.GetCurrentHistorySize() > maxCronSize)
 }
 
-// continues tells whether a run goes on with the cycle of the run before. Only the server says that there was one. It also
+// isContinuation tells whether a run goes on with the cycle of the run before. Only the server says that there was one. It also
 // says that of a cron's next run, which never continues a cycle, and of a retry, which begins a new one.
-func continues(ctx workflow.Context, in contract.CycleInput) (bool, error) {
+func isContinuation(ctx workflow.Context, in contract.CycleInput) (bool, error) {
 	info := workflow.GetInfo(ctx)
 	switch {
 	case in.From != nil && !in.DryRun:

@@ -12,12 +12,12 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// side is what differs between the cycles of the two sides. M is what moves one branch there.
-type side[M any] struct {
+// cycleSpec is what differs between the cycles of the two sides. M is what moves one branch there.
+type cycleSpec[M any] struct {
 	role contract.Role
 	// scan is the activity that plans a page, and scanned what it looks at.
-	scan    any
-	scanned string
+	scan        any
+	scanSummary string
 	// workflow moves one branch, and child says which.
 	workflow any
 	child    func(move M) child
@@ -32,49 +32,49 @@ type side[M any] struct {
 // cycle is one run's part of a cycle. It works on one page of the plan after the other. When its history has become
 // long it continues as a new run, which is told nothing but how far the cycle has come.
 type cycle[M any] struct {
-	side[M]
-	in        contract.CycleInput
+	cycleSpec[M]
+	input     contract.CycleInput
 	state     *contract.Continuation
 	rollbacks rollbacks
 	progress  *progress
-	fleet     *fleet
+	pool      *childPool
 }
 
 // runCycle is what both parents do.
-func runCycle[M any](ctx workflow.Context, s side[M], in contract.CycleInput) (contract.Report, error) {
-	c, err := begin(ctx, s, in)
+func runCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInput) (contract.Report, error) {
+	c, err := newCycle(ctx, s, in)
 	if err != nil {
 		return contract.Report{}, err
 	}
 	for {
-		page, err := c.plan(ctx)
+		page, err := c.planPage(ctx)
 		switch {
 		case err == nil:
 		case ctx.Err() != nil:
-			return c.state.Report, c.fleet.settle(ctx, err)
-		case c.state.After == 0 || c.in.DryRun:
+			return c.state.Report, c.pool.awaitCancelled(ctx, err)
+		case c.state.After == 0 || c.input.DryRun:
 			return contract.Report{}, err
 		default: // what was done before is reported
-			kind, reason := contract.Cause(err)
+			kind, reason := contract.FailureOf(err)
 			c.state.Report.Fail(plan.Failure{Subject: "plan", Kind: kind, Reason: reason})
-			return c.end(ctx)
+			return c.finish(ctx)
 		}
 		more := page.Left > 0 && page.Reached > c.state.After
-		c.note(ctx, page)
-		if c.in.DryRun {
-			return c.show(page, more)
+		c.recordPage(ctx, page)
+		if c.input.DryRun {
+			return c.reportPlan(page, more)
 		}
 		children := c.children(page.Moves)
-		started, err := c.fleet.start(ctx, children)
+		started, err := c.pool.startAll(ctx, children)
 		if err != nil {
 			return c.state.Report, err
 		}
 		for _, child := range children[:started] {
-			c.rollbacks.use(child.destination)
+			c.rollbacks.markUsed(child.destination)
 		}
 		c.state.Report.Deferred += len(children) - started
-		if !more || !workflow.Now(ctx).Before(c.state.Until) || isLastOfCron(ctx) {
-			return c.end(ctx)
+		if !more || !workflow.Now(ctx).Before(c.state.Until) || cronHistoryIsFull(ctx) {
+			return c.finish(ctx)
 		}
 		if mustContinueAsNew(ctx) {
 			return c.continueAsNew(ctx)
@@ -82,21 +82,21 @@ func runCycle[M any](ctx workflow.Context, s side[M], in contract.CycleInput) (c
 	}
 }
 
-func begin[M any](ctx workflow.Context, s side[M], in contract.CycleInput) (*cycle[M], error) {
-	c := &cycle[M]{side: s, in: in}
+func newCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInput) (*cycle[M], error) {
+	c := &cycle[M]{cycleSpec: s, input: in}
 	var err error
 	if c.progress, err = showProgress(ctx); err != nil {
 		return nil, err
 	}
-	continuing, err := continues(ctx, in)
+	continuing, err := isContinuation(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	if c.state = in.Continuation; !continuing {
 		c.state = &contract.Continuation{
-			Position:  contract.Position{Turn: turn.At(workflow.Now(ctx))},
+			Position:  contract.Position{Order: turn.At(workflow.Now(ctx))},
 			Rollbacks: in.AllowRollback,
-			Report:    contract.Report{Absence: rememberedAbsence(ctx)},
+			Report:    contract.Report{Absence: lastAbsence(ctx)},
 		}
 		if in.From != nil {
 			c.state.Position = *in.From
@@ -105,39 +105,39 @@ func begin[M any](ctx workflow.Context, s side[M], in contract.CycleInput) (*cyc
 	if c.rollbacks, err = allowedRollbacks(ctx, in, c.state, s.allowRollback != nil); err != nil {
 		return nil, err
 	}
-	c.in.Limits = in.Limits.WithDefaults()
+	c.input.Limits = in.Limits.WithDefaults()
 	c.progress.status.Report = &c.state.Report
-	c.fleet = &fleet{role: s.role, workflow: s.workflow, limits: c.in.Limits, searchAttributes: in.SearchAttributes, state: c.state, progress: c.progress}
+	c.pool = &childPool{role: s.role, workflow: s.workflow, limits: c.input.Limits, searchAttributes: in.SearchAttributes, state: c.state, progress: c.progress}
 	return c, nil
 }
 
-// plan finds out what is to be done next.
-func (c *cycle[M]) plan(ctx workflow.Context) (page plan.Page[M], err error) {
+// planPage finds out what is to be done next.
+func (c *cycle[M]) planPage(ctx workflow.Context) (page plan.Page[M], err error) {
 	request := activities.PlanRequest{
-		PageRequest: plan.PageRequest{Turn: c.state.Turn, After: c.state.After, Size: c.in.PageSize, Detail: c.in.DryRun},
-		Retry:       c.rollbacks.left,
+		PageRequest: plan.PageRequest{Order: c.state.Order, After: c.state.After, Size: c.input.PageSize, Detail: c.input.DryRun},
+		Retry:       c.rollbacks.unused,
 	}
-	summary := c.scanned
+	summary := c.scanSummary
 	if c.state.After == 0 {
 		request.Absence = c.state.Report.Absence
 	} else {
-		summary = fmt.Sprintf("%s, after %s", summary, count(c.state.Report.Checked, "branch"))
+		summary = fmt.Sprintf("%s, after %s", summary, countNoun(c.state.Report.Checked, "branch"))
 	}
-	if len(c.fleet.inFlight) == 0 {
+	if len(c.pool.inFlight) == 0 {
 		c.progress.step("comparing both ends")
 	}
-	err = workflow.ExecuteActivity(scan(ctx, summary), c.scan, request).Get(ctx, &page)
+	err = workflow.ExecuteActivity(scanContext(ctx, summary), c.scan, request).Get(ctx, &page)
 	return page, err
 }
 
-// note adds a page to the report, and goes on to its end.
-func (c *cycle[M]) note(ctx workflow.Context, page plan.Page[M]) {
+// recordPage adds a page to the report, and goes on to its end.
+func (c *cycle[M]) recordPage(ctx workflow.Context, page plan.Page[M]) {
 	report := &c.state.Report
 	if c.state.After == 0 {
 		report.Absence = page.Orphans.Absence
 	}
 	if c.state.Until.IsZero() {
-		c.state.Until = workflow.Now(ctx).Add(c.in.Limits.Wait())
+		c.state.Until = workflow.Now(ctx).Add(c.input.Limits.Wait())
 	}
 	c.state.After = page.Reached
 	c.state.Prune = c.state.Prune || len(page.Orphans.Due) > 0 || page.Superseded > 0
@@ -166,15 +166,15 @@ func (c *cycle[M]) children(moves []M) []child {
 	return children
 }
 
-// show is the end of a dry run.
-func (c *cycle[M]) show(page plan.Page[M], more bool) (contract.Report, error) {
+// reportPlan is the end of a dry run.
+func (c *cycle[M]) reportPlan(page plan.Page[M], more bool) (contract.Report, error) {
 	report := &c.state.Report
 	for _, destination := range page.Orphans.Due {
 		report.Planned = append(report.Planned, "delete the objects of "+destination.String()+": its sync has left the configuration")
 	}
 	for _, child := range c.children(page.Moves) {
 		report.Planned = append(report.Planned, c.verb+" "+child.destination.String()+": "+child.reason)
-		report.Behind = append(report.Behind, plan.Branch{Destination: child.destination.String(), Reason: child.reason, Since: child.modified})
+		report.Behind = append(report.Behind, plan.BranchStatus{Destination: child.destination.String(), Reason: child.reason, Since: child.modified})
 	}
 	if more {
 		report.Next = &c.state.Position
@@ -182,13 +182,13 @@ func (c *cycle[M]) show(page plan.Page[M], more bool) (contract.Report, error) {
 	return *report, report.Err()
 }
 
-// end waits for the children, deletes what is no longer needed, and reports.
-func (c *cycle[M]) end(ctx workflow.Context) (contract.Report, error) {
+// finish waits for the children, deletes what is no longer needed, and reports.
+func (c *cycle[M]) finish(ctx workflow.Context) (contract.Report, error) {
 	report := &c.state.Report
-	if err := c.fleet.wait(ctx); err != nil {
+	if err := c.pool.awaitAll(ctx); err != nil {
 		return *report, err
 	}
-	c.rollbacks.report(report)
+	c.rollbacks.reportUnused(report)
 	if c.prune != nil && (c.state.Prune || len(report.Synced) > 0) {
 		c.progress.step("deleting objects that are no longer needed")
 		if err := c.prune(ctx, report); err != nil {
@@ -199,14 +199,14 @@ func (c *cycle[M]) end(ctx workflow.Context) (contract.Report, error) {
 }
 
 func (c *cycle[M]) continueAsNew(ctx workflow.Context) (contract.Report, error) {
-	abandoned, err := c.fleet.abandon(ctx)
+	abandoned, err := c.pool.abandonSlow(ctx)
 	if err != nil {
 		return c.state.Report, err
 	}
 	if !abandoned {
-		return c.end(ctx)
+		return c.finish(ctx)
 	}
 	c.state.Rollbacks = c.rollbacks.names()
-	c.in.Continuation = c.state
-	return c.state.Report, workflow.NewContinueAsNewError(ctx, workflow.GetInfo(ctx).WorkflowType.Name, c.in)
+	c.input.Continuation = c.state
+	return c.state.Report, workflow.NewContinueAsNewError(ctx, workflow.GetInfo(ctx).WorkflowType.Name, c.input)
 }

@@ -50,7 +50,7 @@ func TestCycleGoesThroughAllPages(t *testing.T) {
 				require.Equal(t, long, runs == 5)
 				require.Len(t, asked, 5)
 				for i, request := range asked {
-					require.Equal(t, asked[0].Turn, request.Turn, "one order for the whole cycle")
+					require.Equal(t, asked[0].Order, request.Order, "one order for the whole cycle")
 					require.Equal(t, turn.Position(5*i), request.After)
 				}
 				require.Len(t, ran, n)

@@ -57,7 +57,7 @@ func isKind(err error, kind string) bool {
 func cleanup(ctx workflow.Context, step any, staged activities.Staged) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	if err := workflow.ExecuteActivity(cleanupOn(ctx, staged.Host), step, staged).Get(ctx, nil); err != nil {
+	if err := workflow.ExecuteActivity(hostCleanupContext(ctx, staged.Host), step, staged).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Warn("The run's files were not removed: the next worker to start there will", "error", err)
 	}
 }

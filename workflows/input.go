@@ -27,8 +27,8 @@ func requireLock(ctx workflow.Context, id string) error {
 // scheduledBy is set by the server on what a schedule starts.
 var scheduledBy = temporal.NewSearchAttributeKeyKeyword("TemporalScheduledById")
 
-// repeats tells what starts the workflow again and again with the same input.
-func repeats(ctx workflow.Context) (by string, ok bool) {
+// repeatedBy tells what starts the workflow again and again with the same input.
+func repeatedBy(ctx workflow.Context) (by string, ok bool) {
 	if cron := workflow.GetInfo(ctx).CronSchedule; cron != "" {
 		return fmt.Sprintf("the cron schedule %q", cron), true
 	}
@@ -36,15 +36,15 @@ func repeats(ctx workflow.Context) (by string, ok bool) {
 	return fmt.Sprintf("the schedule %q", schedule), ok
 }
 
-// repeated tells whether a run is the server's or an operator's repetition of another one, by a retry policy or a reset.
-func repeated(ctx workflow.Context) bool {
+// isRepetition tells whether a run is the server's or an operator's repetition of another one, by a retry policy or a reset.
+func isRepetition(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	return info.Attempt > 1 || info.OriginalRunID != info.WorkflowExecution.RunID
 }
 
-// mayRollBack tells whether a child's input may say so: its parent has, for this one run. A run by
+// mayUseRollback tells whether a child's input may say so: its parent has, for this one run. A run by
 // hand, or a reset, only repeats what was said once.
-func mayRollBack(ctx workflow.Context) bool {
+func mayUseRollback(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
-	return !repeated(ctx) && info.ContinuedExecutionRunID == "" && info.ParentWorkflowExecution != nil
+	return !isRepetition(ctx) && info.ContinuedExecutionRunID == "" && info.ParentWorkflowExecution != nil
 }

@@ -33,7 +33,7 @@ func requireInvalidInput(t *testing.T, env *testsuite.TestWorkflowEnvironment, t
 // forged is a continuation as somebody might make one up.
 func forged() *contract.Continuation {
 	return &contract.Continuation{
-		Position: contract.Position{Turn: 7, After: 3}, Prune: true, Rollbacks: []string{"group/p0@main"},
+		Position: contract.Position{Order: 7, After: 3}, Prune: true, Rollbacks: []string{"group/p0@main"},
 		Report: contract.Report{Checked: 99, Absence: absence("gone")},
 	}
 }

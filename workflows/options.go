@@ -9,15 +9,15 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// hostPatience is how long a step waits for the worker that holds its files. A live
+// hostTimeout is how long a step waits for the worker that holds its files. A live
 // worker takes it up at once, so that a longer silence means that it is gone.
-const hostPatience = 30 * time.Second
+const hostTimeout = 30 * time.Second
 
-// scan is for the activities that read what is wanted and what is there. They wait for no step: their
+// scanContext is for the activities that read what is wanted and what is there. They wait for no step: their
 // task queue is another one.
-func scan(ctx workflow.Context, summary string) workflow.Context {
+func scanContext(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		Summary:             clip(summary),
+		Summary:             summaryText(summary),
 		TaskQueue:           contract.ScanQueue(workflow.GetInfo(ctx).TaskQueueName),
 		StartToCloseTimeout: 15 * time.Minute,
 		HeartbeatTimeout:    30 * time.Second,
@@ -31,15 +31,15 @@ func scan(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
-// transfer is for the steps that move a repository's bytes. They say how far they are with
+// transferContext is for the steps that move a repository's bytes. They say how far they are with
 // every heartbeat, so a step that hangs is noticed long before it runs out of time.
-func transfer(ctx workflow.Context, summary string) workflow.Context {
+func transferContext(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, transferOptions(summary))
 }
 
 func transferOptions(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
-		Summary:             clip(summary),
+		Summary:             summaryText(summary),
 		StartToCloseTimeout: 6 * time.Hour,
 		HeartbeatTimeout:    30 * time.Second,
 		WaitForCancellation: true,
@@ -52,17 +52,17 @@ func transferOptions(summary string) workflow.ActivityOptions {
 	}
 }
 
-// transferOn is transfer on the worker that holds the files.
-func transferOn(ctx workflow.Context, host, summary string) workflow.Context {
+// hostTransferContext is transfer on the worker that holds the files.
+func hostTransferContext(ctx workflow.Context, host, summary string) workflow.Context {
 	options := transferOptions(summary)
 	options.TaskQueue = host
-	options.ScheduleToStartTimeout = hostPatience
+	options.ScheduleToStartTimeout = hostTimeout
 	return workflow.WithActivityOptions(ctx, options)
 }
 
-// cleanupOn is for the removal of a run's files. When the worker is gone so are
+// hostCleanupContext is for the removal of a run's files. When the worker is gone so are
 // they, or they will be when the next worker starts there.
-func cleanupOn(ctx workflow.Context, host string) workflow.Context {
+func hostCleanupContext(ctx workflow.Context, host string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		Summary:                "remove the run's files",
 		TaskQueue:              host,

@@ -21,21 +21,21 @@ func ProduceProject(ctx workflow.Context, upload plan.Upload) (uploaded activiti
 	}
 	transferred := false
 	uploaded, err = onOneHost(ctx, func(ctx workflow.Context) (activities.Uploaded, error) {
-		return produce(ctx, progress, upload, &transferred)
+		return runProduceSteps(ctx, progress, upload, &transferred)
 	})
-	err = noteRefusal(ctx, upload.Try, transferred, err)
-	conclude(ctx, err)
+	err = withAttempt(ctx, upload.Attempt, transferred, err)
+	recordOutcome(ctx, err)
 	return uploaded, err
 }
 
-// produce notes whether anything was transferred.
-func produce(ctx workflow.Context, progress *progress, upload plan.Upload, transferred *bool) (uploaded activities.Uploaded, err error) {
+// runProduceSteps notes whether anything was transferred.
+func runProduceSteps(ctx workflow.Context, progress *progress, upload plan.Upload, transferred *bool) (uploaded activities.Uploaded, err error) {
 	var producer *activities.Producer
 	work := activities.UploadWork{Plan: upload}
 
 	progress.step("cloning %s", upload.Sync.Source)
 	var cloned activities.Cloned
-	err = workflow.ExecuteActivity(transfer(ctx, upload.Sync.Source.String()), producer.Clone, work).Get(ctx, &cloned)
+	err = workflow.ExecuteActivity(transferContext(ctx, upload.Sync.Source.String()), producer.Clone, work).Get(ctx, &cloned)
 	if err != nil {
 		return uploaded, err
 	}
@@ -43,7 +43,7 @@ func produce(ctx workflow.Context, progress *progress, upload plan.Upload, trans
 	work.Staged = cloned.Staged
 	defer cleanup(ctx, producer.Cleanup, work.Staged)
 	id := cloned.Bundle.ID
-	onHost := transferOn(ctx, work.Staged.Host, activities.Describe(id)+", "+humanize.Bytes(uint64(cloned.Bundle.Size)))
+	onHost := hostTransferContext(ctx, work.Staged.Host, activities.Describe(id)+", "+humanize.Bytes(uint64(cloned.Bundle.Size)))
 
 	progress.step("packaging %s", activities.Describe(id))
 	var packaged activities.Packaged

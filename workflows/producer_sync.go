@@ -13,11 +13,11 @@ import (
 // when any sync failed, after all of them were tried.
 func ProducerSync(ctx workflow.Context, in contract.CycleInput) (contract.Report, error) {
 	var producer *activities.Producer
-	return runCycle(ctx, side[plan.Upload]{
-		role: contract.Producer, scan: producer.PlanUploads, scanned: "the configured syncs, their sources and the bucket",
+	return runCycle(ctx, cycleSpec[plan.Upload]{
+		role: contract.Producer, scan: producer.PlanUploads, scanSummary: "the configured syncs, their sources and the bucket",
 		workflow: ProduceProject, verb: "upload", prune: prune,
 		child: func(u plan.Upload) child {
-			return child{destination: u.Sync.Destination, reason: u.Reason, modified: u.Follows.Modified}
+			return child{destination: u.Sync.Destination, reason: u.Reason, modified: u.SeenChain.Modified}
 		},
 	}, in)
 }
@@ -28,7 +28,7 @@ func prune(ctx workflow.Context, report *contract.Report) error {
 	var producer *activities.Producer
 	var pruned activities.Pruned
 	request := activities.PruneRequest{Absence: report.Absence}
-	err := workflow.ExecuteActivity(scan(ctx, "superseded objects and orphans"), producer.Prune, request).Get(ctx, &pruned)
+	err := workflow.ExecuteActivity(scanContext(ctx, "superseded objects and orphans"), producer.Prune, request).Get(ctx, &pruned)
 	switch {
 	case err == nil:
 		report.PruneLeft, report.Absence = pruned.Left, pruned.Absence
@@ -38,7 +38,7 @@ func prune(ctx workflow.Context, report *contract.Report) error {
 	case ctx.Err() != nil:
 		return err
 	default:
-		kind, reason := contract.Cause(err)
+		kind, reason := contract.FailureOf(err)
 		report.Fail(plan.Failure{Subject: "bucket", Kind: kind, Reason: "delete objects that are no longer needed: " + reason})
 	}
 	return nil

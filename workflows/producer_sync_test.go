@@ -100,7 +100,7 @@ func TestProducerSyncDryRun(t *testing.T) {
 		"delete the objects of group/gone@main: its sync has left the configuration",
 		"upload group/p0@main: moved",
 	}, report(t, env).Planned)
-	require.Equal(t, []plan.Branch{{Destination: "group/p0@main", Reason: "moved"}}, report(t, env).Behind)
+	require.Equal(t, []plan.BranchStatus{{Destination: "group/p0@main", Reason: "moved"}}, report(t, env).Behind)
 }
 
 func TestProducerSyncPrunesOrphans(t *testing.T) {

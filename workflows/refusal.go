@@ -10,16 +10,16 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// noteRefusal adds to a failure that only a person can lift what was tried, when it came after something
+// withAttempt adds to a failure that only a person can lift what was tried, when it came after something
 // had been transferred for it: the execution is then all the memory that the next plan needs to
 // leave the branch alone.
-func noteRefusal(ctx workflow.Context, try plan.Try, transferred bool, err error) error {
+func withAttempt(ctx workflow.Context, try plan.Attempt, transferred bool, err error) error {
 	failure, ok := errors.AsType[*temporal.ApplicationError](err)
 	if !ok || !transferred || !failure.NonRetryable() || failure.Type() == activities.KindStagedFileMissing {
 		return err
 	}
 	return temporal.NewApplicationErrorWithOptions(failure.Message(), failure.Type(), temporal.ApplicationErrorOptions{
 		NonRetryable: true,
-		Details:      []any{try.Again(workflow.Now(ctx))},
+		Details:      []any{try.RefusedAt(workflow.Now(ctx))},
 	})
 }

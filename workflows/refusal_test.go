@@ -33,20 +33,20 @@ func TestRefusalsAreRemembered(t *testing.T) {
 		t.Run(test.step+" "+test.err.Error(), func(t *testing.T) {
 			env := environment(t)
 			steps(env, map[string]error{test.step: test.err})
-			before := plan.Try{Evidence: "e", Refused: 2, Since: time.Unix(1, 0).UTC()}
+			before := plan.Attempt{Evidence: "e", Refused: 2, Since: time.Unix(1, 0).UTC()}
 			switch test.step {
 			case "Clone", "Package", "Upload":
-				produceProject(env, plan.Upload{Try: before})
+				produceProject(env, plan.Upload{Attempt: before})
 			default:
-				consumeProject(env, plan.Push{Try: before})
+				consumeProject(env, plan.Push{Attempt: before})
 			}
 			var failure *temporal.ApplicationError
 			require.ErrorAs(t, env.GetWorkflowError(), &failure)
 			require.Equal(t, test.remembered, failure.HasDetails())
 			if test.remembered {
-				var after plan.Try
+				var after plan.Attempt
 				require.NoError(t, failure.Details(&after))
-				require.Equal(t, plan.Try{Evidence: "e", Refused: 3, Since: before.Since}, after)
+				require.Equal(t, plan.Attempt{Evidence: "e", Refused: 3, Since: before.Since}, after)
 				require.True(t, failure.NonRetryable())
 				require.Contains(t, failure.Message(), "happened")
 			}

@@ -15,7 +15,7 @@ import (
 const maxRollbacks = 100
 
 // rollbacks are the destinations for which the operator's word counts in this run, and was not used yet.
-type rollbacks struct{ left []project.Branch }
+type rollbacks struct{ unused []project.Branch }
 
 // allowedRollbacks are those of a cycle, whose report says if they are not used. They hold for all pages of it.
 func allowedRollbacks(ctx workflow.Context, in contract.CycleInput, state *contract.Continuation, possible bool) (r rollbacks, err error) {
@@ -25,7 +25,7 @@ func allowedRollbacks(ctx workflow.Context, in contract.CycleInput, state *contr
 	if !possible {
 		return r, invalidInput("allow_rollback is for ConsumerSync: only at the destination can a branch go back")
 	}
-	if by, ok := repeats(ctx); ok {
+	if by, ok := repeatedBy(ctx); ok {
 		return r, invalidInput("allow_rollback holds for one run, but %s would repeat it\nTake it out of the input, and say it to a single run: starter run --allow-rollback.", by)
 	}
 	if len(in.AllowRollback) > maxRollbacks {
@@ -36,9 +36,9 @@ func allowedRollbacks(ctx workflow.Context, in contract.CycleInput, state *contr
 		if err != nil {
 			return rollbacks{}, invalidInput("allow_rollback: %v", err)
 		}
-		r.left = append(r.left, b)
+		r.unused = append(r.unused, b)
 	}
-	if repeated(ctx) || workflow.GetInfo(ctx).ContinuedExecutionRunID != "" && state != in.Continuation {
+	if isRepetition(ctx) || workflow.GetInfo(ctx).ContinuedExecutionRunID != "" && state != in.Continuation {
 		state.Report.Warning = "allow_rollback was not used: it holds for one run, and this one repeats it for " + strings.Join(in.AllowRollback, ", ")
 		return rollbacks{}, nil
 	}
@@ -47,23 +47,23 @@ func allowedRollbacks(ctx workflow.Context, in contract.CycleInput, state *contr
 
 // allows tells whether a destination is named, however it is spelled.
 func (r *rollbacks) allows(b project.Branch) bool {
-	return slices.ContainsFunc(r.left, func(other project.Branch) bool { return other.Identity() == b.Identity() })
+	return slices.ContainsFunc(r.unused, func(other project.Branch) bool { return other.Identity() == b.Identity() })
 }
 
-// use notes that the word was passed on.
-func (r *rollbacks) use(b project.Branch) {
-	r.left = slices.DeleteFunc(r.left, func(other project.Branch) bool { return other.Identity() == b.Identity() })
+// markUsed notes that the word was passed on.
+func (r *rollbacks) markUsed(b project.Branch) {
+	r.unused = slices.DeleteFunc(r.unused, func(other project.Branch) bool { return other.Identity() == b.Identity() })
 }
 
 func (r *rollbacks) names() (names []string) {
-	for _, b := range r.left {
+	for _, b := range r.unused {
 		names = append(names, b.String())
 	}
 	return names
 }
 
-// report says of the others that there was no use for the word.
-func (r *rollbacks) report(report *contract.Report) {
+// reportUnused says of the others that there was no use for the word.
+func (r *rollbacks) reportUnused(report *contract.Report) {
 	for _, name := range r.names() {
 		report.Fail(plan.Failure{
 			Subject: name, Kind: contract.KindRollbackNotUsed,

@@ -27,10 +27,10 @@ func (p *progress) step(format string, args ...any) {
 	workflow.SetCurrentDetails(p.ctx, foreign.Markdown(p.status.Step))
 }
 
-// describe gives a child the words by which it is recognised in lists.
-func describe(ctx workflow.Context, role string, c child, searchAttributes bool) workflow.Context {
+// withDescription gives a child the words by which it is recognised in lists.
+func withDescription(ctx workflow.Context, role string, c child, searchAttributes bool) workflow.Context {
 	options := workflow.GetChildWorkflowOptions(ctx)
-	options.StaticSummary = clip(fmt.Sprintf("%s: %s", c.destination, c.reason))
+	options.StaticSummary = summaryText(fmt.Sprintf("%s: %s", c.destination, c.reason))
 	options.Memo = map[string]any{"role": role, "destination": c.destination.String()}
 	if searchAttributes {
 		options.TypedSearchAttributes = temporal.NewSearchAttributes(
@@ -39,8 +39,8 @@ func describe(ctx workflow.Context, role string, c child, searchAttributes bool)
 	return workflow.WithChildOptions(ctx, options)
 }
 
-// conclude notes how a child ended, where it was started with search attributes.
-func conclude(ctx workflow.Context, err error) {
+// recordOutcome notes how a child ended, where it was started with search attributes.
+func recordOutcome(ctx workflow.Context, err error) {
 	if _, ok := workflow.GetTypedSearchAttributes(ctx).GetKeyword(contract.AttributeDestination); !ok {
 		return
 	}
@@ -57,9 +57,9 @@ func conclude(ctx workflow.Context, err error) {
 // limit.userMetadataSummarySize is 400.
 const maxSummary = 400
 
-// clip makes a summary of a text that may have words of others in it: the UI shows summaries and details as
+// summaryText makes a summary of a text that may have words of others in it: the UI shows summaries and details as
 // Markdown, with links and pictures. It is shortened at the end of a character.
-func clip(s string) string {
+func summaryText(s string) string {
 	s = foreign.Markdown(s)
 	if len(s) <= maxSummary {
 		return s

@@ -30,8 +30,8 @@ func ParseEnvironment(name string) (Environment, error) {
 // Name is what manifests say; empty for any environment.
 func (e Environment) Name() string { return e.name }
 
-// IsFor fails with ErrEnvironment when m was made for another environment than this one, or for none that it names.
-func (m Manifest) IsFor(here Environment) error {
+// CheckEnvironment fails with ErrEnvironment when m was made for another environment than this one, or for none that it names.
+func (m Manifest) CheckEnvironment(here Environment) error {
 	switch {
 	case here.any || here.name != "" && m.Environment == here.name:
 		return nil

@@ -48,7 +48,7 @@ func TestGolden(t *testing.T) {
 
 	m, err := archive.ParseManifest([]byte(manifest))
 	require.NoError(t, err)
-	require.NoError(t, m.Matches(id))
+	require.NoError(t, m.CheckID(id))
 	text, err := m.Encode()
 	require.NoError(t, err)
 	require.Equal(t, manifest, string(text))

@@ -13,8 +13,8 @@ import (
 // FormatVersion is the version of the archive that this package writes and reads.
 const FormatVersion = 1
 
-// maxManifest bounds a manifest's size in bytes; ours are below 2 KiB.
-const maxManifest = 64 << 10
+// maxManifestSize bounds a manifest's size in bytes; ours are below 2 KiB.
+const maxManifestSize = 64 << 10
 
 var (
 	// ErrVersion says that the archive was made by another version of the
@@ -65,8 +65,8 @@ func (m Manifest) Encode() ([]byte, error) {
 // ParseManifest reads what Encode wrote, in this or in a later release that only
 // added members. It fails with ErrVersion or ErrMalformed.
 func ParseManifest(text []byte) (Manifest, error) {
-	if len(text) > maxManifest {
-		return Manifest{}, malformed("manifest: %d bytes, limit %d", len(text), maxManifest)
+	if len(text) > maxManifestSize {
+		return Manifest{}, malformed("manifest: %d bytes, limit %d", len(text), maxManifestSize)
 	}
 	// The version comes first: in another one, all else may have another shape.
 	var version struct {
@@ -113,9 +113,9 @@ func (m Manifest) validate() error {
 	return nil
 }
 
-// Matches fails with ErrMismatch when m is not the manifest of the object that a key
+// CheckID fails with ErrMismatch when m is not the manifest of the object that a key
 // says: an object may have been copied to, or swapped with, another key.
-func (m Manifest) Matches(key object.ID) error {
+func (m Manifest) CheckID(key object.ID) error {
 	for _, field := range []struct{ name, manifest, key string }{
 		{"group", m.Destination.Group, key.Destination.Group},
 		{"project_name", m.Destination.Name, key.Destination.Name},

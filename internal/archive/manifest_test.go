@@ -94,7 +94,7 @@ func TestManifestEnvironment(t *testing.T) {
 		{unnamed, here("staging-1"), `made for another environment: it names none, this is "staging-1"`},
 	}
 	for _, test := range tests {
-		err := test.manifest.IsFor(test.here)
+		err := test.manifest.CheckEnvironment(test.here)
 		if test.refused == "" {
 			require.NoError(t, err)
 			continue
@@ -178,7 +178,7 @@ func TestManifestEncodeRefuses(t *testing.T) {
 func TestManifestMatches(t *testing.T) {
 	m := newManifest()
 	key := object.ID{Destination: m.Destination, Commit: commitA, Base: commitB}
-	require.NoError(t, m.Matches(key))
+	require.NoError(t, m.CheckID(key))
 
 	for want, change := range map[string]func(*object.ID){
 		`group is "platform/edge" in the manifest, "other" in the key`: func(k *object.ID) { k.Destination.Group = "other" },
@@ -189,7 +189,7 @@ func TestManifestMatches(t *testing.T) {
 	} {
 		k := key
 		change(&k)
-		err := m.Matches(k)
+		err := m.CheckID(k)
 		require.ErrorIs(t, err, archive.ErrMismatch)
 		require.ErrorContains(t, err, want)
 	}

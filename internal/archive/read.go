@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// maxSignature bounds a minisign signature in bytes. Its two comments may be
+	// maxSignatureSize bounds a minisign signature in bytes. Its two comments may be
 	// of any length; ours make it about 300.
-	maxSignature = 4 << 10
+	maxSignatureSize = 4 << 10
 
 	// maxOverhead bounds, in bytes, what surrounds the bundle: the other two
 	// members, tar's headers, and the zeros at the end, which stock tar pads to
 	// 10 KiB. It also ends a chain of extended headers, which the tar library
 	// would follow forever.
-	maxOverhead = maxManifest + maxSignature + 64<<10
+	maxOverhead = maxManifestSize + maxSignatureSize + 64<<10
 )
 
 // ErrMalformed says that an archive is not as the format has it.
@@ -38,14 +38,14 @@ type Reader struct {
 	ManifestBytes []byte // as signed
 	Signature     []byte // not verified; nil when there is none
 
-	src *source
+	src *boundedReader
 	tar *tar.Reader
 }
 
 // NewReader reads up to the bundle. It fails with ErrMalformed, ErrVersion, or
 // the error of r.
 func NewReader(r io.Reader) (*Reader, error) {
-	src := &source{Reader: stream.Reader{R: r}, left: maxOverhead}
+	src := &boundedReader{Reader: stream.Reader{R: r}, remaining: maxOverhead}
 	a := &Reader{src: src, tar: tar.NewReader(src)}
 	if err := a.readHead(); err != nil {
 		return nil, fmt.Errorf("read archive: %w", a.classify(err))
@@ -54,24 +54,24 @@ func NewReader(r io.Reader) (*Reader, error) {
 }
 
 func (a *Reader) readHead() error {
-	header, err := a.next()
+	header, err := a.nextHeader()
 	if err != nil {
 		return err
 	}
-	if a.ManifestBytes, err = a.small(header, manifestName, maxManifest); err != nil {
+	if a.ManifestBytes, err = a.readSmall(header, manifestName, maxManifestSize); err != nil {
 		return err
 	}
 	if a.Manifest, err = ParseManifest(a.ManifestBytes); err != nil {
 		return err
 	}
-	if header, err = a.next(); err != nil {
+	if header, err = a.nextHeader(); err != nil {
 		return err
 	}
 	if header.Name == signatureName {
-		if a.Signature, err = a.small(header, signatureName, maxSignature); err != nil {
+		if a.Signature, err = a.readSmall(header, signatureName, maxSignatureSize); err != nil {
 			return err
 		}
-		if header, err = a.next(); err != nil {
+		if header, err = a.nextHeader(); err != nil {
 			return err
 		}
 	}
@@ -89,7 +89,7 @@ func (a *Reader) readHead() error {
 // ErrMalformed, or the error of w or of NewReader's r. It can be called once.
 func (a *Reader) CopyBundle(w io.Writer) error {
 	hash := sha256.New()
-	a.src.left += a.Manifest.Size
+	a.src.remaining += a.Manifest.Size
 	dst := &stream.Writer{W: w}
 	_, err := io.Copy(io.MultiWriter(dst, hash), a.tar)
 	if dst.Err != nil {
@@ -114,8 +114,8 @@ func (a *Reader) checkHash(sum []byte) error {
 	return nil
 }
 
-// next returns the header of the next member, which has to be a plain file.
-func (a *Reader) next() (*tar.Header, error) {
+// nextHeader returns the header of the next member, which has to be a plain file.
+func (a *Reader) nextHeader() (*tar.Header, error) {
 	header, err := a.tar.Next()
 	if err == io.EOF {
 		return nil, malformed("ends before %s", bundleName)
@@ -135,7 +135,7 @@ func (a *Reader) next() (*tar.Header, error) {
 	return header, nil
 }
 
-func (a *Reader) small(header *tar.Header, name string, limit int64) ([]byte, error) {
+func (a *Reader) readSmall(header *tar.Header, name string, limit int64) ([]byte, error) {
 	if header.Name != name {
 		return nil, malformed("unexpected member %s, not %q", foreign.Quote(header.Name, 100), name)
 	}

@@ -36,8 +36,8 @@ func Write(w io.Writer, manifest, signature []byte, bundle io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("write archive: %w", err)
 	}
-	if len(signature) > maxSignature {
-		return fmt.Errorf("write archive: signature: %d bytes, limit %d", len(signature), maxSignature)
+	if len(signature) > maxSignatureSize {
+		return fmt.Errorf("write archive: signature: %d bytes, limit %d", len(signature), maxSignatureSize)
 	}
 	tw := tar.NewWriter(w)
 	if err := writeMembers(tw, m, manifest, signature, bundle); err != nil {

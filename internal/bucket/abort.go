@@ -10,15 +10,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// maxEarlier bounds how many uploads of one key are taken back before the next.
-const maxEarlier = 100
+// maxStaleUploads bounds how many uploads of one key are taken back before the next.
+const maxStaleUploads = 100
 
-// abortEarlier takes back incomplete uploads of exactly this key, as a worker that was killed leaves them. Where
+// abortStaleUploads takes back incomplete uploads of exactly this key, as a worker that was killed leaves them. Where
 // the store does not list uploads, or not to us, they stay for its lifecycle rule.
-func (b *Bucket) abortEarlier(ctx context.Context, key string) error {
-	out, err := b.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &b.name, Prefix: &key, MaxUploads: aws.Int32(maxEarlier)})
+func (b *Bucket) abortStaleUploads(ctx context.Context, key string) error {
+	out, err := b.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &b.name, Prefix: &key, MaxUploads: aws.Int32(maxStaleUploads)})
 	if err != nil {
-		err = cause(err)
+		err = reduceError(err)
 		if api, ok := errors.AsType[*apiError](err); ok && (errors.Is(err, ErrAccessDenied) || api.Status == http.StatusNotImplemented || api.Status == http.StatusMethodNotAllowed) {
 			return nil
 		}
@@ -44,7 +44,7 @@ func (b *Bucket) abort(ctx context.Context, key string, id *string) error {
 	if err == nil {
 		return nil
 	}
-	err = cause(err)
+	err = reduceError(err)
 	if api, ok := errors.AsType[*apiError](err); ok && api.Code == "NoSuchUpload" {
 		return nil
 	}

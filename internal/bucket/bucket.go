@@ -35,8 +35,8 @@ type Bucket struct {
 	partSize int64
 }
 
-// Object describes a stored object.
-type Object struct {
+// ObjectInfo describes a stored object.
+type ObjectInfo struct {
 	Key      string
 	Size     int64 // bytes
 	Modified time.Time
@@ -56,7 +56,7 @@ func Open(ctx context.Context, opts Options, load ...func(*config.LoadOptions) e
 	if cfg.Region == "" {
 		return nil, errors.New("load AWS configuration: no region is set")
 	}
-	limited, err := newClient(cfg.HTTPClient)
+	limited, err := newTimeLimitedClient(cfg.HTTPClient)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func Open(ctx context.Context, opts Options, load ...func(*config.LoadOptions) e
 	cfg.Credentials = namedCredentials{cfg.Credentials}
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		if retryer, ok := o.Retryer.(aws.RetryerV2); ok {
-			o.Retryer = patient{retryer}
+			o.Retryer = serverPacedRetryer{retryer}
 		}
 		o.UsePathStyle = opts.PathStyle
 		// The SDK would warn about every object that was uploaded in parts: S3
@@ -83,15 +83,15 @@ func (b *Bucket) Endpoint() string { return aws.ToString(b.client.Options().Base
 
 // Stat describes one object. S3 does not tell a missing bucket from a missing
 // object here: both are ErrNotFound.
-func (b *Bucket) Stat(ctx context.Context, key string) (Object, error) {
+func (b *Bucket) Stat(ctx context.Context, key string) (ObjectInfo, error) {
 	head, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.name, Key: &key})
 	if err != nil {
-		return Object{}, fmt.Errorf("stat %q: %w", key, cause(err))
+		return ObjectInfo{}, fmt.Errorf("stat %q: %w", key, reduceError(err))
 	}
 	if head.LastModified == nil || head.ContentLength == nil || aws.ToString(head.ETag) == "" {
-		return Object{}, fmt.Errorf("stat %q: %w: it has no Last-Modified, Content-Length or ETag", key, ErrNotStore)
+		return ObjectInfo{}, fmt.Errorf("stat %q: %w: it has no Last-Modified, Content-Length or ETag", key, ErrNotStore)
 	}
-	object := Object{Key: key, Size: *head.ContentLength, Modified: *head.LastModified, ETag: *head.ETag}
+	object := ObjectInfo{Key: key, Size: *head.ContentLength, Modified: *head.LastModified, ETag: *head.ETag}
 	// Whoever writes to the bucket writes this: what cannot be read is as if it were not there.
 	if t, err := time.Parse(time.RFC3339Nano, head.Metadata[createdAt]); err == nil {
 		object.CreatedAt = t.UTC()
@@ -103,7 +103,7 @@ func (b *Bucket) Stat(ctx context.Context, key string) (Object, error) {
 func (b *Bucket) Now(ctx context.Context) (time.Time, error) {
 	head, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.name})
 	if err != nil {
-		return time.Time{}, fmt.Errorf("bucket %q: %w", b.name, cause(err))
+		return time.Time{}, fmt.Errorf("bucket %q: %w", b.name, reduceError(err))
 	}
 	now, _ := awsmiddleware.GetServerTime(head.ResultMetadata)
 	return now, nil
@@ -134,7 +134,7 @@ func (b *Bucket) deleteBatch(ctx context.Context, keys []string) error {
 		Delete: &types.Delete{Objects: batch, Quiet: aws.Bool(true)},
 	})
 	if err != nil {
-		if err = cause(err); wantsSingleDeletes(err) {
+		if err = reduceError(err); refusesBatchDelete(err) {
 			return b.deleteSingly(ctx, keys)
 		}
 		return fmt.Errorf("delete %d objects, the first %q: %w", len(keys), keys[0], err)
@@ -152,7 +152,7 @@ func (b *Bucket) deleteBatch(ctx context.Context, keys []string) error {
 func (b *Bucket) deleteSingly(ctx context.Context, keys []string) error {
 	for _, key := range keys {
 		if _, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.name, Key: &key}); err != nil {
-			return fmt.Errorf("delete %q: %w", key, cause(err))
+			return fmt.Errorf("delete %q: %w", key, reduceError(err))
 		}
 	}
 	return nil

@@ -15,22 +15,22 @@ import (
 )
 
 const (
-	// idle is how long the store may be silent.
-	idle = time.Minute
-	// storing is how long it may be silent when it has been sent something: stores that keep objects as files
+	// idleTimeout is how long the store may be silent.
+	idleTimeout = time.Minute
+	// storeTimeout is how long it may be silent when it has been sent something: stores that keep objects as files
 	// put an object of many parts together then.
-	storing = 5 * time.Minute
+	storeTimeout = 5 * time.Minute
 )
 
-// limited bounds the silence of the store.
-type limited struct {
+// timeLimitedClient bounds the silence of the store.
+type timeLimitedClient struct {
 	client  *http.Client
 	reading httpclient.Limits
 	writing httpclient.Limits
 }
 
 // Do implements aws.HTTPClient.
-func (l *limited) Do(req *http.Request) (*http.Response, error) {
+func (l *timeLimitedClient) Do(req *http.Request) (*http.Response, error) {
 	limits := l.writing
 	if req.Method == http.MethodGet || req.Method == http.MethodHead {
 		limits = l.reading
@@ -38,17 +38,17 @@ func (l *limited) Do(req *http.Request) (*http.Response, error) {
 	return httpclient.Do(l.client, req, limits)
 }
 
-// newClient is the SDK's client, which trusts AWS_CA_BUNDLE, within limits. Its redirects are the SDK's, too, and not package
+// newTimeLimitedClient is the SDK's client, which trusts AWS_CA_BUNDLE, within limits. Its redirects are the SDK's, too, and not package
 // redirect's: S3 sends requests for a new bucket to another host (307). A signature is valid for one host, and
 // the session token does not go along to another.
-func newClient(configured aws.HTTPClient) (*limited, error) {
-	l := &limited{reading: httpclient.Limits{Idle: idle}, writing: httpclient.Limits{Idle: idle, Answer: storing}}
+func newTimeLimitedClient(configured aws.HTTPClient) (*timeLimitedClient, error) {
+	l := &timeLimitedClient{reading: httpclient.Limits{Idle: idleTimeout}, writing: httpclient.Limits{Idle: idleTimeout, Answer: storeTimeout}}
 	if configured == nil { // the SDK leaves it to its clients
 		configured = awshttp.NewBuildableClient()
 	}
 	if buildable, ok := configured.(*awshttp.BuildableClient); ok {
 		configured = buildable.WithTransportOptions(func(t *http.Transport) {
-			t.OnProxyConnectResponse = httpclient.RefusedByProxy
+			t.OnProxyConnectResponse = httpclient.CheckProxyAnswer
 		}).Freeze()
 	}
 	client, ok := configured.(*http.Client)
@@ -59,12 +59,12 @@ func newClient(configured aws.HTTPClient) (*limited, error) {
 	return l, nil
 }
 
-// patient does not ask again before the time that the store has named: whoever called comes back then.
-type patient struct{ aws.RetryerV2 }
+// serverPacedRetryer does not ask again before the time that the store has named: whoever called comes back then.
+type serverPacedRetryer struct{ aws.RetryerV2 }
 
 // IsErrorRetryable implements aws.RetryerV2.
-func (p patient) IsErrorRetryable(err error) bool {
-	if answer, ok := answered(err); ok && answer.RetryAfter() > 0 {
+func (p serverPacedRetryer) IsErrorRetryable(err error) bool {
+	if answer, ok := asAPIError(err); ok && answer.RetryAfter() > 0 {
 		return false
 	}
 	return p.RetryerV2.IsErrorRetryable(err)
@@ -75,13 +75,13 @@ func (p patient) IsErrorRetryable(err error) bool {
 type credentialsError struct{ err error }
 
 func (e *credentialsError) Error() string {
-	return fmt.Sprintf("%v: %s", ErrNoCredentials, foreign.Line(innermost(e.err).Error(), maxMessage))
+	return fmt.Sprintf("%v: %s", ErrNoCredentials, foreign.Line(rootCause(e.err).Error(), maxMessageLength))
 }
 
 func (e *credentialsError) Unwrap() []error { return []error{ErrNoCredentials, e.err} }
 
-// innermost is the error without what was said around it.
-func innermost(err error) error {
+// rootCause is the error without what was said around it.
+func rootCause(err error) error {
 	for {
 		inner := errors.Unwrap(err)
 		if inner == nil {

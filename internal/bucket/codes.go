@@ -8,10 +8,10 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
 
-// byCode are the kinds of errors by S3's code for them. They are those of
+// kindByCode are the kinds of errors by S3's code for them. They are those of
 // https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and what other stores send in their
 // place; the answer to a HEAD request has no body, and the SDK makes a code of its status.
-var byCode = map[string]error{
+var kindByCode = map[string]error{
 	"NoSuchKey":               ErrNotFound,
 	"NotFound":                ErrNotFound,
 	"KeyTooLongError":         ErrKeyTooLong,
@@ -56,8 +56,8 @@ var byCode = map[string]error{
 	"MalformedTrailerError":     ErrChecksum,
 }
 
-// byStatus are the kinds of answers whose code says nothing.
-var byStatus = map[int]error{
+// kindByStatus are the kinds of answers whose code says nothing.
+var kindByStatus = map[int]error{
 	http.StatusUnauthorized:          ErrAccessDenied,
 	http.StatusForbidden:             ErrAccessDenied,
 	http.StatusRequestEntityTooLarge: ErrTooLarge,
@@ -74,23 +74,23 @@ func (e *apiError) Unwrap() error {
 	switch {
 	case e.Status == http.StatusProxyAuthRequired:
 		return httpclient.ErrProxyAuth
-	case e.page() && (e.Status < http.StatusInternalServerError || e.Status == http.StatusNetworkAuthenticationRequired):
+	case e.isHTML() && (e.Status < http.StatusInternalServerError || e.Status == http.StatusNetworkAuthenticationRequired):
 		if e.Status == http.StatusRequestEntityTooLarge {
 			return ErrTooLarge // most often nginx
 		}
-		return ErrBetween
+		return ErrIntermediary
 	}
-	if kind := e.refined(); kind != nil {
+	if kind := e.kindByWording(); kind != nil {
 		return kind
 	}
-	if kind := byCode[e.Code]; kind != nil {
+	if kind := kindByCode[e.Code]; kind != nil {
 		return kind
 	}
-	return byStatus[e.Status]
+	return kindByStatus[e.Status]
 }
 
-// refined are the kinds for which a code stands that has other meanings, too.
-func (e *apiError) refined() error {
+// kindByWording are the kinds for which a code stands that has other meanings, too.
+func (e *apiError) kindByWording() error {
 	code, message := strings.ToLower(e.Code), strings.ToLower(e.Message)
 	switch e.Code {
 	case "AccessDenied":
@@ -114,9 +114,9 @@ func (e *apiError) refined() error {
 	return nil
 }
 
-// wantsSingleDeletes tells the answers of stores that cannot delete several objects in one request, or want
+// refusesBatchDelete tells the answers of stores that cannot delete several objects in one request, or want
 // them counted in a way that the SDK does not (Content-MD5).
-func wantsSingleDeletes(err error) bool {
+func refusesBatchDelete(err error) bool {
 	e, ok := errors.AsType[*apiError](err)
 	if !ok {
 		return false

@@ -64,9 +64,9 @@ func TestAnswersHaveKinds(t *testing.T) {
 		"a bare 500":              {500, nil, "", httpclient.ErrUnavailable, "unavailable"},
 		"bad gateway":             {502, http.Header{"Content-Type": {html}, "Server": {"nginx"}}, "<html>Bad Gateway</html>", httpclient.ErrUnavailable, `http status 502 Bad Gateway from "nginx"`},
 		"nginx":                   {413, http.Header{"Content-Type": {html}}, "<html>", ErrTooLarge, "http status 413"},
-		"a proxy's page":          {403, http.Header{"Content-Type": {html}, "Server": {"squid/5.7"}}, "<html>Access Denied<br>", ErrBetween, `something before the object store refused the request (http status 403 Forbidden from "squid/5.7")`},
+		"a proxy's page":          {403, http.Header{"Content-Type": {html}, "Server": {"squid/5.7"}}, "<html>Access Denied<br>", ErrIntermediary, `something before the object store refused the request (http status 403 Forbidden from "squid/5.7")`},
 		"a proxy without a login": {407, http.Header{"Content-Type": {html}}, "<html>", httpclient.ErrProxyAuth, "the proxy wants credentials"},
-		"a portal":                {511, http.Header{"Content-Type": {html}}, "<html>", ErrBetween, "http status 511"},
+		"a portal":                {511, http.Header{"Content-Type": {html}}, "<html>", ErrIntermediary, "http status 511"},
 		"hostile words":           {400, nil, refusal("Odd&#x202e;", strings.Repeat("long &#x202e;", 1000)), nil, `"Odd": "long long`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 
 // hurried has the bucket wait for so long only.
 func hurried(b *Bucket, limit time.Duration) *Bucket {
-	client := b.client.Options().HTTPClient.(*limited)
+	client := b.client.Options().HTTPClient.(*timeLimitedClient)
 	client.reading, client.writing = httpclient.Limits{Idle: limit}, httpclient.Limits{Idle: limit}
 	return b
 }

@@ -51,7 +51,7 @@ type download struct {
 func (d *download) open() error {
 	out, err := d.bucket.client.GetObject(d.ctx, &s3.GetObjectInput{Bucket: &d.bucket.name, Key: &d.key, IfMatch: d.etag})
 	if err != nil {
-		return cause(err)
+		return reduceError(err)
 	}
 	if out.ContentLength == nil || out.ETag == nil {
 		_ = out.Body.Close()
@@ -89,7 +89,7 @@ func (d *download) resume() error {
 		Range:   aws.String(fmt.Sprintf("bytes=%d-", d.offset)),
 	})
 	if err != nil {
-		return fmt.Errorf("resume at byte %d of %d: %w", d.offset, d.size, cause(err))
+		return fmt.Errorf("resume at byte %d of %d: %w", d.offset, d.size, reduceError(err))
 	}
 	d.body = out.Body
 	// A server that ignores the range starts over, and the output would be garbage.

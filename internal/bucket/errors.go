@@ -43,8 +43,8 @@ var (
 	ErrTooLarge = errors.New("too large for this object store")
 	// ErrArchived reports that the object was moved to a storage class that it cannot be read from.
 	ErrArchived = errors.New("the object was archived")
-	// ErrBetween reports that it was not the store that refused the request, but something before it.
-	ErrBetween = errors.New("something before the object store refused the request")
+	// ErrIntermediary reports that it was not the store that refused the request, but something before it.
+	ErrIntermediary = errors.New("something before the object store refused the request")
 	// ErrKeyTooLong reports that the store does not take a key of that length: S3 takes 1,024
 	// bytes, servers that keep objects as files often no more than 255 between two slashes.
 	ErrKeyTooLong = errors.New("key is too long for this object store")
@@ -55,8 +55,8 @@ var (
 
 // What the store says of itself is cut after so many characters.
 const (
-	maxCode    = 64
-	maxMessage = 200
+	maxCodeLength    = 64
+	maxMessageLength = 200
 )
 
 // apiError is what S3 answered, without the SDK's operation, endpoint and
@@ -71,13 +71,13 @@ type apiError struct {
 func (e *apiError) Error() string {
 	var text string
 	switch {
-	case e.page() || e.Code == "":
+	case e.isHTML() || e.Code == "":
 		text = fmt.Sprintf("http status %d %s", e.Status, http.StatusText(e.Status))
 		if server := e.Header.Get("Server"); server != "" {
-			text += fmt.Sprintf(" from %q", foreign.Line(server, maxCode))
+			text += fmt.Sprintf(" from %q", foreign.Line(server, maxCodeLength))
 		}
 	default:
-		text = fmt.Sprintf("%q: %q, request %q", foreign.Line(e.Code, maxCode), foreign.Line(e.Message, maxMessage), foreign.Line(e.RequestID, maxCode))
+		text = fmt.Sprintf("%q: %q, request %q", foreign.Line(e.Code, maxCodeLength), foreign.Line(e.Message, maxMessageLength), foreign.Line(e.RequestID, maxCodeLength))
 	}
 	kind := e.Unwrap()
 	switch {
@@ -86,29 +86,31 @@ func (e *apiError) Error() string {
 	case errors.Is(kind, ErrRegion) && e.region() != "":
 		return fmt.Sprintf("%v, %q (%s)", kind, e.region(), text)
 	case errors.Is(kind, ErrClock) && e.Header.Get("Date") != "":
-		return fmt.Sprintf("%v: the store's is at %q (%s)", kind, foreign.Line(e.Header.Get("Date"), maxCode), text)
+		return fmt.Sprintf("%v: the store's is at %q (%s)", kind, foreign.Line(e.Header.Get("Date"), maxCodeLength), text)
 	}
 	return fmt.Sprintf("%v (%s)", kind, text)
 }
 
 // region is the one that the store names as the bucket's.
-func (e *apiError) region() string { return foreign.Line(e.Header.Get("X-Amz-Bucket-Region"), maxCode) }
+func (e *apiError) region() string {
+	return foreign.Line(e.Header.Get("X-Amz-Bucket-Region"), maxCodeLength)
+}
 
-// page tells that the answer is made for people, not by an object store: those answer with XML.
-func (e *apiError) page() bool {
+// isHTML tells that the answer is made for people, not by an object store: those answer with XML.
+func (e *apiError) isHTML() bool {
 	return strings.HasPrefix(strings.ToLower(e.Header.Get("Content-Type")), "text/html")
 }
 
 // RetryAfter is how long the store wants to be left alone; 0 if it did not say.
 func (e *apiError) RetryAfter() time.Duration { return httpclient.RetryAfter(e.Header) }
 
-// cause reduces an SDK error to what an operator needs. The rest of the text
+// reduceError reduces an SDK error to what an operator needs. The rest of the text
 // repeats the endpoint, the bucket and the key, and does not fit a UI.
-func cause(err error) error {
+func reduceError(err error) error {
 	if credentials, ok := errors.AsType[*credentialsError](err); ok {
 		return credentials
 	}
-	if answer, ok := answered(err); ok {
+	if answer, ok := asAPIError(err); ok {
 		return answer
 	}
 	if send, ok := errors.AsType[*smithyhttp.RequestSendError](err); ok {
@@ -123,8 +125,8 @@ func cause(err error) error {
 	return err
 }
 
-// answered finds what the store, or something before it, has answered with, however that reads.
-func answered(err error) (*apiError, bool) {
+// asAPIError finds what the store, or something before it, has answered with, however that reads.
+func asAPIError(err error) (*apiError, bool) {
 	api, isAPI := errors.AsType[smithy.APIError](err)
 	resp, isResponse := errors.AsType[*awshttp.ResponseError](err)
 	isResponse = isResponse && resp.ResponseError != nil && resp.HTTPStatusCode() >= http.StatusMultipleChoices

@@ -31,16 +31,16 @@ var ErrBrokenListing = errors.New("broken listing")
 //
 // The SDK's paginator ends without an error where a page says that there are more and not where,
 // and asks for ever where a page names itself as the next.
-func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
-	return func(yield func(Object, error) bool) {
-		l := listing{tokens: map[string]bool{}}
+func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[ObjectInfo, error] {
+	return func(yield func(ObjectInfo, error) bool) {
+		l := listing{seenTokens: map[string]bool{}}
 		for more := true; more; {
-			page, err := b.page(ctx, prefix, l.next)
+			page, err := b.readPage(ctx, prefix, l.nextToken)
 			if err == nil {
-				more, err = l.follow(page)
+				more, err = l.addPage(page)
 			}
 			if err != nil {
-				yield(Object{}, fmt.Errorf("list bucket %q: %w", b.name, cause(err)))
+				yield(ObjectInfo{}, fmt.Errorf("list bucket %q: %w", b.name, reduceError(err)))
 				return
 			}
 			for _, object := range page.objects {
@@ -52,29 +52,29 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, erro
 	}
 }
 
-// page is one answer of a listing.
-type page struct {
-	objects   []Object
+// listingPage is one answer of a listing.
+type listingPage struct {
+	objects   []ObjectInfo
 	truncated bool
-	next      string // the token of the next page
+	nextToken string // the token of the next page
 }
 
-func (b *Bucket) page(ctx context.Context, prefix, token string) (page, error) {
+func (b *Bucket) readPage(ctx context.Context, prefix, token string) (listingPage, error) {
 	var answer pageDecoder
 	_, err := b.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
 		Bucket:            &b.name,
-		Prefix:            optional(prefix),
-		ContinuationToken: optional(token),
+		Prefix:            optionalParameter(prefix),
+		ContinuationToken: optionalParameter(token),
 		MaxKeys:           aws.Int32(pageSize),
 		// S3 keys may hold characters that XML cannot: unencoded, one such
 		// key would make the whole listing unreadable.
 		EncodingType: types.EncodingTypeUrl,
-	}, answer.instead)
+	}, answer.install)
 	return answer.page, err
 }
 
-// optional leaves a parameter out of a request when it says nothing.
-func optional(s string) *string {
+// optionalParameter leaves a parameter out of a request when it says nothing.
+func optionalParameter(s string) *string {
 	if s == "" {
 		return nil
 	}
@@ -83,47 +83,47 @@ func optional(s string) *string {
 
 // listing holds pages to what makes them one listing.
 type listing struct {
-	next   string
-	tokens map[string]bool // of all pages so far
-	last   string          // the last key whose place in the order is known
-	count  int
-	empty  int // pages in a row
+	nextToken  string
+	seenTokens map[string]bool // of all pages so far
+	lastKey    string          // the last key whose place in the order is known
+	keyCount   int
+	emptyPages int // pages in a row
 }
 
-// follow takes the next page, and tells whether there is one more.
-func (l *listing) follow(p page) (more bool, err error) {
-	l.count += len(p.objects)
+// addPage takes the next page, and tells whether there is one more.
+func (l *listing) addPage(p listingPage) (more bool, err error) {
+	l.keyCount += len(p.objects)
 	for _, o := range p.objects {
 		// A server that does not encode keys sends others than it has for some characters, and
 		// sorts by what it has.
-		if !printable(o.Key) {
+		if !isPrintable(o.Key) {
 			continue
 		}
-		if o.Key <= l.last {
-			return false, fmt.Errorf("%w: key %s follows key %s: a part was sent twice, or not in order", ErrBrokenListing, foreign.Quote(o.Key, 300), foreign.Quote(l.last, 300))
+		if o.Key <= l.lastKey {
+			return false, fmt.Errorf("%w: key %s follows key %s: a part was sent twice, or not in order", ErrBrokenListing, foreign.Quote(o.Key, 300), foreign.Quote(l.lastKey, 300))
 		}
-		l.last = o.Key
+		l.lastKey = o.Key
 	}
-	l.empty++
+	l.emptyPages++
 	if len(p.objects) > 0 {
-		l.empty = 0
+		l.emptyPages = 0
 	}
 	switch {
 	case !p.truncated:
 		return false, nil
-	case p.next == "":
-		return false, fmt.Errorf("%w: the server says after %d keys that there are more, and not how to get them", ErrBrokenListing, l.count)
-	case l.tokens[p.next]:
-		return false, fmt.Errorf("%w: the server names the same page again as the next, after %d keys", ErrBrokenListing, l.count)
-	case l.count > maxListed, l.empty > maxEmptyPages:
-		return false, fmt.Errorf("%w: it does not end: %d keys, then %d pages without one", ErrBrokenListing, l.count, l.empty)
+	case p.nextToken == "":
+		return false, fmt.Errorf("%w: the server says after %d keys that there are more, and not how to get them", ErrBrokenListing, l.keyCount)
+	case l.seenTokens[p.nextToken]:
+		return false, fmt.Errorf("%w: the server names the same page again as the next, after %d keys", ErrBrokenListing, l.keyCount)
+	case l.keyCount > maxListed, l.emptyPages > maxEmptyPages:
+		return false, fmt.Errorf("%w: it does not end: %d keys, then %d pages without one", ErrBrokenListing, l.keyCount, l.emptyPages)
 	}
-	l.tokens[p.next] = true
-	l.next = p.next
+	l.seenTokens[p.nextToken] = true
+	l.nextToken = p.nextToken
 	return true, nil
 }
 
-func printable(key string) bool {
+func isPrintable(key string) bool {
 	for i := range len(key) {
 		if key[i] < ' ' || key[i] > '~' {
 			return false

@@ -141,11 +141,11 @@ func TestListEncodedKeys(t *testing.T) {
 // Ten million keys are not all asked for.
 func TestListingIsBounded(t *testing.T) {
 	t.Parallel()
-	l := listing{tokens: map[string]bool{}, count: maxListed}
-	more, err := l.follow(page{truncated: true, next: "1"})
+	l := listing{seenTokens: map[string]bool{}, keyCount: maxListed}
+	more, err := l.addPage(listingPage{truncated: true, nextToken: "1"})
 	require.NoError(t, err)
 	require.True(t, more)
-	_, err = l.follow(page{objects: []Object{{Key: "a"}}, truncated: true, next: "2"})
+	_, err = l.addPage(listingPage{objects: []ObjectInfo{{Key: "a"}}, truncated: true, nextToken: "2"})
 	require.ErrorIs(t, err, ErrBrokenListing)
 	require.ErrorContains(t, err, "it does not end")
 }

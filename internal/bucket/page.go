@@ -29,12 +29,12 @@ const maxPageBytes = 16 << 20
 // pageDecoder reads the answers of ListObjectsV2 in place of the SDK, to which any document, also a sign-in page or an
 // empty one, is an empty listing, and which keeps as many keys as a page may have.
 type pageDecoder struct {
-	page page
+	page listingPage
 	sdk  middleware.DeserializeMiddleware
 }
 
-// instead puts the decoder into the place of the SDK's.
-func (d *pageDecoder) instead(o *s3.Options) {
+// install puts the decoder into the place of the SDK's.
+func (d *pageDecoder) install(o *s3.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) (err error) {
 		d.sdk, err = stack.Deserialize.Swap("OperationDeserializer", d)
 		return err
@@ -64,32 +64,32 @@ func (d *pageDecoder) HandleDeserialize(ctx context.Context, in middleware.Deser
 
 // listBucketResult are the parts of a page before its keys are decoded.
 type listBucketResult struct {
-	page
-	encoding string
-	closed   bool // IsTruncated was there, which all servers send
-	keyCount int  // -1 when the server does not say
+	listingPage
+	encoding     string
+	hasTruncated bool // IsTruncated was there, which all servers send
+	keyCount     int  // -1 when the server does not say
 }
 
-func decodePage(body io.Reader) (page, error) {
+func decodePage(body io.Reader) (listingPage, error) {
 	limited := &io.LimitedReader{R: body, N: maxPageBytes}
 	reader := &stream.Reader{R: limited} // the XML decoder has words of its own for why reading ended
-	result, err := readPage(xml.NewDecoder(reader))
+	result, err := readResult(xml.NewDecoder(reader))
 	switch {
 	case limited.N == 0:
-		return page{}, fmt.Errorf("%w: a page of more than %d bytes", ErrBrokenListing, maxPageBytes)
+		return listingPage{}, fmt.Errorf("%w: a page of more than %d bytes", ErrBrokenListing, maxPageBytes)
 	case reader.Failed() != nil:
-		return page{}, &interrupted{reader.Failed()}
+		return listingPage{}, &interruptedError{reader.Failed()}
 	case err != nil:
-		return page{}, err
-	case !result.closed:
-		return page{}, fmt.Errorf("%w: a listing without IsTruncated", ErrNotStore)
+		return listingPage{}, err
+	case !result.hasTruncated:
+		return listingPage{}, fmt.Errorf("%w: a listing without IsTruncated", ErrNotStore)
 	case result.keyCount >= 0 && result.keyCount != len(result.objects):
-		return page{}, fmt.Errorf("%w: a page has %d keys and says that it has %d", ErrBrokenListing, len(result.objects), result.keyCount)
+		return listingPage{}, fmt.Errorf("%w: a page has %d keys and says that it has %d", ErrBrokenListing, len(result.objects), result.keyCount)
 	}
-	return result.page, result.decodeKeys()
+	return result.listingPage, result.decodeKeys()
 }
 
-func readPage(decoder *xml.Decoder) (listBucketResult, error) {
+func readResult(decoder *xml.Decoder) (listBucketResult, error) {
 	result := listBucketResult{keyCount: -1}
 	root, err := startElement(decoder)
 	switch {
@@ -109,7 +109,7 @@ func readPage(decoder *xml.Decoder) (listBucketResult, error) {
 		case xml.EndElement:
 			return result, nil
 		case xml.StartElement:
-			if err := result.member(decoder, element); err != nil {
+			if err := result.readMember(decoder, element); err != nil {
 				return result, fmt.Errorf("%w: element <%s>: %w", ErrBrokenListing, foreign.Line(element.Name.Local, 40), err)
 			}
 		}
@@ -128,7 +128,7 @@ func startElement(decoder *xml.Decoder) (xml.StartElement, error) {
 	}
 }
 
-func (r *listBucketResult) member(decoder *xml.Decoder, element xml.StartElement) error {
+func (r *listBucketResult) readMember(decoder *xml.Decoder, element xml.StartElement) error {
 	if element.Name.Local == "Contents" {
 		if len(r.objects) == pageSize {
 			return fmt.Errorf("more than %d keys were not asked for", pageSize)
@@ -143,10 +143,10 @@ func (r *listBucketResult) member(decoder *xml.Decoder, element xml.StartElement
 	}
 	switch element.Name.Local {
 	case "IsTruncated":
-		r.closed = true
+		r.hasTruncated = true
 		r.truncated, err = strconv.ParseBool(text)
 	case "NextContinuationToken":
-		r.next = text
+		r.nextToken = text
 	case "EncodingType":
 		r.encoding = text
 	case "KeyCount":
@@ -155,7 +155,7 @@ func (r *listBucketResult) member(decoder *xml.Decoder, element xml.StartElement
 	return err
 }
 
-func readObject(decoder *xml.Decoder) (o Object, err error) {
+func readObject(decoder *xml.Decoder) (o ObjectInfo, err error) {
 	for {
 		token, err := decoder.Token()
 		if err != nil {
@@ -228,9 +228,9 @@ func (r *listBucketResult) decodeKeys() error {
 	return nil
 }
 
-// interrupted is an answer that broke off. The SDK then asks again.
-type interrupted struct{ err error }
+// interruptedError is an answer that broke off. The SDK then asks again.
+type interruptedError struct{ err error }
 
-func (e *interrupted) Error() string        { return "the answer broke off: " + e.err.Error() }
-func (e *interrupted) Unwrap() error        { return e.err }
-func (e *interrupted) RetryableError() bool { return true }
+func (e *interruptedError) Error() string        { return "the answer broke off: " + e.err.Error() }
+func (e *interruptedError) Unwrap() error        { return e.err }
+func (e *interruptedError) RetryableError() bool { return true }

@@ -39,7 +39,7 @@ func TestPageInManyPieces(t *testing.T) { // not parallel: it counts what is all
 	page, err := decodePage(strings.NewReader("<ListBucketResult><IsTruncated>false</IsTruncated><NextContinuationToken>" +
 		strings.Repeat("a<!---->", pieces) + "</NextContinuationToken></ListBucketResult>"))
 	require.NoError(t, err)
-	require.Len(t, page.next, pieces)
+	require.Len(t, page.nextToken, pieces)
 	runtime.ReadMemStats(&after)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(32<<20), "what is copied does not grow with the square of its size")
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// ReadStart returns an object's first n bytes, or all of a smaller one, and its ETag, which holds a later DownloadListed to the
+// ReadFirstBytes returns an object's first n bytes, or all of a smaller one, and its ETag, which holds a later DownloadListed to the
 // same content.
-func (b *Bucket) ReadStart(ctx context.Context, key string, n int64) (start []byte, etag string, err error) {
+func (b *Bucket) ReadFirstBytes(ctx context.Context, key string, n int64) (start []byte, etag string, err error) {
 	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: &b.name, Key: &key, Range: aws.String(fmt.Sprintf("bytes=0-%d", n-1)),
 	})
@@ -21,7 +21,7 @@ func (b *Bucket) ReadStart(ctx context.Context, key string, n int64) (start []by
 		return nil, "", nil // an empty object has no first byte
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("read start of %q: %w", key, cause(err))
+		return nil, "", fmt.Errorf("read start of %q: %w", key, reduceError(err))
 	}
 	defer func() { _ = out.Body.Close() }()
 	// A server that does not know ranges sends all of it.

@@ -18,10 +18,10 @@ func TestReadStart(t *testing.T) {
 		require.NoError(t, b.Upload(t.Context(), key, bytes.NewReader([]byte(content)), int64(len(content))))
 	}
 	put("key", "0123456789")
-	start, etag, err := b.ReadStart(t.Context(), "key", 4)
+	start, etag, err := b.ReadFirstBytes(t.Context(), "key", 4)
 	require.NoError(t, err)
 	require.Equal(t, "0123", string(start))
-	whole, again, err := b.ReadStart(t.Context(), "key", 100)
+	whole, again, err := b.ReadFirstBytes(t.Context(), "key", 100)
 	require.NoError(t, err)
 	require.Equal(t, "0123456789", string(whole))
 	require.Equal(t, etag, again)
@@ -37,9 +37,9 @@ func TestReadStart(t *testing.T) {
 	require.Empty(t, out.String())
 
 	put("empty", "")
-	start, _, err = b.ReadStart(t.Context(), "empty", 4)
+	start, _, err = b.ReadFirstBytes(t.Context(), "empty", 4)
 	require.NoError(t, err)
 	require.Empty(t, start)
-	_, _, err = b.ReadStart(t.Context(), "nowhere", 4)
+	_, _, err = b.ReadFirstBytes(t.Context(), "nowhere", 4)
 	require.ErrorIs(t, err, ErrNotFound)
 }

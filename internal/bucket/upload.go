@@ -16,9 +16,9 @@ import (
 const (
 	// minPartSize is what a failed request costs to repeat. S3 wants at least
 	// 5 MiB: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-	minPartSize = 32 << 20
-	maxParts    = 10_000 // S3's limit
-	parallel    = 4      // parts in flight
+	minPartSize      = 32 << 20
+	maxParts         = 10_000 // S3's limit
+	maxParallelParts = 4      // parts in flight
 
 	abortTimeout = 30 * time.Second
 
@@ -34,26 +34,26 @@ const (
 // The parts are sections of body. The SDK's transfer manager copies them to
 // memory instead: 90 MB for a 1 GB file, and more the larger the file is.
 func (b *Bucket) Upload(ctx context.Context, key string, body io.ReaderAt, size int64, options ...UploadOption) error {
-	u := upload{key: key, body: io.NewSectionReader(body, 0, size), last: func(context.Context) error { return nil }}
+	u := upload{key: key, body: io.NewSectionReader(body, 0, size), lastCheck: func(context.Context) error { return nil }}
 	for _, option := range options {
 		option(&u)
 	}
-	put := b.putParts
+	put := b.putMultipart
 	if size <= b.partSize {
-		put = b.putWhole
+		put = b.putSingle
 	}
 	if err := put(ctx, u); err != nil {
-		return fmt.Errorf("upload %q: %w", key, cause(err))
+		return fmt.Errorf("upload %q: %w", key, reduceError(err))
 	}
 	return nil
 }
 
 // upload is an object that is being stored.
 type upload struct {
-	key      string
-	body     *io.SectionReader
-	metadata map[string]string
-	last     func(context.Context) error
+	key       string
+	body      *io.SectionReader
+	metadata  map[string]string
+	lastCheck func(context.Context) error
 }
 
 // UploadOption says more of an upload.
@@ -66,11 +66,11 @@ func WithCreatedAt(t time.Time) UploadOption {
 
 // WithLastCheck asks check right before the object appears. Its error ends the upload.
 func WithLastCheck(check func(context.Context) error) UploadOption {
-	return func(u *upload) { u.last = check }
+	return func(u *upload) { u.lastCheck = check }
 }
 
-func (b *Bucket) putWhole(ctx context.Context, u upload) error {
-	if err := u.last(ctx); err != nil {
+func (b *Bucket) putSingle(ctx context.Context, u upload) error {
+	if err := u.lastCheck(ctx); err != nil {
 		return err
 	}
 	out, err := b.client.PutObject(ctx, &s3.PutObjectInput{
@@ -80,26 +80,26 @@ func (b *Bucket) putWhole(ctx context.Context, u upload) error {
 		ContentType: aws.String(contentType),
 		Metadata:    u.metadata,
 
-		ServerSideEncryption: b.encryption(),
+		ServerSideEncryption: b.sseAlgorithm(),
 		SSEKMSKeyId:          b.kmsKeyID,
 	})
 	if err != nil {
 		return err
 	}
-	return stored(out.ETag, "ETag")
+	return requireReceipt(out.ETag, "ETag")
 }
 
-// stored insists on what every object store answers when it has stored something. A portal's page has none of it,
+// requireReceipt insists on what every object store answers when it has stored something. A portal's page has none of it,
 // whatever its status.
-func stored(receipt *string, what string) error {
+func requireReceipt(receipt *string, what string) error {
 	if aws.ToString(receipt) == "" {
 		return fmt.Errorf("%w: it has no %s", ErrNotStore, what)
 	}
 	return nil
 }
 
-func (b *Bucket) putParts(ctx context.Context, u upload) error {
-	if err := b.abortEarlier(ctx, u.key); err != nil {
+func (b *Bucket) putMultipart(ctx context.Context, u upload) error {
+	if err := b.abortStaleUploads(ctx, u.key); err != nil {
 		return err
 	}
 	created, err := b.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
@@ -109,27 +109,27 @@ func (b *Bucket) putParts(ctx context.Context, u upload) error {
 		Metadata:          u.metadata,
 		ChecksumAlgorithm: b.checksumAlgorithm(),
 
-		ServerSideEncryption: b.encryption(),
+		ServerSideEncryption: b.sseAlgorithm(),
 		SSEKMSKeyId:          b.kmsKeyID,
 	})
 	if err == nil {
-		err = stored(created.UploadId, "UploadId")
+		err = requireReceipt(created.UploadId, "UploadId")
 	}
 	if err != nil {
 		return err
 	}
-	if err := b.sendAndComplete(ctx, u, created.UploadId); err != nil {
-		return errors.Join(cause(err), b.abort(ctx, u.key, created.UploadId))
+	if err := b.uploadAndComplete(ctx, u, created.UploadId); err != nil {
+		return errors.Join(reduceError(err), b.abort(ctx, u.key, created.UploadId))
 	}
 	return nil
 }
 
-func (b *Bucket) sendAndComplete(ctx context.Context, u upload, id *string) error {
-	parts, err := b.sendParts(ctx, u.key, id, u.body)
+func (b *Bucket) uploadAndComplete(ctx context.Context, u upload, id *string) error {
+	parts, err := b.uploadParts(ctx, u.key, id, u.body)
 	if err != nil {
 		return err
 	}
-	if err := u.last(ctx); err != nil {
+	if err := u.lastCheck(ctx); err != nil {
 		return err
 	}
 	out, err := b.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
@@ -141,26 +141,26 @@ func (b *Bucket) sendAndComplete(ctx context.Context, u upload, id *string) erro
 	if err != nil {
 		return err
 	}
-	return stored(out.ETag, "ETag")
+	return requireReceipt(out.ETag, "ETag")
 }
 
-func (b *Bucket) sendParts(ctx context.Context, key string, id *string, body *io.SectionReader) ([]types.CompletedPart, error) {
+func (b *Bucket) uploadParts(ctx context.Context, key string, id *string, body *io.SectionReader) ([]types.CompletedPart, error) {
 	size := partSize(b.partSize, body.Size())
 	parts := make([]types.CompletedPart, (body.Size()+size-1)/size)
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallel)
+	group.SetLimit(maxParallelParts)
 	for i := range parts {
 		offset := int64(i) * size
 		section := io.NewSectionReader(body, offset, min(size, body.Size()-offset))
 		group.Go(func() (err error) {
-			parts[i], err = b.sendPart(ctx, key, id, int32(i+1), section)
+			parts[i], err = b.uploadPart(ctx, key, id, int32(i+1), section)
 			return err
 		})
 	}
 	return parts, group.Wait()
 }
 
-func (b *Bucket) sendPart(ctx context.Context, key string, id *string, number int32, body io.Reader) (types.CompletedPart, error) {
+func (b *Bucket) uploadPart(ctx context.Context, key string, id *string, number int32, body io.Reader) (types.CompletedPart, error) {
 	sent, err := b.client.UploadPart(ctx, &s3.UploadPartInput{
 		Bucket:            &b.name,
 		Key:               &key,
@@ -172,7 +172,7 @@ func (b *Bucket) sendPart(ctx context.Context, key string, id *string, number in
 	if err != nil {
 		return types.CompletedPart{}, err
 	}
-	return types.CompletedPart{PartNumber: &number, ETag: sent.ETag, ChecksumCRC32: sent.ChecksumCRC32}, stored(sent.ETag, "ETag")
+	return types.CompletedPart{PartNumber: &number, ETag: sent.ETag, ChecksumCRC32: sent.ChecksumCRC32}, requireReceipt(sent.ETag, "ETag")
 }
 
 // checksumAlgorithm is what the SDK picks for single requests by default. A
@@ -189,7 +189,7 @@ func partSize(smallest, size int64) int64 {
 	return max(smallest, (size+maxParts-1)/maxParts)
 }
 
-func (b *Bucket) encryption() types.ServerSideEncryption {
+func (b *Bucket) sseAlgorithm() types.ServerSideEncryption {
 	if b.kmsKeyID == nil {
 		return ""
 	}

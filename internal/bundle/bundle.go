@@ -18,12 +18,12 @@ import (
 )
 
 const (
-	signature = "# v2 git bundle"
-	branches  = "refs/heads/"
+	firstLine    = "# v2 git bundle"
+	branchPrefix = "refs/heads/"
 
-	// maxHeader bounds what ReadHeader reads, in bytes. Ours are below 500; git
+	// maxHeaderSize bounds what ReadHeader reads, in bytes. Ours are below 500; git
 	// adds the subject of the prerequisite commit.
-	maxHeader = 4096
+	maxHeaderSize = 4096
 )
 
 // ErrMalformed says that a header is not a bundle of exactly one branch.
@@ -36,12 +36,12 @@ func EncodeHeader(id object.ID) ([]byte, error) {
 		return nil, fmt.Errorf("bundle header: %w", err)
 	}
 	var b bytes.Buffer
-	fmt.Fprintln(&b, signature)
+	fmt.Fprintln(&b, firstLine)
 	if id.Base != "" {
 		// The space begins the comment, which git itself never leaves out.
 		fmt.Fprintf(&b, "-%s \n", id.Base)
 	}
-	fmt.Fprintf(&b, "%s HEAD\n%s %s%s\n\n", id.Commit, id.Commit, branches, id.Destination.Branch)
+	fmt.Fprintf(&b, "%s HEAD\n%s %s%s\n\n", id.Commit, id.Commit, branchPrefix, id.Destination.Branch)
 	return b.Bytes(), nil
 }
 
@@ -61,31 +61,31 @@ func ReadHeader(r *bufio.Reader, of project.Branch) (object.ID, int64, error) {
 // header is what has been read of one.
 type header struct {
 	object.ID
-	head string // what HEAD is; "" if it is not listed
+	headCommit string // what HEAD is; "" if it is not listed
 }
 
 func (h *header) parse(lines *lineReader) error {
-	line, err := lines.next()
+	line, err := lines.readLine()
 	if err != nil {
 		return err
 	}
-	if line != signature {
-		return malformed("first line is %s, not %q", foreign.Quote(line, 40), signature)
+	if line != firstLine {
+		return malformed("first line is %s, not %q", foreign.Quote(line, 40), firstLine)
 	}
 	for {
-		line, err := lines.next()
+		line, err := lines.readLine()
 		if err != nil {
 			return err
 		}
 		if line == "" {
 			break
 		}
-		if err := h.add(line); err != nil {
+		if err := h.addLine(line); err != nil {
 			return err
 		}
 	}
-	if h.head != "" && h.head != h.Commit {
-		return malformed("HEAD is %q, but branch %q is %q", h.head, h.Destination.Branch, h.Commit)
+	if h.headCommit != "" && h.headCommit != h.Commit {
+		return malformed("HEAD is %q, but branch %q is %q", h.headCommit, h.Destination.Branch, h.Commit)
 	}
 	if err := h.Validate(); err != nil {
 		return malformed("%w", err)
@@ -93,21 +93,21 @@ func (h *header) parse(lines *lineReader) error {
 	return nil
 }
 
-// add takes in a prerequisite, "-<commit> <comment>", or a reference,
+// addLine takes in a prerequisite, "-<commit> <comment>", or a reference,
 // "<commit> <name>".
-func (h *header) add(line string) error {
+func (h *header) addLine(line string) error {
 	commit, name, _ := strings.Cut(line, " ")
 	if base, ok := strings.CutPrefix(commit, "-"); ok {
-		if h.Base != "" || h.Commit != "" || h.head != "" || base == "" {
+		if h.Base != "" || h.Commit != "" || h.headCommit != "" || base == "" {
 			return malformed("unexpected prerequisite %s", foreign.Quote(line, 80))
 		}
 		h.Base = base
 		return nil
 	}
-	branch, isBranch := strings.CutPrefix(name, branches)
+	branch, isBranch := strings.CutPrefix(name, branchPrefix)
 	switch {
-	case name == "HEAD" && h.head == "" && commit != "":
-		h.head = commit
+	case name == "HEAD" && h.headCommit == "" && commit != "":
+		h.headCommit = commit
 	case isBranch && h.Commit == "":
 		h.Commit, h.Destination.Branch = commit, branch
 	default:
@@ -127,7 +127,7 @@ type lineReader struct {
 	size int64
 }
 
-func (l *lineReader) next() (string, error) {
+func (l *lineReader) readLine() (string, error) {
 	var line []byte
 	for {
 		c, err := l.r.ReadByte()
@@ -137,8 +137,8 @@ func (l *lineReader) next() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if l.size++; l.size > maxHeader {
-			return "", malformed("longer than %d bytes", maxHeader)
+		if l.size++; l.size > maxHeaderSize {
+			return "", malformed("longer than %d bytes", maxHeaderSize)
 		}
 		if c == '\n' {
 			return string(line), nil

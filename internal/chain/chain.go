@@ -22,9 +22,9 @@ type Chain struct {
 	Objects []object.Stored
 	// Superseded is not needed by Objects and may be deleted.
 	Superseded []object.Stored
-	// Missing is the base that no object carries when the newest object does
+	// MissingBase is the base that no object carries when the newest object does
 	// not lead back to a snapshot. Objects then starts with an increment on it.
-	Missing string
+	MissingBase string
 }
 
 // Newest is the object that was uploaded last. It decides the branch's tip.
@@ -34,7 +34,7 @@ func (c Chain) Newest() object.Stored { return c.Objects[len(c.Objects)-1] }
 func (c Chain) Tip() string { return c.Newest().Commit }
 
 // Broken tells that the chain does not restore the branch by itself.
-func (c Chain) Broken() bool { return c.Missing != "" }
+func (c Chain) Broken() bool { return c.MissingBase != "" }
 
 // Build sorts a listing into one chain for each destination branch, by the name that its newest object
 // has. Every chain has at least one object. It is for listings that are known to be short: see Inventory.
@@ -46,21 +46,21 @@ func Build(objects []object.Stored) map[project.Branch]Chain {
 	}
 	chains := make(map[project.Branch]Chain, len(byBranch))
 	for _, own := range byBranch {
-		c := build(own)
+		c := buildChain(own)
 		chains[c.Newest().Destination] = c
 	}
 	return chains
 }
 
-// build expects at least one object.
-func build(objects []object.Stored) Chain {
+// buildChain expects at least one object.
+func buildChain(objects []object.Stored) Chain {
 	sortNewestFirst(objects)
-	path, missing := trace(sameSpelling(objects))
+	path, missing := traceToSnapshot(filterSpelling(objects))
 	needed := map[string]bool{}
 	for _, o := range path {
 		needed[o.Key] = true
 	}
-	c := Chain{Objects: path, Missing: missing}
+	c := Chain{Objects: path, MissingBase: missing}
 	if c.Broken() {
 		return c // something of it may still be of use to a person: keep all
 	}
@@ -72,10 +72,10 @@ func build(objects []object.Stored) Chain {
 	return c
 }
 
-// sameSpelling leaves out what was made for another spelling of the newest object's destination, as before
+// filterSpelling leaves out what was made for another spelling of the newest object's destination, as before
 // it was spelled anew: an object is only good for the names that are signed in it, and two
 // chains would move the branch to and fro.
-func sameSpelling(newestFirst []object.Stored) []object.Stored {
+func filterSpelling(newestFirst []object.Stored) []object.Stored {
 	return slices.DeleteFunc(slices.Clone(newestFirst), func(o object.Stored) bool { return o.Destination != newestFirst[0].Destination })
 }
 
@@ -107,10 +107,10 @@ func newestFirst(a, b object.Stored) int {
 	return cmp.Or(b.Modified.Compare(a.Modified), cmp.Compare(a.Base, b.Base), cmp.Compare(a.Key, b.Key))
 }
 
-// trace walks from the newest object back to a snapshot, over the fewest
+// traceToSnapshot walks from the newest object back to a snapshot, over the fewest
 // objects, and returns them in the order in which they are applied. When no
 // snapshot can be reached it returns the newest object and the missing base.
-func trace(newestFirst []object.Stored) (path []object.Stored, missing string) {
+func traceToSnapshot(newestFirst []object.Stored) (path []object.Stored, missing string) {
 	carriers := map[string][]object.Stored{} // by the commit that they end on
 	for _, o := range newestFirst {
 		carriers[o.Commit] = append(carriers[o.Commit], o)

@@ -103,7 +103,7 @@ func TestBuild(t *testing.T) {
 			c := chains[router]
 			require.Equal(t, test.chain, nameOf(c.Objects))
 			require.Equal(t, test.superseded, nameOf(c.Superseded))
-			require.Equal(t, test.missing, c.Missing)
+			require.Equal(t, test.missing, c.MissingBase)
 			require.Equal(t, test.missing != "", c.Broken())
 			require.Equal(t, c.Newest().Commit, c.Tip())
 		})
@@ -182,7 +182,7 @@ func TestKeep(t *testing.T) {
 				objects = append(objects, stored(previous, commit, size, i))
 				previous = commit
 			}
-			kept, reason := Build(objects)[router].Extendable()
+			kept, reason := Build(objects)[router].ReusablePrefix()
 			base := ""
 			if len(kept) > 0 {
 				base = kept[len(kept)-1].Commit
@@ -194,7 +194,7 @@ func TestKeep(t *testing.T) {
 }
 
 func TestKeepOfBrokenChain(t *testing.T) {
-	kept, reason := Build([]object.Stored{stored("x", "a", 1, 0)})[router].Extendable()
+	kept, reason := Build([]object.Stored{stored("x", "a", 1, 0)})[router].ReusablePrefix()
 	require.Empty(t, kept)
 	require.Equal(t, "the bucket's chain is broken", reason)
 }

@@ -2,12 +2,12 @@ package chain
 
 import "github.com/app-sre/git-partition-sync/internal/object"
 
-// growth is how many times larger an object has to be than all that follow it
+// growthFactor is how many times larger an object has to be than all that follow it
 // together. With 2, as in git-repack(1) --geometric=2, a chain over n bytes of
 // updates has O(log n) objects and each byte is uploaded O(log n) times.
-const growth = 2
+const growthFactor = 2
 
-// Extendable tells what the next upload of the branch builds on: the beginning of the chain that
+// ReusablePrefix tells what the next upload of the branch builds on: the beginning of the chain that
 // stays, whose last commit is the upload's base. The objects after it are replaced by the
 // upload. Nothing stays when a snapshot is due; then there is a reason.
 //
@@ -15,14 +15,14 @@ const growth = 2
 // one left behind: it keeps the longest beginning of the chain in which every
 // object is at least twice as large as all that follow it together. When not even
 // the snapshot is, the increments have outgrown half of it and a new snapshot is due.
-func (c Chain) Extendable() (kept []object.Stored, reason string) {
+func (c Chain) ReusablePrefix() (kept []object.Stored, reason string) {
 	if c.Broken() {
 		return nil, "the bucket's chain is broken"
 	}
 	var following int64
 	keep := len(c.Objects)
 	for i := keep - 1; i >= 0; i-- {
-		if c.Objects[i].Size < growth*following {
+		if c.Objects[i].Size < growthFactor*following {
 			keep = i
 		}
 		following += c.Objects[i].Size

@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// perClass is how many objects of one destination are kept that are of alike size, that is up to twice as large as each
+	// maxPerSizeClass is how many objects of one destination are kept that are of alike size, that is up to twice as large as each
 	// other: the newest. A chain has at most two of them, as geometric growth replaces an object as soon as a
 	// later one is more than half as large.
-	perClass = 4
-	// maxSpare bounds what is kept of the rest to be deleted.
-	maxSpare = 1000
-	// perObject is roughly what an object takes in memory besides its key, in bytes.
-	perObject = 400
+	maxPerSizeClass = 4
+	// maxSurplus bounds what is kept of the rest to be deleted.
+	maxSurplus = 1000
+	// objectOverhead is roughly what an object takes in memory besides its key, in bytes.
+	objectOverhead = 400
 	// defaultBudget is for all objects that are kept, in bytes.
 	defaultBudget = 12 << 20
 )
@@ -27,36 +27,36 @@ const (
 //
 // Destinations that do not fit are left out whole. Which ones changes from turn to turn.
 type Inventory struct {
-	turn   turn.Turn
-	first  func(project.Branch) bool
-	budget int
+	order       turn.Order
+	prioritized func(project.Branch) bool
+	budget      int
 
-	used         int
-	destinations map[project.Branch]*destination
-	byRank       lastFirst
-	spare        []object.Stored
-	leftOut      int
-	cutoff       uint64 // the lowest rank that was left out
+	usedBytes    int
+	destinations map[project.Branch]*destinationObjects
+	rankHeap     rankMaxHeap
+	surplus      []object.Stored
+	omitted      int
+	cutoffRank   uint64 // the lowest rank that was left out
 }
 
-// destination is what is kept of one of them.
-type destination struct {
-	identity project.Branch
-	spelled  project.Branch // as in its first object
-	rank     uint64
-	objects  []object.Stored
-	size     int // bytes of the budget
-	seen     int // objects
+// destinationObjects is what is kept of one of them.
+type destinationObjects struct {
+	identity    project.Branch
+	spelling    project.Branch // as in its first object
+	rank        uint64
+	objects     []object.Stored
+	size        int // bytes of the budget
+	objectCount int // objects
 }
 
 // NewInventory is empty. The destinations for which first says so come before all others; it is asked
 // with their identities, and nil says it of none.
-func NewInventory(t turn.Turn, first func(project.Branch) bool) *Inventory {
-	return &Inventory{turn: t, first: first, budget: defaultBudget, cutoff: 1<<64 - 1, destinations: map[project.Branch]*destination{}}
+func NewInventory(t turn.Order, first func(project.Branch) bool) *Inventory {
+	return &Inventory{order: t, prioritized: first, budget: defaultBudget, cutoffRank: 1<<64 - 1, destinations: map[project.Branch]*destinationObjects{}}
 }
 
-// Within has another budget than the usual one, in bytes.
-func (v *Inventory) Within(budget int) *Inventory {
+// WithBudget has another budget than the usual one, in bytes.
+func (v *Inventory) WithBudget(budget int) *Inventory {
 	v.budget = budget
 	return v
 }
@@ -67,34 +67,34 @@ func (v *Inventory) Add(o object.Stored) {
 	d, known := v.destinations[identity]
 	if !known {
 		rank := v.rank(identity)
-		if rank >= v.cutoff {
-			v.leftOut++
+		if rank >= v.cutoffRank {
+			v.omitted++
 			return
 		}
-		d = &destination{identity: identity, spelled: o.Destination, rank: rank}
+		d = &destinationObjects{identity: identity, spelling: o.Destination, rank: rank}
 		v.destinations[identity] = d
-		heap.Push(&v.byRank, d)
+		heap.Push(&v.rankHeap, d)
 	}
-	d.seen++
-	if o.Destination == d.spelled {
-		o.Destination = d.spelled // one copy of the names for all objects
+	d.objectCount++
+	if o.Destination == d.spelling {
+		o.Destination = d.spelling // one copy of the names for all objects
 	}
-	v.keep(d, o)
-	for v.used > v.budget && len(v.byRank) > 1 {
-		v.drop(heap.Pop(&v.byRank).(*destination))
+	v.retain(d, o)
+	for v.usedBytes > v.budget && len(v.rankHeap) > 1 {
+		v.evict(heap.Pop(&v.rankHeap).(*destinationObjects))
 	}
 }
 
 // rank has the destinations that come first in its lower half.
 func (v *Inventory) rank(identity project.Branch) uint64 {
-	rank := uint64(v.turn.Position(identity))
-	if v.first == nil || !v.first(identity) {
+	rank := uint64(v.order.Position(identity))
+	if v.prioritized == nil || !v.prioritized(identity) {
 		rank |= 1 << 63
 	}
 	return rank
 }
 
-func (v *Inventory) keep(d *destination, o object.Stored) {
+func (v *Inventory) retain(d *destinationObjects, o object.Stored) {
 	oldest, alike := -1, 0
 	for i := range d.objects {
 		if bits.Len64(uint64(d.objects[i].Size)) != bits.Len64(uint64(o.Size)) {
@@ -105,31 +105,31 @@ func (v *Inventory) keep(d *destination, o object.Stored) {
 			oldest = i
 		}
 	}
-	if alike < perClass {
+	if alike < maxPerSizeClass {
 		d.objects = append(d.objects, o)
-		v.grow(d, o, 1)
+		v.adjustSize(d, o, 1)
 		return
 	}
 	if newestFirst(o, d.objects[oldest]) < 0 {
-		v.grow(d, d.objects[oldest], -1)
-		v.grow(d, o, 1)
+		v.adjustSize(d, d.objects[oldest], -1)
+		v.adjustSize(d, o, 1)
 		o, d.objects[oldest] = d.objects[oldest], o
 	}
-	if len(v.spare) < maxSpare {
-		v.spare = append(v.spare, o)
+	if len(v.surplus) < maxSurplus {
+		v.surplus = append(v.surplus, o)
 	}
 }
 
-func (v *Inventory) grow(d *destination, o object.Stored, sign int) {
-	d.size += sign * (len(o.Key) + perObject)
-	v.used += sign * (len(o.Key) + perObject)
+func (v *Inventory) adjustSize(d *destinationObjects, o object.Stored, sign int) {
+	d.size += sign * (len(o.Key) + objectOverhead)
+	v.usedBytes += sign * (len(o.Key) + objectOverhead)
 }
 
-func (v *Inventory) drop(d *destination) {
+func (v *Inventory) evict(d *destinationObjects) {
 	delete(v.destinations, d.identity)
-	v.used -= d.size
-	v.leftOut += d.seen
-	v.cutoff = d.rank
+	v.usedBytes -= d.size
+	v.omitted += d.objectCount
+	v.cutoffRank = d.rank
 }
 
 // Chains are the chains of the destinations that were kept, as Build names them. Nothing can be added
@@ -137,37 +137,37 @@ func (v *Inventory) drop(d *destination) {
 func (v *Inventory) Chains() map[project.Branch]Chain {
 	chains := make(map[project.Branch]Chain, len(v.destinations))
 	spare := map[project.Branch][]object.Stored{}
-	for _, o := range v.spare {
+	for _, o := range v.surplus {
 		identity := o.Destination.Identity()
 		spare[identity] = append(spare[identity], o)
 	}
 	for identity, d := range v.destinations {
-		c := build(d.objects)
+		c := buildChain(d.objects)
 		if !c.Broken() {
 			c.Superseded = append(c.Superseded, spare[identity]...)
 		}
 		chains[c.Newest().Destination] = c
 	}
-	v.destinations, v.spare = nil, nil
+	v.destinations, v.surplus = nil, nil
 	return chains
 }
 
-// LeftOut counts the objects of the destinations that did not fit.
-func (v *Inventory) LeftOut() int { return v.leftOut }
+// Omitted counts the objects of the destinations that did not fit.
+func (v *Inventory) Omitted() int { return v.omitted }
 
 // Covers tells whether the destination would be among the chains if it had any object.
 func (v *Inventory) Covers(b project.Branch) bool {
-	return v.leftOut == 0 || v.rank(b.Identity()) < v.cutoff
+	return v.omitted == 0 || v.rank(b.Identity()) < v.cutoffRank
 }
 
-// lastFirst is a heap from which the destination of the highest rank is taken first.
-type lastFirst []*destination
+// rankMaxHeap is a heap from which the destination of the highest rank is taken first.
+type rankMaxHeap []*destinationObjects
 
-func (h lastFirst) Len() int           { return len(h) }
-func (h lastFirst) Less(i, j int) bool { return h[i].rank > h[j].rank }
-func (h lastFirst) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *lastFirst) Push(d any)        { *h = append(*h, d.(*destination)) }
-func (h *lastFirst) Pop() any {
+func (h rankMaxHeap) Len() int           { return len(h) }
+func (h rankMaxHeap) Less(i, j int) bool { return h[i].rank > h[j].rank }
+func (h rankMaxHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *rankMaxHeap) Push(d any)        { *h = append(*h, d.(*destinationObjects)) }
+func (h *rankMaxHeap) Pop() any {
 	old := *h
 	last := old[len(old)-1]
 	*h = old[:len(old)-1]

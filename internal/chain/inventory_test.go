@@ -44,15 +44,15 @@ func TestInventoryBoundsOneDestination(t *testing.T) {
 		v.Add(stored(commitName(i), commitName(i+1), int64(1)<<(i%60), 7))
 	}
 	c := v.Chains()[router]
-	require.LessOrEqual(t, len(c.Objects)+len(c.Superseded), 61*perClass+maxSpare)
-	require.Zero(t, v.LeftOut())
+	require.LessOrEqual(t, len(c.Objects)+len(c.Superseded), 61*maxPerSizeClass+maxSurplus)
+	require.Zero(t, v.Omitted())
 }
 
 // Of objects of alike size the newest are kept: those of a chain are not put aside for the many that came before them.
 func TestInventoryKeepsTheNewest(t *testing.T) {
 	t.Parallel()
 	var objects []object.Stored
-	for i := range 6 * perClass { // as of a producer that has never deleted anything
+	for i := range 6 * maxPerSizeClass { // as of a producer that has never deleted anything
 		objects = append(objects, stored(commitName(i), commitName(i+1), 100, i))
 	}
 	chain := []object.Stored{stored("", "a", 1000, 100), stored("a", "b", 100, 101), stored("b", "c", 100, 102), stored("c", "d", 100, 103)}
@@ -61,7 +61,7 @@ func TestInventoryKeepsTheNewest(t *testing.T) {
 		rand.New(rand.NewPCG(1, i)).Shuffle(len(objects), func(i, j int) { objects[i], objects[j] = objects[j], objects[i] })
 		c := take(NewInventory(0, nil), objects)[router]
 		require.Equal(t, nameOf(chain), nameOf(c.Objects))
-		require.Len(t, c.Superseded, 6*perClass)
+		require.Len(t, c.Superseded, 6*maxPerSizeClass)
 	}
 }
 
@@ -75,25 +75,25 @@ func TestInventoryBudgetIsForWhatIsKept(t *testing.T) {
 			o := stored("", commitName(i), 1, i)
 			o.Destination = otherDestination(name)
 			objects = append(objects, o)
-			if i >= 100-perClass {
-				room += perObject + len(o.Key)
+			if i >= 100-maxPerSizeClass {
+				room += objectOverhead + len(o.Key)
 			}
 		}
 	}
-	v := NewInventory(0, nil).Within(room)
+	v := NewInventory(0, nil).WithBudget(room)
 	require.Len(t, take(v, objects), 2)
-	require.Zero(t, v.LeftOut())
-	v = NewInventory(0, nil).Within(room - 1)
+	require.Zero(t, v.Omitted())
+	v = NewInventory(0, nil).WithBudget(room - 1)
 	require.Len(t, take(v, objects), 1)
-	require.Equal(t, 100, v.LeftOut())
+	require.Equal(t, 100, v.Omitted())
 }
 
 // A destination is looked at even if it alone is more than the budget: its turn would not come otherwise.
 func TestInventoryKeepsOne(t *testing.T) {
 	t.Parallel()
-	v := NewInventory(0, nil).Within(1)
+	v := NewInventory(0, nil).WithBudget(1)
 	require.Len(t, take(v, []object.Stored{stored("", "a", 1, 0), stored("a", "b", 1, 1)}), 1)
-	require.Zero(t, v.LeftOut())
+	require.Zero(t, v.Omitted())
 }
 
 // Twenty thousand objects of one second took 21 seconds to put in order.
@@ -103,7 +103,7 @@ func TestObjectsOfOneSecond(t *testing.T) {
 	for i := range 200_000 {
 		objects = append(objects, stored(commitName(i), commitName(i+1), 1, 7))
 	}
-	require.Equal(t, "c200000", build(objects).Newest().Commit, "the one that no other builds on")
+	require.Equal(t, "c200000", buildChain(objects).Newest().Commit, "the one that no other builds on")
 }
 
 func otherDestination(i int) project.Branch {
@@ -126,13 +126,13 @@ func TestInventoryTakesTurns(t *testing.T) {
 	}
 	first := func(b project.Branch) bool { return wanted[b] }
 	seen := map[project.Branch]int{}
-	for n := range turn.Turn(300) {
+	for n := range turn.Order(300) {
 		v := NewInventory(n, first)
-		v.budget = 2 * (perTurn + 5) * (perObject + len("-a"))
+		v.budget = 2 * (perTurn + 5) * (objectOverhead + len("-a"))
 		rand.New(rand.NewPCG(1, uint64(n))).Shuffle(len(objects), func(i, j int) { objects[i], objects[j] = objects[j], objects[i] })
 		chains := take(v, objects)
 		require.Len(t, chains, perTurn+5)
-		require.Equal(t, 2*(others-perTurn), v.LeftOut())
+		require.Equal(t, 2*(others-perTurn), v.Omitted())
 		for b := range wanted {
 			c, ok := chains[b]
 			require.Equal(t, v.Covers(b), ok)

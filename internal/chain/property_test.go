@@ -38,7 +38,7 @@ func (h *history) update(weight int64) {
 	tip := len(h.weight) - 1
 	base, baseName := -1, ""
 	if tip > 0 {
-		if kept, _ := Build(h.bucket)[router].Extendable(); len(kept) > 0 {
+		if kept, _ := Build(h.bucket)[router].ReusablePrefix(); len(kept) > 0 {
 			baseName = kept[len(kept)-1].Commit
 			_, err := fmt.Sscanf(baseName, "c%d", &base)
 			require.NoError(h.t, err)
@@ -109,7 +109,7 @@ func BenchmarkUpdates(b *testing.B) {
 		bucket := []object.Stored{stored("", commitName(0), snapshot, 0)}
 		uploaded, longest := int64(snapshot), 1
 		for tip := 1; tip <= updates; tip++ {
-			kept, _ := Build(bucket)[router].Extendable()
+			kept, _ := Build(bucket)[router].ReusablePrefix()
 			base, size := 0, int64(snapshot+tip*update)
 			baseName := ""
 			if len(kept) > 0 {

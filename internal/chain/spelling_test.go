@@ -24,7 +24,7 @@ func TestSpellingsAreOneDestination(t *testing.T) {
 	require.Equal(t, []string{"a-b", "-a"}, nameOf(c.Superseded))
 
 	c = Build(append(old, spelled(stored("b", "c", 1, 2))))[spelled(stored("", "c", 1, 2)).Destination]
-	require.Equal(t, "b", c.Missing, "an increment does not build on what is signed for another name")
+	require.Equal(t, "b", c.MissingBase, "an increment does not build on what is signed for another name")
 	require.Empty(t, c.Superseded)
 }
 

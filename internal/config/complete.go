@@ -17,7 +17,7 @@ import (
 
 // What nobody has set has its meaning from complete; only that is open. What is set, but could not be read, stays zero.
 
-func (s *Side) complete(v variables) (problems []error) {
+func (s *Common) complete(v variables) (problems []error) {
 	if !v.isSet("ENVIRONMENT") {
 		s.Environment = archive.AnyEnvironment()
 	}
@@ -40,13 +40,13 @@ func (s *Side) complete(v variables) (problems []error) {
 	if s.DrainTimeout < 0 {
 		problems = append(problems, fmt.Errorf("DRAIN_TIMEOUT is %s, less than 0", s.DrainTimeout))
 	}
-	return append(problems, s.checkPlain("GITLAB_BASE_URL", s.GitLab))
+	return append(problems, s.checkPlainHTTP("GITLAB_BASE_URL", s.GitLab))
 }
 
 func (c *Producer) complete(v variables) []error {
-	problems := c.Side.complete(v)
+	problems := c.Common.complete(v)
 	if c.GraphQLUsername+c.GraphQLPassword != "" {
-		problems = append(problems, c.checkPlain("GRAPHQL_SERVER", c.GraphQL))
+		problems = append(problems, c.checkPlainHTTP("GRAPHQL_SERVER", c.GraphQL))
 	}
 	if !(c.MaxPruneShare >= 0 && c.MaxPruneShare <= 1) { // written so that NaN, which limits nothing, is refused, too
 		problems = append(problems, fmt.Errorf("PRUNE_MAX_SHARE is %g, not between 0 and 1", c.MaxPruneShare))
@@ -67,7 +67,7 @@ func (c *Producer) complete(v variables) []error {
 }
 
 func (c *Consumer) complete(v variables) []error {
-	problems := c.Side.complete(v)
+	problems := c.Common.complete(v)
 	if !v.isSet("VERIFY_KEYS") {
 		c.Verifier = sign.Unverified()
 	}
@@ -80,8 +80,8 @@ func (c *Consumer) complete(v variables) []error {
 	return problems
 }
 
-// checkPlain refuses to send credentials to a URL, unless it is not there, so that others can read them.
-func (s *Side) checkPlain(name string, u *url.URL) error {
+// checkPlainHTTP refuses to send credentials to a URL, unless it is not there, so that others can read them.
+func (s *Common) checkPlainHTTP(name string, u *url.URL) error {
 	if u == nil || u.Scheme != "http" || s.AllowPlainHTTP || IsLoopback(u.Hostname()) {
 		return nil
 	}

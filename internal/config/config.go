@@ -17,8 +17,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
-// Side is what both sides' workers need.
-type Side struct {
+// Common is what both sides' workers need.
+type Common struct {
 	// These three may be absent where the AWS SDK finds credentials elsewhere, as with a role of
 	// the machine.
 	AccessKeyID     string `env:"AWS_ACCESS_KEY_ID" form:"token"`
@@ -61,7 +61,7 @@ type Side struct {
 
 // Producer is the configuration of a worker at the source's side.
 type Producer struct {
-	Side
+	Common
 
 	GraphQL         *url.URL `env:"GRAPHQL_SERVER,notEmpty"`
 	GraphQLUsername string   `env:"GRAPHQL_USERNAME" form:"any user"`
@@ -85,7 +85,7 @@ type Producer struct {
 
 // Consumer is the configuration of a worker at the destination's side.
 type Consumer struct {
-	Side
+	Common
 
 	Identities []age.Identity `env:"PRIVATE_KEY,notEmpty" form:"secret list"`
 	// Verifier has the minisign public keys of the producers that are trusted; sign.Unverified when it is not set.

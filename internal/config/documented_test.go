@@ -37,7 +37,7 @@ func documented(t *testing.T, section string) map[string]string {
 
 // The tables have the variables that the configurations have, with their defaults, and no others.
 func TestVariablesAreDocumented(t *testing.T) {
-	side := reflect.TypeFor[Side]()
+	side := reflect.TypeFor[Common]()
 	for section, configuration := range map[string]reflect.Type{
 		"Both sides": side, "Producer": reflect.TypeFor[Producer](), "Consumer": reflect.TypeFor[Consumer](),
 	} {
@@ -45,10 +45,10 @@ func TestVariablesAreDocumented(t *testing.T) {
 		if section == "Both sides" {
 			maps.Copy(got, documented(t, "AWS"))
 			maps.DeleteFunc(got, func(name, _ string) bool { // read by the SDK alone
-				return strings.HasPrefix(name, "AWS_") && !slices.ContainsFunc(settingsOf(side), func(s setting) bool { return s.name == name })
+				return strings.HasPrefix(name, "AWS_") && !slices.ContainsFunc(settingsOfType(side), func(s setting) bool { return s.name == name })
 			})
 		}
-		for _, s := range settingsOf(configuration) {
+		for _, s := range settingsOfType(configuration) {
 			field, _ := configuration.FieldByName(s.field)
 			if section != "Both sides" && len(field.Index) > 1 {
 				continue // one of both sides'
@@ -88,7 +88,7 @@ func TestVariablesOfTemporalAreDocumented(t *testing.T) {
 func TestVariablesOfTheReadme(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
-	known := slices.Collect(maps.Keys(formsOfAll()))
+	known := slices.Collect(maps.Keys(allForms()))
 	found := 0
 	for line := range strings.Lines(string(text)) {
 		cells := strings.Split(line, "|")

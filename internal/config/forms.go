@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// form is how the text of a variable is written. White space and a byte order mark around it are left out of any.
-type form struct {
+// textForm is how the text of a variable is written. White space and a byte order mark around it are left out of any.
+type textForm struct {
 	// refused are the characters that the text cannot have, besides control characters: a mistake in the making of the
 	// file or variable. A space stands for all white space.
 	refused string
@@ -26,7 +26,7 @@ type form struct {
 }
 
 // forms are what the tag "form" names. Where there is none, the text is one word.
-var forms = map[string]form{
+var forms = map[string]textForm{
 	"":     {refused: ` '"`},
 	"path": {},
 	// A colon ends the name where a user and a password are sent as one (RFC 7617).
@@ -39,12 +39,12 @@ var forms = map[string]form{
 	"secret list":  {file: true, list: true, secret: true},
 }
 
-// maxFile bounds what a file that a variable names may hold, in bytes. It is far more than any key.
-const maxFile = 1 << 20
+// maxFileSize bounds what a file that a variable names may hold, in bytes. It is far more than any key.
+const maxFileSize = 1 << 20
 
 // text is what a variable holds, in its form. It is empty only for a variable that is not set, or set to nothing.
 // Errors never quote it.
-func (v variables) text(name string, f form) (string, error) {
+func (v variables) text(name string, f textForm) (string, error) {
 	text := v[name]
 	if text == "" {
 		return "", nil
@@ -76,7 +76,7 @@ func (v variables) text(name string, f form) (string, error) {
 }
 
 // check refuses the characters that the form does not have.
-func (f form) check(name, text string) error {
+func (f textForm) check(name, text string) error {
 	for _, r := range text {
 		switch {
 		case unicode.IsControl(r):
@@ -98,9 +98,9 @@ func readFile(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(content) > maxFile {
-		err = fmt.Errorf("%s is larger than %d bytes", path, maxFile)
+	content, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err == nil && len(content) > maxFileSize {
+		err = fmt.Errorf("%s is larger than %d bytes", path, maxFileSize)
 	}
 	return string(content), err
 }

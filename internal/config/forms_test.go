@@ -196,7 +196,7 @@ func TestKeysInDisguise(t *testing.T) {
 
 // The end of a line, and other white space, is left out around any value, and refused within those that cannot have it.
 func TestWhiteSpace(t *testing.T) {
-	for side, settings := range map[string][]setting{"producer": settingsOf(reflect.TypeFor[Producer]()), "consumer": settingsOf(reflect.TypeFor[Consumer]())} {
+	for side, settings := range map[string][]setting{"producer": settingsOfType(reflect.TypeFor[Producer]()), "consumer": settingsOfType(reflect.TypeFor[Consumer]())} {
 		producer, consumer := sides(t)
 		load := func(name, value string) error {
 			if side == "producer" {

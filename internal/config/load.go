@@ -22,12 +22,12 @@ func (v variables) isSet(name string) bool {
 type setting struct {
 	name  string
 	field string
-	form  form
+	form  textForm
 	guard bool
 }
 
-// settingsOf lists the variables of a configuration.
-func settingsOf(configuration reflect.Type) (settings []setting) {
+// settingsOfType lists the variables of a configuration.
+func settingsOfType(configuration reflect.Type) (settings []setting) {
 	for _, field := range reflect.VisibleFields(configuration) {
 		if name, _, _ := strings.Cut(field.Tag.Get("env"), ","); name != "" && name != "-" {
 			settings = append(settings, setting{name, field.Name, forms[field.Tag.Get("form")], field.Tag.Get("guard") != ""})
@@ -40,21 +40,21 @@ func settingsOf(configuration reflect.Type) (settings []setting) {
 // has a problem.
 func load[C any](environ []string, complete func(*C, variables) []error) (C, error) {
 	v := variables(env.ToMap(environ))
-	settings := settingsOf(reflect.TypeFor[C]())
-	clean, problems := v.clean(settings)
+	settings := settingsOfType(reflect.TypeFor[C]())
+	clean, problems := v.cleanTexts(settings)
 	c, err := env.ParseAsWithOptions[C](env.Options{Environment: clean, FuncMap: parsers})
-	problems = append(problems, unparsed(err, settings, v, clean)...)
-	problems = append(problems, foreignProblems(v, settings)...)
+	problems = append(problems, parseProblems(err, settings, v, clean)...)
+	problems = append(problems, thirdPartyProblems(v, settings)...)
 	problems = append(problems, complete(&c, v)...)
-	if err := join(problems); err != nil {
+	if err := joinProblems(problems); err != nil {
 		return *new(C), err
 	}
 	return c, nil
 }
 
-// clean returns the settings' texts without what is around them. One that has not its form is left out, and its problem
+// cleanTexts returns the settings' texts without what is around them. One that has not its form is left out, and its problem
 // told.
-func (v variables) clean(settings []setting) (clean variables, problems []error) {
+func (v variables) cleanTexts(settings []setting) (clean variables, problems []error) {
 	clean = variables{}
 	for _, s := range settings {
 		switch text, err := v.text(s.name, s.form); {
@@ -70,8 +70,8 @@ func (v variables) clean(settings []setting) (clean variables, problems []error)
 	return clean, problems
 }
 
-// unparsed says in words what of the clean texts could not be parsed.
-func unparsed(err error, settings []setting, v, clean variables) (problems []error) {
+// parseProblems says in words what of the clean texts could not be parsed.
+func parseProblems(err error, settings []setting, v, clean variables) (problems []error) {
 	var all env.AggregateError
 	if err != nil && !errors.As(err, &all) {
 		return []error{err}
@@ -86,11 +86,11 @@ func unparsed(err error, settings []setting, v, clean variables) (problems []err
 			}
 		case errors.As(err, &parse):
 			s := settings[slices.IndexFunc(settings, func(s setting) bool { return s.field == parse.Name })]
-			switch word, ok := typeWords[parse.Type.String()]; {
+			switch word, ok := typeNames[parse.Type.String()]; {
 			case ok:
 				problems = append(problems, fmt.Errorf("%s is not %s", s.name, word))
 			case s.form.list:
-				problems = append(problems, mistaken(s.name, clean[s.name], parse.Err))
+				problems = append(problems, describeMistake(s.name, clean[s.name], parse.Err))
 			default:
 				problems = append(problems, fmt.Errorf("%s: %w", s.name, parse.Err))
 			}
@@ -101,12 +101,12 @@ func unparsed(err error, settings []setting, v, clean variables) (problems []err
 	return problems
 }
 
-// typeWords say to those who do not write Go what a variable has to be.
-var typeWords = map[string]string{
+// typeNames say to those who do not write Go what a variable has to be.
+var typeNames = map[string]string{
 	"bool": "true or false", "int": "a whole number", "float64": "a number", "time.Duration": "a duration such as 90s or 24h",
 }
 
-func join(problems []error) error {
+func joinProblems(problems []error) error {
 	var texts []string
 	for _, p := range problems {
 		if p != nil {

@@ -23,23 +23,23 @@ import (
 
 // parsers make the fields' types of texts. Those of pointers are listed as what they point to.
 var parsers = map[reflect.Type]env.ParserFunc{
-	reflect.TypeFor[[]age.Recipient]():     parser(parseList(crypt.ParseRecipients)),
-	reflect.TypeFor[[]age.Identity]():      parser(parseList(crypt.ParseIdentities)),
-	reflect.TypeFor[sign.Signer]():         parser(pointed(parseList(sign.ParseSigner))),
-	reflect.TypeFor[sign.Verifier]():       parser(parseList(sign.ParseVerifier)),
-	reflect.TypeFor[project.Allowlist]():   parser(parseList(parseAllowlist)),
-	reflect.TypeFor[archive.Environment](): parser(archive.ParseEnvironment),
-	reflect.TypeFor[url.URL]():             parser(pointed(parseURL)),
-	reflect.TypeFor[http.Client]():         parser(pointed(trusting)),
-	reflect.TypeFor[Query]():               parser(readQuery),
+	reflect.TypeFor[[]age.Recipient]():     parserFunc(parseList(crypt.ParseRecipients)),
+	reflect.TypeFor[[]age.Identity]():      parserFunc(parseList(crypt.ParseIdentities)),
+	reflect.TypeFor[sign.Signer]():         parserFunc(dereferenced(parseList(sign.ParseSigner))),
+	reflect.TypeFor[sign.Verifier]():       parserFunc(parseList(sign.ParseVerifier)),
+	reflect.TypeFor[project.Allowlist]():   parserFunc(parseList(parseAllowlist)),
+	reflect.TypeFor[archive.Environment](): parserFunc(archive.ParseEnvironment),
+	reflect.TypeFor[url.URL]():             parserFunc(dereferenced(parseURL)),
+	reflect.TypeFor[http.Client]():         parserFunc(dereferenced(clientTrusting)),
+	reflect.TypeFor[Query]():               parserFunc(readQuery),
 }
 
-func parser[T any](parse func(string) (T, error)) env.ParserFunc {
+func parserFunc[T any](parse func(string) (T, error)) env.ParserFunc {
 	return func(text string) (any, error) { return parse(text) }
 }
 
-// pointed is for what package env keeps the pointer of.
-func pointed[T any](parse func(string) (*T, error)) func(string) (T, error) {
+// dereferenced is for what package env keeps the pointer of.
+func dereferenced[T any](parse func(string) (*T, error)) func(string) (T, error) {
 	return func(text string) (T, error) {
 		parsed, err := parse(text)
 		if err != nil {
@@ -55,7 +55,7 @@ func parseList[T any](parse func(string) (T, error)) func(string) (T, error) {
 
 // parseAllowlist refuses keys, some of which read like group/name.
 func parseAllowlist(text string) (project.Allowlist, error) {
-	if _, ok := minisignText(text); ok {
+	if _, ok := recogniseMinisign(text); ok {
 		return project.Allowlist{}, errors.New("not a list of projects")
 	}
 	return project.ParseAllowlist(text)
@@ -75,8 +75,8 @@ func parseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// trusting returns a client that trusts the certificates in a file besides the system's. There is no way to trust everybody.
-func trusting(file string) (*http.Client, error) {
+// clientTrusting returns a client that trusts the certificates in a file besides the system's. There is no way to trust everybody.
+func clientTrusting(file string) (*http.Client, error) {
 	pem, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err

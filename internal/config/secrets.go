@@ -9,15 +9,15 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// users have their names sent together with their passwords, as one (RFC 7617).
-var users = map[string]string{"GITLAB_USERNAME": "GITLAB_TOKEN", "GRAPHQL_USERNAME": "GRAPHQL_PASSWORD"}
+// passwordOfUser have their names sent together with their passwords, as one (RFC 7617).
+var passwordOfUser = map[string]string{"GITLAB_USERNAME": "GITLAB_TOKEN", "GRAPHQL_USERNAME": "GRAPHQL_PASSWORD"}
 
 // Secrets lists what is to be masked wherever it is repeated: the secrets in environ, which has the shape
 // of os.Environ, and in the files that it names. What cannot be read is left to those who need it.
 func Secrets(environ []string) (secrets []string) {
 	v := variables(env.ToMap(environ))
 	texts := map[string]string{}
-	for name, form := range formsOfAll() {
+	for name, form := range allForms() {
 		texts[name], _ = v.text(name, form)
 		if form.list {
 			texts[name] = unquote(texts[name])
@@ -36,7 +36,7 @@ func Secrets(environ []string) (secrets []string) {
 			secrets = append(secrets, strings.TrimSpace(value))
 		}
 	}
-	for user, password := range users {
+	for user, password := range passwordOfUser {
 		if texts[password] != "" {
 			secrets = append(secrets, texts[user]+":"+texts[password])
 		}
@@ -44,10 +44,10 @@ func Secrets(environ []string) (secrets []string) {
 	return secrets
 }
 
-// formsOfAll are the forms of both sides' variables, and of Temporal's.
-func formsOfAll() map[string]form {
+// allForms are the forms of both sides' variables, and of Temporal's.
+func allForms() map[string]textForm {
 	all := maps.Clone(temporalForms)
-	for _, s := range slices.Concat(settingsOf(reflect.TypeFor[Producer]()), settingsOf(reflect.TypeFor[Consumer]())) {
+	for _, s := range slices.Concat(settingsOfType(reflect.TypeFor[Producer]()), settingsOfType(reflect.TypeFor[Consumer]())) {
 		all[s.name] = s.form
 	}
 	return all

@@ -23,7 +23,7 @@ func (e Environ) LookupEnv(name string) (string, bool) {
 
 // temporalForms are the variables that Temporal's SDK knows, and their forms. Those of headers are not here: their names
 // begin with temporalHeaders.
-var temporalForms = map[string]form{
+var temporalForms = map[string]textForm{
 	"TEMPORAL_ADDRESS": forms[""], "TEMPORAL_NAMESPACE": forms[""], "TEMPORAL_API_KEY": forms["secret token"],
 	"TEMPORAL_CLIENT_AUTHORITY": forms[""], "TEMPORAL_PROFILE": forms["path"], "TEMPORAL_CONFIG_FILE": forms["path"],
 	"TEMPORAL_TLS": forms[""], "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION": forms[""], "TEMPORAL_TLS_SERVER_NAME": forms[""],
@@ -39,7 +39,7 @@ const temporalHeaders = "TEMPORAL_GRPC_META_"
 // what the SDK would pass over without a word, and connect without TLS.
 func Temporal(environ []string) (Environ, error) {
 	clean, problems := variables(env.ToMap(environ)).temporal()
-	return clean, join(problems)
+	return clean, joinProblems(problems)
 }
 
 func (v variables) temporal() (clean Environ, problems []error) {

@@ -7,18 +7,18 @@ import (
 )
 
 var (
-	// escapes are terminal control sequences (ECMA-48): CSI, the strings OSC, DCS, SOS, PM and
+	// escapeSequences are terminal control sequences (ECMA-48): CSI, the strings OSC, DCS, SOS, PM and
 	// APC, and escapes of two characters.
-	escapes = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\r\n]*(\x07|\x1b\\)?|.)?`)
+	escapeSequences = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\r\n]*(\x07|\x1b\\)?|.)?`)
 
-	// c1 are the same controls as single characters.
-	c1 = strings.NewReplacer("\u009b", "\x1b[", "\u009d", "\x1b]", "\u0090", "\x1bP", "\u0098", "\x1bX", "\u009e", "\x1b^", "\u009f", "\x1b_")
+	// c1Controls are the same controls as single characters.
+	c1Controls = strings.NewReplacer("\u009b", "\x1b[", "\u009d", "\x1b]", "\u0090", "\x1bP", "\u0098", "\x1bX", "\u009e", "\x1b^", "\u009f", "\x1b_")
 )
 
 // cleanLines splits a text wherever a line ends in any program's eyes. Its lines are not empty, are
 // UTF-8 and have nothing in them but characters that can be seen, and single spaces between.
 func cleanLines(text string) []string {
-	text = escapes.ReplaceAllString(c1.Replace(strings.ToValidUTF8(text, "")), "")
+	text = escapeSequences.ReplaceAllString(c1Controls.Replace(strings.ToValidUTF8(text, "")), "")
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case isLineBreak(r):

@@ -6,14 +6,14 @@ func (m *Mask) Error(err error, limit int) error {
 	if err == nil {
 		return nil
 	}
-	return &shown{text: m.Text(err.Error(), limit), err: err}
+	return &maskedError{text: m.Text(err.Error(), limit), err: err}
 }
 
-type shown struct {
+type maskedError struct {
 	text string
 	err  error
 }
 
-func (s *shown) Error() string { return s.text }
+func (s *maskedError) Error() string { return s.text }
 
-func (s *shown) Unwrap() error { return s.err }
+func (s *maskedError) Unwrap() error { return s.err }

@@ -50,7 +50,7 @@ func TestTextKeepsBothEnds(t *testing.T) {
 
 func TestWordsKeepFirstAndLastLines(t *testing.T) {
 	t.Parallel()
-	var w foreign.Words
+	var w foreign.Transcript
 	for n := range 50 {
 		fmt.Fprintf(&w, "line %c%c\n", 'a'+n/10, 'a'+n%10)
 	}
@@ -65,7 +65,7 @@ func TestWordsKeepFirstAndLastLines(t *testing.T) {
 
 func TestWordsAreBounded(t *testing.T) {
 	t.Parallel()
-	var w foreign.Words
+	var w foreign.Transcript
 	fmt.Fprintln(&w, "first")
 	for range 100 {
 		fmt.Fprint(&w, strings.Repeat("x", 1<<16), "\n\n\r")
@@ -83,7 +83,7 @@ func TestLineWithoutEndIsBounded(t *testing.T) {
 	const sent = 64 << 20
 	for _, size := range []int{1 << 10, 60_000} {
 		piece := bytes.Repeat([]byte("x"), size)
-		var w foreign.Words
+		var w foreign.Transcript
 		before := heap()
 		for range sent / size {
 			_, _ = w.Write(piece)
@@ -106,7 +106,7 @@ func heap() uint64 {
 // Git counts objects on one line, which hides what came before from whoever keeps lines.
 func TestWordsKeepTheLastStateOfCounters(t *testing.T) {
 	t.Parallel()
-	var w foreign.Words
+	var w foreign.Transcript
 	for n := range 100 {
 		fmt.Fprintf(&w, "Unpacking objects: %3d%% (%d/100)\r", n+1, n+1)
 	}
@@ -119,14 +119,14 @@ func TestWordsKeepTheLastStateOfCounters(t *testing.T) {
 func TestWordsAreMasked(t *testing.T) {
 	t.Parallel()
 	for _, split := range []string{"", "\r", "\n", "\x00"} {
-		var w foreign.Words
+		var w foreign.Transcript
 		fmt.Fprint(&w, "sent "+secret[:9])
 		fmt.Fprint(&w, split)
 		fmt.Fprint(&w, secret[9:]+" to you")
 		require.Equal(t, []string{"sent *** to you"}, w.Lines(newMask()), "%q", split)
 	}
 	for shift := range len(secret) {
-		var w foreign.Words
+		var w foreign.Transcript
 		fmt.Fprint(&w, strings.Repeat(".", 16<<10-shift-1)+"\n"+secret)
 		fmt.Fprint(&w, strings.Repeat("-", 40<<10)+"\n")
 		fmt.Fprint(&w, secret+strings.Repeat("=", 16<<10-shift))

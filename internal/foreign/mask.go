@@ -10,27 +10,27 @@ const (
 	// stars replace what was found of a secret, however long it is.
 	stars = "***"
 
-	// minForm is the length in bytes from which a secret is masked by itself. Shorter ones are
+	// minFormLength is the length in bytes from which a secret is masked by itself. Shorter ones are
 	// words like any other, and would turn texts into stars; those are found only together with
 	// the user's name, as "user:password" and as the base64 of it.
-	minForm = 6
+	minFormLength = 6
 
-	// run is how many bytes in a row of a longer secret are enough to give it away.
-	run = 20
+	// runLength is how many bytes in a row of a longer secret are enough to give it away.
+	runLength = 20
 
-	// minPart is how many bytes of a secret are masked where a text begins or ends with them: there
+	// minPartLength is how many bytes of a secret are masked where a text begins or ends with them: there
 	// they may be what a limit on its length has left of it.
-	minPart = 8
+	minPartLength = 8
 
-	// maxEscape is what may be left of an escape that was cut in two, in bytes: "&#x0022;" less one.
-	maxEscape = 7
+	// maxEscapeLength is what may be left of an escape that was cut in two, in bytes: "&#x0022;" less one.
+	maxEscapeLength = 7
 )
 
 // Mask knows the secrets of a program. The nil Mask knows none. It does not change, and may be
 // used concurrently.
 type Mask struct {
-	forms []string                     // what secrets look like in a view
-	runs  [run + 1]map[string]struct{} // pieces of forms, by their length
+	forms []string                           // what secrets look like in a view
+	runs  [runLength + 1]map[string]struct{} // pieces of forms, by their length
 }
 
 // NewMask returns a Mask of the secrets. One that has several lines is taken as a secret for each.
@@ -46,7 +46,7 @@ func NewMask(secrets ...string) *Mask {
 		for line := range strings.Lines(secret) {
 			line = strings.TrimSpace(line)
 			for _, form := range spellings(line) {
-				m.learn(string(newView(form).text))
+				m.addForm(string(newSearchText(form).text))
 			}
 		}
 	}
@@ -70,12 +70,12 @@ func spellings(secret string) []string {
 	return forms
 }
 
-func (m *Mask) learn(form string) {
-	if len(form) < minForm {
+func (m *Mask) addForm(form string) {
+	if len(form) < minFormLength {
 		return
 	}
 	m.forms = append(m.forms, form)
-	size := min(len(form), run)
+	size := min(len(form), runLength)
 	if m.runs[size] == nil {
 		m.runs[size] = map[string]struct{}{}
 	}
@@ -90,27 +90,27 @@ func (m *Mask) Hide(text string) string {
 		return text
 	}
 	for { // what is left may by chance be a secret again; each round makes the text shorter
-		secret, found := m.find(text)
+		secret, found := m.findSecrets(text)
 		if !found {
 			return text
 		}
-		text = strings.ToValidUTF8(replace(text, secret), "")
+		text = strings.ToValidUTF8(replaceSecrets(text, secret), "")
 	}
 }
 
-// find tells which bytes of the text belong to a secret.
-func (m *Mask) find(text string) (secret []bool, found bool) {
+// findSecrets tells which bytes of the text belong to a secret.
+func (m *Mask) findSecrets(text string) (secret []bool, found bool) {
 	secret = make([]bool, len(text))
-	mark := func(v view, from, to int) {
+	mark := func(v searchText, from, to int) {
 		found = true
-		for i := v.at[from].start; i < v.at[to-1].end; i++ {
+		for i := v.origins[from].start; i < v.origins[to-1].end; i++ {
 			secret[i] = true
 		}
 	}
-	v := newView(text)
+	v := newSearchText(text)
 	for range maxDecodings + 1 {
 		m.findRuns(v, mark)
-		m.findParts(v, mark)
+		m.findCutSecrets(v, mark)
 		decoded, changed := v.decode()
 		if !changed {
 			break
@@ -120,7 +120,7 @@ func (m *Mask) find(text string) (secret []bool, found bool) {
 	return secret, found
 }
 
-func (m *Mask) findRuns(v view, mark func(v view, from, to int)) {
+func (m *Mask) findRuns(v searchText, mark func(v searchText, from, to int)) {
 	for size, known := range m.runs {
 		if known == nil {
 			continue
@@ -133,17 +133,17 @@ func (m *Mask) findRuns(v view, mark func(v view, from, to int)) {
 	}
 }
 
-// findParts finds the end of a secret at the beginning of the text, and the beginning of one at its
+// findCutSecrets finds the end of a secret at the beginning of the text, and the beginning of one at its
 // end, be it that the cut went through an escape.
-func (m *Mask) findParts(v view, mark func(v view, from, to int)) {
+func (m *Mask) findCutSecrets(v searchText, mark func(v searchText, from, to int)) {
 	text := string(v.text)
 	cut := strings.TrimRight(strings.TrimRight(text, ellipsis), ".") // whoever cut it may have said so
 	for _, form := range m.forms {
-		for size := min(len(form)-1, run-1); size >= minPart; size-- {
-			if at := strings.Index(text[:min(len(text), size+maxEscape)], form[len(form)-size:]); at >= 0 {
+		for size := min(len(form)-1, runLength-1); size >= minPartLength; size-- {
+			if at := strings.Index(text[:min(len(text), size+maxEscapeLength)], form[len(form)-size:]); at >= 0 {
 				mark(v, at, at+size)
 			}
-			end := max(0, len(cut)-size-maxEscape)
+			end := max(0, len(cut)-size-maxEscapeLength)
 			if at := strings.LastIndex(cut[end:], form[:size]); at >= 0 {
 				mark(v, end+at, end+at+size)
 			}
@@ -151,7 +151,7 @@ func (m *Mask) findParts(v view, mark func(v view, from, to int)) {
 	}
 }
 
-func replace(text string, secret []bool) string {
+func replaceSecrets(text string, secret []bool) string {
 	var out strings.Builder
 	for i := range len(text) {
 		switch {

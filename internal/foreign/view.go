@@ -11,31 +11,31 @@ import (
 // maxDecodings is how often a text is taken as escaped: a URL in JSON in an HTML page.
 const maxDecodings = 3
 
-// view is a text as secrets are looked for in it: without white space and combining
+// searchText is a text as secrets are looked for in it: without white space and combining
 // marks, in lower case, and with one alphabet for both kinds of base64.
-type view struct {
-	text []byte
-	at   []place // of each byte
+type searchText struct {
+	text    []byte
+	origins []span // of each byte
 }
 
-// place is the part of the original text that a byte stands for.
-type place struct{ start, end int }
+// span is the part of the original text that a byte stands for.
+type span struct{ start, end int }
 
-func newView(text string) view {
-	v := view{text: make([]byte, 0, len(text)), at: make([]place, 0, len(text))}
+func newSearchText(text string) searchText {
+	v := searchText{text: make([]byte, 0, len(text)), origins: make([]span, 0, len(text))}
 	for i, r := range text {
 		size := utf8.RuneLen(r)
 		if r == utf8.RuneError {
 			size = 1
 		}
 		if !unicode.IsSpace(r) && !unicode.Is(unicode.M, r) {
-			v.add(text[i:i+size], place{i, i + size})
+			v.add(text[i:i+size], span{i, i + size})
 		}
 	}
 	return v
 }
 
-func (v *view) add(text string, at place) {
+func (v *searchText) add(text string, at span) {
 	for _, b := range []byte(text) {
 		switch {
 		case b <= ' ' || b == 0x7f: // an escaped line break is white space, too
@@ -48,16 +48,16 @@ func (v *view) add(text string, at place) {
 			b = '/'
 		}
 		v.text = append(v.text, b)
-		v.at = append(v.at, at)
+		v.origins = append(v.origins, at)
 	}
 }
 
 // decode undoes the escapes of URLs, of JSON and other quoted strings, and of HTML once.
-func (v view) decode() (decoded view, changed bool) {
+func (v searchText) decode() (decoded searchText, changed bool) {
 	for i := 0; i < len(v.text); {
 		plain, size := unescape(v.text[i:])
 		changed = changed || size > 1
-		decoded.add(plain, place{v.at[i].start, v.at[i+size-1].end})
+		decoded.add(plain, span{v.origins[i].start, v.origins[i+size-1].end})
 		i += size
 	}
 	return decoded, changed
@@ -67,7 +67,7 @@ func (v view) decode() (decoded view, changed bool) {
 func unescape(text []byte) (plain string, size int) {
 	switch text[0] {
 	case '%':
-		if b, ok := number(text, 1, 3, 16); ok {
+		if b, ok := parseNumber(text, 1, 3, 16); ok {
 			return string([]byte{byte(b)}), 3
 		}
 	case '\\':
@@ -91,15 +91,15 @@ func unquote(text []byte) (plain string, size int) {
 	}
 	switch text[1] {
 	case 'u':
-		if r, ok := number(text, 2, 6, 16); ok {
+		if r, ok := parseNumber(text, 2, 6, 16); ok {
 			return string(rune(r)), 6
 		}
 	case 'x':
-		if b, ok := number(text, 2, 4, 16); ok {
+		if b, ok := parseNumber(text, 2, 4, 16); ok {
 			return string([]byte{byte(b)}), 4
 		}
 	case '0', '1', '2', '3':
-		if b, ok := number(text, 1, 4, 8); ok {
+		if b, ok := parseNumber(text, 1, 4, 8); ok {
 			return string([]byte{byte(b)}), 4
 		}
 	case 'n', 'r', 't', 'b', 'f', 'v', 'a':
@@ -108,7 +108,7 @@ func unquote(text []byte) (plain string, size int) {
 	return string(text[1:2]), 2
 }
 
-func number(text []byte, from, to, base int) (uint64, bool) {
+func parseNumber(text []byte, from, to, base int) (uint64, bool) {
 	if len(text) < to {
 		return 0, false
 	}

@@ -7,29 +7,29 @@ import (
 )
 
 const (
-	maxEnd   = 16 << 10 // bytes that are kept of each end
-	maxLines = 10       // lines of each end; GitLab frames its reason in some empty ones
-	maxLine  = 300      // characters
+	maxEndSize    = 16 << 10 // bytes that are kept of each end
+	maxLines      = 10       // lines of each end; GitLab frames its reason in some empty ones
+	maxLineLength = 300      // characters
 )
 
-// Words collects what a server says while it works: the beginning and the end of it, whose size
+// Transcript collects what a server says while it works: the beginning and the end of it, whose size
 // does not depend on how much that is.
-type Words struct {
+type Transcript struct {
 	head, tail []byte
-	gap        bool // something between them was dropped
+	truncated  bool // something between them was dropped
 }
 
 // Write never fails.
-func (w *Words) Write(p []byte) (int, error) {
+func (w *Transcript) Write(p []byte) (int, error) {
 	written := len(p)
-	room := min(maxEnd-len(w.head), len(p))
+	room := min(maxEndSize-len(w.head), len(p))
 	w.head = append(w.head, p[:room]...)
 	p = p[room:]
-	if len(p) > maxEnd {
-		p, w.gap, w.tail = p[len(p)-maxEnd:], true, w.tail[:0]
+	if len(p) > maxEndSize {
+		p, w.truncated, w.tail = p[len(p)-maxEndSize:], true, w.tail[:0]
 	}
-	if over := len(w.tail) + len(p) - maxEnd; over > 0 {
-		w.gap = true
+	if over := len(w.tail) + len(p) - maxEndSize; over > 0 {
+		w.truncated = true
 		w.tail = w.tail[:copy(w.tail, w.tail[over:])]
 	}
 	w.tail = append(w.tail, p...)
@@ -37,9 +37,9 @@ func (w *Words) Write(p []byte) (int, error) {
 }
 
 // Lines returns the first and the last lines so far, the unfinished one included.
-func (w *Words) Lines(m *Mask) []string {
+func (w *Transcript) Lines(m *Mask) []string {
 	var lines []string
-	if w.gap { // where a secret may have been cut in two
+	if w.truncated { // where a secret may have been cut in two
 		lines = append(m.lines(w.head), ellipsis)
 		lines = append(lines, m.lines(w.tail)...)
 	} else {
@@ -56,8 +56,8 @@ func (w *Words) Lines(m *Mask) []string {
 // lines masks the text as a whole: a secret may go over a line's end. Of a percentage that is
 // written over and over only the last state is kept.
 func (m *Mask) lines(text []byte) (lines []string) {
-	for line := range strings.SplitSeq(m.Text(string(text), 2*maxEnd), "\n") {
-		if line = m.Line(line, maxLine); line == "" {
+	for line := range strings.SplitSeq(m.Text(string(text), 2*maxEndSize), "\n") {
+		if line = m.Line(line, maxLineLength); line == "" {
 			continue
 		}
 		if n := len(lines); n > 0 && strings.Contains(line, "%") && withoutDigits(lines[n-1]) == withoutDigits(line) {

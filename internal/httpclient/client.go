@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	connectTimeout = 15 * time.Second // for TCP, and once more for TLS
-	idleConn       = 90 * time.Second
-	idlePerHost    = 16 // connections kept for the next request
+	connectTimeout  = 15 * time.Second // for TCP, and once more for TLS
+	idleConnTimeout = 90 * time.Second
+	maxIdlePerHost  = 16 // connections kept for the next request
 
 	// An HTTP/2 connection that has been still for pingAfter is asked whether it lives. Whether the
 	// request on it gets an answer is another matter: see Limits.
@@ -30,20 +30,20 @@ func New(roots *x509.CertPool) *http.Client {
 	dialer := &net.Dialer{Timeout: connectTimeout}
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		OnProxyConnectResponse: RefusedByProxy,
+		OnProxyConnectResponse: CheckProxyAnswer,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    connectTimeout,
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
-		IdleConnTimeout:        idleConn,
-		MaxIdleConnsPerHost:    idlePerHost,
+		IdleConnTimeout:        idleConnTimeout,
+		MaxIdleConnsPerHost:    maxIdlePerHost,
 		ExpectContinueTimeout:  time.Second,
 	}}
 }
 
-// RefusedByProxy is a transport's OnProxyConnectResponse. It says who it was: net/http gives the status line of a proxy's answer to CONNECT as it is.
-func RefusedByProxy(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
+// CheckProxyAnswer is a transport's OnProxyConnectResponse. It says who it was: net/http gives the status line of a proxy's answer to CONNECT as it is.
+func CheckProxyAnswer(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode == http.StatusOK {
 		return nil
 	}

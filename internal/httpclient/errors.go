@@ -62,13 +62,13 @@ func (e *connectionError) Error() string { return e.text }
 
 func (e *connectionError) Unwrap() []error { return []error{ErrNoConnection, e.kind, e.err} }
 
-// Explain says in words why a request got no answer. It takes an error of http.Client's Do, and leaves out
+// DescribeError says in words why a request got no answer. It takes an error of http.Client's Do, and leaves out
 // the URL, which the caller knows and a redirect may have filled with tokens.
-func Explain(err error) error {
+func DescribeError(err error) error {
 	if wrapper, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapper.Err
 	}
-	for _, explain := range []func(error) *connectionError{explainProxy, explainName, explainCertificate, explainConnection} {
+	for _, explain := range []func(error) *connectionError{describeProxyRefusal, describeNameFailure, describeCertificateFailure, describeConnectionFailure} {
 		if explained := explain(err); explained != nil {
 			explained.err = err
 			if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
@@ -80,14 +80,14 @@ func Explain(err error) error {
 	return err
 }
 
-func explainProxy(err error) *connectionError {
+func describeProxyRefusal(err error) *connectionError {
 	if refused, ok := errors.AsType[*ProxyError](err); ok {
 		return &connectionError{text: refused.Error(), kind: refused.Unwrap()}
 	}
 	return nil
 }
 
-func explainName(err error) *connectionError {
+func describeNameFailure(err error) *connectionError {
 	dns, ok := errors.AsType[*net.DNSError](err)
 	switch {
 	case !ok:
@@ -98,7 +98,7 @@ func explainName(err error) *connectionError {
 	return &connectionError{text: fmt.Sprintf("cannot look up host %q: %s", dns.Name, dns.Err), kind: ErrNoConnection}
 }
 
-func explainCertificate(err error) *connectionError {
+func describeCertificateFailure(err error) *connectionError {
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	_, wrongHost := errors.AsType[x509.HostnameError](err)
 	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
@@ -115,7 +115,7 @@ func explainCertificate(err error) *connectionError {
 	return nil
 }
 
-func explainConnection(err error) *connectionError {
+func describeConnectionFailure(err error) *connectionError {
 	where := ""
 	op, isNetwork := errors.AsType[*net.OpError](err)
 	if isNetwork && op.Addr != nil {

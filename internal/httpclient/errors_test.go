@@ -110,13 +110,13 @@ func TestWordsForErrors(t *testing.T) {
 			"the server's certificate has expired or is not valid yet: current time 2026 is after 2025"},
 		"proxy is not there": {&net.OpError{Op: "proxyconnect", Net: "tcp", Err: &net.DNSError{Name: "proxy", IsNotFound: true}}, httpclient.ErrUnknownHost, `the proxy cannot be reached: unknown host "proxy"`},
 	} {
-		got := httpclient.Explain(tt.err)
+		got := httpclient.DescribeError(tt.err)
 		require.ErrorIs(t, got, tt.is, name)
 		require.ErrorIs(t, got, httpclient.ErrNoConnection, name)
 		require.EqualError(t, got, tt.want, name)
 	}
 	other := errors.New("redirected")
-	require.Equal(t, other, httpclient.Explain(other))
+	require.Equal(t, other, httpclient.DescribeError(other))
 }
 
 func TestProxyRefuses(t *testing.T) {

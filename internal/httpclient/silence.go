@@ -33,51 +33,51 @@ func (e *SilentError) Unwrap() error { return ErrSilent }
 // are in the words of Explain.
 func Do(client *http.Client, req *http.Request, limits Limits) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
-	w := &watch{ctx: ctx, cancel: cancel}
-	w.enter(stage{"has taken nothing more of the request", limits.Idle})
+	w := &silenceWatch{ctx: ctx, cancel: cancel}
+	w.enterStage(waitStage{"has taken nothing more of the request", limits.Idle})
 	req = req.WithContext(ctx)
-	answer := stage{"has sent nothing", limits.Idle}
+	answer := waitStage{"has sent nothing", limits.Idle}
 	if limits.Answer > 0 {
 		answer.limit = limits.Answer
 	}
 	if req.Body != nil && req.Body != http.NoBody {
-		req.Body = &sending{ReadCloser: req.Body, watch: w, then: answer}
+		req.Body = &watchedRequestBody{ReadCloser: req.Body, watch: w, then: answer}
 	} else {
-		w.enter(answer)
+		w.enterStage(answer)
 	}
 	resp, err := client.Do(req) //nolint:gosec // the caller says where it goes
 	if err != nil {
-		err = w.explain(Explain(err))
-		w.end()
+		err = w.silenceOr(DescribeError(err))
+		w.release()
 		return nil, err
 	}
-	w.alive()
-	resp.Body = &receiving{ReadCloser: resp.Body, watch: w}
+	w.markActive()
+	resp.Body = &watchedAnswerBody{ReadCloser: resp.Body, watch: w}
 	return resp, nil
 }
 
-type lifeKey struct{}
+type activityKey struct{}
 
-// OnLife returns a context for requests of which every byte that moves is told to alive. It must be quick.
-func OnLife(ctx context.Context, alive func()) context.Context {
-	return context.WithValue(ctx, lifeKey{}, alive)
+// WithActivityCallback returns a context for requests of which every byte that moves is told to alive. It must be quick.
+func WithActivityCallback(ctx context.Context, alive func()) context.Context {
+	return context.WithValue(ctx, activityKey{}, alive)
 }
 
-// watch cancels a request that stands still.
-type watch struct {
+// silenceWatch cancels a request that stands still.
+type silenceWatch struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	stage  atomic.Pointer[stage]
+	stage  atomic.Pointer[waitStage]
 	timer  atomic.Pointer[time.Timer]
 }
 
-// stage is what is waited for.
-type stage struct {
+// waitStage is what is waited for.
+type waitStage struct {
 	what  string
 	limit time.Duration
 }
 
-func (w *watch) enter(s stage) {
+func (w *silenceWatch) enterStage(s waitStage) {
 	w.stage.Store(&s)
 	timer := time.AfterFunc(s.limit, func() { w.cancel(&SilentError{What: s.what, For: s.limit}) })
 	if before := w.timer.Swap(timer); before != nil {
@@ -85,62 +85,62 @@ func (w *watch) enter(s stage) {
 	}
 }
 
-func (w *watch) alive() {
+func (w *silenceWatch) markActive() {
 	w.timer.Load().Reset(w.stage.Load().limit)
-	if tell, ok := w.ctx.Value(lifeKey{}).(func()); ok {
+	if tell, ok := w.ctx.Value(activityKey{}).(func()); ok {
 		tell()
 	}
 }
 
-// end releases what the watch holds. Whoever still reads then gets context.Canceled.
-func (w *watch) end() {
+// release releases what the watch holds. Whoever still reads then gets context.Canceled.
+func (w *silenceWatch) release() {
 	w.timer.Load().Stop()
 	w.cancel(nil)
 }
 
-// explain puts the reason in place of the error that the cancellation has led to.
-func (w *watch) explain(err error) error {
+// silenceOr puts the reason in place of the error that the cancellation has led to.
+func (w *silenceWatch) silenceOr(err error) error {
 	if cause := context.Cause(w.ctx); errors.Is(cause, ErrSilent) {
 		return cause
 	}
 	return err
 }
 
-// sending is a request's body: what the transport reads of it, the server has room for.
-type sending struct {
+// watchedRequestBody is a request's body: what the transport reads of it, the server has room for.
+type watchedRequestBody struct {
 	io.ReadCloser
-	watch *watch
-	then  stage
+	watch *silenceWatch
+	then  waitStage
 }
 
-func (s *sending) Read(b []byte) (int, error) {
+func (s *watchedRequestBody) Read(b []byte) (int, error) {
 	n, err := s.ReadCloser.Read(b)
 	if err == io.EOF {
-		s.watch.enter(s.then)
+		s.watch.enterStage(s.then)
 	} else {
-		s.watch.alive()
+		s.watch.markActive()
 	}
 	return n, err
 }
 
-// receiving is an answer's body.
-type receiving struct {
+// watchedAnswerBody is an answer's body.
+type watchedAnswerBody struct {
 	io.ReadCloser
-	watch *watch
+	watch *silenceWatch
 }
 
-func (r *receiving) Read(b []byte) (int, error) {
+func (r *watchedAnswerBody) Read(b []byte) (int, error) {
 	n, err := r.ReadCloser.Read(b)
 	if n > 0 {
-		r.watch.alive()
+		r.watch.markActive()
 	}
 	if err != nil && err != io.EOF {
-		err = r.watch.explain(err)
+		err = r.watch.silenceOr(err)
 	}
 	return n, err
 }
 
-func (r *receiving) Close() error {
-	r.watch.end()
+func (r *watchedAnswerBody) Close() error {
+	r.watch.release()
 	return r.ReadCloser.Close()
 }

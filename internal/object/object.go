@@ -23,11 +23,11 @@ import (
 )
 
 const (
-	suffix = ".tar.age"
+	keySuffix = ".tar.age"
 
-	// maxKey is the longest key S3 allows, in bytes. MinIO and the file-backed
+	// maxKeyLength is the longest key S3 allows, in bytes. MinIO and the file-backed
 	// gateways refuse more than 255 between two slashes: they say so themselves.
-	maxKey = 1024
+	maxKeyLength = 1024
 )
 
 var (
@@ -56,8 +56,8 @@ type Stored struct {
 	Modified time.Time `json:"modified"` // when it was uploaded, as the bucket says it; S3 gives whole seconds
 }
 
-// InBucket is what a bucket lists. It fails with ErrUndecodable.
-func InBucket(key string, size int64, modified time.Time) (Stored, error) {
+// NewStored is what a bucket lists. It fails with ErrUndecodable.
+func NewStored(key string, size int64, modified time.Time) (Stored, error) {
 	id, err := ParseKey(key)
 	return Stored{ID: id, Key: key, Size: size, Modified: modified}, err
 }
@@ -69,12 +69,12 @@ func (s *Stored) UnmarshalJSON(text []byte) (err error) {
 	if err := json.Unmarshal(text, &in); err != nil {
 		return err
 	}
-	*s, err = InBucket(in.Key, in.Size, in.Modified)
+	*s, err = NewStored(in.Key, in.Size, in.Modified)
 	return err
 }
 
-// payload has the members in the order that the format prescribes.
-type payload struct {
+// keyMembers has the members in the order that the format prescribes.
+type keyMembers struct {
 	Group   string `json:"group"`
 	Project string `json:"project_name"`
 	Commit  string `json:"commit_sha"`
@@ -87,16 +87,16 @@ func (id ID) Key() (string, error) {
 	if err := id.Validate(); err != nil {
 		return "", fmt.Errorf("object key of %q: %w", id.Destination, err)
 	}
-	text, err := asciiJSON(payload{id.Destination.Group, id.Destination.Name, id.Commit, id.Destination.Branch})
+	text, err := asciiJSON(keyMembers{id.Destination.Group, id.Destination.Name, id.Commit, id.Destination.Branch})
 	if err != nil {
 		return "", fmt.Errorf("object key of %q: %w", id.Destination, err)
 	}
-	key := base64.StdEncoding.EncodeToString(text) + suffix
+	key := base64.StdEncoding.EncodeToString(text) + keySuffix
 	if id.Base != "" {
 		key = id.Base + "/" + key
 	}
-	if len(key) > maxKey {
-		return "", fmt.Errorf("object key of %q: %w: %d bytes encoded, limit %d", id.Destination, ErrTooLong, len(key), maxKey)
+	if len(key) > maxKeyLength {
+		return "", fmt.Errorf("object key of %q: %w: %d bytes encoded, limit %d", id.Destination, ErrTooLong, len(key), maxKeyLength)
 	}
 	return key, nil
 }
@@ -104,7 +104,7 @@ func (id ID) Key() (string, error) {
 // KeyPrefix is what the keys of all objects of a project on one base begin with, whatever their branch and commit, as
 // ID.Key writes them.
 func KeyPrefix(destination project.Branch, base string) (string, error) {
-	text, err := asciiJSON(payload{Group: destination.Group, Project: destination.Name})
+	text, err := asciiJSON(keyMembers{Group: destination.Group, Project: destination.Name})
 	if err != nil {
 		return "", fmt.Errorf("object keys of %q: %w", destination, err)
 	}

@@ -129,7 +129,7 @@ func TestEndOfThePlane(t *testing.T) {
 func TestEncodedTextHasNoSlash(t *testing.T) {
 	text := rapid.OneOf(rapid.String(), rapid.StringOfN(rapid.SampledFrom([]rune("?\x7f/ÿ￿ab")), 1, 20, -1))
 	rapid.Check(t, func(t *rapid.T) {
-		escaped, err := asciiJSON(payload{text.Draw(t, "group"), text.Draw(t, "project"), commitA, text.Draw(t, "branch")})
+		escaped, err := asciiJSON(keyMembers{text.Draw(t, "group"), text.Draw(t, "project"), commitA, text.Draw(t, "branch")})
 		require.NoError(t, err)
 		require.NotContains(t, base64.StdEncoding.EncodeToString(escaped), "/", "%s", escaped)
 	})
@@ -193,7 +193,7 @@ func TestStoredJSON(t *testing.T) {
 	id.Base = commitB
 	key, err := id.Key()
 	require.NoError(t, err)
-	stored, err := InBucket(key, 7, time.Unix(1, 0).UTC())
+	stored, err := NewStored(key, 7, time.Unix(1, 0).UTC())
 	require.NoError(t, err)
 	require.Equal(t, id, stored.ID)
 

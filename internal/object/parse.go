@@ -21,20 +21,20 @@ import (
 //
 // Every error is an ErrUndecodable.
 func ParseKey(key string) (ID, error) {
-	id, err := parse(key)
+	id, err := parseID(key)
 	if err != nil {
 		return ID{}, fmt.Errorf("%w %s: %w", ErrUndecodable, foreign.Quote(key, 300), err)
 	}
 	return id, nil
 }
 
-func parse(key string) (ID, error) {
-	if len(key) > maxKey {
-		return ID{}, fmt.Errorf("%d bytes, limit %d", len(key), maxKey)
+func parseID(key string) (ID, error) {
+	if len(key) > maxKeyLength {
+		return ID{}, fmt.Errorf("%d bytes, limit %d", len(key), maxKeyLength)
 	}
-	encoded, ok := strings.CutSuffix(key, suffix)
+	encoded, ok := strings.CutSuffix(key, keySuffix)
 	if !ok {
-		return ID{}, fmt.Errorf("does not end in %q", suffix)
+		return ID{}, fmt.Errorf("does not end in %q", keySuffix)
 	}
 	// Other encoders' base64 may have a '/' too, but what precedes it decodes
 	// to JSON and is never a commit.
@@ -42,7 +42,7 @@ func parse(key string) (ID, error) {
 	if folder, rest, ok := strings.Cut(encoded, "/"); ok && project.ValidCommit(folder) {
 		base, encoded = folder, rest
 	}
-	members, err := decode(encoded)
+	members, err := decodeMembers(encoded)
 	if err != nil {
 		return ID{}, err
 	}
@@ -57,7 +57,7 @@ func parse(key string) (ID, error) {
 	return id, id.Validate()
 }
 
-func decode(encoded string) (map[string]string, error) {
+func decodeMembers(encoded string) (map[string]string, error) {
 	// The decoder skips line breaks, which would give one key many spellings.
 	if strings.ContainsAny(encoded, "\r\n") {
 		return nil, errors.New("line break in base64")
@@ -83,7 +83,7 @@ func stringMembers(text []byte) (map[string]string, error) {
 	seen := map[string]bool{}
 	members := map[string]string{}
 	for decoder.More() {
-		name, value, err := member(decoder)
+		name, value, err := readMember(decoder)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +104,7 @@ func stringMembers(text []byte) (map[string]string, error) {
 	return members, nil
 }
 
-func member(decoder *json.Decoder) (name string, value any, err error) {
+func readMember(decoder *json.Decoder) (name string, value any, err error) {
 	token, err := decoder.Token()
 	if err != nil {
 		return "", nil, fmt.Errorf("malformed JSON: %w", err)

@@ -13,28 +13,28 @@ import (
 )
 
 // planUploads is the producer's plan for heads that are given, in one page.
-func planUploads(p Producer, heads map[project.Branch]Head) Page[Upload] {
+func planUploads(p UploadPlanner, heads map[project.Branch]Head) Page[Upload] {
 	candidates, left := p.Candidates()
-	return planned(candidates, left, PageRequest{Turn: p.Turn, After: p.After, Detail: p.Detail}, heads, nil)
+	return planned(candidates, left, PageRequest{Order: p.Order, After: p.After, Detail: p.Detail}, heads, nil)
 }
 
 // planPushes is that of the consumer.
-func planPushes(p Consumer, heads map[project.Branch]Head) Page[Push] {
-	return planned(p.Candidates(), 0, PageRequest{Turn: p.Turn, After: p.After, Detail: p.Detail}, heads, nil)
+func planPushes(p PushPlanner, heads map[project.Branch]Head) Page[Push] {
+	return planned(p.Candidates(), 0, PageRequest{Order: p.Order, After: p.After, Detail: p.Detail}, heads, nil)
 }
 
 func planned[M any](candidates []Candidate[M], left int, r PageRequest, heads map[project.Branch]Head, last map[project.Branch]Refusal) Page[M] {
 	page := NewPage[M](r)
 	took := page.Add(candidates, heads, last, noon)
-	return page.Close(left + len(candidates) - took)
+	return page.Finish(left + len(candidates) - took)
 }
 
 // bothPlan is what both sides plan for one branch each, whose head and bucket are given.
 func bothPlan(head Head, commits []string, settings string) (Page[Upload], Page[Push]) {
 	s := sync("router", "main")
 	chains := bucket(map[project.Branch][]string{s.Destination: commits})
-	uploads := planUploads(Producer{Syncs: []project.Sync{s}, Chains: chains, Settings: settings}, map[project.Branch]Head{s.Source: head})
-	pushes := planPushes(Consumer{Allow: project.AllowAll(), Chains: chains, Settings: settings}, map[project.Branch]Head{s.Destination: head})
+	uploads := planUploads(UploadPlanner{Syncs: []project.Sync{s}, Chains: chains, Settings: settings}, map[project.Branch]Head{s.Source: head})
+	pushes := planPushes(PushPlanner{Allow: project.AllowAll(), Chains: chains, Settings: settings}, map[project.Branch]Head{s.Destination: head})
 	return uploads, pushes
 }
 
@@ -62,17 +62,17 @@ func TestPlansHaveTheirEvidence(t *testing.T) {
 // A run that was planned without evidence, as by hand, holds nothing back.
 func TestNoEvidenceHoldsNothingBack(t *testing.T) {
 	t.Parallel()
-	_, held := (&Try{}).holdBack(destination("router", "main"), refused("", 1), noon)
+	_, held := (&Attempt{}).backOff(destination("router", "main"), refused("", 1), noon)
 	require.False(t, held)
 }
 
 // Projects for which a scan had no time are counted: nothing is planned for them, or said of them one by one.
 func TestWhatWasNotAskedIsNotPlanned(t *testing.T) {
 	t.Parallel()
-	uploads, pushes := bothPlan(Head{Err: errors.New("not asked"), Unreachable: true, NotAsked: true}, []string{a}, "")
+	uploads, pushes := bothPlan(Head{Err: errors.New("not asked"), Unreachable: true, NotQueried: true}, []string{a}, "")
 	require.Empty(t, uploads.Moves)
 	require.Empty(t, pushes.Moves)
-	require.Equal(t, []Failure{notAsked(1)}, uploads.Failed)
+	require.Equal(t, []Failure{notQueriedFailure(1)}, uploads.Failed)
 	require.Equal(t, uploads.Failed, pushes.Failed)
 	require.Equal(t, 1, uploads.Checked)
 }
@@ -85,8 +85,8 @@ func TestPushesForTheNote(t *testing.T) {
 		note, noted bool
 		due         int
 	}{"no notes are kept": {false, false, 0}, "noted": {true, true, 0}, "not yet": {true, false, 1}} {
-		p := Consumer{
-			Allow: project.AllowAll(), Note: tt.note,
+		p := PushPlanner{
+			Allow: project.AllowAll(), RequireNoted: tt.note,
 			Chains: bucket(map[project.Branch][]string{main: {a}}),
 		}
 		require.Len(t, planPushes(p, map[project.Branch]Head{main: {Commit: a, Noted: tt.noted}}).Moves, tt.due, name)
@@ -97,8 +97,8 @@ func TestPushesForTheNote(t *testing.T) {
 func TestPlansTakeTurns(t *testing.T) {
 	t.Parallel()
 	firstUpload, firstPush := map[string]bool{}, map[string]bool{}
-	producer, heads := Producer{}, map[project.Branch]Head{}
-	consumer := Consumer{Allow: project.AllowAll()}
+	producer, heads := UploadPlanner{}, map[project.Branch]Head{}
+	consumer := PushPlanner{Allow: project.AllowAll()}
 	commits := map[project.Branch][]string{}
 	for i := range 8 {
 		s := sync(fmt.Sprintf("p%d", i), "main")
@@ -108,7 +108,7 @@ func TestPlansTakeTurns(t *testing.T) {
 	}
 	consumer.Chains = bucket(commits)
 	for i := range 100 {
-		producer.Turn, consumer.Turn = turn.Turn(i), turn.Turn(i)
+		producer.Order, consumer.Order = turn.Order(i), turn.Order(i)
 		firstUpload[planUploads(producer, heads).Moves[0].Sync.Destination.Name] = true
 		firstPush[planPushes(consumer, heads).Moves[0].Destination.Name] = true
 	}

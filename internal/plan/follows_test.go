@@ -21,14 +21,14 @@ func TestCreated(t *testing.T) {
 		"a clock that agrees":          {day.Add(-time.Minute), day, false},
 		"the same moment":              {day, day.Add(1), false},
 		"a clock minutes ahead":        {day.Add(5 * time.Minute), day.Add(5*time.Minute + 1), false},
-		"a clock hours ahead":          {day.Add(maxAhead), day.Add(maxAhead + 1), false},
-		"a forged or broken time":      {day.Add(maxAhead + 1), day, true},
+		"a clock hours ahead":          {day.Add(maxFollowedLead), day.Add(maxFollowedLead + 1), false},
+		"a forged or broken time":      {day.Add(maxFollowedLead + 1), day, true},
 		"a time beyond what is sane":   {day.AddDate(5000, 0, 0), day, true},
 		"in another zone of the world": {day.Add(time.Second).In(time.FixedZone("", 3600)), day.Add(time.Second + 1), false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, followed := Created(day, test.before)
+			got, followed := NextCreationTime(day, test.before)
 			require.Equal(t, test.want, got)
 			require.Equal(t, test.ignored, !followed)
 		})
@@ -36,7 +36,7 @@ func TestCreated(t *testing.T) {
 }
 
 func TestOvertakes(t *testing.T) {
-	f := Follows{Key: "newest", Modified: day.Add(300 * time.Millisecond)}
+	f := ChainState{Key: "newest", Modified: day.Add(300 * time.Millisecond)}
 	stored := func(name string, after time.Duration) object.Stored {
 		return object.Stored{Key: name, Modified: day.Add(after)}
 	}
@@ -51,24 +51,24 @@ func TestOvertakes(t *testing.T) {
 		{stored("newest", time.Second), true}, // overwritten
 		{stored("own", time.Second), false},
 	} {
-		require.Equal(t, test.want, f.Overtakes(test.other, "own"), "%v", test.other)
+		require.Equal(t, test.want, f.OvertakenBy(test.other, "own"), "%v", test.other)
 	}
-	require.True(t, Follows{}.Overtakes(stored("any", 0), "own"), "planned on nothing")
-	require.True(t, First(stored("b", 0), stored("a", time.Second)))
-	require.False(t, First(stored("b", time.Second), stored("a", 0)))
-	require.True(t, First(stored("a", time.Millisecond), stored("b", 0)), "of one second, names decide")
-	require.False(t, First(stored("b", 0), stored("a", time.Millisecond)), "of one second, names decide")
-	require.False(t, Before(stored("a", 0), stored("b", time.Millisecond)))
-	require.True(t, Before(stored("b", 0), stored("a", time.Second)))
+	require.True(t, ChainState{}.OvertakenBy(stored("any", 0), "own"), "planned on nothing")
+	require.True(t, Precedes(stored("b", 0), stored("a", time.Second)))
+	require.False(t, Precedes(stored("b", time.Second), stored("a", 0)))
+	require.True(t, Precedes(stored("a", time.Millisecond), stored("b", 0)), "of one second, names decide")
+	require.False(t, Precedes(stored("b", 0), stored("a", time.Millisecond)), "of one second, names decide")
+	require.False(t, UploadedBefore(stored("a", 0), stored("b", time.Millisecond)))
+	require.True(t, UploadedBefore(stored("b", 0), stored("a", time.Second)))
 }
 
 func TestFollowsIsBounded(t *testing.T) {
 	long := chain.Chain{}
-	for i := range 3 * maxFollowed {
+	for i := range 3 * maxSeenCommits {
 		long.Objects = append(long.Objects, object.Stored{ID: object.ID{Commit: strings.Repeat("a", i)}, Key: strings.Repeat("k", i), Modified: day})
 	}
-	f := follow(long)
-	require.Len(t, f.Commits, maxFollowed)
-	require.Equal(t, long.Tip(), f.Commits[maxFollowed-1])
+	f := chainState(long)
+	require.Len(t, f.Commits, maxSeenCommits)
+	require.Equal(t, long.Tip(), f.Commits[maxSeenCommits-1])
 	require.Equal(t, long.Newest().Key, f.Key)
 }

@@ -58,60 +58,60 @@ type Orphans struct {
 	Failure *Failure         `json:"-"`                // why nothing is deleted; a page has it among its own
 }
 
-// Unlisted counts the bucket's destinations that are not among the chains which a plan is given: there was no
+// Omitted counts the bucket's destinations that are not among the chains which a plan is given: there was no
 // room for their objects.
-type Unlisted struct {
-	Configured, Gone int
-	// Unknown says that there are too many to be counted.
-	Unknown bool
+type Omitted struct {
+	Configured, Unconfigured int
+	// Uncountable says that there are too many to be counted.
+	Uncountable bool
 }
 
 // Orphans compares the bucket with the configuration. Objects stay when the configuration itself is in
 // doubt: when it is empty, when it has entries that cannot be read, or when too much has gone.
-func (r Retention) Orphans(syncs []project.Sync, chains map[project.Branch]chain.Chain, unlisted Unlisted, remembered Absence, now time.Time) Orphans {
-	gone, doubtful := absent(syncs, chains)
+func (r Retention) Orphans(syncs []project.Sync, chains map[project.Branch]chain.Chain, unlisted Omitted, remembered Absence, now time.Time) Orphans {
+	gone, doubtful := findAbsent(syncs, chains)
 	deleted := remembered.recentlyDeleted(now.Add(-r.After))
 	out := Orphans{Absence: Absence{Deleted: deleted}}
 	if doubtful || len(syncs) == 0 {
 		// Nobody is known to have left; who is still missing has not come back either.
 		out.Absence.Branches = slices.DeleteFunc(slices.Clone(remembered.Branches), func(a Absent) bool { return !gone[a.Destination] })
 		if len(gone) > 0 && !doubtful {
-			out.refuse("no sync is configured: the objects of all %d destinations are kept", len(gone))
+			out.refuseDeletion("no sync is configured: the objects of all %d destinations are kept", len(gone))
 		}
 		return out // doubtful entries are reported by themselves
 	}
-	out.Absence.Branches = remembered.still(gone, now)
+	out.Absence.Branches = remembered.updateAbsent(gone, now)
 	earlier := 0
 	for _, d := range deleted {
 		earlier += d.Destinations
 	}
-	all := len(chains) + unlisted.Configured + unlisted.Gone + earlier
-	switch left := len(gone) + unlisted.Gone + earlier; {
+	all := len(chains) + unlisted.Configured + unlisted.Unconfigured + earlier
+	switch left := len(gone) + unlisted.Unconfigured + earlier; {
 	case len(gone) == 0:
-	case unlisted.Unknown:
-		out.refuse("the bucket has objects of more destinations than can be counted: the objects of those that are no longer configured are kept")
+	case unlisted.Uncountable:
+		out.refuseDeletion("the bucket has objects of more destinations than can be counted: the objects of those that are no longer configured are kept")
 	case float64(left) > r.MaxShare*float64(all):
-		out.refuse("%d of %d destinations in the bucket are no longer configured%s, more than the share of %g that may be deleted: "+
-			"check the configuration, or raise PRUNE_MAX_SHARE", left, all, amongThem(earlier), r.MaxShare)
+		out.refuseDeletion("%d of %d destinations in the bucket are no longer configured%s, more than the share of %g that may be deleted: "+
+			"check the configuration, or raise PRUNE_MAX_SHARE", left, all, deletedSuffix(earlier), r.MaxShare)
 	default:
-		out.decide(len(gone), r.After, now)
+		out.selectDue(len(gone), r.After, now)
 	}
 	return out
 }
 
-func amongThem(earlier int) string {
+func deletedSuffix(earlier int) string {
 	if earlier == 0 {
 		return ""
 	}
 	return fmt.Sprintf(", %d of them deleted already", earlier)
 }
 
-func (out *Orphans) refuse(format string, args ...any) {
+func (out *Orphans) refuseDeletion(format string, args ...any) {
 	out.Failure = &Failure{Subject: "bucket", Kind: KindPruneRefused, Reason: fmt.Sprintf(format, args...)}
 }
 
-// decide tells those whose time has come from those that are kept a while.
-func (out *Orphans) decide(gone int, after time.Duration, now time.Time) {
+// selectDue tells those whose time has come from those that are kept a while.
+func (out *Orphans) selectDue(gone int, after time.Duration, now time.Time) {
 	for _, a := range out.Absence.Branches {
 		if !now.Before(a.Since.Add(after)) {
 			out.Due = append(out.Due, a.Destination)
@@ -123,9 +123,9 @@ func (out *Orphans) decide(gone int, after time.Duration, now time.Time) {
 	}
 }
 
-// absent tells which of the bucket's destinations no sync has, and whether that can be told at all: an entry
+// findAbsent tells which of the bucket's destinations no sync has, and whether that can be told at all: an entry
 // that cannot be read may be any of them.
-func absent(syncs []project.Sync, chains map[project.Branch]chain.Chain) (gone map[project.Branch]bool, doubtful bool) {
+func findAbsent(syncs []project.Sync, chains map[project.Branch]chain.Chain) (gone map[project.Branch]bool, doubtful bool) {
 	configured := make(map[project.Branch]bool, len(syncs))
 	for _, s := range syncs {
 		configured[s.Destination.Identity()] = true
@@ -140,9 +140,9 @@ func absent(syncs []project.Sync, chains map[project.Branch]chain.Chain) (gone m
 	return gone, doubtful
 }
 
-// still keeps the times of those who are still gone, and adds those who are gone since now. A time that is
+// updateAbsent keeps the times of those who are still gone, and adds those who are gone since now. A time that is
 // yet to come is that of a clock that was wrong.
-func (a Absence) still(gone map[project.Branch]bool, now time.Time) []Absent {
+func (a Absence) updateAbsent(gone map[project.Branch]bool, now time.Time) []Absent {
 	since := make(map[project.Branch]time.Time, len(a.Branches))
 	for _, b := range a.Branches {
 		since[b.Destination] = b.Since
@@ -177,8 +177,8 @@ func (a Absence) recentlyDeleted(since time.Time) (recent []Deletion) {
 	return recent
 }
 
-// Forget notes that the objects of these destinations have been deleted.
-func (a Absence) Forget(deleted []project.Branch, now time.Time) Absence {
+// RecordDeletion notes that the objects of these destinations have been deleted.
+func (a Absence) RecordDeletion(deleted []project.Branch, now time.Time) Absence {
 	if len(deleted) == 0 {
 		return a
 	}

@@ -74,7 +74,7 @@ func TestOrphans(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			out := Retention{After: 24 * time.Hour, MaxShare: 0.5}.Orphans(test.syncs, stored(all...), Unlisted{}, test.remembered, day)
+			out := Retention{After: 24 * time.Hour, MaxShare: 0.5}.Orphans(test.syncs, stored(all...), Omitted{}, test.remembered, day)
 			require.ElementsMatch(t, test.due, names(out.Due))
 			require.ElementsMatch(t, test.absent.Branches, out.Absence.Branches)
 			require.Equal(t, test.absent.Deleted, out.Absence.Deleted)
@@ -95,7 +95,7 @@ func TestOrphansOfAnotherSpelling(t *testing.T) {
 	t.Parallel()
 	for _, spelled := range []string{"App", "app"} {
 		for _, wanted := range []string{"App", "app"} {
-			out := Retention{MaxShare: 1}.Orphans(configured(wanted), stored(spelled), Unlisted{}, Absence{}, day)
+			out := Retention{MaxShare: 1}.Orphans(configured(wanted), stored(spelled), Omitted{}, Absence{}, day)
 			require.Equal(t, Orphans{}, out, "%s in the bucket, %s configured", spelled, wanted)
 		}
 	}
@@ -105,12 +105,12 @@ func TestForget(t *testing.T) {
 	t.Parallel()
 	one, two := Absent{destination("one", "m"), day}, Absent{destination("two", "m"), day}
 	absence := Absence{Branches: []Absent{one, two}}
-	require.Equal(t, absence, absence.Forget(nil, day))
-	require.Equal(t, Absence{Branches: []Absent{two}, Deleted: []Deletion{{day, 1}}}, absence.Forget([]project.Branch{one.Destination}, day))
+	require.Equal(t, absence, absence.RecordDeletion(nil, day))
+	require.Equal(t, Absence{Branches: []Absent{two}, Deleted: []Deletion{{day, 1}}}, absence.RecordDeletion([]project.Branch{one.Destination}, day))
 }
 
 func TestOrphansAtOnce(t *testing.T) {
-	out := Retention{MaxShare: 0.5}.Orphans(configured("one"), stored("one", "two"), Unlisted{}, Absence{}, day)
+	out := Retention{MaxShare: 0.5}.Orphans(configured("one"), stored("one", "two"), Omitted{}, Absence{}, day)
 	require.Equal(t, []string{"two"}, names(out.Due))
 	require.Empty(t, out.Warning)
 }
@@ -136,11 +136,11 @@ func (s *shrinking) cycle(wanted int, now time.Time) int {
 	for name := range s.lost {
 		delete(bucket, destination(name, "m"))
 	}
-	out := Retention{After: 24 * time.Hour, MaxShare: 0.5}.Orphans(configured(s.all[:wanted]...), bucket, Unlisted{}, s.remembered, now)
+	out := Retention{After: 24 * time.Hour, MaxShare: 0.5}.Orphans(configured(s.all[:wanted]...), bucket, Omitted{}, s.remembered, now)
 	for _, b := range out.Due {
 		s.lost[b.Name] = now
 	}
-	s.remembered = out.Absence.Forget(out.Due, now)
+	s.remembered = out.Absence.RecordDeletion(out.Due, now)
 	return len(bucket) - len(out.Due)
 }
 
@@ -182,13 +182,13 @@ func TestAbsenceIsBounded(t *testing.T) {
 	retention := Retention{After: 24 * time.Hour, MaxShare: 1}
 	late := destination(all[len(all)-1], "m")
 	remembered := Absence{Branches: []Absent{{late, day.Add(-time.Hour)}}}
-	out := retention.Orphans(configured("other"), stored(all...), Unlisted{}, remembered, day)
+	out := retention.Orphans(configured("other"), stored(all...), Omitted{}, remembered, day)
 	require.Len(t, out.Absence.Branches, maxAbsent)
 	require.Equal(t, late, out.Absence.Branches[0].Destination)
 
 	var absence Absence
 	for i := range 3 * maxDeletions {
-		absence = absence.Forget([]project.Branch{late}, day.Add(time.Duration(i)*time.Minute))
+		absence = absence.RecordDeletion([]project.Branch{late}, day.Add(time.Duration(i)*time.Minute))
 	}
 	require.Len(t, absence.Deleted, maxDeletions)
 	count := 0

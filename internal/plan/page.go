@@ -14,15 +14,15 @@ const (
 	// DefaultPageSize is how many branches a page moves at most if nobody says otherwise.
 	DefaultPageSize = 200
 	// MaxPageSize is how many it may be at most.
-	MaxPageSize  = 500
-	maxMovesSize = 768 << 10
-	maxShownSize = 192 << 10
+	MaxPageSize   = 500
+	maxMovesSize  = 768 << 10
+	maxInSyncSize = 192 << 10
 )
 
 // PageRequest says which part of a cycle's plan is wanted.
 type PageRequest struct {
-	// Turn is the order in which the cycle goes through the branches.
-	Turn turn.Turn `json:"turn"`
+	// Order is the order in which the cycle goes through the branches.
+	Order turn.Order `json:"turn"`
 	// After is where the page before ended. Zero is before all branches.
 	After turn.Position `json:"after,omitempty"`
 	// Size is how many branches the page may move at most.
@@ -34,10 +34,10 @@ type PageRequest struct {
 
 // Page is a part of a plan: what is found out of the branches from one position of the order to another.
 type Page[M any] struct {
-	Checked  int      `json:"checked"`
-	UpToDate int      `json:"up_to_date"`
-	InSync   []Branch `json:"in_sync,omitempty"` // only with Detail
-	Moves    []M      `json:"moves,omitempty"`   // in their order
+	Checked  int            `json:"checked"`
+	UpToDate int            `json:"up_to_date"`
+	InSync   []BranchStatus `json:"in_sync,omitempty"` // only with Detail
+	Moves    []M            `json:"moves,omitempty"`   // in their order
 	// Reached is where this page ends, and Left the number of branches after it that are known of.
 	Reached turn.Position `json:"reached,omitempty"`
 	Left    int           `json:"left,omitempty"`
@@ -51,7 +51,7 @@ type Page[M any] struct {
 
 	request               PageRequest
 	movesSize, inSyncSize int
-	notAsked              int
+	notQueried            int
 	full                  bool // the next branch did not fit
 }
 
@@ -75,41 +75,43 @@ type Candidate[M any] struct {
 // decision is what is to be done about a candidate: one of its fields says it.
 type decision[M any] struct {
 	move    *M
-	try     *Try // of the move
+	attempt *Attempt // of the move
 	failure *Failure
-	inSync  Branch
+	inSync  BranchStatus
 }
 
-// Moves tells whether the branch has to move, given its head.
-func (c Candidate[M]) Moves(head Head) bool { return !head.NotAsked && c.decide(head).move != nil }
+// NeedsMove tells whether the branch has to move, given its head.
+func (c Candidate[M]) NeedsMove(head Head) bool {
+	return !head.NotQueried && c.decide(head).move != nil
+}
 
-// Size is what the branch takes of a page, given its head, in bytes. It is 0 if the branch need not move.
-func (c Candidate[M]) Size(head Head) int {
-	if !c.Moves(head) {
+// JSONSize is what the branch takes of a page, given its head, in bytes. It is 0 if the branch need not move.
+func (c Candidate[M]) JSONSize(head Head) int {
+	if !c.NeedsMove(head) {
 		return 0
 	}
 	return jsonSize(c.decide(head).move) + 1
 }
 
-// inOrder sorts candidates by their positions.
-func inOrder[M any](candidates []Candidate[M]) []Candidate[M] {
+// sortByPosition sorts candidates by their positions.
+func sortByPosition[M any](candidates []Candidate[M]) []Candidate[M] {
 	slices.SortFunc(candidates, func(a, b Candidate[M]) int { return cmp.Compare(a.Position, b.Position) })
 	return candidates
 }
 
-// Room is how many more branches may move, and how many bytes they may take.
-func (p *Page[M]) Room() (branches, bytes int) {
-	return p.request.Size - len(p.Moves), p.maxMoves() - p.movesSize
+// Remaining is how many more branches may move, and how many bytes they may take.
+func (p *Page[M]) Remaining() (branches, bytes int) {
+	return p.request.Size - len(p.Moves), p.moveSizeLimit() - p.movesSize
 }
 
-// Full tells whether the next candidate is one for the next page.
-func (p *Page[M]) Full() bool {
-	shown := p.request.Detail && p.Reached > p.request.After && (p.inSyncSize >= maxShownSize || len(p.Failed) >= maxFailures/2)
+// IsFull tells whether the next candidate is one for the next page.
+func (p *Page[M]) IsFull() bool {
+	shown := p.request.Detail && p.Reached > p.request.After && (p.inSyncSize >= maxInSyncSize || len(p.Failed) >= maxFailures/2)
 	return p.full || shown || len(p.Moves) >= p.request.Size
 }
 
-// maxMoves is less for what is only shown, as it is shown twice: for people, and for programs.
-func (p *Page[M]) maxMoves() int {
+// moveSizeLimit is less for what is only shown, as it is shown twice: for people, and for programs.
+func (p *Page[M]) moveSizeLimit() int {
 	if p.request.Detail {
 		return maxMovesSize / 3
 	}
@@ -120,7 +122,7 @@ func (p *Page[M]) maxMoves() int {
 // those of the candidates that have been refused before, by destination.
 func (p *Page[M]) Add(candidates []Candidate[M], heads map[project.Branch]Head, refusals map[project.Branch]Refusal, now time.Time) int {
 	for i, c := range candidates {
-		if p.Full() || !p.add(c, heads[c.Read], refusals[c.Destination], now) {
+		if p.IsFull() || !p.add(c, heads[c.Read], refusals[c.Destination], now) {
 			p.full = true
 			return i
 		}
@@ -131,8 +133,8 @@ func (p *Page[M]) Add(candidates []Candidate[M], heads map[project.Branch]Head, 
 }
 
 func (p *Page[M]) add(c Candidate[M], head Head, last Refusal, now time.Time) bool {
-	if head.NotAsked {
-		p.notAsked++
+	if head.NotQueried {
+		p.notQueried++
 		return true
 	}
 	d := c.decide(head)
@@ -146,12 +148,12 @@ func (p *Page[M]) add(c Candidate[M], head Head, last Refusal, now time.Time) bo
 			p.inSyncSize += jsonSize(d.inSync) + 1
 		}
 	default:
-		if failure, held := d.try.holdBack(c.Destination, last, now); held {
+		if failure, held := d.attempt.backOff(c.Destination, last, now); held {
 			p.Fail(failure)
 			return true
 		}
 		size := jsonSize(d.move) + 1
-		if len(p.Moves) > 0 && p.movesSize+size > p.maxMoves() {
+		if len(p.Moves) > 0 && p.movesSize+size > p.moveSizeLimit() {
 			return false
 		}
 		p.Moves = append(p.Moves, *d.move)
@@ -160,12 +162,12 @@ func (p *Page[M]) add(c Candidate[M], head Head, last Refusal, now time.Time) bo
 	return true
 }
 
-// Close ends the page. The number is of the branches after it.
-func (p *Page[M]) Close(left int) Page[M] {
+// Finish ends the page. The number is of the branches after it.
+func (p *Page[M]) Finish(left int) Page[M] {
 	p.Left = left
-	if p.notAsked > 0 {
-		p.Fail(notAsked(p.notAsked))
-		p.notAsked = 0
+	if p.notQueried > 0 {
+		p.Fail(notQueriedFailure(p.notQueried))
+		p.notQueried = 0
 	}
 	return *p
 }

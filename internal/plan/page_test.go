@@ -35,7 +35,7 @@ func size(t *testing.T, v any) int {
 func TestPagesFitIntoTemporal(t *testing.T) {
 	t.Parallel()
 	const branches = 1000
-	producer, consumer := Producer{}, Consumer{Allow: project.AllowAll(), Chains: map[project.Branch]chain.Chain{}}
+	producer, consumer := UploadPlanner{}, PushPlanner{Allow: project.AllowAll(), Chains: map[project.Branch]chain.Chain{}}
 	kinds := map[string]Head{
 		"moved": {Commit: c}, "in sync": {Commit: b}, "failing": {Unreachable: true, Err: fmt.Errorf("%s", strings.Repeat("&", 3_000))},
 	}
@@ -58,7 +58,7 @@ func TestPagesFitIntoTemporal(t *testing.T) {
 		absence.Branches = append(absence.Branches, Absent{longest(i), day})
 	}
 	producer.Chains = consumer.Chains
-	orphans := Retention{MaxShare: 1}.Orphans(configured("one"), consumer.Chains, Unlisted{}, absence, day)
+	orphans := Retention{MaxShare: 1}.Orphans(configured("one"), consumer.Chains, Omitted{}, absence, day)
 	require.Greater(t, len(orphans.Due), 50)
 	require.Less(t, size(t, orphans), temporalLimit/6)
 
@@ -103,15 +103,15 @@ func TestPagesHaveEachBranchOnce(t *testing.T) {
 	}
 	for _, size := range []int{1, 7, 49, 50, 200} {
 		var uploads, pushes []project.Branch
-		request := PageRequest{Turn: 3, Size: size}
+		request := PageRequest{Order: 3, Size: size}
 		for {
-			candidates, _ := Producer{Syncs: syncs, Chains: bucket(commits), Turn: 3, After: request.After}.Candidates()
+			candidates, _ := UploadPlanner{Syncs: syncs, Chains: bucket(commits), Order: 3, After: request.After}.Candidates()
 			page := planned(candidates, 0, request, heads, nil)
 			require.LessOrEqual(t, len(page.Moves), size)
 			for _, u := range page.Moves {
 				uploads = append(uploads, u.Sync.Destination)
 			}
-			other := planned(Consumer{Allow: project.AllowAll(), Chains: bucket(commits), Turn: 3, After: request.After}.Candidates(), 0, request, heads, nil)
+			other := planned(PushPlanner{Allow: project.AllowAll(), Chains: bucket(commits), Order: 3, After: request.After}.Candidates(), 0, request, heads, nil)
 			require.Equal(t, page.Reached, other.Reached)
 			for _, p := range other.Moves {
 				pushes = append(pushes, p.Destination)
@@ -122,7 +122,7 @@ func TestPagesHaveEachBranchOnce(t *testing.T) {
 		}
 		require.Len(t, uploads, branches*4/5)
 		require.Equal(t, uploads, pushes)
-		require.True(t, slices.IsSortedFunc(uploads, request.Turn.Compare))
+		require.True(t, slices.IsSortedFunc(uploads, request.Order.Compare))
 		slices.SortFunc(uploads, func(a, b project.Branch) int { return strings.Compare(a.String(), b.String()) })
 		require.Len(t, slices.Compact(uploads), branches*4/5)
 	}
@@ -133,7 +133,7 @@ func TestUnknownChainsAreLeft(t *testing.T) {
 	t.Parallel()
 	s := sync("router", "main")
 	heads := map[project.Branch]Head{s.Source: {Commit: a}}
-	p := Producer{Syncs: []project.Sync{s}}
+	p := UploadPlanner{Syncs: []project.Sync{s}}
 	require.Len(t, planUploads(p, heads).Moves, 1)
 	p.Covers = func(project.Branch) bool { return false }
 	out := planUploads(p, heads)
@@ -171,14 +171,14 @@ func TestOrphansBesideTheUnlisted(t *testing.T) {
 	t.Parallel()
 	retention := Retention{MaxShare: 0.5}
 	for name, tt := range map[string]struct {
-		unlisted Unlisted
+		unlisted Omitted
 		due      int
 	}{
-		"none":            {Unlisted{}, 1},
-		"configured":      {Unlisted{Configured: 10}, 1},
-		"as many gone":    {Unlisted{Gone: 1}, 0},
-		"both":            {Unlisted{Gone: 1, Configured: 1}, 1},
-		"more than known": {Unlisted{Unknown: true}, 0},
+		"none":            {Omitted{}, 1},
+		"configured":      {Omitted{Configured: 10}, 1},
+		"as many gone":    {Omitted{Unconfigured: 1}, 0},
+		"both":            {Omitted{Unconfigured: 1, Configured: 1}, 1},
+		"more than known": {Omitted{Uncountable: true}, 0},
 	} {
 		out := retention.Orphans(configured("one"), stored("one", "two"), tt.unlisted, Absence{}, day)
 		require.Len(t, out.Due, tt.due, name)

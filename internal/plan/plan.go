@@ -39,8 +39,8 @@ func (f Failure) String() string {
 	return fmt.Sprintf("%s: %s (%s%s)", f.Subject, f.Reason, f.Kind, where)
 }
 
-// Branch is where one destination branch is. Plans list them when they are asked to.
-type Branch struct {
+// BranchStatus is where one destination branch is. Plans list them when they are asked to.
+type BranchStatus struct {
 	Destination string    `json:"destination"`
 	Reason      string    `json:"reason,omitempty"` // why it has to move
 	Since       time.Time `json:"since,omitzero"`   // when its newest object was uploaded
@@ -59,12 +59,12 @@ type Head struct {
 	// Unreachable says that Err may pass by itself: the branch is left for the
 	// next cycle.
 	Unreachable bool
-	// NotAsked says that there was no time to read it. It is Unreachable, too.
-	NotAsked bool
+	// NotQueried says that there was no time to read it. It is Unreachable, too.
+	NotQueried bool
 }
 
-// notAsked is one failure for all of the branches that were not asked for.
-func notAsked(branches int) Failure {
+// notQueried is one failure for all of the branches that were not asked for.
+func notQueriedFailure(branches int) Failure {
 	return Failure{Subject: "git server", Kind: KindUnreachable, Reason: fmt.Sprintf(
 		"%d branches were not looked at: projects that are slow to answer, or do not, took all of the scan's time; they get their turn in the next cycles", branches)}
 }

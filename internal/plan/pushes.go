@@ -25,29 +25,29 @@ type Push struct {
 	// AllowRollback is the operator's word that an object may be older than what was
 	// applied last.
 	AllowRollback bool `json:"allow_rollback,omitempty"`
-	Try
+	Attempt
 }
 
-// Consumer is what the consumer's plan is made from.
-type Consumer struct {
+// PushPlanner is what the consumer's plan is made from.
+type PushPlanner struct {
 	Chains map[project.Branch]chain.Chain
 	Allow  project.Allowlist
-	// Note has each destination note the newest object of its branch, even if that brings no other commit.
-	Note bool
+	// RequireNoted has each destination note the newest object of its branch, even if that brings no other commit.
+	RequireNoted bool
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
-	// Turn is the order in which the cycle goes through the branches, and After where this part of it begins.
-	Turn  turn.Turn
+	// Order is the order in which the cycle goes through the branches, and After where this part of it begins.
+	Order turn.Order
 	After turn.Position
 	// Detail is that of PageRequest.
 	Detail bool
 }
 
 // Candidates are the branches after the position that the bucket has objects of, in their order.
-func (p Consumer) Candidates() []Candidate[Push] {
+func (p PushPlanner) Candidates() []Candidate[Push] {
 	out := make([]Candidate[Push], 0, len(p.Chains))
 	for branch, c := range p.Chains {
-		position := p.Turn.Position(branch)
+		position := p.Order.Position(branch)
 		if position <= p.After {
 			continue
 		}
@@ -56,11 +56,11 @@ func (p Consumer) Candidates() []Candidate[Push] {
 			decide: func(head Head) decision[Push] { return p.decide(branch, c, head) },
 		})
 	}
-	return inOrder(out)
+	return sortByPosition(out)
 }
 
 // decide compares a destination's head with the commit that the bucket carries for it.
-func (p Consumer) decide(branch project.Branch, c chain.Chain, head Head) (d decision[Push]) {
+func (p PushPlanner) decide(branch project.Branch, c chain.Chain, head Head) (d decision[Push]) {
 	fail := func(kind, reason string) decision[Push] {
 		return decision[Push]{failure: &Failure{Subject: branch.String(), Kind: kind, Reason: reason}}
 	}
@@ -69,18 +69,18 @@ func (p Consumer) decide(branch project.Branch, c chain.Chain, head Head) (d dec
 		return fail(KindNotAllowed, "the destination is not in ALLOWED_DESTINATIONS")
 	case head.Unreachable:
 		return fail(KindUnreachable, fmt.Sprintf("%v; the next cycle tries again", head.Err))
-	case head.Err == nil && head.Commit == c.Tip() && (head.Noted || !p.Note):
-		d.inSync = Branch{Destination: branch.String(), Since: c.Newest().Modified}
+	case head.Err == nil && head.Commit == c.Tip() && (head.Noted || !p.RequireNoted):
+		d.inSync = BranchStatus{Destination: branch.String(), Since: c.Newest().Modified}
 		return d
 	case head.Err != nil && p.Detail:
 		return fail(head.Kind, head.Err.Error())
 	}
-	push := push(branch, head, c)
-	push.Evidence = evidence(head.Commit, c.Newest(), p.Settings)
-	return decision[Push]{move: &push, try: &push.Try}
+	push := planPush(branch, head, c)
+	push.Evidence = fingerprint(head.Commit, c.Newest(), p.Settings)
+	return decision[Push]{move: &push, attempt: &push.Attempt}
 }
 
-func push(branch project.Branch, head Head, c chain.Chain) Push {
+func planPush(branch project.Branch, head Head, c chain.Chain) Push {
 	p := Push{Destination: branch, Head: head.Commit, Commit: c.Tip(), Objects: c.Objects, Since: c.Newest().Modified}
 	switch {
 	case head.Err != nil:
@@ -105,10 +105,10 @@ func Bases(objects []object.Stored) (bases []string) {
 	return bases
 }
 
-// Missing is the shortest end of the chain that a destination needs which has the known
+// MissingObjects is the shortest end of the chain that a destination needs which has the known
 // commits: it starts with an increment on one of them, or with the snapshot. There is
 // none when the chain has no snapshot and its first base is not known either.
-func Missing(objects []object.Stored, known []string) []object.Stored {
+func MissingObjects(objects []object.Stored, known []string) []object.Stored {
 	for i, o := range slices.Backward(objects) {
 		if o.Base == "" || slices.Contains(known, o.Base) {
 			return objects[i:]

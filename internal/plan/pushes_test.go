@@ -25,7 +25,7 @@ func TestPushes(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			out := planPushes(Consumer{
+			out := planPushes(PushPlanner{
 				Allow:  project.AllowAll(),
 				Chains: bucket(map[project.Branch][]string{main: {a, b}}),
 			}, map[project.Branch]Head{main: test.head})
@@ -38,7 +38,7 @@ func TestPushes(t *testing.T) {
 			}
 			require.NotEmpty(t, out.Moves[0].Evidence)
 			require.Equal(t, []Push{{
-				Try:         Try{Evidence: out.Moves[0].Evidence},
+				Attempt:     Attempt{Evidence: out.Moves[0].Evidence},
 				Destination: main,
 				Head:        test.head.Commit,
 				Commit:      b,
@@ -56,7 +56,7 @@ func TestPushes(t *testing.T) {
 // What cannot be reached for now is reported, and left for the next cycle.
 func TestPushesUnreachable(t *testing.T) {
 	heads := map[project.Branch]Head{destination("d", "m"): {Err: errors.New("timeout"), Unreachable: true}}
-	out := planPushes(Consumer{Allow: project.AllowAll(), Detail: true, Chains: bucket(map[project.Branch][]string{
+	out := planPushes(PushPlanner{Allow: project.AllowAll(), Detail: true, Chains: bucket(map[project.Branch][]string{
 		destination("c", "m"): {a}, destination("a", "m"): {a}, destination("b", "m"): {a}, destination("d", "m"): {a},
 	})}, heads)
 	require.Len(t, out.Moves, 3)
@@ -83,7 +83,7 @@ func TestMissing(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, test.want, Missing(test.objects, test.known))
+			require.Equal(t, test.want, MissingObjects(test.objects, test.known))
 		})
 	}
 	require.Equal(t, []string{"a", "b"}, Bases(chain))

@@ -17,7 +17,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // refused is a branch's last run, which ended at noon as the n-th in a row.
 func refused(evidence string, n int) Refusal {
 	return Refusal{
-		Try: Try{Evidence: evidence, Refused: n, Since: noon.Add(-time.Duration(n-1) * time.Hour)}, Ended: noon,
+		Attempt: Attempt{Evidence: evidence, Refused: n, Since: noon.Add(-time.Duration(n-1) * time.Hour)}, Ended: noon,
 		Kind: "PushRefused", Reason: "hook declined\nAsk.", Workflow: "consume/dst/router@main",
 	}
 }
@@ -28,24 +28,24 @@ func TestHoldBack(t *testing.T) {
 		last  Refusal
 		after time.Duration // since the last run ended
 		held  bool
-		try   Try // of the run that is started
+		try   Attempt // of the run that is started
 	}{
-		"never run":                    {Refusal{}, 0, false, Try{Evidence: now}},
-		"just refused":                 {refused(now, 1), 0, true, Try{}},
-		"within the first pause":       {refused(now, 1), 5*time.Minute - 1, true, Try{}},
-		"after the first pause":        {refused(now, 1), 5 * time.Minute, false, refused(now, 1).Try},
-		"within the second":            {refused(now, 2), 10*time.Minute - 1, true, Try{}},
-		"after the second":             {refused(now, 2), 10 * time.Minute, false, refused(now, 2).Try},
-		"within the longest":           {refused(now, 99), time.Hour - 1, true, Try{}},
-		"after the longest":            {refused(now, 99), time.Hour, false, refused(now, 99).Try},
-		"something has changed":        {refused("before", 9), 0, false, Try{Evidence: now}},
-		"refused before that was kept": {refused("", 1), 0, false, Try{Evidence: now}},
+		"never run":                    {Refusal{}, 0, false, Attempt{Evidence: now}},
+		"just refused":                 {refused(now, 1), 0, true, Attempt{}},
+		"within the first pause":       {refused(now, 1), 5*time.Minute - 1, true, Attempt{}},
+		"after the first pause":        {refused(now, 1), 5 * time.Minute, false, refused(now, 1).Attempt},
+		"within the second":            {refused(now, 2), 10*time.Minute - 1, true, Attempt{}},
+		"after the second":             {refused(now, 2), 10 * time.Minute, false, refused(now, 2).Attempt},
+		"within the longest":           {refused(now, 99), time.Hour - 1, true, Attempt{}},
+		"after the longest":            {refused(now, 99), time.Hour, false, refused(now, 99).Attempt},
+		"something has changed":        {refused("before", 9), 0, false, Attempt{Evidence: now}},
+		"refused before that was kept": {refused("", 1), 0, false, Attempt{Evidence: now}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			router := destination("router", "main")
-			try := Try{Evidence: now}
-			_, held := try.holdBack(router, test.last, noon.Add(test.after))
+			try := Attempt{Evidence: now}
+			_, held := try.backOff(router, test.last, noon.Add(test.after))
 			require.Equal(t, test.held, held)
 			if !held {
 				require.Equal(t, test.try, try)
@@ -60,12 +60,12 @@ func TestPagesHoldBack(t *testing.T) {
 	other := sync("other", "main")
 	chains := bucket(map[project.Branch][]string{s.Destination: {a}, other.Destination: {a}})
 	heads := map[project.Branch]Head{s.Source: {Commit: b}, s.Destination: {Commit: b}, other.Source: {Commit: b}, other.Destination: {Commit: b}}
-	uploads, _ := Producer{Syncs: []project.Sync{s, other}, Chains: chains}.Candidates()
-	pushes := Consumer{Allow: project.AllowAll(), Chains: chains}.Candidates()
+	uploads, _ := UploadPlanner{Syncs: []project.Sync{s, other}, Chains: chains}.Candidates()
+	pushes := PushPlanner{Allow: project.AllowAll(), Chains: chains}.Candidates()
 	last := func(evidence string) map[project.Branch]Refusal {
 		return map[project.Branch]Refusal{s.Destination: refused(evidence, 1)}
 	}
-	evidence := evidence(b, chains[s.Destination].Newest(), "")
+	evidence := fingerprint(b, chains[s.Destination].Newest(), "")
 	u, p := planned(uploads, 0, PageRequest{Size: 1}, heads, last(evidence)), planned(pushes, 0, PageRequest{Size: 1}, heads, last(evidence))
 	require.Equal(t, other.Destination, u.Moves[0].Sync.Destination)
 	require.Equal(t, other.Destination, p.Moves[0].Destination)
@@ -77,7 +77,7 @@ func TestPagesHoldBack(t *testing.T) {
 }
 
 func TestHeldBackIsReported(t *testing.T) {
-	failure, held := (&Try{Evidence: "e"}).holdBack(destination("router", "main"), refused("e", 2), noon)
+	failure, held := (&Attempt{Evidence: "e"}).backOff(destination("router", "main"), refused("e", 2), noon)
 	require.True(t, held)
 	require.Equal(t, Failure{
 		Subject: "dst/router@main", Kind: "PushRefused", Workflow: "consume/dst/router@main",
@@ -86,9 +86,9 @@ func TestHeldBackIsReported(t *testing.T) {
 }
 
 func TestAgain(t *testing.T) {
-	first := Try{Evidence: "e"}.Again(noon)
-	require.Equal(t, Try{Evidence: "e", Refused: 1, Since: noon}, first)
-	require.Equal(t, Try{Evidence: "e", Refused: 2, Since: noon}, first.Again(noon.Add(time.Hour)))
+	first := Attempt{Evidence: "e"}.RefusedAt(noon)
+	require.Equal(t, Attempt{Evidence: "e", Refused: 1, Since: noon}, first)
+	require.Equal(t, Attempt{Evidence: "e", Refused: 2, Since: noon}, first.RefusedAt(noon.Add(time.Hour)))
 }
 
 // Whatever may lift a refusal, and is seen by a plan, makes other evidence.
@@ -99,10 +99,10 @@ func TestEvidence(t *testing.T) {
 	renamed := newest
 	renamed.Key = "other"
 	all := []string{
-		evidence(a, newest, "policy"), evidence(b, newest, "policy"), evidence(a, newest, "other policy"),
-		evidence(a, replaced, "policy"), evidence(a, renamed, "policy"), evidence("", object.Stored{}, ""),
+		fingerprint(a, newest, "policy"), fingerprint(b, newest, "policy"), fingerprint(a, newest, "other policy"),
+		fingerprint(a, replaced, "policy"), fingerprint(a, renamed, "policy"), fingerprint("", object.Stored{}, ""),
 	}
-	require.Equal(t, all[0], evidence(a, newest, "policy"))
+	require.Equal(t, all[0], fingerprint(a, newest, "policy"))
 	slices.Sort(all)
 	require.Len(t, slices.Compact(all), 6)
 }
@@ -112,13 +112,13 @@ func TestDetailNamesWhatCannotBeRead(t *testing.T) {
 	s := sync("router", "main")
 	unreadable := Head{Err: errors.New("404"), Kind: "ProjectNotFound"}
 	uploads := func(head Head) Page[Upload] {
-		return planUploads(Producer{Syncs: []project.Sync{s}, Detail: true}, map[project.Branch]Head{s.Source: head})
+		return planUploads(UploadPlanner{Syncs: []project.Sync{s}, Detail: true}, map[project.Branch]Head{s.Source: head})
 	}
 	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "ProjectNotFound", Reason: "source src/router@main: the source cannot be read: 404"}}, uploads(unreadable).Failed)
 	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "BranchNotFound", Reason: "source src/router@main: the source branch does not exist"}}, uploads(Head{}).Failed)
 	require.Empty(t, uploads(unreadable).Moves)
 
-	pushes := planPushes(Consumer{
+	pushes := planPushes(PushPlanner{
 		Allow:  project.AllowAll(),
 		Chains: bucket(map[project.Branch][]string{s.Destination: {a}}), Detail: true,
 	}, map[project.Branch]Head{s.Destination: unreadable})

@@ -19,42 +19,42 @@ type Upload struct {
 	Base string `json:"base,omitempty"`
 	// BaseKeys are the keys of the objects that restore Base.
 	BaseKeys []string `json:"base_keys,omitempty"`
-	// Follows is what the bucket held for the destination. The upload counts only while it still does, and
+	// SeenChain is what the bucket held for the destination. The upload counts only while it still does, and
 	// has to be later than that.
-	Follows Follows `json:"follows,omitzero"`
-	Reason  string  `json:"reason"`
-	Try
+	SeenChain ChainState `json:"follows,omitzero"`
+	Reason    string     `json:"reason"`
+	Attempt
 }
 
-// Producer is what the producer's plan is made from.
-type Producer struct {
+// UploadPlanner is what the producer's plan is made from.
+type UploadPlanner struct {
 	Syncs  []project.Sync // as configured
 	Chains map[project.Branch]chain.Chain
 	// Covers tells for which destinations Chains are complete; nil means for all.
 	Covers func(project.Branch) bool
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
-	// Turn is the order in which the cycle goes through the branches, and After where this part of it begins.
-	Turn  turn.Turn
+	// Order is the order in which the cycle goes through the branches, and After where this part of it begins.
+	Order turn.Order
 	After turn.Position
 	// Detail is that of PageRequest.
 	Detail bool
 }
 
-// maxNamed is how much is shown of names that are not valid, in characters.
-const maxNamed = 600
+// maxNameLength is how much is shown of names that are not valid, in characters.
+const maxNameLength = 600
 
-// Accept splits the configured syncs into those that can be worked on and the
+// ValidateSyncs splits the configured syncs into those that can be worked on and the
 // failures of the others. Two syncs of one destination, however they spell it, would overwrite
 // each other in turn: both are refused.
-func Accept(syncs []project.Sync) (accepted []project.Sync, refused []Failure) {
+func ValidateSyncs(syncs []project.Sync) (accepted []project.Sync, refused []Failure) {
 	sameDestination := map[project.Branch]int{}
 	for _, s := range syncs {
 		sameDestination[s.Destination.Identity()]++
 	}
 	for _, s := range syncs {
 		if err := s.Validate(); err != nil {
-			refused = append(refused, Failure{Subject: foreign.Line(s.Destination.String(), maxNamed), Kind: KindInvalidSync, Reason: foreign.Line(err.Error(), maxNamed)})
+			refused = append(refused, Failure{Subject: foreign.Line(s.Destination.String(), maxNameLength), Kind: KindInvalidSync, Reason: foreign.Line(err.Error(), maxNameLength)})
 			continue
 		}
 		if n := sameDestination[s.Destination.Identity()]; n > 1 {
@@ -62,7 +62,7 @@ func Accept(syncs []project.Sync) (accepted []project.Sync, refused []Failure) {
 			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindDuplicateDestination, Reason: reason})
 			continue
 		}
-		if err := keyFits(s.Destination); err != nil {
+		if err := checkKeyLength(s.Destination); err != nil {
 			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindKeyTooLong, Reason: err.Error()})
 			continue
 		}
@@ -71,8 +71,8 @@ func Accept(syncs []project.Sync) (accepted []project.Sync, refused []Failure) {
 	return accepted, refused
 }
 
-// keyFits tells before any work is done whether an object of the destination can have a key.
-func keyFits(destination project.Branch) error {
+// checkKeyLength tells before any work is done whether an object of the destination can have a key.
+func checkKeyLength(destination project.Branch) error {
 	commit := strings.Repeat("1", 40)
 	_, err := object.ID{Destination: destination, Commit: commit, Base: commit}.Key()
 	return err
@@ -80,11 +80,11 @@ func keyFits(destination project.Branch) error {
 
 // Candidates are the configured branches after the position, in their order, as far as it is known what the bucket has of
 // them. How many are left tells those that are not among them.
-func (p Producer) Candidates() (candidates []Candidate[Upload], left int) {
-	accepted, _ := Accept(p.Syncs)
-	held := byIdentity(p.Chains)
+func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
+	accepted, _ := ValidateSyncs(p.Syncs)
+	held := chainsByIdentity(p.Chains)
 	for _, s := range accepted {
-		position := p.Turn.Position(s.Destination)
+		position := p.Order.Position(s.Destination)
 		if position <= p.After {
 			continue
 		}
@@ -98,35 +98,35 @@ func (p Producer) Candidates() (candidates []Candidate[Upload], left int) {
 			decide: func(head Head) decision[Upload] { return p.decide(s, c, inBucket, head) },
 		})
 	}
-	return inOrder(candidates), left
+	return sortByPosition(candidates), left
 }
 
 // decide compares a source's head with the commit that the bucket carries for its destination.
-func (p Producer) decide(s project.Sync, c chain.Chain, inBucket bool, head Head) (d decision[Upload]) {
+func (p UploadPlanner) decide(s project.Sync, c chain.Chain, inBucket bool, head Head) (d decision[Upload]) {
 	fail := func(kind, reason string) decision[Upload] {
 		return decision[Upload]{failure: &Failure{Subject: s.Destination.String(), Kind: kind, Reason: fmt.Sprintf("source %s: %s", s.Source, reason)}}
 	}
 	if head.Unreachable {
 		return fail(KindUnreachable, fmt.Sprintf("%v; the next cycle tries again", head.Err))
 	}
-	if kind, reason := unreadable(head); reason != "" && p.Detail {
+	if kind, reason := unreadableReason(head); reason != "" && p.Detail {
 		return fail(kind, reason)
 	}
-	upload, due := upload(s, head, c, inBucket)
+	upload, due := planUpload(s, head, c, inBucket)
 	if !due {
-		d.inSync = Branch{Destination: s.Destination.String(), Since: c.Newest().Modified}
+		d.inSync = BranchStatus{Destination: s.Destination.String(), Since: c.Newest().Modified}
 		return d
 	}
 	var newest object.Stored
 	if inBucket {
 		newest = c.Newest()
 	}
-	upload.Evidence = evidence(head.Commit, newest, p.Settings)
-	return decision[Upload]{move: &upload, try: &upload.Try}
+	upload.Evidence = fingerprint(head.Commit, newest, p.Settings)
+	return decision[Upload]{move: &upload, attempt: &upload.Attempt}
 }
 
-// unreadable tells why a source cannot be uploaded; the reason is empty when it can.
-func unreadable(head Head) (kind, reason string) {
+// unreadableReason tells why a source cannot be uploaded; the reason is empty when it can.
+func unreadableReason(head Head) (kind, reason string) {
 	switch {
 	case head.Err != nil:
 		return head.Kind, "the source cannot be read: " + head.Err.Error()
@@ -136,8 +136,8 @@ func unreadable(head Head) (kind, reason string) {
 	return "", ""
 }
 
-// byIdentity finds a destination's chain whatever spelling of it was uploaded last.
-func byIdentity(chains map[project.Branch]chain.Chain) map[project.Branch]chain.Chain {
+// chainsByIdentity finds a destination's chain whatever spelling of it was uploaded last.
+func chainsByIdentity(chains map[project.Branch]chain.Chain) map[project.Branch]chain.Chain {
 	held := make(map[project.Branch]chain.Chain, len(chains))
 	for b, c := range chains {
 		held[b.Identity()] = c
@@ -145,16 +145,16 @@ func byIdentity(chains map[project.Branch]chain.Chain) map[project.Branch]chain.
 	return held
 }
 
-// upload says what is to be uploaded, if anything is, on top of the chain that the bucket has.
-func upload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload, bool) {
-	if _, reason := unreadable(head); reason != "" {
+// planUpload says what is to be uploaded, if anything is, on top of the chain that the bucket has.
+func planUpload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload, bool) {
+	if _, reason := unreadableReason(head); reason != "" {
 		return Upload{Sync: s, Reason: reason}, true
 	}
 	switch {
 	case !inBucket:
 		return Upload{Sync: s, Reason: "nothing in the bucket yet: snapshot"}, true
 	case c.Newest().Destination != s.Destination: // its objects are good for that name only, but come before this one's
-		return Upload{Sync: s, Follows: follow(c), Reason: fmt.Sprintf("the bucket has it as %s: snapshot", c.Newest().Destination)}, true
+		return Upload{Sync: s, SeenChain: chainState(c), Reason: fmt.Sprintf("the bucket has it as %s: snapshot", c.Newest().Destination)}, true
 	case !c.Broken() && c.Tip() == head.Commit:
 		return Upload{}, false
 	}
@@ -162,12 +162,12 @@ func upload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload, bo
 	if c.Tip() == head.Commit {
 		moved = "source is at " + Short(head.Commit)
 	}
-	follows := follow(c)
-	kept, why := c.Extendable()
+	follows := chainState(c)
+	kept, why := c.ReusablePrefix()
 	if len(kept) == 0 {
-		return Upload{Sync: s, Follows: follows, Reason: moved + ", " + why + ": snapshot"}, true
+		return Upload{Sync: s, SeenChain: follows, Reason: moved + ", " + why + ": snapshot"}, true
 	}
-	u := Upload{Sync: s, Follows: follows, Base: kept[len(kept)-1].Commit}
+	u := Upload{Sync: s, SeenChain: follows, Base: kept[len(kept)-1].Commit}
 	u.Reason = fmt.Sprintf("%s: increment on %s", moved, Short(u.Base))
 	for _, o := range kept {
 		u.BaseKeys = append(u.BaseKeys, o.Key)

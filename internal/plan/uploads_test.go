@@ -53,7 +53,7 @@ func bucket(commits map[project.Branch][]string) map[project.Branch]chain.Chain 
 // Names that are not valid come from the GraphQL server as they are.
 func TestInvalidNamesAreFitToBeShown(t *testing.T) {
 	evil := sync("a", "\x1b[31m\u202e\n"+strings.Repeat("b", 100_000))
-	_, refused := Accept([]project.Sync{evil})
+	_, refused := ValidateSyncs([]project.Sync{evil})
 	require.Len(t, refused, 1)
 	require.Equal(t, KindInvalidSync, refused[0].Kind)
 	text := refused[0].String()
@@ -65,11 +65,11 @@ func TestInvalidNamesAreFitToBeShown(t *testing.T) {
 func TestUploadAfterNewSpelling(t *testing.T) {
 	old, spelled := destination("Router", "main"), sync("router", "main")
 	heads := map[project.Branch]Head{spelled.Source: {Commit: b}}
-	p := Producer{Syncs: []project.Sync{spelled}, Chains: bucket(map[project.Branch][]string{old: {a, b}})}
+	p := UploadPlanner{Syncs: []project.Sync{spelled}, Chains: bucket(map[project.Branch][]string{old: {a, b}})}
 	moves := planUploads(p, heads).Moves
 	require.Len(t, moves, 1)
 	require.Empty(t, moves[0].Base)
-	require.Equal(t, p.Chains[old].Newest().Key, moves[0].Follows.Key)
+	require.Equal(t, p.Chains[old].Newest().Key, moves[0].SeenChain.Key)
 }
 
 func TestAccept(t *testing.T) {
@@ -94,7 +94,7 @@ func TestAccept(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			accepted, refused := Accept(test.syncs)
+			accepted, refused := ValidateSyncs(test.syncs)
 			require.Len(t, accepted, test.accepted)
 			var kinds []string
 			for _, f := range refused {
@@ -123,7 +123,7 @@ func TestUploads(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := sync("router", "main")
-			in := Producer{Syncs: []project.Sync{s}}
+			in := UploadPlanner{Syncs: []project.Sync{s}}
 			if test.bucket != nil {
 				in.Chains = bucket(map[project.Branch][]string{main: test.bucket})
 			}
@@ -137,9 +137,9 @@ func TestUploads(t *testing.T) {
 			}
 			test.want.Sync = s
 			if n := len(test.bucket); n > 0 && test.head.Commit != "" {
-				test.want.Follows = follow(in.Chains[main])
-				require.Equal(t, time.Unix(int64(n-1), 0), test.want.Follows.Modified)
-				require.Equal(t, test.bucket, test.want.Follows.Commits)
+				test.want.SeenChain = chainState(in.Chains[main])
+				require.Equal(t, time.Unix(int64(n-1), 0), test.want.SeenChain.Modified)
+				require.Equal(t, test.bucket, test.want.SeenChain.Commits)
 			}
 			require.NotEmpty(t, out.Moves[0].Evidence)
 			test.want.Evidence = out.Moves[0].Evidence
@@ -152,7 +152,7 @@ func TestUploads(t *testing.T) {
 func TestUploadsHealBrokenChain(t *testing.T) {
 	s := sync("router", "main")
 	chains := chain.Build([]object.Stored{{ID: object.ID{Destination: s.Destination, Commit: b, Base: a}, Key: "a/b"}})
-	out := planUploads(Producer{Syncs: []project.Sync{s}, Chains: chains}, map[project.Branch]Head{s.Source: {Commit: b}})
+	out := planUploads(UploadPlanner{Syncs: []project.Sync{s}, Chains: chains}, map[project.Branch]Head{s.Source: {Commit: b}})
 	require.Len(t, out.Moves, 1)
 	require.Equal(t, "source is at bbbbbbb, the bucket's chain is broken: snapshot", out.Moves[0].Reason)
 	require.Empty(t, out.Moves[0].Base)
@@ -160,7 +160,7 @@ func TestUploadsHealBrokenChain(t *testing.T) {
 
 func TestUploadsUnreachable(t *testing.T) {
 	s := sync("router", "main")
-	out := planUploads(Producer{Syncs: []project.Sync{s}}, map[project.Branch]Head{s.Source: {Err: errors.New("timeout"), Unreachable: true}})
+	out := planUploads(UploadPlanner{Syncs: []project.Sync{s}}, map[project.Branch]Head{s.Source: {Err: errors.New("timeout"), Unreachable: true}})
 	require.Empty(t, out.Moves)
 	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: KindUnreachable, Reason: "source src/router@main: timeout; the next cycle tries again"}}, out.Failed)
 }

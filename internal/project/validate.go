@@ -11,10 +11,10 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 )
 
-// maxBranch is 255, the longest file name, less the 5 bytes of ".lock": Git
+// maxBranchLength is 255, the longest file name, less the 5 bytes of ".lock": Git
 // servers keep a branch as a file and lock it through a second one. A name
 // with slashes could be longer there, but not in an object key.
-const maxBranch = 250
+const maxBranchLength = 250
 
 var commitPattern = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
@@ -48,18 +48,18 @@ func (s Sync) Validate() error {
 // 250 bytes long; it is not "@", which git accepts but reads as HEAD; and no character in it makes a
 // terminal show something else: git refuses ASCII's control characters only.
 func ValidateBranch(name string) error {
-	if reason := refuseBranch(name); reason != "" {
+	if reason := invalidBranchReason(name); reason != "" {
 		return fmt.Errorf("branch %q: %s", name, reason)
 	}
 	return nil
 }
 
-func refuseBranch(name string) string {
+func invalidBranchReason(name string) string {
 	switch {
 	case name == "":
 		return "is empty"
-	case len(name) > maxBranch:
-		return fmt.Sprintf("%d bytes, limit %d", len(name), maxBranch)
+	case len(name) > maxBranchLength:
+		return fmt.Sprintf("%d bytes, limit %d", len(name), maxBranchLength)
 	case !utf8.ValidString(name):
 		return "is not UTF-8"
 	case name == "@" || name == "HEAD":

@@ -37,14 +37,14 @@ func TestSameServer(t *testing.T) {
 
 func TestPolicy(t *testing.T) {
 	t.Parallel()
-	check := redirect.Within(foreign.NewMask("s3cret-token"))
+	check := redirect.SameServerOnly(foreign.NewMask("s3cret-token"))
 	ask := func(method, target string, hops int) error {
 		first := &http.Request{Method: http.MethodPost, URL: parse(t, "https://git.example/a")}
 		via := slices.Repeat([]*http.Request{first}, hops)
 		return check(&http.Request{Method: method, URL: parse(t, target)}, via)
 	}
 	require.NoError(t, ask("POST", "https://git.example:443/b", 1))
-	require.NoError(t, ask("POST", "https://git.example/b", redirect.Max))
+	require.NoError(t, ask("POST", "https://git.example/b", redirect.MaxRedirects))
 	for _, test := range []struct {
 		method, target string
 		hops           int
@@ -54,7 +54,7 @@ func TestPolicy(t *testing.T) {
 		{"POST", "http://git.example/a", 1, `redirected to another server "http://git.example": refusing`},
 		{"POST", "https://S3cret-Token.example", 1, `redirected to another server "https://***.example": refusing`},
 		{"GET", "https://git.example/b", 1, "redirected: a POST would become a GET"},
-		{"POST", "https://git.example/b", redirect.Max + 1, "redirected more than 5 times"},
+		{"POST", "https://git.example/b", redirect.MaxRedirects + 1, "redirected more than 5 times"},
 	} {
 		err := ask(test.method, test.target, test.hops)
 		require.ErrorIs(t, err, redirect.ErrRefused)
@@ -72,7 +72,7 @@ func parse(t *testing.T, raw string) *url.URL {
 // Credentials that went over plain HTTP as configured may go on over TLS; they never go back.
 func TestFromHTTPToHTTPS(t *testing.T) {
 	t.Parallel()
-	check := redirect.Within(nil)
+	check := redirect.SameServerOnly(nil)
 	hop := func(chain ...string) error {
 		var via []*http.Request
 		for _, u := range chain {
@@ -100,7 +100,7 @@ func TestFromHTTPToHTTPS(t *testing.T) {
 // net/http leaves them out where it takes another spelling of the host for another host.
 func TestCredentialsGoAlong(t *testing.T) {
 	t.Parallel()
-	check := redirect.Within(nil)
+	check := redirect.SameServerOnly(nil)
 	first := &http.Request{Method: http.MethodPost, URL: parse(t, "https://git.example/a"), Header: http.Header{"Authorization": {"Basic x"}}}
 	for target, follows := range map[string]bool{"https://GIT.example:443/b": true, "https://evil.example/b": false} {
 		next := &http.Request{Method: http.MethodPost, URL: parse(t, target), Header: http.Header{}}

@@ -25,13 +25,13 @@ const (
 // advertisement is the start of an answer to "GET info/refs": either protocol
 // v2's capabilities, or v0's first ref with the capabilities, more refs to come.
 type advertisement struct {
-	url   *url.URL // the repository's, after redirects
-	v2    bool
-	caps  capabilities
-	first string // v0's first ref line, without the capabilities
-	pkts  *pktReader
-	body  io.ReadCloser
-	done  context.CancelFunc // releases the limit on its time
+	url      *url.URL // the repository's, after redirects
+	v2       bool
+	caps     capabilities
+	firstRef string // v0's first ref line, without the capabilities
+	pkts     *pktReader
+	body     io.ReadCloser
+	cancel   context.CancelFunc // releases the limit on its time
 }
 
 // discover asks a repository for its advertisement. The caller closes it.
@@ -46,19 +46,19 @@ func (c *Client) discover(ctx context.Context, repo *url.URL, service string) (*
 	if service == receivePack {
 		limit = c.limits.Advertisement
 	}
-	ctx, done := within(ctx, limit)
+	ctx, done := withLimit(ctx, limit)
 	resp, err := c.get(ctx, u, "application/x-"+service+"-advertisement", header)
 	if err != nil {
 		done()
 		return nil, err
 	}
-	adv, err := readAdvertisement(c.packets(resp.Body), service)
+	adv, err := readAdvertisement(c.readPackets(resp.Body), service)
 	if err == nil {
-		adv.body, adv.done = resp.Body, done
-		adv.url, err = repositoryOf(resp.Request.URL, c.mask)
+		adv.body, adv.cancel = resp.Body, done
+		adv.url, err = repositoryURL(resp.Request.URL, c.mask)
 	}
 	if err == nil {
-		err = c.checkMoved(repo, adv.url)
+		err = c.checkRedirectTarget(repo, adv.url)
 	}
 	if err != nil {
 		_ = resp.Body.Close()
@@ -68,21 +68,21 @@ func (c *Client) discover(ctx context.Context, repo *url.URL, service string) (*
 	return adv, nil
 }
 
-// checkMoved holds redirects within the server, such as GitLab answers for a project that was renamed, to the
+// checkRedirectTarget holds redirects within the server, such as GitLab answers for a project that was renamed, to the
 // repositories that may be used.
-func (c *Client) checkMoved(from, to *url.URL) error {
+func (c *Client) checkRedirectTarget(from, to *url.URL) error {
 	if to.Path == from.Path {
 		return nil
 	}
 	repo, below := c.forge.Project(to)
-	if !below || c.allows == nil || !c.allows(repo) {
+	if !below || c.allowRedirectTo == nil || !c.allowRedirectTo(repo) {
 		return fmt.Errorf("%w: %q", ErrMovedElsewhere, c.mask.Line(repo, 200))
 	}
 	return nil
 }
 
-// repositoryOf undoes what discover added to the repository's URL.
-func repositoryOf(u *url.URL, mask *foreign.Mask) (*url.URL, error) {
+// repositoryURL undoes what discover added to the repository's URL.
+func repositoryURL(u *url.URL, mask *foreign.Mask) (*url.URL, error) {
 	const suffix = "/info/refs"
 	if !strings.HasSuffix(u.Path, suffix) {
 		return nil, fmt.Errorf("%w to %q, which is not a repository", ErrRedirected, mask.Line(u.Path, 200))
@@ -96,16 +96,16 @@ func repositoryOf(u *url.URL, mask *foreign.Mask) (*url.URL, error) {
 func (a *advertisement) close() {
 	_, _ = io.CopyN(io.Discard, a.body, drainLimit)
 	_ = a.body.Close()
-	a.done()
+	a.cancel()
 }
 
 // readAdvertisement reads up to the capabilities.
 func readAdvertisement(pkts *pktReader, service string) (*advertisement, error) {
 	adv := &advertisement{pkts: pkts}
-	line, err := adv.line()
+	line, err := adv.readLine()
 	if line == "# service="+service { // left out by git, but not by GitLab, before v2
-		if line, err = adv.line(); err == nil && line == "" {
-			line, err = adv.line()
+		if line, err = adv.readLine(); err == nil && line == "" {
+			line, err = adv.readLine()
 		}
 	}
 	if err != nil {
@@ -116,7 +116,7 @@ func readAdvertisement(pkts *pktReader, service string) (*advertisement, error) 
 		adv.caps, err = adv.readCapabilities()
 	} else {
 		var caps string
-		adv.first, caps, _ = strings.Cut(line, "\x00")
+		adv.firstRef, caps, _ = strings.Cut(line, "\x00")
 		adv.caps = strings.Fields(caps)
 	}
 	if err != nil {
@@ -128,15 +128,15 @@ func readAdvertisement(pkts *pktReader, service string) (*advertisement, error) 
 	return adv, nil
 }
 
-func (a *advertisement) line() (string, error) {
-	pkt, err := a.pkts.next()
+func (a *advertisement) readLine() (string, error) {
+	pkt, err := a.pkts.nextPacket()
 	return strings.TrimSuffix(string(pkt), "\n"), err
 }
 
 func (a *advertisement) readCapabilities() (capabilities, error) {
 	var caps capabilities
 	for range maxCapabilities {
-		line, err := a.line()
+		line, err := a.readLine()
 		if err != nil || line == "" {
 			return caps, err
 		}
@@ -148,10 +148,10 @@ func (a *advertisement) readCapabilities() (capabilities, error) {
 // refs reads the rest of a v0 advertisement.
 func (a *advertisement) refs(wanted refFilter) (map[string]string, error) {
 	found := map[string]string{}
-	if a.first == "" { // a flush at once: a repository without refs
+	if a.firstRef == "" { // a flush at once: a repository without refs
 		return found, nil
 	}
-	if err := wanted.match(a.first, found, a.pkts.mask); err != nil {
+	if err := wanted.addLine(a.firstRef, found, a.pkts.mask); err != nil {
 		return nil, err
 	}
 	return found, readRefs(a.pkts, wanted, found)

@@ -23,9 +23,9 @@ func (c *Client) checkResponse(resp *http.Response, contentType string) error {
 	return nil
 }
 
-// decode undoes a compression that was not asked for, as some proxies add it. What comes is as
+// decompress undoes a compression that was not asked for, as some proxies add it. What comes is as
 // much as the server likes either way: those who read it have limits of their own.
-func (c *Client) decode(resp *http.Response) error {
+func (c *Client) decompress(resp *http.Response) error {
 	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 		return nil

@@ -134,7 +134,7 @@ func TestRedirectsAreHeldToWhatIsAllowed(t *testing.T) {
 	})
 	server, _ := newServer(t, renamed)
 	tip := commit(t, server, "main", "1")
-	client := newClientWith(t, server.URL()+"/git/", smarthttp.Options{Allows: func(path string) bool { return path == repo }})
+	client := newClientWith(t, server.URL()+"/git/", smarthttp.Options{AllowRedirectTo: func(path string) bool { return path == repo }})
 
 	heads, err := client.Heads(t.Context(), "old/one", "main")
 	require.NoError(t, err)
@@ -185,7 +185,7 @@ func twoDoors(t *testing.T, from, to string) (*smarthttp.Client, *[]string) {
 	plain, secure := httptest.NewServer(handler), httptest.NewTLSServer(handler)
 	t.Cleanup(plain.Close)
 	t.Cleanup(secure.Close)
-	return newClientWith(t, from, smarthttp.Options{Allows: project.AllowAll().AllowsPath, HTTP: dialing(secure, map[string]string{
+	return newClientWith(t, from, smarthttp.Options{AllowRedirectTo: project.AllowAll().AllowsPath, HTTP: dialing(secure, map[string]string{
 		"git.test:80": plain.Listener.Addr().String(), "GIT.test:80": plain.Listener.Addr().String(), "git.test:443": secure.Listener.Addr().String(),
 	})}), &asked
 }

@@ -46,9 +46,9 @@ type Options struct {
 	// Limits are how long the server is waited for. What is zero has its default.
 	Limits Limits
 
-	// Allows says whether a repository ("group/name") to which the server redirects may be used in
+	// AllowRedirectTo says whether a repository ("group/name") to which the server redirects may be used in
 	// place of the one that was asked for. Nil allows none.
-	Allows func(repo string) bool
+	AllowRedirectTo func(repo string) bool
 
 	// Agent names this program to the server. It has no spaces.
 	Agent string
@@ -62,7 +62,7 @@ type Client struct {
 	agent              string
 	mask               *foreign.Mask
 	limits             Limits
-	allows             func(repo string) bool
+	allowRedirectTo    func(repo string) bool
 }
 
 // New returns a client for the server that opts names.
@@ -79,7 +79,7 @@ func New(opts Options) *Client {
 	}
 	return &Client{
 		forge: opts.Forge, username: opts.Username, password: opts.Password, http: client, agent: agent, mask: mask,
-		limits: opts.Limits.orDefaults(), allows: opts.Allows,
+		limits: opts.Limits.orDefaults(), allowRedirectTo: opts.AllowRedirectTo,
 	}
 }
 
@@ -118,11 +118,11 @@ func (c *Client) do(req *http.Request, contentType string, limits httpclient.Lim
 	}
 	resp, err := httpclient.Do(c.http, req, limits)
 	if err != nil {
-		return nil, c.mask.Error(err, maxLine) // may quote what is not HTTP, or a certificate
+		return nil, c.mask.Error(err, maxLineLength) // may quote what is not HTTP, or a certificate
 	}
 	err = c.checkResponse(resp, contentType)
 	if err == nil {
-		err = c.decode(resp)
+		err = c.decompress(resp)
 	}
 	if err != nil {
 		_ = resp.Body.Close()
@@ -134,7 +134,7 @@ func (c *Client) do(req *http.Request, contentType string, limits httpclient.Lim
 // checkRedirect follows what a GitLab instance answers for a project that was
 // renamed, and nothing that would take the credentials elsewhere.
 func checkRedirect(mask *foreign.Mask) func(*http.Request, []*http.Request) error {
-	within := redirect.Within(mask)
+	within := redirect.SameServerOnly(mask)
 	return func(req *http.Request, via []*http.Request) error {
 		if via[0].Method != http.MethodGet {
 			return http.ErrUseLastResponse

@@ -40,19 +40,19 @@ type MovedError struct {
 }
 
 func (e *MovedError) Error() string {
-	return fmt.Sprintf("%q moved: expected %s, found %s", e.Ref, orAbsent(e.Expected), orAbsent(e.Tip))
+	return fmt.Sprintf("%q moved: expected %s, found %s", e.Ref, commitOrNothing(e.Expected), commitOrNothing(e.Tip))
 }
 
-func orAbsent(commit string) string {
+func commitOrNothing(commit string) string {
 	if commit == "" {
 		return "nothing"
 	}
 	return commit
 }
 
-// remoteError is the text of an ERR packet or of the side-band's error channel.
-func (p *pktReader) remoteError(text string) error {
-	text = p.mask.Line(text, maxLine)
+// classifyRemoteError is the text of an ERR packet or of the side-band's error channel.
+func (p *pktReader) classifyRemoteError(text string) error {
+	text = p.mask.Line(text, maxLineLength)
 	lower := strings.ToLower(text)
 	switch {
 	case strings.Contains(lower, "not our ref"):

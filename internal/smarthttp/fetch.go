@@ -61,8 +61,8 @@ func (c *Client) fetch(ctx context.Context, repo *url.URL, req FetchRequest) (*P
 	if err != nil {
 		return nil, err
 	}
-	pkts := c.packets(resp.Body)
-	common, err := readAck(pkts, req.Have)
+	pkts := c.readPackets(resp.Body)
+	common, err := readAcknowledgement(pkts, req.Have)
 	if err != nil {
 		_ = resp.Body.Close()
 		return nil, err
@@ -82,14 +82,14 @@ func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string)
 	if err != nil {
 		return nil, err
 	}
-	ctx, done := within(ctx, c.limits.Discovery)
+	ctx, done := withLimit(ctx, c.limits.Discovery)
 	defer done()
 	resp, err := c.negotiate(ctx, u, "multi_ack_detailed", tip, commits, false)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	known, err := readCommon(c.packets(resp.Body), commits)
+	known, err := readCommonCommits(c.readPackets(resp.Body), commits)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
 	}
@@ -154,9 +154,9 @@ func encodeUploadRequest(caps, want string, haves []string, done bool) (*bytes.B
 	return &body, pktline.NewEncoder(&body).EncodeString(lines...)
 }
 
-// readAck reads the one line that precedes the pack.
-func readAck(pkts *pktReader, have string) (common string, err error) {
-	line, err := pkts.next()
+// readAcknowledgement reads the one line that precedes the pack.
+func readAcknowledgement(pkts *pktReader, have string) (common string, err error) {
+	line, err := pkts.nextPacket()
 	if err != nil {
 		return "", err
 	}
@@ -170,12 +170,12 @@ func readAck(pkts *pktReader, have string) (common string, err error) {
 	}
 }
 
-// readCommon reads the acknowledgements up to the NAK that ends them. The
+// readCommonCommits reads the acknowledgements up to the NAK that ends them. The
 // server may also call itself "ready", with a commit that it does not have.
-func readCommon(pkts *pktReader, commits []string) ([]string, error) {
+func readCommonCommits(pkts *pktReader, commits []string) ([]string, error) {
 	var acked []string
 	for range 2*len(commits) + 1 {
-		line, err := pkts.next()
+		line, err := pkts.nextPacket()
 		if err != nil {
 			return nil, err
 		}
@@ -210,7 +210,7 @@ func (s *PackStream) Common() string { return s.common }
 func (s *PackStream) Read(b []byte) (int, error) {
 	n, err := s.pack.Read(b)
 	if err != nil && err != io.EOF {
-		err = fmt.Errorf("fetch from %s: %w", s.origin, explainSource(err))
+		err = fmt.Errorf("fetch from %s: %w", s.origin, classifySourceError(err))
 	}
 	return n, err
 }

@@ -15,7 +15,7 @@ import (
 
 func FuzzAdvertisement(f *testing.F) {
 	f.Add(wire("# service=git-upload-pack\n", "", hashA+" HEAD\x00ofs-delta symref=HEAD:refs/heads/main\n", hashA+" refs/heads/main\n", ""))
-	f.Add(wire("# service=git-upload-pack\n", "", noCommit+" capabilities^{}\x00object-format=sha256\n", ""))
+	f.Add(wire("# service=git-upload-pack\n", "", nullHash+" capabilities^{}\x00object-format=sha256\n", ""))
 	f.Add(wire("version 2\n", "ls-refs=unborn\n", "object-format=sha1\n", ""))
 	f.Add(wire("ERR no"))
 	f.Add(wire("ERR "))
@@ -61,7 +61,7 @@ func FuzzUploadPackAnswer(f *testing.F) {
 	f.Add(wire("ERR upload-pack: not our ref " + hashB))
 	f.Fuzz(func(t *testing.T, answer string) {
 		pkts := newPktReader(strings.NewReader(answer), nil)
-		common, err := readAck(pkts, hashA)
+		common, err := readAcknowledgement(pkts, hashA)
 		checkText(t, err)
 		if err != nil {
 			return
@@ -75,7 +75,7 @@ func FuzzUploadPackAnswer(f *testing.F) {
 func FuzzCommon(f *testing.F) {
 	f.Add(wire("ACK "+hashA+" common\n", "ACK "+hashB+" ready\n", "NAK\n"))
 	f.Fuzz(func(t *testing.T, answer string) {
-		known, err := readCommon(newPktReader(strings.NewReader(answer), nil), []string{hashA, hashB})
+		known, err := readCommonCommits(newPktReader(strings.NewReader(answer), nil), []string{hashA, hashB})
 		require.Subset(t, []string{hashA, hashB}, known)
 		checkText(t, err)
 	})

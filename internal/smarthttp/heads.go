@@ -18,8 +18,8 @@ const (
 	branchPrefix = "refs/heads/"
 	delimPkt     = "0001" // gitprotocol-v2(5)
 
-	// maxFound is more than the branches of one repository that anyone syncs.
-	maxFound = 10_000
+	// maxMatches is more than the branches of one repository that anyone syncs.
+	maxMatches = 10_000
 )
 
 // Heads returns the commit of each of the branches of a repository
@@ -66,11 +66,11 @@ func (c *Client) lsRefs(ctx context.Context, adv *advertisement, wanted refFilte
 	}
 	defer func() { _ = resp.Body.Close() }()
 	found := map[string]string{}
-	pkts := c.packets(resp.Body)
+	pkts := c.readPackets(resp.Body)
 	if err := readRefs(pkts, wanted, found); err != nil {
 		return nil, err
 	}
-	_ = pkts.end() // for the connection's sake; the answer is complete
+	_ = pkts.requireEnd() // for the connection's sake; the answer is complete
 	return found, nil
 }
 
@@ -91,26 +91,26 @@ func encodeLsRefs(agent string, wanted refFilter) (*bytes.Buffer, error) {
 
 // refFilter tells which refs are looked for, by their full names.
 type refFilter struct {
-	names []string
-	below string
-	visit func(ref, commit string) // takes the refs, of which there may be any number, in place of a map
+	names  []string
+	prefix string
+	visit  func(ref, commit string) // takes the refs, of which there may be any number, in place of a map
 }
 
 func (f refFilter) prefixes() []string {
-	if f.below != "" {
-		return append([]string{f.below}, f.names...)
+	if f.prefix != "" {
+		return append([]string{f.prefix}, f.names...)
 	}
 	return f.names
 }
 
-// wants tells whether a line is of a ref that is looked for. Without version 2, what an annotated tag stands for
+// matches tells whether a line is of a ref that is looked for. Without version 2, what an annotated tag stands for
 // has a line as well, which is not of a ref.
-func (f refFilter) wants(ref string) bool {
-	return !strings.HasSuffix(ref, "^{}") && (slices.Contains(f.names, ref) || f.below != "" && strings.HasPrefix(ref, f.below))
+func (f refFilter) matches(ref string) bool {
+	return !strings.HasSuffix(ref, "^{}") && (slices.Contains(f.names, ref) || f.prefix != "" && strings.HasPrefix(ref, f.prefix))
 }
 
-// isRefName is for what git-check-ref-format(1) is not: no name may end a pkt-line's field and start another.
-func isRefName(s string) bool {
+// isSafeRefName is for what git-check-ref-format(1) is not: no name may end a pkt-line's field and start another.
+func isSafeRefName(s string) bool {
 	return s != "" && !strings.HasSuffix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }
 
@@ -118,33 +118,33 @@ func isRefName(s string) bool {
 // that memory does not depend on how many refs a repository has.
 func readRefs(pkts *pktReader, wanted refFilter, found map[string]string) error {
 	for range maxRefs {
-		line, err := pkts.next()
+		line, err := pkts.nextPacket()
 		if err != nil || len(line) == 0 {
 			return err
 		}
-		if err := wanted.match(strings.TrimSuffix(string(line), "\n"), found, pkts.mask); err != nil {
+		if err := wanted.addLine(strings.TrimSuffix(string(line), "\n"), found, pkts.mask); err != nil {
 			return err
 		}
 	}
 	return fmt.Errorf("server lists more than %d refs", maxRefs)
 }
 
-// match adds the ref of a line "<hash> <ref>[ <attribute>...]" if it is wanted.
-func (f refFilter) match(line string, found map[string]string, mask *foreign.Mask) error {
+// addLine adds the ref of a line "<hash> <ref>[ <attribute>...]" if it is wanted.
+func (f refFilter) addLine(line string, found map[string]string, mask *foreign.Mask) error {
 	hash, rest, _ := strings.Cut(line, " ")
 	ref, _, _ := strings.Cut(rest, " ")
-	if !f.wants(ref) {
+	if !f.matches(ref) {
 		return nil
 	}
 	if !isHash(hash) {
-		return fmt.Errorf("server gives %q as the commit of %q", mask.Line(hash, 64), mask.Line(ref, maxLine))
+		return fmt.Errorf("server gives %q as the commit of %q", mask.Line(hash, 64), mask.Line(ref, maxLineLength))
 	}
 	if f.visit != nil {
 		f.visit(ref, hash)
 		return nil
 	}
-	if len(found) == maxFound {
-		return fmt.Errorf("server lists more than %d of the wanted refs", maxFound)
+	if len(found) == maxMatches {
+		return fmt.Errorf("server lists more than %d of the wanted refs", maxMatches)
 	}
 	found[ref] = hash
 	return nil

@@ -27,7 +27,7 @@ var login = gitserver.Credentials{User: "bot", Password: "s3cret"}
 
 func newClient(t *testing.T, base string) *smarthttp.Client {
 	t.Helper()
-	return newClientWith(t, base, smarthttp.Options{Allows: project.AllowAll().AllowsPath})
+	return newClientWith(t, base, smarthttp.Options{AllowRedirectTo: project.AllowAll().AllowsPath})
 }
 
 func newClientWith(t *testing.T, base string, opts smarthttp.Options) *smarthttp.Client {

@@ -31,7 +31,7 @@ func (l Limits) orDefaults() Limits {
 	}
 }
 
-// within ends what the returned context is used for when it takes longer than limit.
-func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+// withLimit ends what the returned context is used for when it takes longer than limit.
+func withLimit(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, limit, &httpclient.SilentError{What: "has not answered in full", For: limit})
 }

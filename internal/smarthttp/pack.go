@@ -14,11 +14,11 @@ const packHeaderSize = 12 // "PACK", version, number of objects
 // packVerifier passes a pack on and checks its frame (gitformat-pack(5)): the
 // header, and the trailer, which is the SHA-1 of all that precedes it.
 type packVerifier struct {
-	r      io.Reader
-	header []byte
-	sum    hash.Hash
-	tail   []byte // the last bytes so far, which may be the trailer: not in sum yet
-	err    error
+	r       io.Reader
+	header  []byte
+	sum     hash.Hash
+	trailer []byte // the last bytes so far, which may be the trailer: not in sum yet
+	err     error
 }
 
 func newPackVerifier(r io.Reader) *packVerifier {
@@ -45,15 +45,15 @@ func (v *packVerifier) Read(b []byte) (int, error) {
 func (v *packVerifier) update(b []byte) {
 	v.header = append(v.header, b[:min(len(b), packHeaderSize-len(v.header))]...)
 	if len(b) >= sha1.Size {
-		v.sum.Write(v.tail)
+		v.sum.Write(v.trailer)
 		v.sum.Write(b[:len(b)-sha1.Size])
-		v.tail = append(v.tail[:0], b[len(b)-sha1.Size:]...)
+		v.trailer = append(v.trailer[:0], b[len(b)-sha1.Size:]...)
 		return
 	}
-	v.tail = append(v.tail, b...)
-	if over := len(v.tail) - sha1.Size; over > 0 {
-		v.sum.Write(v.tail[:over])
-		v.tail = append(v.tail[:0], v.tail[over:]...)
+	v.trailer = append(v.trailer, b...)
+	if over := len(v.trailer) - sha1.Size; over > 0 {
+		v.sum.Write(v.trailer[:over])
+		v.trailer = append(v.trailer[:0], v.trailer[over:]...)
 	}
 }
 
@@ -72,9 +72,9 @@ func (v *packVerifier) validHeader() bool {
 
 func (v *packVerifier) finish() error {
 	switch {
-	case len(v.header) < packHeaderSize || len(v.tail) < sha1.Size:
+	case len(v.header) < packHeaderSize || len(v.trailer) < sha1.Size:
 		return fmt.Errorf("pack: %w", io.ErrUnexpectedEOF)
-	case !bytes.Equal(v.sum.Sum(nil), v.tail):
+	case !bytes.Equal(v.sum.Sum(nil), v.trailer):
 		return fmt.Errorf("%w: checksum mismatch", ErrCorruptPack)
 	}
 	return io.EOF

@@ -17,12 +17,12 @@ var errTrailingData = errors.New("server sent data after the end of its answer")
 const (
 	packetHeader = 4 // bytes of a packet's length
 
-	// maxAside is room for the progress of any push, and for signs of life every 5 seconds for months.
-	maxAside = 16 << 20
+	// maxSideBytes is room for the progress of any push, and for signs of life every 5 seconds for months.
+	maxSideBytes = 16 << 20
 )
 
-// maxLine is how much of one line of a server's words is kept, in characters.
-const maxLine = 300
+// maxLineLength is how much of one line of a server's words is kept, in characters.
+const maxLineLength = 300
 
 // pktReader reads pkt-lines (gitprotocol-common(5)). It adds to go-git's scanner
 // what a relay has to know: whether the answer was cut off.
@@ -40,23 +40,23 @@ func newPktReader(r io.Reader, mask *foreign.Mask) *pktReader {
 	return &pktReader{src: src, scan: pktline.NewScanner(src), mask: mask}
 }
 
-// packets reads an answer of the client's server.
-func (c *Client) packets(r io.Reader) *pktReader {
+// readPackets reads an answer of the client's server.
+func (c *Client) readPackets(r io.Reader) *pktReader {
 	pkts := newPktReader(r, c.mask)
 	pkts.notFound = c.forge.NotFound
 	return pkts
 }
 
-// next returns a packet's payload, which is valid until the next call. It is
+// nextPacket returns a packet's payload, which is valid until the next call. It is
 // empty for a flush packet. The end of the stream is io.ErrUnexpectedEOF.
-func (p *pktReader) next() ([]byte, error) {
+func (p *pktReader) nextPacket() ([]byte, error) {
 	if p.scan.Scan() {
 		return p.scan.Bytes(), nil
 	}
 	var remote *pktline.ErrorLine
 	switch err := p.scan.Err(); {
 	case errors.As(err, &remote):
-		return nil, p.remoteError(remote.Text)
+		return nil, p.classifyRemoteError(remote.Text)
 	case p.src.Err == io.EOF:
 		return nil, io.ErrUnexpectedEOF
 	case p.src.Err != nil:
@@ -66,8 +66,8 @@ func (p *pktReader) next() ([]byte, error) {
 	}
 }
 
-// end returns io.EOF when nothing follows.
-func (p *pktReader) end() error {
+// requireEnd returns io.EOF when nothing follows.
+func (p *pktReader) requireEnd() error {
 	var b [1]byte
 	if _, err := io.ReadFull(p.src, b[:]); err != nil {
 		return err
@@ -77,11 +77,11 @@ func (p *pktReader) end() error {
 
 // sideband is the data channel of a multiplexed answer (gitprotocol-pack(5)).
 type sideband struct {
-	pkts  *pktReader
-	words foreign.Words // what the server says meanwhile
-	aside int           // bytes of packets that carried no data
-	data  []byte        // what is left of the current packet
-	err   error
+	pkts      *pktReader
+	messages  foreign.Transcript // what the server says meanwhile
+	sideBytes int                // bytes of packets that carried no data
+	data      []byte             // what is left of the current packet
+	err       error
 }
 
 func newSideband(pkts *pktReader) *sideband { return &sideband{pkts: pkts} }
@@ -89,7 +89,7 @@ func newSideband(pkts *pktReader) *sideband { return &sideband{pkts: pkts} }
 // Read ends with io.EOF at the flush packet that closes the answer, and only there.
 func (s *sideband) Read(b []byte) (int, error) {
 	for len(s.data) == 0 && s.err == nil {
-		s.data, s.err = s.next()
+		s.data, s.err = s.nextData()
 	}
 	if len(s.data) == 0 {
 		return 0, s.err
@@ -99,41 +99,41 @@ func (s *sideband) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-func (s *sideband) next() ([]byte, error) {
+func (s *sideband) nextData() ([]byte, error) {
 	const data, progress, failure = 1, 2, 3
-	pkt, err := s.pkts.next()
+	pkt, err := s.pkts.nextPacket()
 	if err != nil {
-		return nil, s.explain(err)
+		return nil, s.withServerText(err)
 	}
 	if len(pkt) == 0 {
-		return nil, s.pkts.end()
+		return nil, s.pkts.requireEnd()
 	}
 	switch pkt[0] {
 	case data:
 		if len(pkt) == 1 { // a sign of life
-			return nil, s.setAside(pkt)
+			return nil, s.countSideBytes(pkt)
 		}
 		return pkt[1:], nil
 	case progress:
-		_, _ = s.words.Write(pkt[1:])
-		return nil, s.setAside(pkt)
+		_, _ = s.messages.Write(pkt[1:])
+		return nil, s.countSideBytes(pkt)
 	case failure:
-		return nil, s.explain(s.pkts.remoteError(string(pkt[1:])))
+		return nil, s.withServerText(s.pkts.classifyRemoteError(string(pkt[1:])))
 	}
 	return nil, fmt.Errorf("unknown side-band channel %d", pkt[0])
 }
 
-// setAside bounds what a server can say without an end.
-func (s *sideband) setAside(pkt []byte) error {
-	if s.aside += packetHeader + len(pkt); s.aside > maxAside {
-		return s.explain(fmt.Errorf("%w: it says more than %d bytes beside its answer", ErrServerFailed, maxAside))
+// countSideBytes bounds what a server can say without an end.
+func (s *sideband) countSideBytes(pkt []byte) error {
+	if s.sideBytes += packetHeader + len(pkt); s.sideBytes > maxSideBytes {
+		return s.withServerText(fmt.Errorf("%w: it says more than %d bytes beside its answer", ErrServerFailed, maxSideBytes))
 	}
 	return nil
 }
 
-// explain adds the server's words, which tell why it stopped.
-func (s *sideband) explain(err error) error {
-	if lines := s.words.Lines(s.pkts.mask); len(lines) > 0 {
+// withServerText adds the server's words, which tell why it stopped.
+func (s *sideband) withServerText(err error) error {
+	if lines := s.messages.Lines(s.pkts.mask); len(lines) > 0 {
 		return fmt.Errorf("%w: %s", err, strings.Join(lines, "; "))
 	}
 	return err

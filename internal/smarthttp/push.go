@@ -20,11 +20,11 @@ import (
 )
 
 const (
-	noCommit  = "0000000000000000000000000000000000000000"
+	nullHash  = "0000000000000000000000000000000000000000"
 	maxReport = 64 << 10 // bytes, beside a line for each ref
 
-	unpackFailed = "unpack failed: "
-	alongWith    = "atomic push failure" // what receive-pack says of refs that others have stopped
+	unpackFailed  = "unpack failed: "
+	atomicFailure = "atomic push failure" // what receive-pack says of refs that others have stopped
 )
 
 // RefUpdate moves one ref, given by its full name.
@@ -34,27 +34,27 @@ type RefUpdate struct {
 	New string // empty deletes it
 }
 
-func (u RefUpdate) command() (string, error) {
+func (u RefUpdate) encodeCommand() (string, error) {
 	for _, commit := range []string{u.Old, u.New} {
-		if commit != "" && (!isHash(commit) || commit == noCommit) {
+		if commit != "" && (!isHash(commit) || commit == nullHash) {
 			return "", fmt.Errorf("invalid commit %q", commit)
 		}
 	}
 	if u.Old == "" && u.New == "" {
 		return "", fmt.Errorf("nothing to do for %q", u.Ref)
 	}
-	if !isRefName(u.Ref) {
+	if !isSafeRefName(u.Ref) {
 		return "", fmt.Errorf("invalid ref %q", u.Ref)
 	}
-	return cmp.Or(u.Old, noCommit) + " " + cmp.Or(u.New, noCommit) + " " + u.Ref, nil
+	return cmp.Or(u.Old, nullHash) + " " + cmp.Or(u.New, nullHash) + " " + u.Ref, nil
 }
 
 // PushRequest moves a ref to a commit that comes in a pack. Refs that are only deleted need none.
 type PushRequest struct {
 	Repo string // "group/name"
 	RefUpdate
-	// Also is what changes along with it: all of it, or nothing.
-	Also []RefUpdate
+	// MoreUpdates is what changes along with it: all of it, or nothing.
+	MoreUpdates []RefUpdate
 	// Atomic is for a push of one ref that is in vain unless a later one of several can follow.
 	Atomic bool
 
@@ -93,7 +93,7 @@ func (c *Client) push(ctx context.Context, repo *url.URL, req PushRequest) error
 	if err != nil {
 		return err
 	}
-	target, err := c.prepare(ctx, repo, req)
+	target, err := c.checkPushable(ctx, repo, req)
 	if err != nil {
 		return err
 	}
@@ -101,17 +101,17 @@ func (c *Client) push(ctx context.Context, repo *url.URL, req PushRequest) error
 	if req.sendsPack() {
 		size, content = size+req.PackSize, io.MultiReader(commands, req.Pack)
 	}
-	body := &lentReader{r: content}
+	body := &revocableReader{r: content}
 	defer func() { _ = body.Close() }()
 	resp, err := c.post(ctx, target, receivePack, body, size, http.Header{})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return readReport(c.packets(resp.Body), req.refs())
+	return readReport(c.readPackets(resp.Body), req.refs())
 }
 
-func (r PushRequest) updates() []RefUpdate { return append([]RefUpdate{r.RefUpdate}, r.Also...) }
+func (r PushRequest) updates() []RefUpdate { return append([]RefUpdate{r.RefUpdate}, r.MoreUpdates...) }
 
 func (r PushRequest) refs() (refs []string) {
 	for _, update := range r.updates() {
@@ -120,14 +120,14 @@ func (r PushRequest) refs() (refs []string) {
 	return refs
 }
 
-func (r PushRequest) atomic() bool { return r.Atomic || len(r.Also) > 0 }
+func (r PushRequest) needsAtomic() bool { return r.Atomic || len(r.MoreUpdates) > 0 }
 
 func (r PushRequest) sendsPack() bool {
 	return slices.ContainsFunc(r.updates(), func(u RefUpdate) bool { return u.New != "" })
 }
 
-// prepare checks that the push can succeed, and returns the URL to send it to.
-func (c *Client) prepare(ctx context.Context, repo *url.URL, req PushRequest) (*url.URL, error) {
+// checkPushable checks that the push can succeed, and returns the URL to send it to.
+func (c *Client) checkPushable(ctx context.Context, repo *url.URL, req PushRequest) (*url.URL, error) {
 	adv, err := c.discover(ctx, repo, receivePack)
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func (c *Client) prepare(ctx context.Context, repo *url.URL, req PushRequest) (*
 	if !adv.caps.has("report-status") || !adv.caps.has("side-band-64k") {
 		return nil, errors.New("server does not report the outcome of a push")
 	}
-	if req.atomic() && !adv.caps.has("atomic") {
+	if req.needsAtomic() && !adv.caps.has("atomic") {
 		return nil, ErrNoAtomic
 	}
 	return adv.url, nil
@@ -156,12 +156,12 @@ func (c *Client) prepare(ctx context.Context, repo *url.URL, req PushRequest) (*
 
 func (c *Client) encodeCommands(req PushRequest) (*bytes.Buffer, error) {
 	caps := "\x00 report-status side-band-64k agent=" + c.agent
-	if req.atomic() {
+	if req.needsAtomic() {
 		caps += " atomic"
 	}
 	var lines []string
 	for _, update := range req.updates() {
-		command, err := update.command()
+		command, err := update.encodeCommand()
 		if err != nil {
 			return nil, err
 		}
@@ -179,26 +179,26 @@ func readReport(pkts *pktReader, refs []string) error {
 	var report packp.ReportStatus
 	limit := int64(maxReport)
 	for _, ref := range refs {
-		limit += int64(len(ref)) + maxLine
+		limit += int64(len(ref)) + maxLineLength
 	}
 	if err := report.Decode(io.LimitReader(band, limit)); err != nil {
 		if band.err != nil && band.err != io.EOF {
 			return band.err
 		}
-		return band.explain(fmt.Errorf("malformed push report: %s", pkts.mask.Line(err.Error(), maxLine)))
+		return band.withServerText(fmt.Errorf("malformed push report: %s", pkts.mask.Line(err.Error(), maxLineLength)))
 	}
 	// The report is final. What follows are hooks that still run, and they are
 	// given the time to say why; but what else the server adds has an end, too.
 	_, _ = io.CopyN(io.Discard, band, maxReport)
 	var refused *RefusedError
 	for _, ref := range refs {
-		reason, err := refusal(&report, ref)
+		reason, err := refusalReason(&report, ref)
 		if err != nil {
 			return err
 		}
 		// Of a transaction's refs, the one that stopped it is told before those that were stopped along with it.
-		if reason != "" && (refused == nil || strings.Contains(refused.Reason, alongWith)) {
-			refused = &RefusedError{Ref: ref, Reason: pkts.mask.Line(reason, maxLine), Messages: band.words.Lines(pkts.mask)}
+		if reason != "" && (refused == nil || strings.Contains(refused.Reason, atomicFailure)) {
+			refused = &RefusedError{Ref: ref, Reason: pkts.mask.Line(reason, maxLineLength), Messages: band.messages.Lines(pkts.mask)}
 		}
 	}
 	if refused != nil {
@@ -207,8 +207,8 @@ func readReport(pkts *pktReader, refs []string) error {
 	return nil
 }
 
-// refusal returns why the ref was not updated, or "" if it was.
-func refusal(report *packp.ReportStatus, ref string) (string, error) {
+// refusalReason returns why the ref was not updated, or "" if it was.
+func refusalReason(report *packp.ReportStatus, ref string) (string, error) {
 	const ok = "ok"
 	if report.UnpackStatus != ok {
 		return unpackFailed + report.UnpackStatus, nil
@@ -225,14 +225,14 @@ func refusal(report *packp.ReportStatus, ref string) (string, error) {
 	return "", fmt.Errorf("server did not report whether it updated %q", ref)
 }
 
-// lentReader is the caller's reader on loan to the transport, which may go on
+// revocableReader is the caller's reader on loan to the transport, which may go on
 // reading after it has returned an early answer. Close ends that for certain.
-type lentReader struct {
+type revocableReader struct {
 	mu sync.Mutex
 	r  io.Reader
 }
 
-func (l *lentReader) Read(b []byte) (int, error) {
+func (l *revocableReader) Read(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.r == nil {
@@ -241,7 +241,7 @@ func (l *lentReader) Read(b []byte) (int, error) {
 	return l.r.Read(b)
 }
 
-func (l *lentReader) Close() error {
+func (l *revocableReader) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.r = nil

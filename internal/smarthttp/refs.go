@@ -10,27 +10,27 @@ func (c *Client) Refs(ctx context.Context, repo string, names ...string) (map[st
 	if len(names) == 0 { // ls-refs without a prefix lists all refs
 		return nil, nil
 	}
-	return c.listed(ctx, repo, refFilter{names: names})
+	return c.listRefs(ctx, repo, refFilter{names: names})
 }
 
 // EachRef calls visit with every ref of a repository that has one of the full names, or whose name starts with below. It
 // keeps none of them, so there may be any number.
 func (c *Client) EachRef(ctx context.Context, repo string, names []string, below string, visit func(ref, commit string)) error {
-	_, err := c.listed(ctx, repo, refFilter{names: names, below: below, visit: visit})
+	_, err := c.listRefs(ctx, repo, refFilter{names: names, prefix: below, visit: visit})
 	return err
 }
 
-func (c *Client) listed(ctx context.Context, repo string, wanted refFilter) (map[string]string, error) {
+func (c *Client) listRefs(ctx context.Context, repo string, wanted refFilter) (map[string]string, error) {
 	u, err := c.forge.Repository(repo)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range wanted.names {
-		if !isRefName(name) {
+		if !isSafeRefName(name) {
 			return nil, fmt.Errorf("invalid ref %q", name)
 		}
 	}
-	ctx, done := within(ctx, c.limits.Discovery)
+	ctx, done := withLimit(ctx, c.limits.Discovery)
 	defer done()
 	refs, err := c.refs(ctx, u, wanted)
 	if err != nil {

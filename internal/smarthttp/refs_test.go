@@ -66,7 +66,7 @@ func TestPushSeveralRefs(t *testing.T) {
 	r := newRelay(t)
 	push := func(old string, also ...smarthttp.RefUpdate) error {
 		return r.to.Push(t.Context(), smarthttp.PushRequest{
-			Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", Old: old, New: r.base}, Also: also,
+			Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", Old: old, New: r.base}, MoreUpdates: also,
 			Pack: bytes.NewReader(r.snapshot), PackSize: int64(len(r.snapshot)),
 		})
 	}

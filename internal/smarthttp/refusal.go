@@ -39,8 +39,8 @@ func (e *RefusedError) Error() string {
 
 // Unwrap returns what the refusal is, or nil when it is a rule of the server's.
 func (e *RefusedError) Unwrap() error {
-	for _, r := range refusals {
-		if r.within.holds(e) && (r.words.MatchString(e.Reason) || r.words.MatchString(strings.Join(e.Messages, "\n"))) {
+	for _, r := range refusalPatterns {
+		if r.within.matches(e) && (r.words.MatchString(e.Reason) || r.words.MatchString(strings.Join(e.Messages, "\n"))) {
 			return r.is
 		}
 	}
@@ -50,11 +50,11 @@ func (e *RefusedError) Unwrap() error {
 // Unexplained tells that the server could not unpack the pack and did not say why in a language that is known
 // here: git translates its messages where its locale says so, and a server may keep them for itself.
 func (e *RefusedError) Unexplained() bool {
-	return inUnpack.holds(e) && !gitSpeaks.MatchString(strings.Join(e.Messages, "\n"))
+	return inUnpack.matches(e) && !gitMessagePrefix.MatchString(strings.Join(e.Messages, "\n"))
 }
 
 // ByHook tells that a hook of the server's decided.
-func (e *RefusedError) ByHook() bool { return inHook.holds(e) }
+func (e *RefusedError) ByHook() bool { return inHook.matches(e) }
 
 // phase is in which part of a push it was refused: words mean something there only.
 type phase string
@@ -65,14 +65,14 @@ const (
 	inHook   phase = "hook declined"
 )
 
-func (p phase) holds(e *RefusedError) bool { return strings.Contains(e.Reason, string(p)) }
+func (p phase) matches(e *RefusedError) bool { return strings.Contains(e.Reason, string(p)) }
 
-// gitSpeaks is how git begins to say what went wrong.
-var gitSpeaks = regexp.MustCompile(`(?m)^(fatal|error): `)
+// gitMessagePrefix is how git begins to say what went wrong.
+var gitMessagePrefix = regexp.MustCompile(`(?m)^(fatal|error): `)
 
-// refusals go by what receive-pack, index-pack and unpack-objects of Git 2.30 to 2.50, and GitLab's and GitHub's hooks
+// refusalPatterns go by what receive-pack, index-pack and unpack-objects of Git 2.30 to 2.50, and GitLab's and GitHub's hooks
 // say. The more precise comes first.
-var refusals = []struct {
+var refusalPatterns = []struct {
 	is     error
 	within phase
 	words  *regexp.Regexp

@@ -35,13 +35,13 @@ func (c *Client) checkComplete(ctx context.Context, adv *advertisement, commit s
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	pkts := c.packets(resp.Body)
-	if line, err := pkts.next(); err != nil || strings.TrimSpace(string(line)) != "shallow-info" {
+	pkts := c.readPackets(resp.Body)
+	if line, err := pkts.nextPacket(); err != nil || strings.TrimSpace(string(line)) != "shallow-info" {
 		return err
 	}
 	// The section is empty when what is cut off leads to other commits only. Then its end follows, which
 	// is no pkt-line.
-	if line, err := pkts.next(); err == nil && bytes.HasPrefix(line, []byte("shallow ")) {
+	if line, err := pkts.nextPacket(); err == nil && bytes.HasPrefix(line, []byte("shallow ")) {
 		return ErrShallow
 	}
 	return nil
@@ -67,11 +67,11 @@ func encodeEmptyFetch(agent, commit string) (*bytes.Buffer, error) {
 
 // checkComplete looks for v0's "shallow" lines, which follow the refs.
 func (a *advertisement) checkComplete() error {
-	if a.first == "" {
+	if a.firstRef == "" {
 		return nil
 	}
 	for range maxRefs {
-		line, err := a.pkts.next()
+		line, err := a.pkts.nextPacket()
 		if err != nil || len(line) == 0 {
 			return err
 		}
@@ -82,8 +82,8 @@ func (a *advertisement) checkComplete() error {
 	return fmt.Errorf("server lists more than %d refs", maxRefs)
 }
 
-// explainSource tells what is wrong with a repository that cannot make a pack. Git says so in words only.
-func explainSource(err error) error {
+// classifySourceError tells what is wrong with a repository that cannot make a pack. Git says so in words only.
+func classifySourceError(err error) error {
 	for _, words := range []string{"promisor remote", "lazy fetching disabled"} {
 		if strings.Contains(err.Error(), words) {
 			return fmt.Errorf("%w: %w", ErrPartial, err)

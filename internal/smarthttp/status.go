@@ -15,17 +15,17 @@ const maxBodyText = 200
 
 // StatusError is an HTTP answer other than 200. Its kind is what Unwrap returns.
 type StatusError struct {
-	Code      int
-	Message   string        // the start of a text/plain body, fit to be shown
-	RequestID string        // by which the server's logs are searched
-	After     time.Duration // Retry-After; 0 if the server did not say
+	Code       int
+	Message    string        // the start of a text/plain body, fit to be shown
+	RequestID  string        // by which the server's logs are searched
+	RetryDelay time.Duration // Retry-After; 0 if the server did not say
 }
 
 func newStatusError(resp *http.Response, mask *foreign.Mask, requestID string) *StatusError {
 	e := &StatusError{
-		Code:      resp.StatusCode,
-		RequestID: mask.Line(resp.Header.Get(requestID), 64),
-		After:     httpclient.RetryAfter(resp.Header),
+		Code:       resp.StatusCode,
+		RequestID:  mask.Line(resp.Header.Get(requestID), 64),
+		RetryDelay: httpclient.RetryAfter(resp.Header),
 	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/plain" {
 		// More than is kept, as it gets shorter. What came before a read error is still of use.
@@ -43,8 +43,8 @@ func (e *StatusError) Error() string {
 	if e.Message != "" {
 		text += ": " + e.Message
 	}
-	if e.After > 0 {
-		text += fmt.Sprintf(" (retry after %s)", e.After)
+	if e.RetryDelay > 0 {
+		text += fmt.Sprintf(" (retry after %s)", e.RetryDelay)
 	}
 	if e.RequestID != "" {
 		text += fmt.Sprintf(" (request id %s)", e.RequestID)
@@ -53,7 +53,7 @@ func (e *StatusError) Error() string {
 }
 
 // RetryAfter is how long the server wants to be left alone; 0 if it did not say.
-func (e *StatusError) RetryAfter() time.Duration { return e.After }
+func (e *StatusError) RetryAfter() time.Duration { return e.RetryDelay }
 
 func (e *StatusError) Unwrap() error {
 	switch e.Code {

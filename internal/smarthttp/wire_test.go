@@ -57,7 +57,7 @@ func TestAdvertisement(t *testing.T) {
 	}{
 		"v0":                       {answer: wire(service, "", hashA+" HEAD\x00ofs-delta agent=git/2\n", hashA+" refs/heads/main\n", hashB+" refs/heads/main-2\n", ""), want: map[string]string{"refs/heads/main": hashA}},
 		"first ref is wanted":      {answer: wire(service, "", hashA+" refs/heads/main\x00ofs-delta\n", ""), want: map[string]string{"refs/heads/main": hashA}},
-		"empty, with capabilities": {answer: wire(service, "", noCommit+" capabilities^{}\x00ofs-delta\n", ""), want: map[string]string{}},
+		"empty, with capabilities": {answer: wire(service, "", nullHash+" capabilities^{}\x00ofs-delta\n", ""), want: map[string]string{}},
 		"empty":                    {answer: wire(service, "", ""), want: map[string]string{}},
 		"of a shallow clone":       {answer: wire(service, "", hashA+" HEAD\x00\n", "shallow "+hashB+"\n", ""), want: map[string]string{}},
 		"cut":                      {answer: wire(service, "", hashA+" HEAD\x00\n"), err: "unexpected EOF"},
@@ -103,7 +103,7 @@ func TestAck(t *testing.T) {
 		"multi_ack's form": {line: "ACK " + hashA + " continue\n", have: hashA, err: "instead of a pack"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			common, err := readAck(newPktReader(strings.NewReader(wire(tt.line)), nil), tt.have)
+			common, err := readAcknowledgement(newPktReader(strings.NewReader(wire(tt.line)), nil), tt.have)
 			if tt.err != "" {
 				require.ErrorContains(t, err, tt.err)
 				return
@@ -116,11 +116,11 @@ func TestAck(t *testing.T) {
 
 func TestCommonIgnoresReady(t *testing.T) {
 	answer := wire("ACK "+hashA+" common\n", "ACK "+hashB+" ready\n", "NAK\n")
-	known, err := readCommon(newPktReader(strings.NewReader(answer), nil), []string{hashB, hashA})
+	known, err := readCommonCommits(newPktReader(strings.NewReader(answer), nil), []string{hashB, hashA})
 	require.NoError(t, err)
 	require.Equal(t, []string{hashA}, known)
 
-	_, err = readCommon(newPktReader(strings.NewReader(strings.Repeat(wire("ACK "+hashA+" common\n"), 10)), nil), []string{hashA})
+	_, err = readCommonCommits(newPktReader(strings.NewReader(strings.Repeat(wire("ACK "+hashA+" common\n"), 10)), nil), []string{hashA})
 	require.ErrorContains(t, err, "more than the 1 commits")
 }
 
@@ -252,7 +252,7 @@ func inBand(report string) string {
 // The transport may read on after an early answer; the caller's reader is its own again.
 func TestLentReaderIsReturned(t *testing.T) {
 	lent := strings.NewReader("pack")
-	body := &lentReader{r: lent}
+	body := &revocableReader{r: lent}
 	_, err := body.Read(make([]byte, 1))
 	require.NoError(t, err)
 	require.NoError(t, body.Close())

@@ -19,17 +19,17 @@ var ErrDiskFull = errors.New("not enough free disk space")
 // returned without an error, so a file that can be opened is complete. A name that
 // exists is replaced.
 func (r Run) Create(name string, fill func(*os.File) error) (err error) {
-	dir, err := r.area.folder()
+	dir, err := r.area.ensureFolder()
 	if err != nil {
-		return diskFull(err)
+		return asDiskFull(err)
 	}
 	if err := dir.MkdirAll(r.id, 0o700); err != nil {
-		return diskFull(err)
+		return asDiskFull(err)
 	}
 	part := path.Join(r.id, name+".part-"+rand.Text())
 	f, err := dir.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
-		return diskFull(err)
+		return asDiskFull(err)
 	}
 	defer func() {
 		if err != nil {
@@ -38,25 +38,25 @@ func (r Run) Create(name string, fill func(*os.File) error) (err error) {
 		}
 	}()
 	if err := fill(f); err != nil {
-		return diskFull(err)
+		return asDiskFull(err)
 	}
 	if err := f.Close(); err != nil {
-		return diskFull(err)
+		return asDiskFull(err)
 	}
-	return missing(name, dir.Rename(part, path.Join(r.id, name)))
+	return asMissing(name, dir.Rename(part, path.Join(r.id, name)))
 }
 
 // Open opens a staged file for reading. The error is ErrMissing when it is not there.
 func (r Run) Open(name string) (*os.File, error) {
-	dir, err := r.area.folder()
+	dir, err := r.area.ensureFolder()
 	if err != nil {
 		return nil, err
 	}
 	f, err := dir.Open(path.Join(r.id, name))
-	return f, missing(name, err)
+	return f, asMissing(name, err)
 }
 
-func missing(name string, err error) error {
+func asMissing(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %s", ErrMissing, name)
 	}
@@ -65,7 +65,7 @@ func missing(name string, err error) error {
 
 // Discard deletes staged files that no later step needs.
 func (r Run) Discard(names ...string) error {
-	dir, err := r.area.folder()
+	dir, err := r.area.ensureFolder()
 	if err != nil {
 		return err
 	}
@@ -79,24 +79,24 @@ func (r Run) Discard(names ...string) error {
 
 // Remove deletes the run's folder. It may be gone already.
 func (r Run) Remove() error {
-	dir, err := r.area.folder()
+	dir, err := r.area.ensureFolder()
 	if err != nil {
 		return err
 	}
 	return dir.RemoveAll(r.id)
 }
 
-// diskFull adds ErrDiskFull to the system's ways of saying so.
-func diskFull(err error) error {
+// asDiskFull adds ErrDiskFull to the system's ways of saying so.
+func asDiskFull(err error) error {
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		return fmt.Errorf("%w: %w", ErrDiskFull, err)
 	}
 	return err
 }
 
-// Require fails with ErrDiskFull when fewer than size bytes are free.
-func (a *Area) Require(size int64) error {
-	dir, err := a.folder()
+// RequireFree fails with ErrDiskFull when fewer than size bytes are free.
+func (a *Area) RequireFree(size int64) error {
+	dir, err := a.ensureFolder()
 	if err != nil {
 		return err
 	}

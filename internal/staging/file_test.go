@@ -55,8 +55,8 @@ func TestWorkDirectoryThatIsGone(t *testing.T) {
 		"open":    func() error { _, err := run.Open("pack"); return err },
 		"discard": func() error { return run.Discard("pack") },
 		"remove":  run.Remove,
-		"require": func() error { return area.Require(0) },
-		"tend":    func() error { return area.Tend(t.Context(), nil) },
+		"require": func() error { return area.RequireFree(0) },
+		"tend":    func() error { return area.Maintain(t.Context(), nil) },
 	} {
 		require.ErrorContains(t, do(), "make the worker's folder again, which was deleted", name)
 	}
@@ -64,12 +64,12 @@ func TestWorkDirectoryThatIsGone(t *testing.T) {
 
 func TestRequireTellsFreeSpace(t *testing.T) {
 	area := open(t, t.TempDir())
-	require.NoError(t, area.Require(1<<20), "no disk is that small")
-	require.NoError(t, area.Require(-1), "a size that is not known")
+	require.NoError(t, area.RequireFree(1<<20), "no disk is that small")
+	require.NoError(t, area.RequireFree(-1), "a size that is not known")
 	open := func() int { return len(names(t, "/proc/self/fd")) }
 	before := open()
 	for range 20 {
-		require.NoError(t, area.Require(1))
+		require.NoError(t, area.RequireFree(1))
 	}
 	require.LessOrEqual(t, open(), before+1, "it leaves nothing open")
 }

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// retryLock is how often a lock that another holds is tried again.
-	retryLock = 50 * time.Millisecond
-	// abandoned is how old a worker's folder without a lock has to be before it is taken for a dead worker's.
+	// lockRetryInterval is how often a lock that another holds is tried again.
+	lockRetryInterval = 50 * time.Millisecond
+	// abandonedAge is how old a worker's folder without a lock has to be before it is taken for a dead worker's.
 	// A living one whose lock something has deleted makes another within minutes (Tend).
-	abandoned = time.Hour
+	abandonedAge = time.Hour
 )
 
 var errLocked = errors.New("locked by another process")
@@ -57,9 +57,9 @@ func tryLock(root *os.Root) (*os.File, error) {
 	return f, nil
 }
 
-// guard takes the lock of the whole work directory, and says so if it has to wait for it. Whoever sweeps or makes
+// lockWorkdir takes the lock of the whole work directory, and says so if it has to wait for it. Whoever sweeps or makes
 // a folder holds it, or a new folder could be swept between its creation and its locking.
-func (a *Area) guard(ctx context.Context, root *os.Root) (*os.File, error) {
+func (a *Area) lockWorkdir(ctx context.Context, root *os.Root) (*os.File, error) {
 	for waited := false; ; waited = true {
 		f, err := tryLock(root)
 		if !errors.Is(err, errLocked) {
@@ -71,7 +71,7 @@ func (a *Area) guard(ctx context.Context, root *os.Root) (*os.File, error) {
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w: gave up waiting: %w", err, context.Cause(ctx))
-		case <-time.After(retryLock):
+		case <-time.After(lockRetryInterval):
 		}
 	}
 }
@@ -110,7 +110,7 @@ func sweepWorker(workdir *os.Root, name string) error {
 	defer dir.Close() //nolint:errcheck // it was only read
 	if _, err := dir.Lstat(lockName); errors.Is(err, fs.ErrNotExist) {
 		info, err := dir.Stat(".")
-		if err != nil || time.Since(info.ModTime()) < abandoned {
+		if err != nil || time.Since(info.ModTime()) < abandonedAge {
 			return err
 		}
 	}

@@ -37,30 +37,30 @@ type Area struct {
 	id      string // the folder's name
 	log     *slog.Logger
 
-	mu   sync.Mutex
-	dir  *os.Root   // the folder
-	lock *os.File   // in the folder, held
-	held []*os.File // the work directory, each time it was entered
+	mu             sync.Mutex
+	dir            *os.Root   // the folder
+	lock           *os.File   // in the folder, held
+	workdirHandles []*os.File // the work directory, each time it was entered
 }
 
 // Open makes the worker's folder below workdir, and removes the folders of workers that are no longer
 // running. It waits, and says so, while another worker does the same there, until ctx is done.
 func Open(ctx context.Context, workdir string, log *slog.Logger) (*Area, error) {
 	a := &Area{workdir: workdir, id: workerPrefix + rand.Text(), log: log}
-	if err := a.settle(ctx, a.sweepWorkers); err != nil {
+	if err := a.createFolder(ctx, a.sweepWorkers); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
-// settle makes the worker's folder and locks it. Before, it does what is to be done once.
-func (a *Area) settle(ctx context.Context, before func(workdir *os.Root) error) error {
-	workdir, err := enter(a.workdir)
+// createFolder makes the worker's folder and locks it. Before, it does what is to be done once.
+func (a *Area) createFolder(ctx context.Context, before func(workdir *os.Root) error) error {
+	workdir, err := openWorkdir(a.workdir)
 	if err != nil {
 		return err
 	}
 	defer workdir.Close() //nolint:errcheck // it was only read
-	guard, err := a.guard(ctx, workdir)
+	guard, err := a.lockWorkdir(ctx, workdir)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (a *Area) settle(ctx context.Context, before func(workdir *os.Root) error) 
 	if err != nil {
 		return fmt.Errorf("work directory: %w", err)
 	}
-	if err := own(dir); err != nil {
+	if err := checkOwner(dir); err != nil {
 		return errors.Join(err, dir.Close())
 	}
 	lock, err := tryLock(dir)
@@ -83,12 +83,12 @@ func (a *Area) settle(ctx context.Context, before func(workdir *os.Root) error) 
 		return errors.Join(err, dir.Close())
 	}
 	a.dir, a.lock = dir, lock
-	a.hold(workdir)
+	a.holdWorkdir(workdir)
 	return nil
 }
 
-// own refuses a worker's folder that somebody else has made under its name.
-func own(dir *os.Root) error {
+// checkOwner refuses a worker's folder that somebody else has made under its name.
+func checkOwner(dir *os.Root) error {
 	info, err := dir.Stat(".")
 	if err != nil {
 		return err
@@ -99,15 +99,15 @@ func own(dir *os.Root) error {
 	return nil
 }
 
-// hold keeps systemd-tmpfiles, which leaves alone what is locked, from cleaning up in the work directory.
+// holdWorkdir keeps systemd-tmpfiles, which leaves alone what is locked, from cleaning up in the work directory.
 // Where a directory cannot be locked, as on NFS, it does not clean up either.
-func (a *Area) hold(workdir *os.Root) {
+func (a *Area) holdWorkdir(workdir *os.Root) {
 	dir, err := workdir.Open(".")
 	if err != nil {
 		return
 	}
 	_ = unix.Flock(int(dir.Fd()), unix.LOCK_SH|unix.LOCK_NB)
-	a.held = append(a.held, dir)
+	a.workdirHandles = append(a.workdirHandles, dir)
 }
 
 // ID is the name of the worker's folder. It is another one for each process.
@@ -117,7 +117,7 @@ func (a *Area) ID() string { return a.id }
 func (a *Area) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, f := range append(a.held, a.lock) {
+	for _, f := range append(a.workdirHandles, a.lock) {
 		defer f.Close()
 	}
 	defer a.dir.Close() //nolint:errcheck // it goes with the process

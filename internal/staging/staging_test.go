@@ -85,9 +85,9 @@ func TestRunRefusesPaths(t *testing.T) {
 
 func TestRequire(t *testing.T) {
 	area := open(t, t.TempDir())
-	require.NoError(t, area.Require(0))
-	require.NoError(t, area.Require(1))
-	err := area.Require(math.MaxInt64)
+	require.NoError(t, area.RequireFree(0))
+	require.NoError(t, area.RequireFree(1))
+	err := area.RequireFree(math.MaxInt64)
 	require.ErrorIs(t, err, ErrDiskFull)
 	require.ErrorContains(t, err, "9.2 EB needed")
 }

@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	// untouched is how long nothing has been put into a run's folder before somebody is asked whether it is needed.
-	untouched = time.Minute
-	// patience bounds the wait for another worker when the folder has to be made again.
-	patience = time.Minute
+	// minIdleTime is how long nothing has been put into a run's folder before somebody is asked whether it is needed.
+	minIdleTime = time.Minute
+	// recreateTimeout bounds the wait for another worker when the folder has to be made again.
+	recreateTimeout = time.Minute
 )
 
-// folder is the worker's folder. When it was deleted, as systemd-tmpfiles may do below /tmp, it is made again
+// ensureFolder is the worker's folder. When it was deleted, as systemd-tmpfiles may do below /tmp, it is made again
 // with its lock, without which the next worker that starts would take it for a dead worker's. Files that were in
 // it are missing then.
-func (a *Area) folder() (*os.Root, error) {
+func (a *Area) ensureFolder() (*os.Root, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.inPlace() {
+	if a.isInPlace() {
 		return a.dir, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), recreateTimeout)
 	defer cancel()
 	// Not closed: steps may be at work there still.
 	_, lost := a.dir, a.lock
-	if err := a.settle(ctx, func(*os.Root) error { return nil }); err != nil {
+	if err := a.createFolder(ctx, func(*os.Root) error { return nil }); err != nil {
 		return nil, fmt.Errorf("make the worker's folder again, which was deleted: %w", err)
 	}
 	lost.Close()
@@ -37,8 +37,8 @@ func (a *Area) folder() (*os.Root, error) {
 	return a.dir, nil
 }
 
-// inPlace tells whether the lock that we hold is where others look for it.
-func (a *Area) inPlace() bool {
+// isInPlace tells whether the lock that we hold is where others look for it.
+func (a *Area) isInPlace() bool {
 	ours, err := a.lock.Stat()
 	if err != nil {
 		return false
@@ -47,14 +47,14 @@ func (a *Area) inPlace() bool {
 	return err == nil && os.SameFile(ours, there)
 }
 
-// maxAsked bounds how many runs are asked about at a time.
-const maxAsked = 100
+// maxRunsAsked bounds how many runs are asked about at a time.
+const maxRunsAsked = 100
 
-// Tend makes sure that the worker's folder is there, and removes the folders of runs that are over: whichOver
+// Maintain makes sure that the worker's folder is there, and removes the folders of runs that are over: whichOver
 // tells which of them are, given when their folders were last changed. Steps leave them when the server
 // has given up a worker that paused, and the run's last step, which removes them, has run elsewhere.
-func (a *Area) Tend(ctx context.Context, whichOver func(ctx context.Context, runs map[string]time.Time) (over []string, err error)) error {
-	dir, err := a.folder()
+func (a *Area) Maintain(ctx context.Context, whichOver func(ctx context.Context, runs map[string]time.Time) (over []string, err error)) error {
+	dir, err := a.ensureFolder()
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (a *Area) Tend(ctx context.Context, whichOver func(ctx context.Context, run
 	runs := map[string]time.Time{}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err == nil && e.IsDir() && time.Since(info.ModTime()) >= untouched && len(runs) < maxAsked {
+		if err == nil && e.IsDir() && time.Since(info.ModTime()) >= minIdleTime && len(runs) < maxRunsAsked {
 			runs[e.Name()] = info.ModTime()
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // age makes a run's folder look as if nobody had touched it for a while.
 func age(t *testing.T, r Run) {
 	t.Helper()
-	then := time.Now().Add(-2 * untouched)
+	then := time.Now().Add(-2 * minIdleTime)
 	require.NoError(t, os.Chtimes(folderOf(r), then, then))
 }
 
@@ -36,16 +36,16 @@ func TestTendRemovesWhatRunsHaveLeft(t *testing.T) {
 		}
 	}
 	unreachable := errors.New("not connected")
-	require.ErrorIs(t, area.Tend(t.Context(), func(context.Context, map[string]time.Time) ([]string, error) {
+	require.ErrorIs(t, area.Maintain(t.Context(), func(context.Context, map[string]time.Time) ([]string, error) {
 		return []string{"over"}, unreachable
 	}), unreachable)
 	_, err := runs["over"].Open("pack")
 	require.NoError(t, err, "nobody has said that the run is over")
 
-	require.NoError(t, area.Tend(t.Context(), func(_ context.Context, asked map[string]time.Time) ([]string, error) {
+	require.NoError(t, area.Maintain(t.Context(), func(_ context.Context, asked map[string]time.Time) ([]string, error) {
 		require.Len(t, asked, 2)
 		require.Contains(t, asked, "alive")
-		require.WithinDuration(t, time.Now().Add(-2*untouched), asked["over"], time.Minute)
+		require.WithinDuration(t, time.Now().Add(-2*minIdleTime), asked["over"], time.Minute)
 		return []string{"over"}, nil
 	}))
 	_, err = runs["over"].Open("pack")
@@ -78,7 +78,7 @@ func TestDeletedFolder(t *testing.T) {
 				return half
 			}), half)
 
-			require.NoError(t, area.Tend(t.Context(), noneOver))
+			require.NoError(t, area.Maintain(t.Context(), noneOver))
 			require.Equal(t, id, area.ID(), "the task queue has that name")
 			open(t, area.workdir)
 			require.DirExists(t, filepath.Join(area.workdir, id), "another worker sees that we live")
@@ -91,7 +91,7 @@ func TestDeletedFolder(t *testing.T) {
 			content, err := io.ReadAll(f)
 			require.NoError(t, err)
 			require.Equal(t, "y", string(content))
-			require.NoError(t, area.Require(1))
+			require.NoError(t, area.RequireFree(1))
 		})
 	}
 }
@@ -127,7 +127,7 @@ func TestLockThatWasReplaced(t *testing.T) {
 	lock := filepath.Join(folder, lockName)
 	require.NoError(t, os.Remove(lock))
 	require.NoError(t, os.WriteFile(lock, nil, 0o600))
-	require.NoError(t, area.Tend(t.Context(), nil))
+	require.NoError(t, area.Maintain(t.Context(), nil))
 	open(t, area.workdir)
 	require.DirExists(t, folder)
 }
@@ -136,14 +136,14 @@ func TestLockThatWasReplaced(t *testing.T) {
 func TestTendAsksInParts(t *testing.T) {
 	t.Parallel()
 	area := open(t, t.TempDir())
-	for i := range maxAsked + 1 {
+	for i := range maxRunsAsked + 1 {
 		run, err := area.Run(fmt.Sprint("run-", i))
 		require.NoError(t, err)
 		write(t, run, "pack", "x")
 		age(t, run)
 	}
-	for _, want := range []int{maxAsked, 1} {
-		require.NoError(t, area.Tend(t.Context(), func(_ context.Context, runs map[string]time.Time) (over []string, err error) {
+	for _, want := range []int{maxRunsAsked, 1} {
+		require.NoError(t, area.Maintain(t.Context(), func(_ context.Context, runs map[string]time.Time) (over []string, err error) {
 			require.Len(t, runs, want)
 			for run := range runs {
 				over = append(over, run)
@@ -156,7 +156,7 @@ func TestTendAsksInParts(t *testing.T) {
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	for _, full := range []error{unix.ENOSPC, unix.EDQUOT} {
-		require.ErrorIs(t, diskFull(&fs.PathError{Op: "write", Path: "pack", Err: full}), ErrDiskFull)
+		require.ErrorIs(t, asDiskFull(&fs.PathError{Op: "write", Path: "pack", Err: full}), ErrDiskFull)
 	}
-	require.NotErrorIs(t, diskFull(unix.EACCES), ErrDiskFull)
+	require.NotErrorIs(t, asDiskFull(unix.EACCES), ErrDiskFull)
 }

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// enter opens the work directory, which is made if it is not there. What is in it is reached through the
+// openWorkdir opens the work directory, which is made if it is not there. What is in it is reached through the
 // open directory only, so that nobody can put a symbolic link, or another directory, in the way.
-func enter(workdir string) (*os.Root, error) {
+func openWorkdir(workdir string) (*os.Root, error) {
 	if err := os.MkdirAll(workdir, 0o700); err != nil {
 		return nil, fmt.Errorf("work directory: %w", err)
 	}
@@ -31,7 +31,7 @@ func enter(workdir string) (*os.Root, error) {
 	}
 	if err == nil {
 		owner, group := ownerOf(opened)
-		err = trust(owner, group, opened.Mode(), os.Geteuid(), os.Getegid())
+		err = checkPermissions(owner, group, opened.Mode(), os.Geteuid(), os.Getegid())
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("work directory %s: %w", workdir, err), root.Close())
@@ -48,9 +48,9 @@ func ownerOf(info fs.FileInfo) (user, group int) {
 	return int(stat.Uid), int(stat.Gid)
 }
 
-// trust refuses a directory that others may have prepared, or can change. What root has made is taken as
+// checkPermissions refuses a directory that others may have prepared, or can change. What root has made is taken as
 // it is: a kubelet makes an emptyDir that everybody in the pod can write, or a group of an operator's choice.
-func trust(owner, group int, mode fs.FileMode, user, userGroup int) error {
+func checkPermissions(owner, group int, mode fs.FileMode, user, userGroup int) error {
 	const fix = "set WORKDIR to a folder of the worker's own"
 	sticky := mode&fs.ModeSticky != 0 // others can add, but neither rename nor remove what is ours
 	switch {

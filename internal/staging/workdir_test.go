@@ -37,7 +37,7 @@ func TestTrust(t *testing.T) {
 		{"emptyDir or volume with fsGroup", 0, 1000680000, 0o775 | fs.ModeSetgid, ""},
 		{"the system's temporary folder", 0, 0, 0o777 | fs.ModeSticky, ""},
 	} {
-		err := trust(tt.owner, tt.group, tt.mode, user, group)
+		err := checkPermissions(tt.owner, tt.group, tt.mode, user, group)
 		if tt.want == "" {
 			require.NoError(t, err, tt.name)
 			continue
@@ -45,7 +45,7 @@ func TestTrust(t *testing.T) {
 		require.ErrorContains(t, err, tt.want, tt.name)
 		require.ErrorContains(t, err, "set WORKDIR to a folder of the worker's own", tt.name)
 	}
-	require.ErrorContains(t, trust(0, 0, 0o777, 0, 0), "every user can write to it", "nor does root trust what everybody writes")
+	require.ErrorContains(t, checkPermissions(0, 0, 0o777, 0, 0), "every user can write to it", "nor does root trust what everybody writes")
 }
 
 func TestOpenRefusesWhatOthersCanChange(t *testing.T) {
@@ -156,7 +156,7 @@ func TestFolderWithoutLock(t *testing.T) {
 	require.NoError(t, os.Mkdir(folder, 0o700))
 	open(t, workdir)
 	require.DirExists(t, folder)
-	old := time.Now().Add(-2 * abandoned)
+	old := time.Now().Add(-2 * abandonedAge)
 	require.NoError(t, os.Chtimes(folder, old, old))
 	open(t, workdir)
 	require.NoDirExists(t, folder)

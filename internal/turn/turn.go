@@ -13,18 +13,18 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// Turn is one order of all names.
-type Turn uint64
+// Order is one order of all names.
+type Order uint64
 
 // Position is the place of a branch in a turn's order, from 1: the lowest comes first. It fits into 63 bits.
 type Position uint64
 
 // At is the turn at a time.
-func At(now time.Time) Turn { return Turn(now.Unix() / 60) }
+func At(now time.Time) Order { return Order(now.Unix() / 60) }
 
 // Position is the same for all spellings of a branch. The branches of one project follow each other, so that
 // whoever goes through them in this order asks a server for each project once.
-func (t Turn) Position(b project.Branch) Position {
+func (t Order) Position(b project.Branch) Position {
 	const branchBits = 40 // the upper 23 bits are the project's
 	identity := b.Identity()
 	ofProject, ofBranch := t.rank(identity.Path())>>(1+branchBits), t.rank(identity.String())>>(64-branchBits)
@@ -32,7 +32,7 @@ func (t Turn) Position(b project.Branch) Position {
 }
 
 // rank is the name's place in the order: the lowest comes first.
-func (t Turn) rank(name string) uint64 {
+func (t Order) rank(name string) uint64 {
 	buffer := make([]byte, 8, 256)
 	binary.BigEndian.PutUint64(buffer, uint64(t))
 	sum := sha256.Sum256(append(buffer, name...))
@@ -40,6 +40,6 @@ func (t Turn) rank(name string) uint64 {
 }
 
 // Compare is for sorting branches into the order.
-func (t Turn) Compare(a, b project.Branch) int {
+func (t Order) Compare(a, b project.Branch) int {
 	return cmp.Or(cmp.Compare(t.Position(a), t.Position(b)), strings.Compare(a.String(), b.String()))
 }

@@ -44,13 +44,13 @@ func TestPosition(t *testing.T) {
 	for _, b := range branches("a b c d e f g h") {
 		other := b
 		other.Branch = "other"
-		p, q := turn.Turn(7).Position(b), turn.Turn(7).Position(other)
+		p, q := turn.Order(7).Position(b), turn.Order(7).Position(other)
 		require.NotEqual(t, p, q)
 		require.Equal(t, p>>40, q>>40, "branches of one project follow each other")
 		spelled := b
 		spelled.Name = strings.ToUpper(b.Name)
-		require.Equal(t, p, turn.Turn(7).Position(spelled))
-		require.NotEqual(t, p, turn.Turn(8).Position(b))
+		require.Equal(t, p, turn.Order(7).Position(spelled))
+		require.NotEqual(t, p, turn.Order(8).Position(b))
 		require.Positive(t, p)
 		require.Zero(t, p>>63)
 		seen[p>>40] = true

@@ -37,12 +37,12 @@ func (l Limits) WithDefaults() Limits {
 // Wait is WaitSeconds as a duration.
 func (l Limits) Wait() time.Duration { return time.Duration(l.WaitSeconds) * time.Second }
 
-// Slow is how long a child may be at work before it no longer keeps others from starting.
-func (l Limits) Slow() time.Duration { return min(time.Minute, l.Wait()/4) }
+// SlowAfter is how long a child may be at work before it no longer keeps others from starting.
+func (l Limits) SlowAfter() time.Duration { return min(time.Minute, l.Wait()/4) }
 
-// WaitBetween is a number of WaitSeconds for cycles that start at an interval: it leaves a cycle time to end
+// WaitSecondsFor is a number of WaitSeconds for cycles that start at an interval: it leaves a cycle time to end
 // before the next is due.
-func WaitBetween(interval time.Duration) int {
+func WaitSecondsFor(interval time.Duration) int {
 	const longest = 10 * time.Minute
 	return max(1, int(min(longest, interval*4/5).Seconds()))
 }
@@ -67,7 +67,7 @@ type CycleInput struct {
 // Position is how far a cycle has come: the order in which it goes through the branches, and the place of the last one that it
 // has looked at. The zero value is before all of them.
 type Position struct {
-	Turn  turn.Turn     `json:"turn"`
+	Order turn.Order    `json:"turn"`
 	After turn.Position `json:"after"`
 }
 

@@ -30,7 +30,7 @@ var (
 // ChildID is the ID of the child that moves a branch, and the lock on it: no two children of one side ever work on the same
 // branch. It is the same for all spellings of the branch's project.
 func (r Role) ChildID(destination project.Branch) string {
-	return r.childIDs + ascii(destination.Identity().String())
+	return r.childIDs + escapeNonASCII(destination.Identity().String())
 }
 
 // Search attributes, all of type Keyword. They are optional: a namespace where they are not
@@ -52,9 +52,9 @@ const (
 // one of their own, so that steps, which may take hours, leave them room.
 func ScanQueue(taskQueue string) string { return taskQueue + "/scans" }
 
-// ascii writes other bytes, and the percent sign, as URLs do: Temporal's clients send workflow IDs as
+// escapeNonASCII writes other bytes, and the percent sign, as URLs do: Temporal's clients send workflow IDs as
 // gRPC headers, which can hold nothing else.
-func ascii(s string) string {
+func escapeNonASCII(s string) string {
 	var out strings.Builder
 	for _, b := range []byte(s) {
 		if b == '%' || b > '~' {

@@ -23,8 +23,8 @@ const (
 	KindRollbackNotUsed = "RollbackNotUsed"
 )
 
-// maxReasons bounds the reasons in a parent's error: its details have them all.
-const maxReasons = 20
+// maxQuotedReasons bounds the reasons in a parent's error: its details have them all.
+const maxQuotedReasons = 20
 
 // Report is what one cycle did. It is bounded: of each list it has the first entries, and the number of all others.
 type Report struct {
@@ -34,8 +34,8 @@ type Report struct {
 	// Planned is what a dry run would have done, and why.
 	Planned []string `json:"planned,omitempty"`
 	// InSync and Behind are where a dry run found the branches.
-	InSync []plan.Branch `json:"in_sync,omitempty"`
-	Behind []plan.Branch `json:"behind,omitempty"`
+	InSync []plan.BranchStatus `json:"in_sync,omitempty"`
+	Behind []plan.BranchStatus `json:"behind,omitempty"`
 	// Next is where a dry run goes on when one report has no room for all branches.
 	Next *Position `json:"next,omitempty"`
 	// Synced says of each branch that was moved what was moved.
@@ -64,26 +64,26 @@ type Report struct {
 
 // What a list of a report has at most: entries, and bytes of JSON.
 const (
-	maxListed     = 200
-	maxListedSize = 64 << 10
+	maxListEntries = 200
+	maxListSize    = 64 << 10
 )
 
 // AddSynced notes that a branch was moved.
-func (r *Report) AddSynced(line string) { list(&r.Synced, &r.SyncedMore, line) }
+func (r *Report) AddSynced(line string) { appendBounded(&r.Synced, &r.SyncedMore, line) }
 
 // AddRunning notes that a child is at work that the cycle does not wait for.
-func (r *Report) AddRunning(id string) { list(&r.Running, &r.RunningMore, id) }
+func (r *Report) AddRunning(id string) { appendBounded(&r.Running, &r.RunningMore, id) }
 
 // AddPruned notes that an object was deleted.
-func (r *Report) AddPruned(key string) { list(&r.Pruned, &r.PrunedMore, key) }
+func (r *Report) AddPruned(key string) { appendBounded(&r.Pruned, &r.PrunedMore, key) }
 
-// list appends an entry to a list, or counts it when there is no room.
-func list(entries *[]string, more *int, entry string) {
+// appendBounded appends an entry to a list, or counts it when there is no room.
+func appendBounded(entries *[]string, more *int, entry string) {
 	size := func(v any) int {
 		text, _ := json.Marshal(v) // strings have no errors
 		return len(text)
 	}
-	if *more > 0 || len(*entries) == maxListed || size(*entries)+size(entry) > maxListedSize {
+	if *more > 0 || len(*entries) == maxListEntries || size(*entries)+size(entry) > maxListSize {
 		*more++
 		return
 	}
@@ -129,7 +129,7 @@ func (r Report) Err() error {
 	}
 	var text strings.Builder
 	text.WriteString(r.String())
-	quoted := min(len(r.Failed), maxReasons)
+	quoted := min(len(r.Failed), maxQuotedReasons)
 	for _, f := range r.Failed[:quoted] {
 		text.WriteString("\n" + f.String())
 	}

@@ -15,7 +15,7 @@ func TestListsAreBounded(t *testing.T) {
 	for name, tt := range map[string]struct {
 		entry  string
 		listed int
-	}{"short": {"a", maxListed}, "long": {strings.Repeat("<", 1000), 10}} {
+	}{"short": {"a", maxListEntries}, "long": {strings.Repeat("<", 1000), 10}} {
 		for what, add := range map[string]func(*Report, string){"synced": (*Report).AddSynced, "running": (*Report).AddRunning, "objects": (*Report).AddPruned} {
 			var r Report
 			for range 1000 {
@@ -26,7 +26,7 @@ func TestListsAreBounded(t *testing.T) {
 			require.Regexp(t, fmt.Sprintf(`\b1000 \w*\s?%s`, what), r.String())
 			text, err := json.Marshal(r)
 			require.NoError(t, err)
-			require.Less(t, len(text), maxListedSize+200)
+			require.Less(t, len(text), maxListSize+200)
 		}
 	}
 }

@@ -23,8 +23,8 @@ type Status struct {
 // terminated by hand.
 const KindChildFailed = "ChildFailed"
 
-// Cause digs the step's failure out of what Temporal wraps around it.
-func Cause(err error) (kind, reason string) {
+// FailureOf digs the step's failure out of what Temporal wraps around it.
+func FailureOf(err error) (kind, reason string) {
 	var application *temporal.ApplicationError
 	if errors.As(err, &application) {
 		return application.Type(), application.Message()

@@ -81,7 +81,7 @@ func (a Admin) do(ctx context.Context, method, path string, body []byte) (status
 	}
 	req.Header.Set("Authorization", "token "+a.Token)
 	req.Header.Set("Content-Type", "application/json")
-	client := &http.Client{CheckRedirect: redirect.Within(nil)}
+	client := &http.Client{CheckRedirect: redirect.SameServerOnly(nil)}
 	resp, err := client.Do(req)
 	if err != nil {
 		return 0, err

@@ -78,7 +78,7 @@ func Chains(ctx context.Context, b *bucket.Bucket) (map[project.Branch]chain.Cha
 		if err != nil {
 			return nil, err
 		}
-		if stored, err := object.InBucket(o.Key, o.Size, o.Modified); err == nil {
+		if stored, err := object.NewStored(o.Key, o.Size, o.Modified); err == nil {
 			objects = append(objects, stored)
 		}
 	}

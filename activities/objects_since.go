@@ -10,10 +10,10 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// since lists the objects of a destination that may have come since a plan was made, some older ones among them. Whatever a
+// objectsSince lists the objects of a destination that may have come since a plan was made, some older ones among them. Whatever a
 // producer uploads is a snapshot, builds on a commit of the chain that was planned on, or builds on one of those:
 // these are found by the beginnings of their keys, without listing the bucket.
-func since(ctx context.Context, b *bucket.Bucket, destination project.Branch, planned plan.Follows) iter.Seq2[object.Stored, error] {
+func objectsSince(ctx context.Context, b *bucket.Bucket, destination project.Branch, planned plan.ChainState) iter.Seq2[object.Stored, error] {
 	return func(yield func(object.Stored, error) bool) {
 		for _, base := range append([]string{""}, planned.Commits...) {
 			prefix, err := object.KeyPrefix(destination, base)
@@ -22,7 +22,7 @@ func since(ctx context.Context, b *bucket.Bucket, destination project.Branch, pl
 				return
 			}
 			for o, err := range b.List(ctx, prefix) {
-				stored, foreign := object.InBucket(o.Key, o.Size, o.Modified)
+				stored, foreign := object.NewStored(o.Key, o.Size, o.Modified)
 				switch {
 				case err != nil:
 					yield(object.Stored{}, err)

@@ -50,12 +50,12 @@ func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) 
 		return cmp.Or(verified.err, err)
 	}
 	err = p.pushRefs(ctx, smarthttp.PushRequest{
-		RefUpdate: updates[0],
-		Also:      updates[1:],
-		Atomic:    updates[0].Ref != p.branch.Ref(), // the branch will have to follow
-		Pack:      p.meter.read(pack),
-		PackSize:  b.Size - headerSize,
-		Thin:      b.Thin,
+		RefUpdate:   updates[0],
+		MoreUpdates: updates[1:],
+		Atomic:      updates[0].Ref != p.branch.Ref(), // the branch will have to follow
+		Pack:        p.meter.read(pack),
+		PackSize:    b.Size - headerSize,
+		Thin:        b.Thin,
 	})
 	if err != nil && verified.err != nil {
 		return verified.err // which ended the push, however that looked to the transport
@@ -63,8 +63,8 @@ func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) 
 	return p.classify(ctx, b, err)
 }
 
-// heldBack is how many bytes of a file are given away only when all of it has been verified: the checksum that ends a pack.
-const heldBack = 20
+// heldBackSize is how many bytes of a file are given away only when all of it has been verified: the checksum that ends a pack.
+const heldBackSize = 20
 
 // verifiedReader reads a file of known size and SHA-256.
 type verifiedReader struct {
@@ -77,7 +77,7 @@ type verifiedReader struct {
 }
 
 func (v *verifiedReader) Read(b []byte) (int, error) {
-	if v.err == nil && v.left > 0 && v.left <= heldBack {
+	if v.err == nil && v.left > 0 && v.left <= heldBackSize {
 		v.tail, v.err = v.finish()
 	}
 	switch {
@@ -91,7 +91,7 @@ func (v *verifiedReader) Read(b []byte) (int, error) {
 		}
 		return n, nil
 	}
-	n, err := v.r.Read(b[:min(int64(len(b)), v.left-heldBack)])
+	n, err := v.r.Read(b[:min(int64(len(b)), v.left-heldBackSize)])
 	v.left -= int64(n)
 	v.sum.Write(b[:n])
 	if err == io.EOF {

@@ -8,18 +8,18 @@ import (
 	"unicode"
 )
 
-// foreignNames are variables, besides those that begin with AWS_, which others read by themselves.
-var foreignNames = []string{
+// thirdPartyNames are variables, besides those that begin with AWS_, which others read by themselves.
+var thirdPartyNames = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
 }
 
-// foreignProblems tells what the AWS SDK and Go's libraries would take as a part of a value, and we cannot leave out for
+// thirdPartyProblems tells what the AWS SDK and Go's libraries would take as a part of a value, and we cannot leave out for
 // them. Settings are read by this package.
-func foreignProblems(v variables, settings []setting) (problems []error) {
+func thirdPartyProblems(v variables, settings []setting) (problems []error) {
 	for _, name := range slices.Sorted(maps.Keys(v)) {
 		isOurs := slices.ContainsFunc(settings, func(s setting) bool { return s.name == name })
 		switch {
-		case isOurs || !strings.HasPrefix(name, "AWS_") && !slices.Contains(foreignNames, name):
+		case isOurs || !strings.HasPrefix(name, "AWS_") && !slices.Contains(thirdPartyNames, name):
 		case v[name] != strings.TrimSpace(v[name]):
 			problems = append(problems, fmt.Errorf("%s has white space around it, such as the end of a line", name))
 		case strings.ContainsFunc(v[name], unicode.IsControl):

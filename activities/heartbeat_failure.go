@@ -11,11 +11,11 @@ import (
 // ErrTemporalLost says that a step was cut off because Temporal could not be told that it lives.
 var ErrTemporalLost = errors.New("the connection to Temporal was lost")
 
-// lost tells whether the SDK has ended an activity's context because a heartbeat failed. What the activity
+// heartbeatFailure tells whether the SDK has ended an activity's context because a heartbeat failed. What the activity
 // was waiting for then fails, too, and reads as if the Git server or the bucket had: net/http
 // returns the context's cause as the failure of its request. A heartbeat that is answered, with a
 // cancellation or with the news that nobody waits for the activity any more, is no such failure.
-func lost(ctx context.Context) error {
+func heartbeatFailure(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if !errors.Is(ctx.Err(), context.Canceled) {
 		return nil

@@ -43,7 +43,7 @@ type roleWorker struct {
 }
 
 // roleWorker makes the role ready to serve with what open has made.
-func (r role) roleWorker(s shared, logger *slog.Logger, mask *foreign.Mask, metrics http.Handler) *roleWorker {
+func (r role) roleWorker(s dependencies, logger *slog.Logger, mask *foreign.Mask, metrics http.Handler) *roleWorker {
 	return &roleWorker{
 		taskQueue:     r.TaskQueue,
 		hostQueue:     s.hostQueue,
@@ -104,25 +104,25 @@ func (s *roleWorker) serve(ctx context.Context, temporal client.Client) error {
 	defer closeProbes()
 	for i, w := range workers {
 		if err := w.Start(); err != nil {
-			stop(workers[:i])
+			stopAll(workers[:i])
 			return fmt.Errorf("start worker: %w", err)
 		}
 	}
 	probes.started.Store(true)
 	var tending sync.WaitGroup
-	tending.Go(func() { s.tend(ctx, activities.RunsOver(temporal), tendEvery) })
+	tending.Go(func() { s.maintainFolder(ctx, activities.RunsOver(temporal), maintainInterval) })
 	<-ctx.Done()
 	tending.Wait()
 	probes.draining.Store(true)
-	stop(workers)
+	stopAll(workers)
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	return nil
 }
 
-// stop drains all at once, as each of them may take as long as the drain does.
-func stop(workers []worker.Worker) {
+// stopAll drains all at once, as each of them may take as long as the drain does.
+func stopAll(workers []worker.Worker) {
 	var draining sync.WaitGroup
 	for _, w := range workers {
 		draining.Go(w.Stop)

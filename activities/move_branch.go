@@ -45,14 +45,14 @@ func (p *push) execute(ctx context.Context) error {
 	if err := p.check(ctx); err != nil {
 		return err
 	}
-	if err := p.move(ctx); err != nil {
+	if err := p.sendAndMove(ctx); err != nil {
 		return p.discardSent(ctx, err)
 	}
 	return p.verify(ctx)
 }
 
-// made is when the manifest was made that decides what the branch becomes.
-func (p *push) made() time.Time {
+// manifestTime is when the manifest was made that decides what the branch becomes.
+func (p *push) manifestTime() time.Time {
 	if len(p.Bundles) == 0 {
 		return p.Target.AtTip.CreatedAt
 	}
@@ -61,7 +61,7 @@ func (p *push) made() time.Time {
 
 // check refuses what must not be pushed. A branch that is at its commit is not taken back by an old object.
 func (p *push) check(ctx context.Context) error {
-	replayed := p.guard.refuseOlder(p.made())
+	replayed := p.guard.refuseOlder(p.manifestTime())
 	p.rolledBack = p.allowRollback && replayed != nil
 	if p.tip == p.Target.Commit {
 		return nil
@@ -76,20 +76,20 @@ func (p *push) check(ctx context.Context) error {
 // been read: if the bucket has nothing newer now, nobody can have put anything newer there, and whoever else
 // has moved the branch is overruled. If it has, the branch must be where it was, and not have come back there.
 func (p *push) checkNewer(ctx context.Context) error {
-	for o, err := range since(ctx, p.bucket, p.branch, p.Target.Follows) {
+	for o, err := range objectsSince(ctx, p.bucket, p.branch, p.Target.SeenChain) {
 		switch {
 		case err != nil:
 			return err
-		case p.Target.Follows.Overtakes(o, "") && (p.tip != p.Target.SeenTip || p.tip == o.Commit):
+		case p.Target.SeenChain.OvertakenBy(o, "") && (p.tip != p.Target.SeenTip || p.tip == o.Commit):
 			return fmt.Errorf("%w: it was at %q and is at %q, and %q was uploaded %s", ErrTipMoved, p.Target.SeenTip, p.tip, o.Key, o.Modified.UTC().Format(time.RFC3339))
 		}
 	}
 	return nil
 }
 
-// move brings what the destination lacks, and then moves the branch. With the last pack the branch may move
+// sendAndMove brings what the destination lacks, and then moves the branch. With the last pack the branch may move
 // at once, unless something has to be known first that only the destination can tell.
-func (p *push) move(ctx context.Context) error {
+func (p *push) sendAndMove(ctx context.Context) error {
 	next, last := max(countSent(p.Bundles, p.tip), countSent(p.Bundles, p.incoming)), len(p.Bundles)-1
 	descent := p.fastForwardOnly && p.tip != "" && p.tip != p.Target.Commit
 	proof := !p.guard.proven() && p.tip != p.Target.Commit
@@ -135,7 +135,7 @@ func (p *push) checkDescent(ctx context.Context) error {
 // kind, that stands for no object, is written and read back.
 func (p *push) proveGuard(ctx context.Context) error {
 	probe := p.guard.refAt(time.Unix(0, 0))
-	if err := p.moveRefs(ctx, smarthttp.RefUpdate{Ref: probe, New: p.Target.Commit}); err != nil {
+	if err := p.updateAndClassify(ctx, smarthttp.RefUpdate{Ref: probe, New: p.Target.Commit}); err != nil {
 		return err
 	}
 	p.probe = probe
@@ -156,7 +156,7 @@ func (p *push) moveBranch(ctx context.Context, next int) error {
 	if p.tip != p.Target.Commit {
 		updates = append(updates, smarthttp.RefUpdate{Ref: p.branch.Ref(), Old: p.tip, New: p.Target.Commit})
 	}
-	updates = append(updates, p.guard.advance(p.guardTime(), p.note(), p.Target.Commit)...)
+	updates = append(updates, p.guard.updatesFor(p.guardTime(), p.newestObjectRef(), p.Target.Commit)...)
 	if p.incoming != "" {
 		updates = append(updates, smarthttp.RefUpdate{Ref: p.incomingRef(), Old: p.incoming})
 	}
@@ -166,23 +166,23 @@ func (p *push) moveBranch(ctx context.Context, next int) error {
 	case next < len(p.Bundles):
 		return p.send(ctx, next, updates...)
 	default:
-		return p.moveRefs(ctx, updates...)
+		return p.updateAndClassify(ctx, updates...)
 	}
 }
 
 // guardTime is the time that the replay guard is to have: only an operator takes it back.
 func (p *push) guardTime() time.Time {
-	if made := p.made(); p.allowRollback || p.guard.ref == "" || made.After(p.guard.applied) {
+	if made := p.manifestTime(); p.allowRollback || p.guard.ref == "" || made.After(p.guard.applied) {
 		return made
 	}
 	return p.guard.applied
 }
 
-func (p *push) note() string {
-	if p.Target.Follows.Modified.IsZero() {
+func (p *push) newestObjectRef() string {
+	if p.Target.SeenChain.Modified.IsZero() {
 		return ""
 	}
-	return objectRef(p.branch, p.Target.Follows.Modified)
+	return objectRef(p.branch, p.Target.SeenChain.Modified)
 }
 
 // verify reads the refs once more: what a destination answers is not yet what it has.
@@ -199,7 +199,7 @@ func (p *push) verify(ctx context.Context) error {
 	return nil
 }
 
-// moveRefs moves refs to what the destination has.
-func (p *push) moveRefs(ctx context.Context, updates ...smarthttp.RefUpdate) error {
+// updateAndClassify moves refs to what the destination has.
+func (p *push) updateAndClassify(ctx context.Context, updates ...smarthttp.RefUpdate) error {
 	return p.classify(ctx, archive.Bundle{}, p.updateRefs(ctx, updates...))
 }

@@ -33,14 +33,14 @@ func TestLostConnectionToTemporal(t *testing.T) {
 	for name, test := range causes {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
-			require.NoError(t, lost(ctx))
+			require.NoError(t, heartbeatFailure(ctx))
 			cancel(test.cause)
-			err := lost(ctx)
+			err := heartbeatFailure(ctx)
 			require.Equal(t, test.lost, err != nil, "%v", err)
-			require.NoError(t, blame(ctx, nil, nil), "what is done is done")
+			require.NoError(t, nameFailure(ctx, nil, nil), "what is done is done")
 			if test.lost {
 				var failure *temporal.ApplicationError
-				require.ErrorAs(t, blame(ctx, fmt.Errorf("list branches: %w", test.cause), nil), &failure)
+				require.ErrorAs(t, nameFailure(ctx, fmt.Errorf("list branches: %w", test.cause), nil), &failure)
 				require.Equal(t, "TemporalLost", failure.Type())
 				require.False(t, failure.NonRetryable())
 			}
@@ -48,7 +48,7 @@ func TestLostConnectionToTemporal(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 0)
 	defer cancel()
-	require.NoError(t, lost(ctx), "the step has had its time")
+	require.NoError(t, heartbeatFailure(ctx), "the step has had its time")
 }
 
 // When a scan is cut off, no project is to blame for it.
@@ -57,7 +57,7 @@ func TestScanThatIsCutOffFails(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := serviceerror.NewUnavailable("connection refused")
 	cancel(cause)
-	_, err := newSurvey(scanLimits, r.consumer.Destination).readHeads(ctx, question{branches: []project.Branch{r.sync.Destination}})
+	_, err := newSurvey(scanLimits, r.consumer.Destination).readHeads(ctx, headRequest{branches: []project.Branch{r.sync.Destination}})
 	require.ErrorIs(t, err, cause)
 }
 

@@ -14,17 +14,17 @@ import (
 // ErrNotConfigured says that a run is about a sync that is not in the list.
 var ErrNotConfigured = errors.New("no such sync is configured")
 
-// listedFor is how long a worker goes by the list of syncs that it read last, so that the many branches of
+// syncListTTL is how long a worker goes by the list of syncs that it read last, so that the many branches of
 // one cycle cost the GraphQL server one question.
-const listedFor = time.Minute
+const syncListTTL = time.Minute
 
 // SyncList is where the wanted syncs are listed.
 type SyncList interface {
 	Syncs(ctx context.Context) ([]project.Sync, error)
 }
 
-// configured are the syncs that may be worked on, as they were listed last.
-type configured struct {
+// syncCache are the syncs that may be worked on, as they were listed last.
+type syncCache struct {
 	mu    sync.Mutex
 	read  time.Time
 	syncs map[project.Sync]bool
@@ -34,21 +34,21 @@ type configured struct {
 // otherwise have any source that the token reads signed for any destination. A list that lacks it
 // is read anew.
 func (p *Producer) requireConfigured(ctx context.Context, s project.Sync) error {
-	p.configured.mu.Lock()
-	defer p.configured.mu.Unlock()
-	if p.configured.syncs[s] && time.Since(p.configured.read) < listedFor {
+	p.syncCache.mu.Lock()
+	defer p.syncCache.mu.Unlock()
+	if p.syncCache.syncs[s] && time.Since(p.syncCache.read) < syncListTTL {
 		return nil
 	}
 	listed, err := p.Syncs.Syncs(ctx)
 	if err != nil {
 		return fmt.Errorf("is %s configured: %w", s, err)
 	}
-	p.configured.read, p.configured.syncs = time.Now(), map[project.Sync]bool{}
-	accepted, _ := plan.Accept(listed)
+	p.syncCache.read, p.syncCache.syncs = time.Now(), map[project.Sync]bool{}
+	accepted, _ := plan.ValidateSyncs(listed)
 	for _, a := range accepted {
-		p.configured.syncs[a] = true
+		p.syncCache.syncs[a] = true
 	}
-	if !p.configured.syncs[s] {
+	if !p.syncCache.syncs[s] {
 		return fmt.Errorf("%w: %s", ErrNotConfigured, s)
 	}
 	return nil

@@ -12,10 +12,10 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// forgotten is how long the files of a run have to be unchanged before the run counts as over because
+// unknownRunAge is how long the files of a run have to be unchanged before the run counts as over because
 // Temporal does not know it: it was deleted, as runs are after their retention. What has just been started is not in
 // Temporal's index either.
-const forgotten = 24 * time.Hour
+const unknownRunAge = 24 * time.Hour
 
 // RunsOver returns a function that asks Temporal which of these runs are over, given when their files were last changed.
 func RunsOver(temporal client.Client) func(context.Context, map[string]time.Time) ([]string, error) {
@@ -44,7 +44,7 @@ func RunsOver(temporal client.Client) func(context.Context, map[string]time.Time
 			}
 		}
 		for run, touched := range runs {
-			if !known[run] && uuid.Validate(run) == nil && time.Since(touched) > forgotten {
+			if !known[run] && uuid.Validate(run) == nil && time.Since(touched) > unknownRunAge {
 				over = append(over, run)
 			}
 		}
