@@ -20,6 +20,9 @@ FUZZTIME ?= 50000x
 PACKAGES ?= $(addprefix ./internal/,chain plan object archive sign crypt smarthttp bucket staging config) ./activities ./workflows
 FILES ?=
 
+# A commit, for make versions.
+OTHER ?=
+
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +55,15 @@ test: tools ## run all tests, those on real servers included
 .PHONY: scale
 scale: tools ## sync 10,000 branches that move at once on a Temporal server, about five minutes
 	go test -count 1 -timeout 30m -v -run TestTenThousand ./workflows -scale
+
+.PHONY: versions
+versions: tools ## let the workers of another commit take turns with these, on both sides: OTHER=<commit>
+	@test -n "$(OTHER)" || { echo "Say which: make versions OTHER=<commit>"; exit 1; }
+	@rm -rf bin/other && mkdir -p bin/other/source
+	git archive "$(OTHER)" | tar -x -C bin/other/source
+	cd bin/other/source && CGO_ENABLED=0 go build -buildvcs=false -trimpath -o .. ./worker ./starter
+	@rm -rf bin/other/source
+	go test -count 1 -timeout 30m -v -run TestOther ./e2e -other "$(CURDIR)/bin/other"
 
 .PHONY: bench
 bench: tools ## measure what docs/benchmarks.md quotes, about fifteen minutes

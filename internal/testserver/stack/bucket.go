@@ -18,7 +18,7 @@ func (s *Stack) startS3(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	s.S3, err = s3server.Start(ctx, s3server.Options{Binary: s.options.Binaries.VersityGW, Dir: filepath.Join(s.options.Dir, "s3"), Log: log})
+	s.S3, err = s3server.Start(ctx, s3server.Options{Binary: s.Binaries.VersityGW, Dir: filepath.Join(s.options.Dir, "s3"), Log: log})
 	if err != nil {
 		return s.withLog("s3", err)
 	}

@@ -46,6 +46,8 @@ type Stack struct {
 	Destination *GitServer
 	Identity    *age.X25519Identity
 	Workers     map[Role]*Worker
+	// Binaries are what is run next: another worker or starter takes effect when it is started.
+	Binaries Binaries
 
 	options Options
 	graphql *graphqlserver.Server
@@ -63,7 +65,7 @@ func Start(ctx context.Context, options Options) (_ *Stack, err error) {
 	if options.Dir, err = filepath.Abs(options.Dir); err != nil {
 		return nil, err
 	}
-	s := &Stack{options: options, Workers: map[Role]*Worker{}, graphQLPassword: rand.Text()}
+	s := &Stack{options: options, Binaries: options.Binaries, Workers: map[Role]*Worker{}, graphQLPassword: rand.Text()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

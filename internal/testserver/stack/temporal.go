@@ -56,7 +56,7 @@ func (s *Stack) runTemporal(ctx context.Context) (_ *Temporal, err error) {
 		UI:      "http://" + net.JoinHostPort("127.0.0.1", ports[1]),
 		Clients: map[Role]client.Client{},
 	}
-	cmd := exec.Command(s.options.Binaries.Temporal, "server", "start-dev",
+	cmd := exec.Command(s.Binaries.Temporal, "server", "start-dev",
 		"--ip", "127.0.0.1", "--port", ports[0], "--ui-port", ports[1],
 		"--db-filename", filepath.Join(s.options.Dir, "temporal.db"),
 		"--namespace", string(Producer), "--namespace", string(Consumer),

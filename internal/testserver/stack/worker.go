@@ -54,7 +54,7 @@ func (s *Stack) StartWorker(ctx context.Context, role Role, environ ...string) e
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command(s.options.Binaries.Worker, "-role", string(role))
+	cmd := exec.Command(s.Binaries.Worker, "-role", string(role))
 	cmd.Env = append(s.WorkerEnviron(role), environ...) // of two of one name the last counts
 	cmd.Stdout, cmd.Stderr = log, log
 	process, err := child.Start(cmd)
@@ -91,7 +91,7 @@ func (s *Stack) isPolling(ctx context.Context, role Role) error {
 // Starter runs the starter for a side and returns what it prints. The error tells its exit
 // status (*exec.ExitError).
 func (s *Stack) Starter(ctx context.Context, role Role, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, s.options.Binaries.Starter, append([]string{"-role", string(role)}, args...)...)
+	cmd := exec.CommandContext(ctx, s.Binaries.Starter, append([]string{"-role", string(role)}, args...)...)
 	cmd.Env = append(s.temporalEnviron(role), "RECONCILE_SLEEP_TIME="+CycleEvery.String())
 	out, err := cmd.CombinedOutput()
 	return string(out), err
