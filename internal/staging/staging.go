@@ -141,7 +141,7 @@ type Run struct {
 // Run gives the folder for a run, which is made when its first file is.
 // An ID that is not a plain file name is refused.
 func (a *Area) Run(id string) (Run, error) {
-	if id == "" || id == lockName || id != filepath.Base(id) || strings.HasPrefix(id, ".") {
+	if id == lockName || id != filepath.Base(id) || strings.HasPrefix(id, ".") {
 		return Run{}, fmt.Errorf("invalid run ID %q", id)
 	}
 	return Run{a, id}, nil

@@ -1,13 +1,16 @@
 package staging
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,11 +18,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// age makes a run's folder look as if nobody had touched it for a while.
+// age makes a run's folder look as if nobody had touched it for a while, and the worker's lock, which nobody ever does.
 func age(t *testing.T, r Run) {
 	t.Helper()
 	then := time.Now().Add(-2 * minIdleTime)
 	require.NoError(t, os.Chtimes(folderOf(r), then, then))
+	require.NoError(t, os.Chtimes(filepath.Join(r.area.workdir, r.area.id, lockName), then, then))
 }
 
 func TestTendRemovesWhatRunsHaveLeft(t *testing.T) {
@@ -99,11 +103,15 @@ func TestDeletedFolder(t *testing.T) {
 // What was being written when the folder was deleted is missing, and the run starts over.
 func TestDeletedWhileWriting(t *testing.T) {
 	t.Parallel()
-	area := open(t, filepath.Join(t.TempDir(), "work"))
+	var out bytes.Buffer
+	area, err := Open(t.Context(), filepath.Join(t.TempDir(), "work"), slog.New(slog.NewTextHandler(&out, nil)))
+	require.NoError(t, err)
+	defer area.Close()
 	run, err := area.Run("run-1")
 	require.NoError(t, err)
 	require.ErrorIs(t, run.Create("pack", func(*os.File) error { return os.RemoveAll(area.workdir) }), ErrMissing)
 	write(t, run, "pack", "x")
+	require.Equal(t, 1, strings.Count(out.String(), "the runs that had files there start over"))
 }
 
 // Nobody can put a folder of theirs in the place of ours.
@@ -116,7 +124,13 @@ func TestFolderThatWasReplaced(t *testing.T) {
 	require.NoError(t, os.Chmod(folder, 0o777))
 	run, err := area.Run("run-1")
 	require.NoError(t, err)
-	require.ErrorContains(t, run.Create("pack", func(*os.File) error { return nil }), "was put there by user")
+	nothing := func(*os.File) error { return nil }
+	require.ErrorContains(t, run.Create("pack", nothing), "was put there by user")
+	require.NoError(t, os.Chmod(folder, 0o700))
+	if os.Geteuid() == 0 { // only root can give a folder away
+		require.NoError(t, os.Chown(folder, 12345, 0))
+		require.ErrorContains(t, run.Create("pack", nothing), "was put there by user 12345")
+	}
 }
 
 // A file in place of the lock is not the lock: the next worker would take the folder for a dead one's.

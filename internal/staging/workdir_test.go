@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,7 +118,7 @@ func TestGroupMayLock(t *testing.T) {
 	}
 }
 
-// A start that waits says what for, and ends when it is told to.
+// A start that waits says once what for, and ends when it is told to.
 func TestOpenSaysThatItWaits(t *testing.T) {
 	t.Parallel()
 	workdir := t.TempDir()
@@ -127,26 +129,17 @@ func TestOpenSaysThatItWaits(t *testing.T) {
 	require.NoError(t, err)
 	defer other.Close()
 
-	bounded, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 5*lockRetryInterval, errors.New("told to stop"))
 	defer cancel()
-	ctx, stop := context.WithCancelCause(bounded)
 	var out bytes.Buffer
-	log := slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
-		stop(errors.New("told to stop"))
-		return out.Write(p)
-	}), nil))
-	_, err = Open(ctx, workdir, log)
+	_, err = Open(ctx, workdir, slog.New(slog.NewTextHandler(&out, nil)))
 	require.ErrorContains(t, err, "gave up waiting: told to stop")
-	require.Contains(t, out.String(), "Waiting for another worker")
+	require.Equal(t, 1, strings.Count(out.String(), "Waiting for another worker"))
 	require.Contains(t, out.String(), workdir)
 
 	other.Close()
 	open(t, workdir)
 }
-
-type writer func([]byte) (int, error)
-
-func (w writer) Write(p []byte) (int, error) { return w(p) }
 
 // A folder whose lock is gone belongs to a worker that will make another, until it is old.
 func TestFolderWithoutLock(t *testing.T) {
@@ -160,4 +153,67 @@ func TestFolderWithoutLock(t *testing.T) {
 	require.NoError(t, os.Chtimes(folder, old, old))
 	open(t, workdir)
 	require.NoDirExists(t, folder)
+}
+
+// The folder of another user's worker is left alone, however old it is, and those of our own dead workers are removed all the same.
+func TestFolderOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a folder away")
+	}
+	workdir := t.TempDir()
+	old := time.Now().Add(-2 * abandonedAge)
+	for name, user := range map[string]int{"a": 0, "b": 12345, "c": 0} {
+		folder := filepath.Join(workdir, workerPrefix+name)
+		require.NoError(t, os.Mkdir(folder, 0o700))
+		require.NoError(t, os.Chown(folder, user, 0))
+		require.NoError(t, os.Chtimes(folder, old, old))
+	}
+	var out bytes.Buffer
+	area, err := Open(t.Context(), workdir, slog.New(slog.NewTextHandler(&out, nil)))
+	require.NoError(t, err)
+	defer area.Close()
+	require.ElementsMatch(t, []string{lockName, area.id, workerPrefix + "b"}, names(t, workdir))
+	require.Contains(t, out.String(), "folder=worker-b user=12345")
+}
+
+// Whichever of them makes the lock, all get it.
+func TestWorkersThatStartAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		root, err := os.OpenRoot(t.TempDir())
+		require.NoError(t, err)
+		defer root.Close()
+		errs := make([]error, 16)
+		var start, end sync.WaitGroup
+		start.Add(1)
+		for i := range errs {
+			end.Go(func() {
+				start.Wait()
+				lock, err := openLock(root)
+				errs[i] = errors.Join(err, lock.Close())
+			})
+		}
+		start.Done()
+		end.Wait()
+		require.NoError(t, errors.Join(errs...))
+	}
+}
+
+// systemd-tmpfiles leaves a directory alone that it cannot lock.
+func TestWorkDirectoryIsHeld(t *testing.T) {
+	t.Parallel()
+	workdir := t.TempDir()
+	dir, err := os.Open(workdir)
+	require.NoError(t, err)
+	defer dir.Close()
+	lock := func() error {
+		return errors.Join(unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB), unix.Flock(int(dir.Fd()), unix.LOCK_UN))
+	}
+	first, second := open(t, workdir), open(t, workdir)
+	require.ErrorIs(t, lock(), unix.EWOULDBLOCK)
+	require.NoError(t, first.Close())
+	require.ErrorIs(t, lock(), unix.EWOULDBLOCK)
+	require.NoError(t, second.Close())
+	require.NoError(t, lock())
 }
