@@ -180,11 +180,11 @@ func TestFolderOfAnotherUser(t *testing.T) {
 // Whichever of them makes the lock, all get it.
 func TestWorkersThatStartAtOnce(t *testing.T) {
 	t.Parallel()
-	for range 20 {
+	for range 200 {
 		root, err := os.OpenRoot(t.TempDir())
 		require.NoError(t, err)
 		defer root.Close()
-		errs := make([]error, 16)
+		errs := make([]error, 8)
 		var start, end sync.WaitGroup
 		start.Add(1)
 		for i := range errs {
