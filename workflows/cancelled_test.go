@@ -29,7 +29,7 @@ func TestCancelledCycleEndsAfterItsChildren(t *testing.T) {
 	c := worked(t, newScript(), func(r workflows.Registry) {
 		r.RegisterWorkflow(workflows.ProducerSync)
 		r.RegisterWorkflow(workflows.ConsumerSync)
-		for _, name := range []string{contract.ProduceProject, contract.ConsumeProject} {
+		for _, name := range []string{contract.Producer.Child, contract.Consumer.Child} {
 			r.(worker.Worker).RegisterWorkflowWithOptions(untilCancelled, workflow.RegisterOptions{Name: name})
 		}
 	})
