@@ -47,9 +47,13 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	if err != nil {
 		return packaged, err
 	}
+	signature, err := p.Signer.Sign(manifest)
+	if err != nil {
+		return packaged, err
+	}
 	meter := startMeter(ctx, in.Bundle.Size)
 	defer meter.stop()
 	return packaged, run.Create(archiveFile, func(f *os.File) error {
-		return archive.Write(f, manifest, p.Signer.Sign(manifest), meter.read(bundle))
+		return archive.Write(f, manifest, signature, meter.read(bundle))
 	})
 }

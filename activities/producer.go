@@ -25,8 +25,8 @@ type Producer struct {
 	ThinPacks bool
 	// Host is the task queue of this worker alone.
 	Host string
-	// Signer signs manifests; nil leaves them unsigned.
-	Signer *sign.Signer
+	// Signer signs manifests; sign.Unsigned leaves them as they are.
+	Signer sign.Signer
 	// Environment is the name that manifests are given; empty for none.
 	Environment string
 	// Retention decides when objects go whose sync has left the configuration.

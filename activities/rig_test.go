@@ -73,7 +73,7 @@ func newRig(t *testing.T) *rig {
 	id, err := age.GenerateX25519Identity()
 	require.NoError(t, err)
 	r.producer = &Producer{
-		Syncs: &listed{syncs: []project.Sync{r.sync}}, Source: source, Bucket: write, Staging: r.area(), ThinPacks: true, Recipients: []age.Recipient{id.Recipient()}, Host: "p", Clock: time.Now, Retention: plan.Retention{MaxShare: 0.5},
+		Syncs: &listed{syncs: []project.Sync{r.sync}}, Source: source, Bucket: write, Staging: r.area(), ThinPacks: true, Recipients: []age.Recipient{id.Recipient()}, Host: "p", Signer: sign.Unsigned(), Clock: time.Now, Retention: plan.Retention{MaxShare: 0.5},
 		Version: "test",
 	}
 	r.consumer = &Consumer{

@@ -42,7 +42,7 @@ func (r *rig) breakWith(server, secret string) {
 	require.NoError(r, err)
 	git := smarthttp.New(smarthttp.Options{Forge: gitlab.At(u), Username: "bot", Password: secret})
 	r.producer.Source, r.consumer.Destination = git, git
-	r.producer.Syncs, err = graphql.New(graphql.Options{URL: server, Username: "bot", Password: secret})
+	r.producer.Syncs, err = graphql.New(graphql.Options{URL: u, Username: "bot", Password: secret})
 	require.NoError(r, err)
 	b, err := bucket.Open(r.Context(), bucket.Options{Name: "b", PathStyle: true}, func(o *config.LoadOptions) error {
 		o.BaseEndpoint, o.Region, o.RetryMaxAttempts = server, "us-east-1", 1

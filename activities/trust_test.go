@@ -14,7 +14,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
-func signingKey(t *testing.T) (*sign.Signer, sign.Verifier) {
+func signingKey(t *testing.T) (sign.Signer, sign.Verifier) {
 	t.Helper()
 	secret, public, err := sign.Generate()
 	require.NoError(t, err)
@@ -52,7 +52,7 @@ func TestSignatures(t *testing.T) {
 	trusted := r.producer.Signer
 	tip := r.commit("one")
 
-	r.producer.Signer = nil
+	r.producer.Signer = sign.Unsigned()
 	unsigned := r.produce()[0]
 	fails(r, "Unsigned", r.decrypt, r.received())
 

@@ -33,7 +33,7 @@ import (
 type attacker struct {
 	*testing.T
 	bucket *bucket.Bucket
-	signer *sign.Signer
+	signer sign.Signer
 	kept   map[string][]byte
 	// commit is what they want the destinations to become, and pack brings it there.
 	commit string
@@ -98,8 +98,8 @@ func (a *attacker) awaitNextSecond() {
 	a.delete("clock")
 }
 
-// forge makes a flawless object for the key, but for who signs it: nobody, without a signer.
-func (a *attacker) forge(key string, signer *sign.Signer) []byte {
+// forge makes a flawless object for the key, but for who signs it.
+func (a *attacker) forge(key string, signer sign.Signer) []byte {
 	a.Helper()
 	id, err := object.ParseKey(key)
 	require.NoError(a, err)
@@ -112,8 +112,10 @@ func (a *attacker) forge(key string, signer *sign.Signer) []byte {
 		CreatedBy: "git-partition-sync",
 	}.Encode()
 	require.NoError(a, err)
+	signature, err := signer.Sign(manifest)
+	require.NoError(a, err)
 	var text bytes.Buffer
-	require.NoError(a, archive.Write(&text, manifest, signer.Sign(manifest), bytes.NewReader(content)))
+	require.NoError(a, archive.Write(&text, manifest, signature, bytes.NewReader(content)))
 	return a.encrypt(&text)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
 func atC(h timeline) string { return h.c }
@@ -40,7 +41,7 @@ var attacks = []attack{
 	{name: "forged-new", kind: "Unsigned", text: "object is not signed", elsewhere: "mirror/elsewhere/new@main",
 		do: func(a *attacker, v victim) {
 			key := v.keyOf("mirror/elsewhere/new@main", a.commit, "")
-			a.put(key, a.forge(key, nil))
+			a.put(key, a.forge(key, sign.Unsigned()))
 		}},
 	{name: "forged-many", kind: "BadSignature", text: "signature is not by a trusted key",
 		do: func(a *attacker, v victim) {
@@ -65,7 +66,7 @@ var attacks = []attack{
 	{name: "forged-still", kind: "BadSignature", text: "signature is not by a trusted key", deleted: true,
 		do: func(a *attacker, v victim) { key := v.key(v.d, v.d); a.put(key, a.forge(key, a.signer)) }},
 	{name: "unsigned", kind: "Unsigned", text: "object is not signed",
-		do: func(a *attacker, v victim) { key := v.key(a.commit, ""); a.put(key, a.forge(key, nil)) }},
+		do: func(a *attacker, v victim) { key := v.key(a.commit, ""); a.put(key, a.forge(key, sign.Unsigned())) }},
 	{name: "resigned", kind: "BadSignature", text: "or the manifest was altered",
 		do: func(a *attacker, v victim) { // with the signature of another manifest
 			key := v.key(a.commit, "")
@@ -178,7 +179,8 @@ func (a *attacker) claim(m member, size int64) (manifest, signature member) {
 	parsed.Size = size
 	text, err := parsed.Encode()
 	require.NoError(a, err)
-	minisig := a.signer.Sign(text)
+	minisig, err := a.signer.Sign(text)
+	require.NoError(a, err)
 	return member{m.name, text, int64(len(text))}, member{"manifest.json.minisig", minisig, int64(len(minisig))}
 }
 

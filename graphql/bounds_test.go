@@ -25,7 +25,7 @@ func TestAnswerIsBounded(t *testing.T) {
 		_, _ = io.CopyN(zip, spaces{}, 1<<30)
 		_ = zip.Close()
 	})
-	_, err := newClient(t, graphql.Options{URL: url}).Syncs(context.Background())
+	_, err := newClient(t, graphql.Options{URL: endpoint(t, url)}).Syncs(context.Background())
 	require.ErrorIs(t, err, graphql.ErrTooLarge)
 	require.ErrorContains(t, err, "it exceeds 16777216 bytes")
 }
@@ -36,7 +36,7 @@ func TestLargestConfigurationFits(t *testing.T) {
 	syncs := strings.Repeat(`{"gitlabSync":{"sourceProject":`+project+`,"destinationProject":`+project+`}},`, 10_000)
 	components := strings.Repeat(`{"gitlabSync":null},`, 100_000)
 	text := `{"data":{"apps_v1":[{"codeComponents":[` + syncs + strings.TrimSuffix(components, ",") + `]}]}}`
-	got, err := newClient(t, graphql.Options{URL: answer(t, http.StatusOK, text)}).Syncs(context.Background())
+	got, err := newClient(t, graphql.Options{URL: endpoint(t, answer(t, http.StatusOK, text))}).Syncs(context.Background())
 	require.NoError(t, err)
 	require.Len(t, got, 10_000)
 }
@@ -45,7 +45,7 @@ func TestLargestConfigurationFits(t *testing.T) {
 func TestLongNamesAreCut(t *testing.T) {
 	long := strings.Repeat("é", 1<<20)
 	text := `{"data":{"apps_v1":[{"codeComponents":[{"gitlabSync":{"sourceProject":{"group":"g","name":"n","branch":"b"},"destinationProject":{"group":"g","name":"n","branch":"` + long + `"}}}]}]}}`
-	syncs, err := newClient(t, graphql.Options{URL: answer(t, http.StatusOK, text)}).Syncs(context.Background())
+	syncs, err := newClient(t, graphql.Options{URL: endpoint(t, answer(t, http.StatusOK, text))}).Syncs(context.Background())
 	require.NoError(t, err)
 	require.Len(t, syncs, 1)
 	require.Equal(t, strings.Repeat("é", 256), syncs[0].Destination.Branch)
@@ -74,7 +74,7 @@ func TestAnswersTakeBoundedMemory(t *testing.T) {
 		"in a string":      {`{"data":{"apps_v1":[]},"x":"` + strings.Repeat(`,\"{[`, 1_000_000) + `"}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client := newClient(t, graphql.Options{URL: "http://graphql.invalid/", HTTP: &http.Client{Transport: canned{http.StatusOK, test.answer}}})
+			client := newClient(t, graphql.Options{URL: endpoint(t, "http://graphql.invalid/"), HTTP: &http.Client{Transport: canned{http.StatusOK, test.answer}}})
 			var err error
 			used := allocated(func() { _, err = client.Syncs(context.Background()) })
 			if test.refuse {

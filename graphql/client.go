@@ -26,8 +26,8 @@ var Schema string
 
 // Options says where the syncs are listed.
 type Options struct {
-	// URL is the server's GraphQL endpoint, http or https and without credentials.
-	URL string
+	// URL is the server's GraphQL endpoint: absolute, http or https, and without credentials.
+	URL *url.URL
 
 	// Username and Password are sent as basic authentication when either is set.
 	Username, Password string
@@ -45,32 +45,14 @@ type Client struct {
 	transport *transport
 }
 
-// New refuses a URL or a query that could never work; it does not connect.
+// New refuses a query that could never work. It does not connect.
 func New(opts Options) (*Client, error) {
-	if err := checkURL(opts.URL); err != nil {
-		return nil, err
-	}
 	if opts.Query != "" {
 		if err := checkQuery(opts.Query); err != nil {
 			return nil, err
 		}
 	}
 	return &Client{transport: newTransport(opts)}, nil
-}
-
-// checkURL keeps the URL out of its errors: what does not parse may be a
-// password in the wrong place.
-func checkURL(raw string) error {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return errors.New("graphql url does not parse")
-	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return errors.New("graphql url must be an absolute http or https url")
-	case u.User != nil:
-		return errors.New("graphql url must not carry credentials: set the username and password instead")
-	}
-	return nil
 }
 
 // Syncs lists every sync in the order of the answer, duplicates included. An

@@ -1,6 +1,7 @@
 package graphql_test
 
 import (
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,7 +33,7 @@ func TestQueryIsChecked(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := graphql.New(graphql.Options{URL: "https://host/graphql", Query: test.query})
+			_, err := graphql.New(graphql.Options{URL: &url.URL{Scheme: "https", Host: "host"}, Query: test.query})
 			if test.err == "" {
 				require.NoError(t, err)
 				return

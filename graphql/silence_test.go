@@ -57,7 +57,7 @@ func TestSilentServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client := newClient(t, graphql.Options{URL: "http://graphql.invalid/", HTTP: &http.Client{Transport: test.server}})
+				client := newClient(t, graphql.Options{URL: endpoint(t, "http://graphql.invalid/"), HTTP: &http.Client{Transport: test.server}})
 				start := time.Now()
 				_, err := client.Syncs(t.Context())
 				require.ErrorIs(t, err, graphql.ErrSilent)

@@ -44,7 +44,7 @@ func newTransport(opts Options) *transport {
 	client.CheckRedirect = redirect.SameServerOnly(mask)
 	return &transport{
 		http:     &client,
-		url:      opts.URL,
+		url:      opts.URL.String(),
 		username: opts.Username,
 		password: opts.Password,
 		query:    opts.Query,

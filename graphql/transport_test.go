@@ -39,7 +39,7 @@ func TestRequest(t *testing.T) {
 				bodies <- body
 				_, _ = io.WriteString(w, `{"data":{"apps_v1":[]}}`)
 			})
-			client := newClient(t, graphql.Options{URL: url + "/graphql", Username: "reader", Query: query})
+			client := newClient(t, graphql.Options{URL: endpoint(t, url+"/graphql"), Username: "reader", Query: query})
 			_, err := client.Syncs(context.Background())
 			require.NoError(t, err)
 
@@ -67,7 +67,7 @@ func TestNoCredentialsNoHeader(t *testing.T) {
 		headers <- r.Header
 		_, _ = io.WriteString(w, `{"data":{"apps_v1":[]}}`)
 	})
-	_, err := newClient(t, graphql.Options{URL: url}).Syncs(context.Background())
+	_, err := newClient(t, graphql.Options{URL: endpoint(t, url)}).Syncs(context.Background())
 	require.NoError(t, err)
 	require.NotContains(t, <-headers, "Authorization")
 }
@@ -100,7 +100,7 @@ func TestRedirects(t *testing.T) {
 	}
 	for path, want := range tests {
 		t.Run(path, func(t *testing.T) {
-			_, err := newClient(t, graphql.Options{URL: url + path, Username: "reader", Password: "secret"}).Syncs(context.Background())
+			_, err := newClient(t, graphql.Options{URL: endpoint(t, url+path), Username: "reader", Password: "secret"}).Syncs(context.Background())
 			if want == "" {
 				require.NoError(t, err)
 				return
@@ -117,7 +117,7 @@ func TestRedirectToPlainHTTP(t *testing.T) {
 		http.Redirect(w, r, "http://"+r.Host+"/", http.StatusTemporaryRedirect)
 	}))
 	t.Cleanup(server.Close)
-	_, err := newClient(t, graphql.Options{URL: server.URL, HTTP: server.Client()}).Syncs(context.Background())
+	_, err := newClient(t, graphql.Options{URL: endpoint(t, server.URL), HTTP: server.Client()}).Syncs(context.Background())
 	require.ErrorContains(t, err, "redirected to another server")
 }
 
@@ -134,7 +134,7 @@ func TestEchoedCredentialsAreMasked(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			client := newClient(t, graphql.Options{URL: answer(t, test.status, test.body), Username: "reader", Password: "s3cret"})
+			client := newClient(t, graphql.Options{URL: endpoint(t, answer(t, test.status, test.body)), Username: "reader", Password: "s3cret"})
 			_, err := client.Syncs(context.Background())
 			require.ErrorContains(t, err, "***")
 			require.NotContains(t, err.Error(), "s3cret")
@@ -146,7 +146,7 @@ func TestEchoedCredentialsAreMasked(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	client := newClient(t, graphql.Options{URL: server.URL + "/?token=t0ken", Password: "secret"})
+	client := newClient(t, graphql.Options{URL: endpoint(t, server.URL+"/?token=t0ken"), Password: "secret"})
 	_, err := client.Syncs(context.Background())
 	require.ErrorContains(t, err, `query graphql server "`+mustHost(t, server.URL)+`": `)
 	require.NotContains(t, err.Error(), "t0ken")
@@ -159,7 +159,7 @@ func TestCanceled(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	})
-	_, err := newClient(t, graphql.Options{URL: url}).Syncs(ctx)
+	_, err := newClient(t, graphql.Options{URL: endpoint(t, url)}).Syncs(ctx)
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -172,7 +172,7 @@ func FuzzAnswer(f *testing.F) {
 
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		client := newClient(t, graphql.Options{
-			URL: "http://graphql.invalid/", Username: "reader", Password: "s3cret",
+			URL: endpoint(t, "http://graphql.invalid/"), Username: "reader", Password: "s3cret",
 			HTTP: &http.Client{Transport: canned{status, string(body)}},
 		})
 		syncs, err := client.Syncs(context.Background())

@@ -20,7 +20,7 @@ func producer(environ []string) (role, error) {
 		return role{}, err
 	}
 	syncs, err := graphql.New(graphql.Options{
-		URL:      c.GraphQL.String(),
+		URL:      c.GraphQL,
 		Username: c.GraphQLUsername,
 		Password: c.GraphQLPassword,
 		Query:    string(c.Query),
@@ -35,7 +35,7 @@ func producer(environ []string) (role, error) {
 		workflows:     workflows.RegisterProducer,
 		redirects:     project.AllowAll(), // a source may be read wherever the token reads it
 		kmsKeyID:      c.KMSKeyID,
-		logAttributes: []any{"graphql", c.GraphQL, "recipients", len(c.Recipients), "signed", c.Signer != nil},
+		logAttributes: []any{"graphql", c.GraphQL, "recipients", len(c.Recipients), "signed", c.Signer.Signs()},
 	}
 	r.activities = func(s dependencies) any {
 		return &activities.Producer{

@@ -60,7 +60,10 @@ func (c *Producer) complete(v variables) []error {
 			problems = append(problems, fmt.Errorf("GRAPHQL_QUERY_FILE is not set, and its default: %w", err))
 		}
 	}
-	if c.RequireSignatures && !v.isSet("SIGNING_KEY") {
+	if !v.isSet("SIGNING_KEY") {
+		c.Signer = sign.Unsigned()
+	}
+	if c.RequireSignatures && !c.Signer.Signs() {
 		problems = append(problems, errors.New("SIGNING_KEY is not set, and REQUIRE_SIGNATURES=true asks for it"))
 	}
 	return problems

@@ -70,8 +70,8 @@ type Producer struct {
 	Query Query `env:"GRAPHQL_QUERY_FILE" form:"path"`
 
 	Recipients []age.Recipient `env:"PUBLIC_KEY,notEmpty" form:"list"`
-	// Signer has a minisign secret key without a password; nil signs nothing.
-	Signer *sign.Signer `env:"SIGNING_KEY" form:"secret list" guard:"true"`
+	// Signer has a minisign secret key without a password; sign.Unsigned when it is not set.
+	Signer sign.Signer `env:"SIGNING_KEY" form:"secret list" guard:"true"`
 	// KMSKeyID makes S3 encrypt objects with that key of its key management service.
 	KMSKeyID string `env:"AWS_S3_SSE_KMS_KEY_ID"`
 	// ThinPacks is switched off for destinations that do not accept thin packs.

@@ -90,7 +90,15 @@ func TestNumbersThatLimitNothing(t *testing.T) {
 
 // The predecessor's variables alone suffice, and open what they do not speak of. Nothing else does.
 func TestWhatIsNotSetIsOpen(t *testing.T) {
-	_, consumer := sides(t)
+	producer, consumer := sides(t)
+	delete(producer, "SIGNING_KEY")
+	p, err := LoadProducer(environ(producer))
+	require.NoError(t, err)
+	require.False(t, p.Signer.Signs())
+	p, err = LoadProducer(append(environ(producer), "SIGNING_KEY=nonsense"))
+	require.Error(t, err)
+	require.True(t, p.Signer.Signs())
+
 	delete(consumer, "VERIFY_KEYS")
 	delete(consumer, "ALLOWED_DESTINATIONS")
 	c, err := LoadConsumer(environ(consumer))

@@ -25,7 +25,7 @@ import (
 var parsers = map[reflect.Type]env.ParserFunc{
 	reflect.TypeFor[[]age.Recipient]():     parserFunc(parseList(crypt.ParseRecipients)),
 	reflect.TypeFor[[]age.Identity]():      parserFunc(parseList(crypt.ParseIdentities)),
-	reflect.TypeFor[sign.Signer]():         parserFunc(dereferenced(parseList(sign.ParseSigner))),
+	reflect.TypeFor[sign.Signer]():         parserFunc(parseList(sign.ParseSigner)),
 	reflect.TypeFor[sign.Verifier]():       parserFunc(parseList(sign.ParseVerifier)),
 	reflect.TypeFor[project.Allowlist]():   parserFunc(parseList(parseAllowlist)),
 	reflect.TypeFor[archive.Environment](): parserFunc(archive.ParseEnvironment),

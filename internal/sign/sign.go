@@ -19,36 +19,50 @@ var (
 	// ErrBadSignature says that none of the trusted keys has made the signature, or that what it
 	// was made for has been altered.
 	ErrBadSignature = errors.New("signature is not by a trusted key, or the manifest was altered")
+	// ErrNoSigner says that nobody has decided whether manifests are signed.
+	ErrNoSigner = errors.New("neither a signing key nor Unsigned is set")
 )
 
-// Signer signs manifests. A nil Signer signs nothing.
-type Signer struct{ key minisign.PrivateKey }
+// Signer signs manifests. The zero value refuses to: whether manifests are signed has to be said, with ParseSigner or Unsigned.
+type Signer struct {
+	key      *minisign.PrivateKey
+	unsigned bool
+}
+
+// Unsigned leaves manifests unsigned.
+func Unsigned() Signer { return Signer{unsigned: true} }
+
+// Signs tells whether manifests are signed: it is false for Unsigned alone.
+func (s Signer) Signs() bool { return !s.unsigned }
 
 // ParseSigner reads a minisign secret key without a password, as "minisign -G -W" writes it.
 // Its errors never quote the key.
-func ParseSigner(text string) (*Signer, error) {
+func ParseSigner(text string) (Signer, error) {
 	var key minisign.PrivateKey
 	switch err := key.UnmarshalText([]byte(strings.TrimSpace(text))); {
 	case err == nil:
-		return &Signer{key}, nil
+		return Signer{key: &key}, nil
 	case minisign.IsEncrypted([]byte(text)):
-		return nil, errors.New("the minisign secret key has a password: make one without, or remove it with minisign -C -W")
+		return Signer{}, errors.New("the minisign secret key has a password: make one without, or remove it with minisign -C -W")
 	default:
-		return nil, errors.New("not a minisign secret key")
+		return Signer{}, errors.New("not a minisign secret key")
 	}
 }
 
-// Sign returns the content of a .minisig file, or nil if there is no signer.
-func (s *Signer) Sign(message []byte) []byte {
-	if s == nil {
-		return nil
+// Sign returns the content of a .minisig file; nil for Unsigned. The zero Signer fails with ErrNoSigner.
+func (s Signer) Sign(message []byte) (signature []byte, err error) {
+	switch {
+	case s.unsigned:
+		return nil, nil
+	case s.key == nil:
+		return nil, ErrNoSigner
 	}
-	return minisign.Sign(s.key, message)
+	return minisign.Sign(*s.key, message), nil
 }
 
-// PublicKey is the key that verifies the signatures, as one line; empty if there is no signer.
-func (s *Signer) PublicKey() string {
-	if s == nil {
+// PublicKey is the key that verifies the signatures, as one line; empty if there is none.
+func (s Signer) PublicKey() string {
+	if s.key == nil {
 		return ""
 	}
 	return s.key.Public().(minisign.PublicKey).String()

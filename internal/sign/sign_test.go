@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func pair(t *testing.T) (*Signer, Verifier) {
+func pair(t *testing.T) (Signer, Verifier) {
 	t.Helper()
 	secret, public, err := Generate()
 	require.NoError(t, err)
@@ -19,6 +19,13 @@ func pair(t *testing.T) (*Signer, Verifier) {
 	verifier, err := ParseVerifier(public)
 	require.NoError(t, err)
 	return signer, verifier
+}
+
+func signed(t testing.TB, s Signer, message []byte) []byte {
+	t.Helper()
+	signature, err := s.Sign(message)
+	require.NoError(t, err)
+	return signature
 }
 
 func TestVerify(t *testing.T) {
@@ -32,15 +39,15 @@ func TestVerify(t *testing.T) {
 		signature []byte
 		err       error
 	}{
-		"signed":                {verifier, "manifest", signer.Sign(message), nil},
-		"one of several keys":   {both, "manifest", signer.Sign(message), nil},
-		"during a key rotation": {both, "manifest", other.Sign(message), nil},
-		"by another key":        {verifier, "manifest", other.Sign(message), ErrBadSignature},
-		"altered":               {verifier, "manifesT", signer.Sign(message), ErrBadSignature},
+		"signed":                {verifier, "manifest", signed(t, signer, message), nil},
+		"one of several keys":   {both, "manifest", signed(t, signer, message), nil},
+		"during a key rotation": {both, "manifest", signed(t, other, message), nil},
+		"by another key":        {verifier, "manifest", signed(t, other, message), ErrBadSignature},
+		"altered":               {verifier, "manifesT", signed(t, signer, message), ErrBadSignature},
 		"unsigned":              {verifier, "manifest", nil, ErrUnsigned},
 		"empty":                 {verifier, "manifest", []byte{}, ErrBadSignature},
 		"nonsense":              {verifier, "manifest", []byte("untrusted comment: x\nRW"), ErrBadSignature},
-		"nobody is trusted":     {Verifier{}, "manifest", signer.Sign(message), ErrBadSignature},
+		"nobody is trusted":     {Verifier{}, "manifest", signed(t, signer, message), ErrBadSignature},
 		"nobody, and unsigned":  {Verifier{}, "manifest", nil, ErrUnsigned},
 		"not verified":          {Unverified(), "manifest", nil, nil},
 	}
@@ -53,10 +60,18 @@ func TestVerify(t *testing.T) {
 	require.False(t, Unverified().Verifies())
 }
 
-func TestNilSignerSignsNothing(t *testing.T) {
-	var signer *Signer
-	require.Nil(t, signer.Sign([]byte("manifest")))
-	require.Empty(t, signer.PublicKey())
+func TestUnsigned(t *testing.T) {
+	require.Nil(t, signed(t, Unsigned(), []byte("manifest")))
+	require.Empty(t, Unsigned().PublicKey())
+	require.False(t, Unsigned().Signs())
+}
+
+func TestZeroSignerRefuses(t *testing.T) {
+	signature, err := Signer{}.Sign([]byte("manifest"))
+	require.ErrorIs(t, err, ErrNoSigner)
+	require.Nil(t, signature)
+	require.Empty(t, Signer{}.PublicKey())
+	require.True(t, Signer{}.Signs(), "what nobody has filled is not switched off")
 }
 
 func TestParseSigner(t *testing.T) {
@@ -106,7 +121,7 @@ func FuzzVerify(f *testing.F) {
 	require.NoError(f, err)
 	verifier, err := ParseVerifier(public)
 	require.NoError(f, err)
-	good := signer.Sign([]byte("manifest"))
+	good := signed(f, signer, []byte("manifest"))
 	f.Add([]byte("manifest"), good)
 	f.Add([]byte("other"), good)
 	f.Add([]byte(""), []byte{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"time"
 
@@ -35,7 +36,11 @@ func (s State) InSync() bool { return s.Source != "" && s.Source == s.Destinatio
 
 // States asks both Git servers and the bucket about every configured sync.
 func (s *Stack) States(ctx context.Context) ([]State, error) {
-	c, err := graphql.New(graphql.Options{URL: s.graphql.URL(), Username: graphQLUser, Password: s.graphQLPassword})
+	endpoint, err := url.Parse(s.graphql.URL())
+	if err != nil {
+		return nil, err
+	}
+	c, err := graphql.New(graphql.Options{URL: endpoint, Username: graphQLUser, Password: s.graphQLPassword})
 	if err != nil {
 		return nil, err
 	}
