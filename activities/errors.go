@@ -2,6 +2,7 @@ package activities
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/app-sre/git-partition-sync/graphql"
@@ -27,8 +28,7 @@ const (
 	KindTipMoved = "TipMoved"
 )
 
-// kind is a failure that has a name: operators search for it, and docs/errors.md explains it. Those that workflows
-// give themselves have their names in workflows/contract, and say in each case what to do.
+// kind is a failure that has a name: operators search for it, and docs/errors.md explains it.
 type kind struct {
 	name    string
 	matches func(error) bool
@@ -40,17 +40,33 @@ func isError(target error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, target) }
 }
 
-// foundByPlan matches no error: the plan itself finds such failures.
+// foundByPlan and givenByWorkflow match no error: it is plans and workflows that name such failures.
 func foundByPlan(error) bool { return false }
+
+func givenByWorkflow(error) bool { return false }
+
+// remedyOf is what a kind's first row says to do; empty for a kind that is not in the table.
+func remedyOf(name string) string {
+	i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })
+	if i < 0 {
+		return ""
+	}
+	return kinds[i].remedy
+}
+
+// WithRemedy adds what to do to the reason of a failure that a workflow gives, unless the reason has a line for that itself.
+func WithRemedy(name, reason string) string {
+	if remedy := remedyOf(name); remedy != "" && !strings.Contains(reason, "\n") {
+		return reason + "\n" + remedy
+	}
+	return reason
+}
 
 // withRemedies adds what to do to the failures that a plan has found.
 func withRemedies(failures []plan.Failure) []plan.Failure {
 	for i, f := range failures {
-		for _, k := range kinds {
-			if k.name == f.Kind && !strings.Contains(f.Reason, k.remedy) {
-				failures[i].Reason += "\n" + k.remedy
-				break
-			}
+		if remedy := remedyOf(f.Kind); remedy != "" && !strings.Contains(f.Reason, remedy) {
+			failures[i].Reason += "\n" + remedy
 		}
 	}
 	return failures
@@ -169,4 +185,9 @@ var kinds = []kind{
 	{plan.KindUndecodableKey, foundByPlan, false, "Delete the object: no producer has put it there."},
 	{plan.KindTooManyObjects, foundByPlan, false, "Find out who writes so many, and delete them. At the consumer, ALLOWED_DESTINATIONS keeps out what is not wanted."},
 	{plan.KindPruneRefused, foundByPlan, false, "Check what the GraphQL server lists. If it is right, raise PRUNE_MAX_SHARE until the objects have gone; those of the last destinations, delete by hand."},
+
+	{plan.KindSyncsFailed, givenByWorkflow, false, "Look at the failures that the message lists; the error's details have the whole report."},
+	{plan.KindChildFailed, givenByWorkflow, false, "Look at the branch's workflow in Temporal's UI."},
+	{plan.KindInvalidInput, givenByWorkflow, false, "Start the workflow with an input that docs/configuration.md allows."},
+	{plan.KindRollbackNotUsed, givenByWorkflow, false, "Check the destination's name (group/name@branch), and the other failures of this report."},
 }

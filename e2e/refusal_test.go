@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -105,7 +106,7 @@ func TestRollbackIsNotSaidToAnotherRun(t *testing.T) {
 	require.NoError(t, err)
 	err = beside.Get(t.Context(), nil)
 	require.ErrorContains(t, err, "without allow_rollback")
-	require.ErrorContains(t, err, contract.KindRollbackNotUsed)
+	require.ErrorContains(t, err, plan.KindRollbackNotUsed)
 
 	gate.pass(t)
 	out, err = wait()

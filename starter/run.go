@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
@@ -140,7 +141,7 @@ func (s roleClient) runOnce(ctx context.Context, in contract.CycleInput, show bo
 // reportOf finds the report of a cycle that failed because syncs did.
 func reportOf(err error, report contract.Report) (contract.Report, error) {
 	failed, ok := errors.AsType[*temporal.ApplicationError](err)
-	if ok && failed.Type() == contract.KindSyncsFailed {
+	if ok && failed.Type() == plan.KindSyncsFailed {
 		err = failed.Details(&report)
 	}
 	return report, err

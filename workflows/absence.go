@@ -17,7 +17,7 @@ func lastAbsence(ctx workflow.Context) plan.Absence {
 	var last contract.Report
 	if err := workflow.GetLastError(ctx); err != nil {
 		failed, ok := errors.AsType[*temporal.ApplicationError](err)
-		if !ok || failed.Type() != contract.KindSyncsFailed {
+		if !ok || failed.Type() != plan.KindSyncsFailed {
 			return plan.Absence{}
 		}
 		if err := failed.Details(&last); err != nil {

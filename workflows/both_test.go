@@ -167,7 +167,7 @@ func runToEnd(t *testing.T, role string, in contract.CycleInput, prepare func(en
 			continue
 		}
 		if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-			require.Equal(t, contract.KindSyncsFailed, failure.Type())
+			require.Equal(t, plan.KindSyncsFailed, failure.Type())
 			require.NoError(t, failure.Details(&report))
 			return report, runs
 		}

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -222,9 +223,12 @@ func (f *childPool) recordEnd(c child, outcome contract.Outcome, err error) {
 		if !c.rollback {
 			return
 		}
-		failed.Kind, failed.Reason = contract.KindRollbackNotUsed, "a run that has begun before is at work on the branch, without allow_rollback\nSay it again when that run has ended."
+		failed.Kind, failed.Reason = plan.KindRollbackNotUsed, "a run that has begun before is at work on the branch, without allow_rollback\nSay it again when that run has ended."
 	default:
 		failed.Kind, failed.Reason = contract.FailureOf(err)
+		if failed.Kind == plan.KindChildFailed { // all others say what to do themselves
+			failed.Reason = activities.WithRemedy(failed.Kind, failed.Reason)
+		}
 	}
 	f.state.Report.Fail(failed)
 }

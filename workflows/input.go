@@ -6,13 +6,15 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/app-sre/git-partition-sync/workflows/contract"
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
 // Whoever may start workflows says with their inputs no more than the documents allow.
 
 func invalidInput(format string, args ...any) error {
-	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(format, args...), contract.KindInvalidInput, nil)
+	message := activities.WithRemedy(plan.KindInvalidInput, fmt.Sprintf(format, args...))
+	return temporal.NewNonRetryableApplicationError(message, plan.KindInvalidInput, nil)
 }
 
 // requireLock refuses a child that was started under another ID than its branch's. That ID is what

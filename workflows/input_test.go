@@ -25,7 +25,7 @@ func requireInvalidInput(t *testing.T, env *testsuite.TestWorkflowEnvironment, t
 	t.Helper()
 	var failure *temporal.ApplicationError
 	require.ErrorAs(t, env.GetWorkflowError(), &failure)
-	require.Equal(t, contract.KindInvalidInput, failure.Type(), failure.Message())
+	require.Equal(t, plan.KindInvalidInput, failure.Type(), failure.Message())
 	require.True(t, failure.NonRetryable())
 	require.Contains(t, failure.Message(), text)
 }
@@ -133,6 +133,6 @@ func TestRollbackHoldsForAllPages(t *testing.T) {
 		require.Len(t, retried[2], 1, "it has been used")
 		require.Len(t, r.Failed, 1)
 		require.Equal(t, "group/elsewhere@main", r.Failed[0].Subject)
-		require.Equal(t, contract.KindRollbackNotUsed, r.Failed[0].Kind)
+		require.Equal(t, plan.KindRollbackNotUsed, r.Failed[0].Kind)
 	}
 }

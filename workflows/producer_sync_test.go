@@ -48,7 +48,7 @@ func failedReport(t *testing.T, env *testsuite.TestWorkflowEnvironment) (contrac
 	t.Helper()
 	var failure *temporal.ApplicationError
 	require.ErrorAs(t, env.GetWorkflowError(), &failure)
-	require.Equal(t, contract.KindSyncsFailed, failure.Type())
+	require.Equal(t, plan.KindSyncsFailed, failure.Type())
 	require.True(t, failure.NonRetryable())
 	var r contract.Report
 	require.NoError(t, failure.Details(&r))

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -92,7 +93,7 @@ func TestSchedulesDoNotAllowRollbacks(t *testing.T) {
 		}
 		//nolint:staticcheck // a cron's run that fails ends with a deprecated attribute
 		failure := cmp.Or(end.GetWorkflowExecutionFailedEventAttributes().GetFailure(), end.GetWorkflowExecutionContinuedAsNewEventAttributes().GetFailure())
-		require.Equal(t, contract.KindInvalidInput, failure.GetApplicationFailureInfo().GetType(), "%s", end)
+		require.Equal(t, plan.KindInvalidInput, failure.GetApplicationFailureInfo().GetType(), "%s", end)
 		require.Contains(t, failure.GetMessage(), by+" would repeat it")
 	}
 	in := contract.CycleInput{AllowRollback: []string{"group/ok@main"}}

@@ -6,6 +6,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -66,8 +67,8 @@ func (r *rollbacks) names() (names []string) {
 func (r *rollbacks) reportUnused(report *contract.Report) {
 	for _, name := range r.names() {
 		report.Fail(plan.Failure{
-			Subject: name, Kind: contract.KindRollbackNotUsed,
-			Reason: "allow_rollback names a destination that is not behind the bucket\nCheck its name (group/name@branch), and the other failures of this report.",
+			Subject: name, Kind: plan.KindRollbackNotUsed,
+			Reason: activities.WithRemedy(plan.KindRollbackNotUsed, "allow_rollback names a destination that is not behind the bucket"),
 		})
 	}
 }

@@ -7,20 +7,6 @@ import (
 	"time"
 )
 
-// Kinds of failures that are found while planning. Like the kinds that the
-// activities give, they are what operators search for.
-const (
-	KindInvalidSync          = "InvalidSync"
-	KindDuplicateDestination = "DuplicateDestination"
-	KindUndecodableKey       = "UndecodableKey"
-	KindPruneRefused         = "PruneRefused"
-	KindUnreachable          = "Unreachable"
-	KindNotAllowed           = "NotAllowed"
-	KindKeyTooLong           = "KeyTooLong"
-	KindBranchNotFound       = "BranchNotFound"
-	KindTooManyObjects       = "TooManyObjects"
-)
-
 // Failure is one thing that could not be done and why.
 type Failure struct {
 	// Subject is what failed: a branch ("group/name@branch"), or an object's key.

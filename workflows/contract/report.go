@@ -10,19 +10,6 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// KindSyncsFailed is the type of the error that a parent ends with when any sync failed.
-// Its details hold the Report.
-const KindSyncsFailed = "SyncsFailed"
-
-const (
-	// KindInvalidInput is the kind of failure of a workflow that was started with something that it
-	// does not take.
-	KindInvalidInput = "InvalidInput"
-	// KindRollbackNotUsed is the kind of failure that is reported for a destination that was named in
-	// AllowRollback in vain.
-	KindRollbackNotUsed = "RollbackNotUsed"
-)
-
 // maxQuotedReasons bounds the reasons in a parent's error: its details have them all.
 const maxQuotedReasons = 20
 
@@ -136,6 +123,6 @@ func (r Report) Err() error {
 	if more := r.Count() - quoted; more > 0 {
 		fmt.Fprintf(&text, "\n... and %d more", more)
 	}
-	return temporal.NewApplicationErrorWithOptions(text.String(), KindSyncsFailed,
+	return temporal.NewApplicationErrorWithOptions(text.String(), plan.KindSyncsFailed,
 		temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{r}})
 }

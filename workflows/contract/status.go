@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
 // QueryStatus is the query that parents and children answer with their Status.
@@ -19,10 +21,6 @@ type Status struct {
 	AtWork []string `json:"at_work,omitempty"`
 }
 
-// KindChildFailed is the kind of a failure whose child names none, such as one that was
-// terminated by hand.
-const KindChildFailed = "ChildFailed"
-
 // FailureOf digs the step's failure out of what Temporal wraps around it.
 func FailureOf(err error) (kind, reason string) {
 	var application *temporal.ApplicationError
@@ -30,7 +28,7 @@ func FailureOf(err error) (kind, reason string) {
 		return application.Type(), application.Message()
 	}
 	if inner := errors.Unwrap(err); inner != nil {
-		return KindChildFailed, inner.Error()
+		return plan.KindChildFailed, inner.Error()
 	}
-	return KindChildFailed, err.Error()
+	return plan.KindChildFailed, err.Error()
 }
