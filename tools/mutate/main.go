@@ -1,5 +1,5 @@
-// Mutate makes small breaking changes to a package, one at a time, and runs the package's tests over
-// each. A change that no test notices has lived: what it broke is not tested. The sources
+// Mutate makes small breaking changes to a package, one at a time, and runs the tests that run the changed
+// line. A change that no test notices has lived: what it broke is not tested. The sources
 // stay as they are; the changed file is laid over them (go help build, -overlay).
 //
 //	mutate [-threshold 90] [-files put.go,prune.go] [-run PATTERN] [-short] PACKAGE...
@@ -18,7 +18,8 @@ import (
 type options struct {
 	threshold float64
 	files     []string
-	flags     []string
+	run       string
+	short     bool
 	workers   int
 }
 
@@ -27,17 +28,11 @@ func main() {
 	flag.Float64Var(&o.threshold, "threshold", 90, "fail when a smaller share of the changes is noticed, in percent")
 	flag.IntVar(&o.workers, "workers", 2, "how many changes are tried at a time")
 	files := flag.String("files", "", "change only these files, separated by commas")
-	run := flag.String("run", "", "run only these tests, as go test does")
-	short := flag.Bool("short", false, "run the tests with -short")
+	flag.StringVar(&o.run, "run", ".", "run only the tests whose names match this")
+	flag.BoolVar(&o.short, "short", false, "run the tests with -short")
 	flag.Parse()
 	if *files != "" {
 		o.files = strings.Split(*files, ",")
-	}
-	if *run != "" {
-		o.flags = append(o.flags, "-test.run="+*run)
-	}
-	if *short {
-		o.flags = append(o.flags, "-test.short")
 	}
 	var failed error
 	for _, pattern := range flag.Args() {
@@ -51,7 +46,7 @@ func main() {
 
 // mutate tries all changes to a package, and fails when too many lived.
 func (o options) mutate(pattern string) error {
-	suite, err := load(pattern, o.flags)
+	suite, err := load(pattern, o)
 	if err != nil {
 		return err
 	}

@@ -50,15 +50,6 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestCoveredLines(t *testing.T) {
-	covered := coveredLines("mode: set\nmodule/p/a.go:3.10,5.2 2 1\nmodule/p/a.go:7.1,7.9 1 0\nmodule/p/b.go:1.1,1.2 1 1\n")
-	for line, want := range map[string]bool{"a.go:2": false, "a.go:3": true, "a.go:5": true, "a.go:7": false, "b.go:1": true} {
-		if covered[line] != want {
-			t.Errorf("%s: covered is %t", line, covered[line])
-		}
-	}
-}
-
 func TestShare(t *testing.T) {
 	if got := share(map[Fate]int{Killed: 9, Lived: 1, NotViable: 5, NotCovered: 7}); got != 90 {
 		t.Errorf("%g %%, want 90", got)

@@ -21,14 +21,14 @@ import (
 type Fate string
 
 const (
-	Killed     Fate = "killed"      // a test failed, or took ten times as long as all of them
-	Lived      Fate = "LIVED"       // all tests passed
+	Killed     Fate = "killed"      // a test failed, or took ten times as long as it does
+	Lived      Fate = "LIVED"       // all tests passed that run the line
 	NotCovered Fate = "not covered" // no test runs the line, or what depends on the condition
 	NotViable  Fate = "not viable"  // it does not compile
 )
 
 // minTimeLimit is for tests that take no time: the machine does other things as well.
-const minTimeLimit = 30 * time.Second
+const minTimeLimit = 15 * time.Second
 
 // underLimit runs a program in 4 GiB of address space at most: some mutants fill all memory that there is before they time out.
 const underLimit = `ulimit -v 4194304 && exec "$0" "$@"`
@@ -38,67 +38,34 @@ type Suite struct {
 	ImportPath, Dir                    string
 	GoFiles, TestImports, XTestImports []string
 
-	flags   []string // for the test binary
-	limit   time.Duration
-	sources map[string][]byte // by path
-	covered map[string]bool   // by file name and line
+	tests     []Test            // shortest first
+	testFlags []string          // for the test binary
+	sources   map[string][]byte // by path
 }
 
 // load finds the package, and runs its tests once as they are.
-func load(pattern string, flags []string) (*Suite, error) {
+func load(pattern string, o options) (*Suite, error) {
 	listed, err := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,TestImports,XTestImports", pattern).Output()
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", pattern, err)
 	}
-	s := &Suite{flags: append([]string{"-test.failfast"}, flags...), sources: map[string][]byte{}}
+	s := &Suite{sources: map[string][]byte{}}
 	if err := json.Unmarshal(listed, s); err != nil {
 		return nil, fmt.Errorf("list %s: %w", pattern, err)
 	}
+	if o.short {
+		s.testFlags = []string{"-test.short"}
+	}
+	if err := s.measure(o.run, o.workers); err != nil {
+		return nil, err
+	}
+	s.testFlags = append(s.testFlags, "-test.failfast")
 	if slices.Contains(slices.Concat(s.TestImports, s.XTestImports), "pgregory.net/rapid") {
 		// That a mutant dies is enough: the smallest input that kills it is not looked for, nor kept.
-		s.flags = append(s.flags, "-rapid.nofailfile", "-rapid.shrinktime=1ms")
+		s.testFlags = append(s.testFlags, "-rapid.nofailfile", "-rapid.shrinktime=1ms")
 	}
-	return s, s.cover()
+	return s, nil
 }
-
-func (s *Suite) cover() error {
-	scratch, err := os.MkdirTemp("", "mutate-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(scratch)
-	profile := filepath.Join(scratch, "profile")
-	args := append([]string{"test", "-count=1", "-vet=off", "-coverprofile", profile, s.ImportPath, "-args"}, s.flags...)
-	begun := time.Now()
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("the tests of %s fail as they are: %w\n%s", s.ImportPath, err, out)
-	}
-	s.limit = max(minTimeLimit, 10*time.Since(begun))
-	text, err := os.ReadFile(profile)
-	if err != nil {
-		return err
-	}
-	s.covered = coveredLines(string(text))
-	return nil
-}
-
-// coveredLines reads lines such as "module/package/file.go:12.30,14.2 1 7": the last number counts the runs.
-func coveredLines(profile string) map[string]bool {
-	covered := map[string]bool{}
-	for line := range strings.Lines(profile) {
-		name, rest, _ := strings.Cut(line, ":")
-		var first, last, column, statements, runs int
-		if n, _ := fmt.Sscanf(rest, "%d.%d,%d.%d %d %d", &first, &column, &last, &column, &statements, &runs); n != 6 || runs == 0 {
-			continue
-		}
-		for ; first <= last; first++ {
-			covered[place(name, first)] = true
-		}
-	}
-	return covered
-}
-
-func place(file string, line int) string { return fmt.Sprintf("%s:%d", filepath.Base(file), line) }
 
 // Mutants lists those of the files that were written by hand; no files means all of them.
 func (s *Suite) Mutants(files []string) (found []Mutant, err error) {
@@ -122,17 +89,20 @@ func (s *Suite) Mutants(files []string) (found []Mutant, err error) {
 	return found, nil
 }
 
-// Try builds the tests over the changed file, and runs them.
+// Try builds the tests over the changed file, and runs those that run the changed line.
 func (s *Suite) Try(m Mutant) (Fate, error) {
-	if len(s.covered) > 0 && !s.covered[place(m.File, m.Runs)] && s.inFunction(m) {
-		return NotCovered, nil
+	tests := s.tests
+	if s.inFunction(m) {
+		if tests = noticing(tests, m); len(tests) == 0 {
+			return NotCovered, nil
+		}
 	}
 	scratch, err := os.MkdirTemp("", "mutate-")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(scratch)
-	changed, overlay, tests := filepath.Join(scratch, "changed.go"), filepath.Join(scratch, "overlay.json"), filepath.Join(scratch, "tests")
+	changed, overlay, program := filepath.Join(scratch, "changed.go"), filepath.Join(scratch, "overlay.json"), filepath.Join(scratch, "program")
 	replace, err := json.Marshal(map[string]map[string]string{"Replace": {m.File: changed}})
 	if err != nil {
 		return "", err
@@ -140,16 +110,26 @@ func (s *Suite) Try(m Mutant) (Fate, error) {
 	if err := errors.Join(os.WriteFile(changed, m.Apply(s.sources[m.File]), 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
 		return "", err
 	}
-	if exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", tests, s.ImportPath).Run() != nil {
+	if exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-o", program, s.ImportPath).Run() != nil {
 		return NotViable, nil
 	}
-	return s.run(tests)
+	for _, step := range steps(tests) {
+		if fate, err := s.run(program, step); err != nil || fate == Killed {
+			return fate, err
+		}
+	}
+	return Lived, nil
 }
 
-func (s *Suite) run(tests string) (Fate, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
+func (s *Suite) run(program string, tests []Test) (Fate, error) {
+	limit := minTimeLimit
+	for _, t := range tests {
+		limit += 10 * t.Takes
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", underLimit, tests}, s.flags...)...)
+	only := "-test.run=^(" + strings.Join(names(tests), "|") + ")$"
+	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", underLimit, program, only}, s.testFlags...)...)
 	cmd.Dir = s.Dir
 	cmd.WaitDelay = time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
