@@ -48,7 +48,7 @@ type destination struct {
 
 // readDestination reads the refs of a branch.
 func (c *Consumer) readDestination(ctx context.Context, b project.Branch) (destination, error) {
-	d := destination{forge: c.Destination, branch: b, now: c.now, guard: replayGuard{enabled: c.Verifier.Verifies()}}
+	d := destination{forge: c.Destination, branch: b, now: c.Clock, guard: replayGuard{enabled: c.Verifier.Verifies()}}
 	return d.reread(ctx)
 }
 

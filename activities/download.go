@@ -183,7 +183,7 @@ func sizeOf(objects []object.Stored) (total int64) {
 // replan reads what the bucket has for the branch now. It may have nothing any more: its sync
 // has left the configuration, and there is nothing left to do.
 func (c *Consumer) replan(ctx context.Context, push plan.Push) (plan.Push, error) {
-	held, err := readBucket(ctx, c.Bucket, selection{order: turn.At(c.now()), only: &push.Destination, allow: c.Allow})
+	held, err := readBucket(ctx, c.Bucket, selection{order: turn.At(c.Clock()), only: &push.Destination, allow: c.Allow})
 	if err != nil {
 		return push, err
 	}

@@ -265,14 +265,14 @@ func TestObjectsFromTheFutureAreRefused(t *testing.T) {
 	tip := r.commit("one")
 	r.produce()
 	d := r.received()
-	r.consumer.Now = func() time.Time { return time.Now().Add(-maxClockLead - time.Hour) }
+	r.consumer.Clock = func() time.Time { return time.Now().Add(-maxClockLead - time.Hour) }
 	require.Contains(t, fails(r, "FutureObject", r.decrypt, d), "Set the clocks")
-	r.consumer.Now = nil
+	r.consumer.Clock = time.Now
 	decrypted := must(r, r.decrypt, d)
-	r.consumer.Now = func() time.Time { return time.Now().Add(-maxClockLead - time.Hour) }
+	r.consumer.Clock = func() time.Time { return time.Now().Add(-maxClockLead - time.Hour) }
 	fails(r, "FutureObject", r.push, decrypted)
 	require.Empty(t, r.ownRefs())
-	r.consumer.Now = func() time.Time { return time.Now().Add(-maxClockLead + time.Hour) }
+	r.consumer.Clock = func() time.Time { return time.Now().Add(-maxClockLead + time.Hour) }
 	r.consume()
 	require.Equal(t, tip, r.tip())
 }

@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/chain"
@@ -55,12 +54,6 @@ type bucketContents struct {
 	refused  int // destinations that are not allowed
 	// omitted are the destinations that chains has no room for.
 	omitted plan.Omitted
-}
-
-// listChains reads the whole bucket. Keys that are not ours are reported and left alone.
-func listChains(ctx context.Context, b *bucket.Bucket) (map[project.Branch]chain.Chain, []plan.Failure, error) {
-	c, err := readBucket(ctx, b, selection{order: turn.At(time.Now()), allow: project.AllowAll()})
-	return c.chains, c.failures, err
 }
 
 // readBucket lists the bucket. Whatever is in it, the memory that this takes is bounded.

@@ -99,7 +99,7 @@ const maxListingHeap = 64 << 20
 func TestOneBranchOfAHostileBucket(t *testing.T) {
 	allow, err := project.ParseAllowlist("wanted/*, new/*")
 	require.NoError(t, err)
-	c := &Consumer{Bucket: fullBucket(t, 60_000, hostileKey), Allow: allow}
+	c := &Consumer{Common: Common{Bucket: fullBucket(t, 60_000, hostileKey), Clock: time.Now}, Allow: allow}
 	var push plan.Push
 	heap := peakHeap(func() {
 		push, err = c.replan(t.Context(), plan.Push{Destination: project.Branch{Group: "wanted", Name: "one", Branch: "main"}})

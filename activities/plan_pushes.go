@@ -12,7 +12,7 @@ import (
 // PlanPushes compares the bucket with the heads of the destinations.
 func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Page[plan.Push], error) {
 	defer startMeter(ctx, 0).stop()
-	s := newScan[plan.Push](request, c.Destination, c.LastRuns, c.now)
+	s := newScan[plan.Push](request, c.Destination, c.Common)
 	s.page.Warning = c.warning()
 	return s.run(ctx, func(after turn.Position) (next bucketPart[plan.Push], err error) {
 		held, err := readBucket(ctx, c.Bucket, selection{order: request.Order, after: after, allow: c.Allow})

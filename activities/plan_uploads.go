@@ -17,7 +17,7 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 	if err != nil {
 		return page, err
 	}
-	s := newScan[plan.Upload](request, p.Source, p.LastRuns, p.Clock)
+	s := newScan[plan.Upload](request, p.Source, p.Common)
 	return s.run(ctx, func(after turn.Position) (next bucketPart[plan.Upload], err error) {
 		held, err := p.readBucket(ctx, request.Order, after, syncs, request.Absence)
 		if err != nil {

@@ -50,7 +50,7 @@ func newRecordedRig(t *testing.T) *rig {
 	r.sync.Destination.Branch = "release/größe-1.0"
 	r.configure(r.sync)
 	now := func() time.Time { return objects[2].CreatedAt.Add(time.Hour) }
-	r.producer.Clock, r.consumer.Now = now, now
+	r.producer.Clock, r.consumer.Clock = now, now
 	var err error
 	r.consumer.Identities, err = crypt.ParseIdentities(string(fromFormat1(t, "test-age.key")))
 	require.NoError(t, err)

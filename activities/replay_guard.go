@@ -20,16 +20,9 @@ var (
 // maxClockLead is how far a clock may be ahead of this one. A time beyond that would block a branch until it has come.
 const maxClockLead = 24 * time.Hour
 
-func (c *Consumer) now() time.Time {
-	if c.Now == nil {
-		return time.Now()
-	}
-	return c.Now()
-}
-
 // checkClock refuses a manifest that a clock far ahead of this one has made.
 func (c *Consumer) checkClock(made time.Time) error {
-	if now := c.now(); made.After(now.Add(maxClockLead)) {
+	if now := c.Clock(); made.After(now.Add(maxClockLead)) {
 		return fmt.Errorf("%w: it says %s, and now is %s", ErrFromFuture, made.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	return nil

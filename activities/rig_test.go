@@ -19,6 +19,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -73,11 +74,13 @@ func newRig(t *testing.T) *rig {
 	id, err := age.GenerateX25519Identity()
 	require.NoError(t, err)
 	r.producer = &Producer{
-		Syncs: &listed{syncs: []project.Sync{r.sync}}, Source: source, Bucket: write, Staging: r.area(), ThinPacks: true, Recipients: []age.Recipient{id.Recipient()}, Host: "p", Signer: sign.Unsigned(), Clock: time.Now, Retention: plan.Retention{MaxShare: 0.5},
+		Common: Common{Bucket: write, Staging: r.area(), Host: "p", Clock: time.Now},
+		Syncs:  &listed{syncs: []project.Sync{r.sync}}, Source: source, ThinPacks: true, Recipients: []age.Recipient{id.Recipient()}, Signer: sign.Unsigned(), Retention: plan.Retention{MaxShare: 0.5},
 		Version: "test",
 	}
 	r.consumer = &Consumer{
-		Destination: destination, Bucket: read, Staging: r.area(), Identities: []age.Identity{id}, Host: "c",
+		Common:      Common{Bucket: read, Staging: r.area(), Host: "c", Clock: time.Now},
+		Destination: destination, Identities: []age.Identity{id},
 		Verifier: sign.Unverified(), Allow: project.AllowAll(), Environment: archive.AnyEnvironment(),
 	}
 
@@ -138,6 +141,15 @@ func (r *rig) tip() string {
 	sha, err := r.destination.Git(r.Context(), destinationRepo, "rev-parse", "--verify", r.sync.Destination.Ref())
 	require.NoError(r, err)
 	return sha
+}
+
+// chains are those of the bucket, which has nothing else.
+func (r *rig) chains() map[project.Branch]chain.Chain {
+	r.Helper()
+	held, err := readBucket(r.Context(), r.consumer.Bucket, selection{allow: project.AllowAll()})
+	require.NoError(r, err)
+	require.Empty(r, held.failures)
+	return held.chains
 }
 
 func execute[I, O any](r *rig, activity func(context.Context, I) (O, error), in I) (O, error) {

@@ -25,17 +25,15 @@ type PlanRequest struct {
 
 // scan fills a page of one side's plan.
 type scan[M any] struct {
-	request  PlanRequest
-	page     *plan.Page[M]
-	survey   *headSurvey
-	lastRuns LastRuns
-	now      func() time.Time
+	Common
+
+	request PlanRequest
+	page    *plan.Page[M]
+	survey  *headSurvey
 }
 
-func newScan[M any](request PlanRequest, server RefReader, lastRuns LastRuns, now func() time.Time) *scan[M] {
-	return &scan[M]{
-		request: request, page: plan.NewPage[M](request.PageRequest), survey: newSurvey(scanLimits, server), lastRuns: lastRuns, now: now,
-	}
+func newScan[M any](request PlanRequest, server RefReader, common Common) *scan[M] {
+	return &scan[M]{Common: common, request: request, page: plan.NewPage[M](request.PageRequest), survey: newSurvey(scanLimits, server)}
 }
 
 // bucketPart is what of a bucket fits into memory: the next candidates, the refs to look for along with their heads, and
@@ -86,7 +84,7 @@ func (s *scan[M]) take(ctx context.Context, p bucketPart[M]) (took int, err erro
 		if read < 0 {
 			read = len(rest)
 		}
-		took += s.page.Add(rest[:read], heads, s.lastRuns.refusals(ctx, moving), s.now())
+		took += s.page.Add(rest[:read], heads, s.LastRuns.refusals(ctx, moving), s.Clock())
 	}
 	return took, nil
 }

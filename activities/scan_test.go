@@ -131,8 +131,9 @@ func TestLargeBucketIsReadInParts(t *testing.T) {
 		syncs = append(syncs, project.Sync{Source: manyth(i), Destination: manyth(i)})
 	}
 	heads := &refsOf{asked: map[string]int{}}
-	producer := &Producer{Syncs: &listed{syncs: syncs}, Source: sourceOf{refsOf: heads}, Bucket: b, Clock: time.Now}
-	consumer := &Consumer{Destination: destinationOf{refsOf: heads}, Bucket: b, Allow: project.AllowAll(), Verifier: sign.Unverified()}
+	common := Common{Bucket: b, Clock: time.Now}
+	producer := &Producer{Syncs: &listed{syncs: syncs}, Source: sourceOf{refsOf: heads}, Common: common}
+	consumer := &Consumer{Destination: destinationOf{refsOf: heads}, Common: common, Allow: project.AllowAll(), Verifier: sign.Unverified()}
 	env := newActivities()
 	env.RegisterActivity(producer)
 	env.RegisterActivity(consumer)

@@ -7,7 +7,6 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"github.com/app-sre/git-partition-sync/internal/plan"
-	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
 // Staged says where a run's files are: on the worker that polls the task queue Host, in the
@@ -47,17 +46,8 @@ func stage(ctx context.Context, host string) Staged {
 }
 
 // Cleanup removes the files of a run.
-func (p *Producer) Cleanup(_ context.Context, staged Staged) error {
-	return removeFiles(p.Staging, staged)
-}
-
-// Cleanup removes the files of a run.
-func (c *Consumer) Cleanup(_ context.Context, staged Staged) error {
-	return removeFiles(c.Staging, staged)
-}
-
-func removeFiles(area *staging.Area, staged Staged) error {
-	run, err := area.Run(staged.Run)
+func (s *Common) Cleanup(_ context.Context, staged Staged) error {
+	run, err := s.Staging.Run(staged.Run)
 	if err != nil {
 		return err
 	}

@@ -40,9 +40,7 @@ func TestRunOfAnOldPlan(t *testing.T) {
 // first is the commit of the oldest object of the bucket's chain.
 func (r *rig) first() string {
 	r.Helper()
-	chains, _, err := listChains(r.Context(), r.consumer.Bucket)
-	require.NoError(r, err)
-	return chains[r.sync.Destination].Objects[0].Commit
+	return r.chains()[r.sync.Destination].Objects[0].Commit
 }
 
 // otherConsumer does something as another worker of the consumer, whose disk is another one.

@@ -61,8 +61,9 @@ func (r *rig) twin(g *gate) *rig {
 	require.NoError(r, err)
 	p := r.producer
 	z.producer = &Producer{
-		Syncs: p.Syncs, Source: git(r.source, sourceRepo), Bucket: write, Staging: r.area(), ThinPacks: true,
-		Recipients: p.Recipients, Host: "z", Signer: p.Signer, Clock: p.Clock, Retention: p.Retention, Version: "test",
+		Common: Common{Bucket: write, Staging: r.area(), Host: "z", Clock: p.Clock},
+		Syncs:  p.Syncs, Source: git(r.source, sourceRepo), ThinPacks: true,
+		Recipients: p.Recipients, Signer: p.Signer, Retention: p.Retention, Version: "test",
 	}
 	c := *r.consumer
 	z.consumer = &c
@@ -133,10 +134,7 @@ func (r *rig) settled(commit, what string) {
 	require.NoError(r, r.produceAll(), what)
 	require.NoError(r, r.consumeAll(), what)
 	require.Equal(r, commit, r.tip(), what)
-	held, failures, err := listChains(r.Context(), r.producer.Bucket)
-	require.NoError(r, err)
-	require.Empty(r, failures, what)
-	for _, c := range held {
+	for _, c := range r.chains() {
 		require.False(r, c.Broken(), what)
 		require.Equal(r, commit, c.Tip(), what)
 		require.Empty(r, c.Superseded, what)

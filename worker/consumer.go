@@ -20,27 +20,22 @@ func consumer(environ []string) (role, error) {
 		Role:          contract.Consumer,
 		workflows:     workflows.RegisterConsumer,
 		redirects:     c.Allow,
+		settings:      []any{recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow},
 		logAttributes: []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy},
+		activities: func(s dependencies) any {
+			return &activities.Consumer{
+				Common:          s.Common,
+				Destination:     s.git,
+				Identities:      c.Identities,
+				Verifier:        c.Verifier,
+				Environment:     c.Environment,
+				Allow:           c.Allow,
+				FastForwardOnly: c.PushPolicy != config.Overwrite,
+			}
+		},
 	}
 	if !c.Verifier.Verifies() {
 		r.warning = activities.Unverified
-	}
-	r.activities = func(s dependencies) any {
-		return &activities.Consumer{
-			Destination: s.git,
-			Bucket:      s.bucket,
-			Staging:     s.staging,
-			Identities:  c.Identities,
-			Verifier:    c.Verifier,
-			Environment: c.Environment,
-			Allow:       c.Allow,
-
-			FastForwardOnly: c.PushPolicy != config.Overwrite,
-
-			Host:     s.hostQueue,
-			Settings: r.settings(recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow),
-			LastRuns: s.lastRuns,
-		}
 	}
 	return r, nil
 }

@@ -66,11 +66,7 @@ func TestLostHeartbeatIsNamed(t *testing.T) {
 		return invoke(ctx, method, in, out, c, o...)
 	}
 	c := devClient(t, client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(loseHeartbeats)}})
-	serve(t, c, &roleWorker{
-		taskQueue: "steps", hostQueue: "steps/host", maxConcurrent: 1, drain: time.Second,
-		workflows:  func(r workflows.Registry) { r.RegisterWorkflow(askOnce) },
-		activities: &asking{slow.URL},
-	})
+	serve(t, c, func(r workflows.Registry) { r.RegisterWorkflow(askOnce) }, &asking{slow.URL})
 	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: "steps"}, askOnce)
 	require.NoError(t, err)
 	var failure *temporal.ApplicationError

@@ -65,9 +65,9 @@ func run(ctx context.Context, name string, logger *slog.Logger, mask *foreign.Ma
 	}
 	temporal, err := client.DialContext(ctx, options)
 	if err != nil {
-		return errors.Join(fmt.Errorf("connect to temporal at %q: %w", cmp.Or(options.HostPort, client.DefaultHostPort), err), s.staging.Close())
+		return errors.Join(fmt.Errorf("connect to temporal at %q: %w", cmp.Or(options.HostPort, client.DefaultHostPort), err), s.Staging.Close())
 	}
 	defer temporal.Close()
-	s.lastRuns = activities.LastRuns{Executions: temporal, ID: r.ChildID}
-	return errors.Join(r.roleWorker(s, logger, mask, metrics).serve(ctx, temporal), s.staging.Close())
+	s.LastRuns = activities.LastRuns{Executions: temporal, ID: r.ChildID}
+	return errors.Join((&roleWorker{r, s, logger, mask, metrics}).serve(ctx, temporal), s.Staging.Close())
 }

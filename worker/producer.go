@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/graphql"
@@ -29,31 +28,26 @@ func producer(environ []string) (role, error) {
 	if err != nil {
 		return role{}, fmt.Errorf("GRAPHQL_QUERY_FILE: %w", err)
 	}
-	r := role{
+	return role{
 		Common:        c.Common,
 		Role:          contract.Producer,
 		workflows:     workflows.RegisterProducer,
 		redirects:     project.AllowAll(), // a source may be read wherever the token reads it
 		kmsKeyID:      c.KMSKeyID,
+		settings:      []any{c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer.PublicKey()},
 		logAttributes: []any{"graphql", c.GraphQL, "recipients", len(c.Recipients), "signed", c.Signer.Signs()},
-	}
-	r.activities = func(s dependencies) any {
-		return &activities.Producer{
-			Syncs:       syncs,
-			Source:      s.git,
-			Bucket:      s.bucket,
-			Staging:     s.staging,
-			Recipients:  c.Recipients,
-			ThinPacks:   c.ThinPacks,
-			Signer:      c.Signer,
-			Host:        s.hostQueue,
-			Environment: c.Environment.Name(),
-			Retention:   plan.Retention{After: c.PruneAfter, MaxShare: c.MaxPruneShare},
-			Clock:       time.Now,
-			Version:     version(),
-			Settings:    r.settings(c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer.PublicKey()),
-			LastRuns:    s.lastRuns,
-		}
-	}
-	return r, nil
+		activities: func(s dependencies) any {
+			return &activities.Producer{
+				Common:      s.Common,
+				Syncs:       syncs,
+				Source:      s.git,
+				Recipients:  c.Recipients,
+				ThinPacks:   c.ThinPacks,
+				Signer:      c.Signer,
+				Environment: c.Environment.Name(),
+				Retention:   plan.Retention{After: c.PruneAfter, MaxShare: c.MaxPruneShare},
+				Version:     version(),
+			}
+		},
+	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -29,6 +30,8 @@ type role struct {
 	redirects project.Allowlist
 	// kmsKeyID is the key that the store encrypts objects with; empty for its default.
 	kmsKeyID string
+	// settings are those that decide whether a branch is refused.
+	settings []any
 	// logAttributes is what is logged of the configuration at the start, keys and values; warning what is wrong with it.
 	logAttributes []any
 	warning       string
@@ -39,15 +42,10 @@ type role struct {
 // roles read their configuration from an environment.
 var roles = map[string]func(environ []string) (role, error){contract.Producer.Name: producer, contract.Consumer.Name: consumer}
 
-// dependencies is what the activities of both roles work with.
+// dependencies are what the activities of both roles work with.
 type dependencies struct {
-	git     *smarthttp.Client
-	bucket  *bucket.Bucket
-	staging *staging.Area
-	// hostQueue is the task queue of this process alone. A worker that is started again has another one: the files of
-	// the one before are gone.
-	hostQueue string
-	lastRuns  activities.LastRuns
+	git *smarthttp.Client
+	activities.Common
 }
 
 // open makes what the role's activities work with, except for what needs Temporal. It connects to nothing.
@@ -68,7 +66,9 @@ func (r role) open(ctx context.Context, logger *slog.Logger) (dependencies, erro
 	if r.warning != "" {
 		logger.Warn(r.warning)
 	}
-	return dependencies{git: r.gitServer(), bucket: store, staging: area, hostQueue: r.TaskQueue + "/" + host + "/" + area.ID()}, nil
+	// A worker that is started again has another task queue of its own: the files of the one before are gone.
+	own := r.TaskQueue + "/" + host + "/" + area.ID()
+	return dependencies{r.gitServer(), activities.Common{Bucket: store, Staging: area, Host: own, Clock: time.Now, Settings: r.fingerprint()}}, nil
 }
 
 // openBucket opens the bucket with the credentials of the environment, if those are there, and
@@ -101,8 +101,8 @@ func (r role) gitServer() *smarthttp.Client {
 	})
 }
 
-// settings are a fingerprint of what of the configuration decides whether a branch is refused, without secrets: one
+// fingerprint is of what in the configuration decides whether a branch is refused, without secrets: one
 // that was refused is tried again at once when a worker says something else.
-func (r role) settings(ofRole ...any) string {
-	return fmt.Sprintf("%v", append([]any{version(), r.GitLab, r.GitLabUsername, r.Bucket, r.Environment.Name()}, ofRole...))
+func (r role) fingerprint() string {
+	return fmt.Sprintf("%v", append([]any{version(), r.GitLab, r.GitLabUsername, r.Bucket, r.Environment.Name()}, r.settings...))
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,10 +37,10 @@ type arrival struct {
 // built is what an environment makes of a role, and what the servers that it names were asked.
 type built struct {
 	*roleWorker
-	role     role
-	producer *activities.Producer
-	consumer *activities.Consumer
-	world    *world
+	activities any
+	producer   *activities.Producer
+	consumer   *activities.Consumer
+	world      *world
 }
 
 // Each variable reaches what the worker works with. Those that a configuration has, and no arrival speaks of, fail.
@@ -110,15 +109,15 @@ func both(t *testing.T, w *world) map[string]arrival {
 		"GITLAB_USERNAME":       {value: "full-bot", seen: login, want: "full-bot:full-gitlab-token", other: "another-bot"},
 		"GITLAB_TOKEN":          {value: "full-gitlab-token", seen: login, want: "full-bot:full-gitlab-token"},
 		"INTERNAL_GIT_CA_PATH":  {value: w.ca, seen: func(*built) any { return w.git.last != nil }, want: true},
-		"ALLOW_PLAIN_HTTP":      {value: "true", seen: func(b *built) any { return b.role.AllowPlainHTTP }, want: true},
-		"REQUIRE_SIGNATURES":    {value: "true", seen: func(b *built) any { return b.role.RequireSignatures }, want: true},
+		"ALLOW_PLAIN_HTTP":      {value: "true", seen: func(b *built) any { return b.AllowPlainHTTP }, want: true},
+		"REQUIRE_SIGNATURES":    {value: "true", seen: func(b *built) any { return b.RequireSignatures }, want: true},
 		"WORKDIR": {value: workdir, want: true, seen: func(b *built) any {
-			_, err := os.Stat(filepath.Join(workdir, b.staging.ID()))
+			_, err := os.Stat(filepath.Join(workdir, b.Staging.ID()))
 			return err == nil
 		}},
-		"MAX_CONCURRENT": {value: "3", seen: func(b *built) any { return b.maxConcurrent }, want: 3},
+		"MAX_CONCURRENT": {value: "3", seen: func(b *built) any { return b.MaxConcurrent }, want: 3},
 		"DRAIN_TIMEOUT":  {value: "7s", seen: func(b *built) any { return b.options(nil).WorkerStopTimeout }, want: 7 * time.Second},
-		"HEALTH_ADDRESS": {value: "127.0.0.1:18080", seen: func(b *built) any { return b.healthAddress }, want: "127.0.0.1:18080"},
+		"HEALTH_ADDRESS": {value: "127.0.0.1:18080", seen: func(b *built) any { return b.HealthAddress }, want: config.Address("127.0.0.1:18080")},
 	}
 }
 
@@ -139,7 +138,7 @@ func requireArrivals(t *testing.T, name string, configuration reflect.Type, w *w
 	environ["TEMPORAL_ADDRESS"] = "temporal.example.com:7233\n"
 	b := build(t, name, w, environ)
 	b.askServers(t)
-	address, _ := b.role.Temporal.LookupEnv("TEMPORAL_ADDRESS")
+	address, _ := b.Temporal.LookupEnv("TEMPORAL_ADDRESS")
 	require.Equal(t, "temporal.example.com:7233", address)
 	for variable, a := range table {
 		require.Equal(t, a.want, a.seen(b), variable)
@@ -151,11 +150,11 @@ func requireArrivals(t *testing.T, name string, configuration reflect.Type, w *w
 		if a.other != "" {
 			changed := maps.Clone(environ)
 			changed[variable] = a.other
-			require.NotEqual(t, b.settings(), build(t, name, w, changed).settings(), "what %s made be refused is tried again", variable)
+			require.NotEqual(t, b.Settings, build(t, name, w, changed).Settings, "what %s made be refused is tried again", variable)
 		}
 	}
 	for _, secret := range config.Secrets(list(environ)) {
-		require.NotContains(t, b.settings(), secret)
+		require.NotContains(t, b.Settings, secret)
 	}
 }
 
@@ -165,7 +164,7 @@ func requireFilled(t *testing.T, steps any) {
 	v := reflect.ValueOf(steps).Elem()
 	for _, field := range reflect.VisibleFields(v.Type()) {
 		isFalse := field.Type.Kind() == reflect.Bool // is seen elsewhere
-		if field.IsExported() && !isFalse && !slices.Contains([]string{"Now"}, field.Name) {
+		if field.IsExported() && !isFalse {
 			require.False(t, v.FieldByIndex(field.Index).IsZero(), "nothing arrives in %s", field.Name)
 		}
 	}
@@ -179,19 +178,12 @@ func build(t *testing.T, name string, w *world, environ map[string]string) *buil
 	logger := slog.New(slog.DiscardHandler)
 	s, err := r.open(t.Context(), logger)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.staging.Close()) })
-	s.lastRuns.ID = r.ChildID
-	b := &built{roleWorker: r.roleWorker(s, logger, foreign.NewMask(), http.NotFoundHandler()), role: r, world: w}
+	t.Cleanup(func() { require.NoError(t, s.Staging.Close()) })
+	s.LastRuns.ID = r.ChildID
+	b := &built{roleWorker: &roleWorker{r, s, logger, foreign.NewMask(), http.NotFoundHandler()}, activities: r.activities(s), world: w}
 	b.producer, _ = b.activities.(*activities.Producer)
 	b.consumer, _ = b.activities.(*activities.Consumer)
 	return b
-}
-
-func (b *built) settings() string {
-	if b.producer != nil {
-		return b.producer.Settings
-	}
-	return b.consumer.Settings
 }
 
 // askServers has each client ask its server once, and holds renamed projects to what the role allows.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
-	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
@@ -15,8 +14,6 @@ import (
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
-	"github.com/app-sre/git-partition-sync/internal/staging"
-	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
@@ -29,34 +26,11 @@ const scanSlots = 4
 
 // roleWorker is a role's worker, ready to serve.
 type roleWorker struct {
-	taskQueue     string
-	hostQueue     string
-	workflows     func(workflows.Registry)
-	activities    any
-	staging       *staging.Area
-	log           *slog.Logger
-	maxConcurrent int
-	drain         time.Duration
-	healthAddress string
-	mask          *foreign.Mask // of all secrets of the worker
-	metrics       http.Handler  // the page that is served with the probes
-}
-
-// roleWorker makes the role ready to serve with what open has made.
-func (r role) roleWorker(s dependencies, logger *slog.Logger, mask *foreign.Mask, metrics http.Handler) *roleWorker {
-	return &roleWorker{
-		taskQueue:     r.TaskQueue,
-		hostQueue:     s.hostQueue,
-		workflows:     r.workflows,
-		activities:    r.activities(s),
-		staging:       s.staging,
-		log:           logger,
-		maxConcurrent: r.MaxConcurrent,
-		drain:         r.DrainTimeout,
-		healthAddress: string(r.HealthAddress),
-		mask:          mask,
-		metrics:       metrics,
-	}
+	role
+	dependencies
+	log     *slog.Logger
+	mask    *foreign.Mask // of all secrets of the worker
+	metrics http.Handler  // the page that is served with the probes
 }
 
 // options are those of all of the side's workers. Failed is told when one of them gives up.
@@ -64,7 +38,7 @@ func (s *roleWorker) options(failed func(error)) worker.Options {
 	return worker.Options{
 		OnFatalError:      failed,
 		Interceptors:      []interceptor.WorkerInterceptor{&activities.ErrorNaming{Mask: s.mask}},
-		WorkerStopTimeout: s.drain,
+		WorkerStopTimeout: s.DrainTimeout,
 		// By default the SDK holds heartbeats back for most of their timeout, and cancellations with them.
 		MaxHeartbeatThrottleInterval: activities.HeartbeatEvery,
 	}
@@ -76,28 +50,29 @@ func (s *roleWorker) serve(ctx context.Context, temporal client.Client) error {
 	ctx, give := context.WithCancelCause(ctx)
 	defer give(nil)
 	options := s.options(func(err error) { give(fmt.Errorf("worker gave up: %w", err)) })
-	first, err := withSlots(options, newSlots(s.maxConcurrent, slowAfter))
+	first, err := withSlots(options, newSlots(s.MaxConcurrent, slowAfter))
 	if err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
-	shared := worker.New(temporal, s.taskQueue, first)
-	s.workflows(shared)
-	shared.RegisterActivity(s.activities)
+	steps := s.activities(s.dependencies)
+	common := worker.New(temporal, s.TaskQueue, first)
+	s.workflows(common)
+	common.RegisterActivity(steps)
 
 	options.DisableWorkflowWorker = true
 	options.MaxConcurrentActivityExecutionSize = hostSlots
-	own := worker.New(temporal, s.hostQueue, options)
-	own.RegisterActivity(s.activities)
+	own := worker.New(temporal, s.Host, options)
+	own.RegisterActivity(steps)
 	options.MaxConcurrentActivityExecutionSize = scanSlots
-	scans := worker.New(temporal, contract.ScanQueue(s.taskQueue), options)
-	scans.RegisterActivity(s.activities)
-	workers := []worker.Worker{own, scans, shared} // the workflows last, when what they start is taken up
+	scans := worker.New(temporal, contract.ScanQueue(s.TaskQueue), options)
+	scans.RegisterActivity(steps)
+	workers := []worker.Worker{own, scans, common} // the workflows last, when what they start is taken up
 
 	probes := &health{metrics: s.metrics, temporal: func(ctx context.Context) error {
 		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
 		return err
 	}}
-	closeProbes, err := probes.listen(ctx, s.healthAddress)
+	closeProbes, err := probes.listen(ctx, string(s.HealthAddress))
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,8 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -124,11 +126,7 @@ func stuckWorkflow(ctx workflow.Context) error {
 func TestScansHaveTheirOwnQueue(t *testing.T) {
 	t.Parallel()
 	c := devClient(t, client.ConnectionOptions{})
-	serve(t, c, &roleWorker{
-		taskQueue: "steps", hostQueue: "steps/host", maxConcurrent: 1, drain: time.Second,
-		workflows:  func(r workflows.Registry) { r.RegisterWorkflow(stuckWorkflow) },
-		activities: &stuck{make(chan struct{})},
-	})
+	serve(t, c, func(r workflows.Registry) { r.RegisterWorkflow(stuckWorkflow) }, &stuck{make(chan struct{})})
 	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: "steps"}, stuckWorkflow)
 	require.NoError(t, err)
 	require.NoError(t, run.Get(t.Context(), nil))
@@ -152,9 +150,16 @@ func devClient(t *testing.T, connection client.ConnectionOptions) client.Client 
 	return c
 }
 
-// serve lets a side serve until the test ends.
-func serve(t *testing.T, c client.Client, s *roleWorker) {
+// serve lets a worker serve the queue "steps" until the test ends.
+func serve(t *testing.T, c client.Client, workflows func(workflows.Registry), steps any) {
 	t.Helper()
+	s := &roleWorker{
+		role: role{
+			Common: config.Common{MaxConcurrent: 1, DrainTimeout: time.Second}, Role: contract.Role{TaskQueue: "steps"},
+			workflows: workflows, activities: func(dependencies) any { return steps },
+		},
+		dependencies: dependencies{Common: activities.Common{Host: "steps/host"}},
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error)
 	go func() { served <- s.serve(ctx, c) }()

@@ -23,7 +23,7 @@ func (s *roleWorker) maintainFolder(ctx context.Context, runsOver func(context.C
 		case <-tick.C:
 		}
 		bounded, cancel := context.WithTimeout(ctx, maintainTimeout)
-		if err := s.staging.Maintain(bounded, runsOver); err != nil && ctx.Err() == nil {
+		if err := s.Staging.Maintain(bounded, runsOver); err != nil && ctx.Err() == nil {
 			s.log.Warn("The work directory was not looked after", "error", err)
 		}
 		cancel()

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
@@ -31,7 +32,7 @@ func TestTend(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var out bytes.Buffer
 		asked := 0
-		s := &roleWorker{staging: area, log: slog.New(slog.NewTextHandler(&out, nil))}
+		s := &roleWorker{dependencies: dependencies{Common: activities.Common{Staging: area}}, log: slog.New(slog.NewTextHandler(&out, nil))}
 		go s.maintainFolder(ctx, func(ctx context.Context, runs map[string]time.Time) ([]string, error) {
 			_, bounded := ctx.Deadline()
 			assert.True(t, bounded)

@@ -53,7 +53,7 @@ func runConsumeSteps(ctx workflow.Context, progress *progress, push plan.Push, t
 	}
 	*transferred = len(downloaded.Objects) > 0
 	work.Staged = downloaded.Staged
-	defer cleanup(ctx, consumer.Cleanup, work.Staged)
+	defer cleanup(ctx, work.Staged)
 	target, objects := downloaded.Target, countNoun(len(downloaded.Objects), "object")
 	onHost := hostTransferContext(ctx, work.Staged.Host, fmt.Sprintf("%s to %s, %s", push.Destination, plan.Short(target.Commit), objects))
 

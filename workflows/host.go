@@ -54,10 +54,11 @@ func isKind(err error, kind string) bool {
 }
 
 // cleanup removes a run's files, also when the run was cancelled. Its failure is not the run's.
-func cleanup(ctx workflow.Context, step any, staged activities.Staged) {
+func cleanup(ctx workflow.Context, staged activities.Staged) {
+	var common *activities.Common
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	if err := workflow.ExecuteActivity(hostCleanupContext(ctx, staged.Host), step, staged).Get(ctx, nil); err != nil {
+	if err := workflow.ExecuteActivity(hostCleanupContext(ctx, staged.Host), common.Cleanup, staged).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Warn("The run's files were not removed: the next worker to start there will", "error", err)
 	}
 }

@@ -41,7 +41,7 @@ func runProduceSteps(ctx workflow.Context, progress *progress, upload plan.Uploa
 	}
 	*transferred = true
 	work.Staged = cloned.Staged
-	defer cleanup(ctx, producer.Cleanup, work.Staged)
+	defer cleanup(ctx, work.Staged)
 	id := cloned.Bundle.ID
 	onHost := hostTransferContext(ctx, work.Staged.Host, activities.Describe(id)+", "+humanize.Bytes(uint64(cloned.Bundle.Size)))
 

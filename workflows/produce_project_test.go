@@ -21,8 +21,9 @@ import (
 )
 
 var (
-	producer *activities.Producer
-	consumer *activities.Consumer
+	producer   *activities.Producer
+	consumer   *activities.Consumer
+	eitherSide *activities.Common
 )
 
 // environment runs workflows with activities that each test replaces.
@@ -56,7 +57,7 @@ func TestProduceProject(t *testing.T) {
 	env.OnActivity(producer.Encrypt, mock.Anything, work).Return(activities.Encrypted{Size: 3}, nil).Once()
 	env.OnActivity(producer.Upload, mock.Anything, work, activities.UploadInput{ID: cloned.Bundle.ID, CreatedAt: packaged.CreatedAt, Note: packaged.Note, Size: 3}).
 		Return(activities.Uploaded{Summary: "done"}, nil).Once()
-	env.OnActivity(producer.Cleanup, mock.Anything, staged).Return(nil).Once()
+	env.OnActivity(eitherSide.Cleanup, mock.Anything, staged).Return(nil).Once()
 
 	queues := taskQueues(env)
 	produceProject(env, upload)

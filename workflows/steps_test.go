@@ -56,7 +56,7 @@ func steps(env *testsuite.TestWorkflowEnvironment, failures map[string]error) *f
 	on(env, consumer.Download, activities.Downloaded{Staged: staged, Objects: []object.Stored{stored()}}, step("Download"))
 	on(env, consumer.Decrypt, activities.Decrypted{}, step("Decrypt"))
 	on(env, consumer.Push, activities.Pushed{Summary: "pushed"}, step("Push"))
-	env.OnActivity(producer.Cleanup, mock.Anything, staged).Return(func(context.Context, activities.Staged) error {
+	env.OnActivity(eitherSide.Cleanup, mock.Anything, staged).Return(func(context.Context, activities.Staged) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.cleaned = true
