@@ -2,7 +2,6 @@ package smarthttp
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha1"
 	"errors"
@@ -10,44 +9,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
-	"strings"
-	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 )
-
-const (
-	nullHash  = "0000000000000000000000000000000000000000"
-	maxReport = 64 << 10 // bytes, beside a line for each ref
-
-	unpackFailed  = "unpack failed: "
-	atomicFailure = "atomic push failure" // what receive-pack says of refs that others have stopped
-)
-
-// RefUpdate moves one ref, given by its full name.
-type RefUpdate struct {
-	Ref string
-	Old string // the commit that it points to; empty if it does not exist
-	New string // empty deletes it
-}
-
-func (u RefUpdate) encodeCommand() (string, error) {
-	for _, commit := range []string{u.Old, u.New} {
-		if commit != "" && (!isHash(commit) || commit == nullHash) {
-			return "", fmt.Errorf("invalid commit %q", commit)
-		}
-	}
-	if u.Old == "" && u.New == "" {
-		return "", fmt.Errorf("nothing to do for %q", u.Ref)
-	}
-	if !isSafeRefName(u.Ref) {
-		return "", fmt.Errorf("invalid ref %q", u.Ref)
-	}
-	return cmp.Or(u.Old, nullHash) + " " + cmp.Or(u.New, nullHash) + " " + u.Ref, nil
-}
 
 // PushRequest moves a ref to a commit that comes in a pack. Refs that are only deleted need none.
 type PushRequest struct {
@@ -170,80 +135,4 @@ func (c *Client) encodeCommands(req PushRequest) (*bytes.Buffer, error) {
 	}
 	var body bytes.Buffer
 	return &body, pktline.NewEncoder(&body).EncodeString(append(lines, pktline.FlushString)...)
-}
-
-// readReport reads the answer of receive-pack: its report-status within the
-// side-band, and what its hooks print beside.
-func readReport(pkts *pktReader, refs []string) error {
-	band := newSideband(pkts)
-	var report packp.ReportStatus
-	limit := int64(maxReport)
-	for _, ref := range refs {
-		limit += int64(len(ref)) + maxLineLength
-	}
-	if err := report.Decode(io.LimitReader(band, limit)); err != nil {
-		if band.err != nil && band.err != io.EOF {
-			return band.err
-		}
-		return band.withServerText(fmt.Errorf("malformed push report: %s", pkts.mask.Line(err.Error(), maxLineLength)))
-	}
-	// The report is final. What follows are hooks that still run, and they are
-	// given the time to say why; but what else the server adds has an end, too.
-	_, _ = io.CopyN(io.Discard, band, maxReport)
-	var refused *RefusedError
-	for _, ref := range refs {
-		reason, err := refusalReason(&report, ref)
-		if err != nil {
-			return err
-		}
-		// Of a transaction's refs, the one that stopped it is told before those that were stopped along with it.
-		if reason != "" && (refused == nil || strings.Contains(refused.Reason, atomicFailure)) {
-			refused = &RefusedError{Ref: ref, Reason: pkts.mask.Line(reason, maxLineLength), Messages: band.messages.Lines(pkts.mask)}
-		}
-	}
-	if refused != nil {
-		return refused
-	}
-	return nil
-}
-
-// refusalReason returns why the ref was not updated, or "" if it was.
-func refusalReason(report *packp.ReportStatus, ref string) (string, error) {
-	const ok = "ok"
-	if report.UnpackStatus != ok {
-		return unpackFailed + report.UnpackStatus, nil
-	}
-	for _, status := range report.CommandStatuses {
-		if status.ReferenceName.String() != ref {
-			continue
-		}
-		if status.Status == ok {
-			return "", nil
-		}
-		return "not updated: " + status.Status, nil
-	}
-	return "", fmt.Errorf("server did not report whether it updated %q", ref)
-}
-
-// revocableReader is the caller's reader on loan to the transport, which may go on
-// reading after it has returned an early answer. Close ends that for certain.
-type revocableReader struct {
-	mu sync.Mutex
-	r  io.Reader
-}
-
-func (l *revocableReader) Read(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.r == nil {
-		return 0, os.ErrClosed
-	}
-	return l.r.Read(b)
-}
-
-func (l *revocableReader) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.r = nil
-	return nil
 }

@@ -2,18 +2,13 @@ package smarthttp
 
 import (
 	"bytes"
-	"crypto/sha1"
-	"errors"
 	"io"
-	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/stretchr/testify/require"
-
-	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
 const (
@@ -28,12 +23,6 @@ func wire(lines ...string) string {
 		panic(err)
 	}
 	return b.String()
-}
-
-func testPack(objects string) string {
-	body := "PACK\x00\x00\x00\x02\x00\x00\x00\x01" + objects
-	sum := sha1.Sum([]byte(body))
-	return body + string(sum[:])
 }
 
 func heads(answer string, branches ...string) (map[string]string, error) {
@@ -171,131 +160,4 @@ func (r *repeated) Read(b []byte) (int, error) {
 	n := copy(b, r.now)
 	r.now, r.left = r.now[n:], r.left-n
 	return n, nil
-}
-
-func TestReport(t *testing.T) {
-	const ref = "refs/heads/main"
-	for name, tt := range map[string]struct{ report, err string }{
-		"updated":          {report: wire("unpack ok\n", "ok "+ref+"\n", "")},
-		"refused":          {report: wire("unpack ok\n", "ng "+ref+" hook\x1b[1m declined\n", ""), err: `refused "refs/heads/main": not updated: hook declined`},
-		"no reason":        {report: wire("unpack ok\n", "ng "+ref+" \n", ""), err: `refused "refs/heads/main": not updated:`},
-		"not unpacked":     {report: wire("unpack index-pack failed\n", "ng "+ref+" unpacker error\n", ""), err: "unpack failed: index-pack failed"},
-		"about another":    {report: wire("unpack ok\n", "ok "+ref+"-2\n", ""), err: "did not report whether"},
-		"malformed":        {report: wire("un\x07pack"), err: "malformed push report: malformed unpack status: unpack"},
-		"no flush":         {report: wire("unpack ok\n", "ok "+ref+"\n"), err: "malformed push report: missing flush"},
-		"more than enough": {report: wire("unpack ok\n") + strings.Repeat(wire("ok "+ref+"\n"), 5000) + wire(""), err: "malformed push report"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			err := readReport(newPktReader(strings.NewReader(inBand(tt.report)), nil), []string{ref})
-			if tt.err == "" {
-				require.NoError(t, err)
-				return
-			}
-			require.ErrorContains(t, err, tt.err)
-			require.Equal(t, err.Error(), foreign.Line(err.Error(), 1000))
-		})
-	}
-	t.Run("cut", func(t *testing.T) {
-		err := readReport(newPktReader(strings.NewReader(wire("\x02working\n", "\x01"+wire("unpack ok\n"))), nil), []string{ref})
-		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-		require.ErrorContains(t, err, "working")
-	})
-	t.Run("no trailing line needed", func(t *testing.T) {
-		report := wire("\x01"+wire("unpack ok\n", "ok "+ref+"\n", ""), "\x02post-receive: bye\n")
-		require.NoError(t, readReport(newPktReader(strings.NewReader(report), nil), []string{ref}), "the report is final")
-	})
-}
-
-// Each of the refs counts, and the one that stopped a transaction is named rather than those that it took along.
-func TestReportOfSeveralRefs(t *testing.T) {
-	const branch, guard = "refs/heads/main", "refs/sync/1"
-	for name, tt := range map[string]struct {
-		statuses    []string
-		ref, reason string
-	}{
-		"all updated":          {statuses: []string{"ok " + branch, "ok " + guard}},
-		"in another order":     {statuses: []string{"ok " + guard, "ok " + branch}},
-		"the first refused":    {[]string{"ng " + branch + " hook declined", "ng " + guard + " atomic push failure"}, branch, "hook declined"},
-		"the second refused":   {[]string{"ng " + branch + " atomic push failure", "ng " + guard + " hook declined"}, guard, "hook declined"},
-		"only the second":      {[]string{"ok " + branch, "ng " + guard + " hook declined"}, guard, "hook declined"},
-		"both for a reason":    {[]string{"ng " + branch + " protected", "ng " + guard + " hidden"}, branch, "protected"},
-		"nothing of the other": {statuses: []string{"ok " + branch}, reason: `did not report whether it updated "refs/sync/1"`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			report := wire(append(append([]string{"unpack ok"}, tt.statuses...), "")...)
-			err := readReport(newPktReader(strings.NewReader(inBand(report)), nil), []string{branch, guard})
-			var refused *RefusedError
-			if tt.reason == "" {
-				require.NoError(t, err)
-				return
-			}
-			require.ErrorContains(t, err, tt.reason)
-			require.Equal(t, tt.ref != "", errors.As(err, &refused))
-			if refused != nil {
-				require.Equal(t, tt.ref, refused.Ref)
-			}
-		})
-	}
-}
-
-// inBand puts a report into the side-band, in pieces as receive-pack may.
-func inBand(report string) string {
-	var b strings.Builder
-	for len(report) > 0 {
-		n := min(len(report), 1000)
-		b.WriteString(wire("\x01" + report[:n]))
-		report = report[n:]
-	}
-	return b.String() + wire("")
-}
-
-// The transport may read on after an early answer; the caller's reader is its own again.
-func TestLentReaderIsReturned(t *testing.T) {
-	lent := strings.NewReader("pack")
-	body := &revocableReader{r: lent}
-	_, err := body.Read(make([]byte, 1))
-	require.NoError(t, err)
-	require.NoError(t, body.Close())
-	_, err = body.Read(make([]byte, 1))
-	require.ErrorIs(t, err, os.ErrClosed)
-	require.Equal(t, 3, lent.Len())
-}
-
-func TestPackVerifier(t *testing.T) {
-	good := testPack(strings.Repeat("object", 100))
-	for name, tt := range map[string]struct {
-		pack string
-		want error
-	}{
-		"whole":         {good, nil},
-		"no objects":    {testPack(""), nil},
-		"version 3":     {repack(strings.Replace(good, "\x02", "\x03", 1)), nil},
-		"version 4":     {repack(strings.Replace(good, "\x02", "\x04", 1)), ErrCorruptPack},
-		"not a pack":    {repack("JACK" + good[4:]), ErrCorruptPack},
-		"changed":       {strings.Replace(good, "object", "0bject", 1), ErrCorruptPack},
-		"longer":        {good + "x", ErrCorruptPack},
-		"shorter":       {good[:len(good)-1], ErrCorruptPack},
-		"only a header": {good[:12], io.ErrUnexpectedEOF},
-		"empty":         {"", io.ErrUnexpectedEOF},
-	} {
-		for reader, wrap := range map[string]func(io.Reader) io.Reader{
-			"at once": func(r io.Reader) io.Reader { return r }, "byte by byte": iotest.OneByteReader,
-			"with the error": iotest.DataErrReader, "in halves": iotest.HalfReader,
-		} {
-			t.Run(name+"/"+reader, func(t *testing.T) {
-				got, err := io.ReadAll(newPackVerifier(wrap(strings.NewReader(tt.pack))))
-				require.ErrorIs(t, err, tt.want)
-				if tt.want == nil {
-					require.Equal(t, tt.pack, string(got))
-				}
-			})
-		}
-	}
-}
-
-// repack corrects the trailer.
-func repack(pack string) string {
-	body := pack[:len(pack)-sha1.Size]
-	sum := sha1.Sum([]byte(body))
-	return body + string(sum[:])
 }

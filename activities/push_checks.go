@@ -1,0 +1,86 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+var (
+	// ErrNotFastForward says that the destination has commits that the source has not, and the
+	// policy is not to overwrite them.
+	ErrNotFastForward = errors.New("not a fast-forward")
+	// ErrTipMoved says that the branch may be at something newer than the run's objects.
+	ErrTipMoved = errors.New("the branch and the bucket have moved since the objects were downloaded")
+	// ErrNotAllowed says that the consumer is not to touch the project.
+	ErrNotAllowed = errors.New("destination is not in ALLOWED_DESTINATIONS")
+)
+
+// manifestTime is when the manifest was made that decides what the branch becomes.
+func (p *push) manifestTime() time.Time {
+	if len(p.Bundles) == 0 {
+		return p.Target.AtTip.CreatedAt
+	}
+	return p.Bundles[len(p.Bundles)-1].CreatedAt
+}
+
+// check refuses what must not be pushed. A branch that is at its commit is not taken back by an old object.
+func (p *push) check(ctx context.Context) error {
+	replayed := p.guard.refuseOlder(p.manifestTime())
+	p.rolledBack = p.allowRollback && replayed != nil
+	if p.tip == p.Target.Commit {
+		return nil
+	}
+	if err := p.checkNewer(ctx); err != nil || p.allowRollback {
+		return err
+	}
+	return replayed
+}
+
+// checkNewer refuses objects that are older than what the branch is at, as those of a worker that was held up. The branch has
+// been read: if the bucket has nothing newer now, nobody can have put anything newer there, and whoever else
+// has moved the branch is overruled. If it has, the branch must be where it was, and not have come back there.
+func (p *push) checkNewer(ctx context.Context) error {
+	for o, err := range objectsSince(ctx, p.bucket, p.branch, p.Target.SeenChain) {
+		switch {
+		case err != nil:
+			return err
+		case p.Target.SeenChain.OvertakenBy(o, "") && (p.tip != p.Target.SeenTip || p.tip == o.Commit):
+			return fmt.Errorf("%w: it was at %q and is at %q, and %q was uploaded %s", ErrTipMoved, p.Target.SeenTip, p.tip, o.Key, o.Modified.UTC().Format(time.RFC3339))
+		}
+	}
+	return nil
+}
+
+// checkDescent asks the destination, which has all commits by now, whether they lead back to the branch's
+// tip.
+func (p *push) checkDescent(ctx context.Context) error {
+	descends, err := p.forge.Descends(ctx, p.branch.Path(), p.Target.Commit, p.tip)
+	if err == nil && !descends {
+		err = fmt.Errorf("%w: the destination is at %s, which the source's %s does not lead back to", ErrNotFastForward, p.tip, p.Target.Commit)
+	}
+	return err
+}
+
+// guardTime is the time that the replay guard is to have: only an operator takes it back.
+func (p *push) guardTime() time.Time {
+	if made := p.manifestTime(); p.allowRollback || p.guard.ref == "" || made.After(p.guard.applied) {
+		return made
+	}
+	return p.guard.applied
+}
+
+// verify reads the refs once more: what a destination answers is not yet what it has.
+func (p *push) verify(ctx context.Context) error {
+	now, err := p.reread(ctx)
+	switch {
+	case err != nil:
+		return err
+	case now.tip != p.Target.Commit:
+		return fmt.Errorf("%w: it is at %q instead of %s", ErrTipDiffers, now.tip, p.Target.Commit)
+	case now.guard.enabled && now.guard.ref != p.guard.refAt(p.guardTime()):
+		return fmt.Errorf("%w: it moved the branch, and shows %q instead of %s", ErrOwnRefs, now.guard.ref, p.guard.refAt(p.guardTime()))
+	}
+	return nil
+}

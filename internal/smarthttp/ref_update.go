@@ -1,0 +1,31 @@
+package smarthttp
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// nullHash stands for "no commit" in the protocol.
+const nullHash = "0000000000000000000000000000000000000000"
+
+// RefUpdate moves one ref, given by its full name.
+type RefUpdate struct {
+	Ref string
+	Old string // the commit that it points to; empty if it does not exist
+	New string // empty deletes it
+}
+
+func (u RefUpdate) encodeCommand() (string, error) {
+	for _, commit := range []string{u.Old, u.New} {
+		if commit != "" && (!isHash(commit) || commit == nullHash) {
+			return "", fmt.Errorf("invalid commit %q", commit)
+		}
+	}
+	if u.Old == "" && u.New == "" {
+		return "", fmt.Errorf("nothing to do for %q", u.Ref)
+	}
+	if !isSafeRefName(u.Ref) {
+		return "", fmt.Errorf("invalid ref %q", u.Ref)
+	}
+	return cmp.Or(u.Old, nullHash) + " " + cmp.Or(u.New, nullHash) + " " + u.Ref, nil
+}
