@@ -75,6 +75,11 @@ func TestBuild(t *testing.T) {
 			chain:      []string{"-a", "a-c", "c-d"},
 			superseded: []string{"b-c", "a-b"},
 		},
+		"fork: a snapshot, and an increment whose base is gone": {
+			objects:    []object.Stored{stored("b", "c", 1, 1), stored("", "c", 1, 2), stored("c", "d", 1, 3)},
+			chain:      []string{"-c", "c-d"},
+			superseded: []string{"b-c"},
+		},
 		"the branch went back": {
 			objects:    []object.Stored{stored("", "a", 1, 0), stored("a", "b", 1, 1), stored("b", "a", 1, 2)},
 			chain:      []string{"-a", "a-b", "b-a"},
@@ -132,6 +137,7 @@ func TestObjectsOfTheNewestSecond(t *testing.T) {
 		"the first key of snapshots":               {[]object.Stored{named("y", "", "c", 5), named("x", "", "d", 5)}, "x"},
 		"on its own commit: the branch came back":  {[]object.Stored{named("y", "a", "a", 5), named("x", "b", "c", 5)}, "y"},
 		"an increment on a snapshot of the second": {[]object.Stored{named("x", "", "c", 5), named("y", "c", "d", 5)}, "y"},
+		"each is built upon: the snapshot":         {[]object.Stored{named("x", "d", "c", 5), named("y", "c", "d", 5), named("z", "", "c", 5)}, "z"},
 		"built upon in a later second is no tie":   {[]object.Stored{named("x", "b", "c", 5), named("y", "c", "b", 6)}, "y"},
 	}
 	for name, test := range tests {

@@ -42,7 +42,6 @@ type Inventory struct {
 // destinationObjects is what is kept of one of them.
 type destinationObjects struct {
 	identity    project.Branch
-	spelling    project.Branch // as in its first object
 	rank        uint64
 	objects     []object.Stored
 	size        int // bytes of the budget
@@ -71,14 +70,11 @@ func (v *Inventory) Add(o object.Stored) {
 			v.omitted++
 			return
 		}
-		d = &destinationObjects{identity: identity, spelling: o.Destination, rank: rank}
+		d = &destinationObjects{identity: identity, rank: rank}
 		v.destinations[identity] = d
 		heap.Push(&v.rankHeap, d)
 	}
 	d.objectCount++
-	if o.Destination == d.spelling {
-		o.Destination = d.spelling // one copy of the names for all objects
-	}
 	v.retain(d, o)
 	for v.usedBytes > v.budget && len(v.rankHeap) > 1 {
 		v.evict(heap.Pop(&v.rankHeap).(*destinationObjects))
@@ -157,7 +153,7 @@ func (v *Inventory) Omitted() int { return v.omitted }
 
 // Covers tells whether the destination would be among the chains if it had any object.
 func (v *Inventory) Covers(b project.Branch) bool {
-	return v.omitted == 0 || v.rank(b.Identity()) < v.cutoffRank
+	return v.rank(b.Identity()) < v.cutoffRank
 }
 
 // rankMaxHeap is a heap from which the destination of the highest rank is taken first.

@@ -40,12 +40,39 @@ func TestInventoryKeepsWhatChainsNeed(t *testing.T) {
 func TestInventoryBoundsOneDestination(t *testing.T) {
 	t.Parallel()
 	v := NewInventory(0, nil)
+	const sizes = 60
 	for i := range 100_000 {
-		v.Add(stored(commitName(i), commitName(i+1), int64(1)<<(i%60), 7))
+		v.Add(stored("", commitName(i), int64(1)<<(i%sizes), 7))
 	}
 	c := v.Chains()[router]
-	require.LessOrEqual(t, len(c.Objects)+len(c.Superseded), 61*maxPerSizeClass+maxSurplus)
+	require.Equal(t, sizes*maxPerSizeClass+maxSurplus, len(c.Objects)+len(c.Superseded))
 	require.Zero(t, v.Omitted())
+}
+
+// A person may still need any object of a chain that cannot be restored.
+func TestInventoryHasNothingDeletedOfABrokenChain(t *testing.T) {
+	t.Parallel()
+	v := NewInventory(0, nil)
+	for i := range 2 * maxPerSizeClass {
+		v.Add(stored(commitName(i), commitName(i+1), 1, i))
+	}
+	c := v.Chains()[router]
+	require.True(t, c.Broken())
+	require.Empty(t, c.Superseded)
+}
+
+// What a listing takes in memory has a limit, far beyond what usual buckets hold.
+func TestInventoryHasABudget(t *testing.T) {
+	t.Parallel()
+	for destinations, omits := range map[int]bool{10_000: false, 50_000: true} {
+		v := NewInventory(0, nil)
+		for i := range destinations {
+			o := stored("", "a", 1, 0)
+			o.Destination = otherDestination(i)
+			v.Add(o)
+		}
+		require.Equal(t, omits, v.Omitted() > 0, "%d destinations", destinations)
+	}
 }
 
 // Of objects of alike size the newest are kept: those of a chain are not put aside for the many that came before them.
@@ -55,7 +82,8 @@ func TestInventoryKeepsTheNewest(t *testing.T) {
 	for i := range 6 * maxPerSizeClass { // as of a producer that has never deleted anything
 		objects = append(objects, stored(commitName(i), commitName(i+1), 100, i))
 	}
-	chain := []object.Stored{stored("", "a", 1000, 100), stored("a", "b", 100, 101), stored("b", "c", 100, 102), stored("c", "d", 100, 103)}
+	chain := []object.Stored{stored("", "a", 1000, 100), stored("a", "b", 100, 101), stored("b", "c", 100, 102), stored("c", "d", 100, 103), stored("d", "e", 100, 104)}
+	require.Len(t, chain[1:], maxPerSizeClass)
 	objects = append(objects, chain...)
 	for i := range uint64(50) {
 		rand.New(rand.NewPCG(1, i)).Shuffle(len(objects), func(i, j int) { objects[i], objects[j] = objects[j], objects[i] })
