@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -22,28 +22,23 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/testserver/pipeserver"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 const aCommit = "0123456789012345678901234567890123456789"
 
-// testSurvey has scanLimits in small: a project's minute is 300 ms.
-var testSurvey = headSurveyLimits{
-	Concurrent: 8, Budget: 20 * time.Second, MaxSilent: 16, Impatience: 150 * time.Millisecond,
-	MaxUnconnected: 16, MaxUnanswered: 64, Backoff: 20 * time.Millisecond, Tries: 4,
-}
-
-// forge is a Git server whose projects are named after how they answer: "good-1", "silent-3", "400-7".
+// forge is a Git server whose projects are named after how they answer: "good-1", "silent-3", "400-7". With the clock of
+// testing/synctest, a scan of it takes no time of ours.
 func forge(t *testing.T, answer func(w http.ResponseWriter, kind string)) *smarthttp.Client {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	client := pipeserver.Start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		kind, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/group/"), "-")
 		answer(w, kind)
 	}))
-	t.Cleanup(server.Close)
-	u, err := url.Parse(server.URL)
+	u, err := url.Parse(pipeserver.URL)
 	require.NoError(t, err)
-	return smarthttp.New(smarthttp.Options{Forge: gitlab.At(u), Limits: smarthttp.Limits{Discovery: 300 * time.Millisecond}})
+	return smarthttp.New(smarthttp.Options{Forge: gitlab.At(u), HTTP: client})
 }
 
 // byKind answers good projects, lets silent ones wait, and gives the others the status that they are named after.
@@ -63,6 +58,12 @@ func byKind(t *testing.T) func(w http.ResponseWriter, kind string) {
 			w.WriteHeader(code)
 		}
 	}
+}
+
+// inNoTime runs a test on a clock that goes on when everything waits.
+func inNoTime(t *testing.T, name string, test func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 }
 
 // projects makes as many of each kind as the pairs say.
@@ -102,7 +103,6 @@ func tally(heads map[project.Branch]plan.Head) map[string]int {
 
 // Each is what some projects do whose names anyone may have put into the bucket. None of it concerns the others.
 func TestTroubleOfProjectsStaysTheirOwn(t *testing.T) {
-	t.Parallel()
 	for name, tt := range map[string]struct{ ask, want map[string]int }{
 		"names that the server answers with 400": {map[string]int{"400": 200, "good": 3}, map[string]int{"400 failed": 200, "good read": 3}},
 		"422":                                    {map[string]int{"422": 200}, map[string]int{"422 failed": 200}},
@@ -118,9 +118,8 @@ func TestTroubleOfProjectsStaysTheirOwn(t *testing.T) {
 		"many connections break, most do not":    {map[string]int{"cut": 60, "good": 300}, map[string]int{"cut unreachable": 60, "good read": 300}},
 		"503 for all but a few":                  {map[string]int{"503": 60, "good": 3}, map[string]int{"503 unreachable": 60, "good read": 3}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			heads, err := readAll(t.Context(), testSurvey, forge(t, byKind(t)), projects(tt.ask))
+		inNoTime(t, name, func(t *testing.T) {
+			heads, err := readAll(t.Context(), scanLimits, forge(t, byKind(t)), projects(tt.ask))
 			require.NoError(t, err)
 			require.Equal(t, tt.want, tally(heads))
 		})
@@ -128,13 +127,11 @@ func TestTroubleOfProjectsStaysTheirOwn(t *testing.T) {
 }
 
 func TestServerIsDownWhenNoProjectAnswers(t *testing.T) {
-	t.Parallel()
 	for kind, why := range map[string]error{"503": smarthttp.ErrUnavailable, "407": httpclient.ErrProxyAuth, "cut": httpclient.ErrNoConnection, "silent": httpclient.ErrSilent} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
+		inNoTime(t, kind, func(t *testing.T) {
 			var asked atomic.Int32
 			answer := byKind(t)
-			_, err := readAll(t.Context(), testSurvey, forge(t, func(w http.ResponseWriter, kind string) {
+			_, err := readAll(t.Context(), scanLimits, forge(t, func(w http.ResponseWriter, kind string) {
 				asked.Add(1)
 				answer(w, kind)
 			}), projects(map[string]int{kind: 1000}))
@@ -143,58 +140,65 @@ func TestServerIsDownWhenNoProjectAnswers(t *testing.T) {
 			require.Less(t, asked.Load(), int32(200), "the others are spared, and so is the server")
 		})
 	}
-	_, err := readAll(t.Context(), testSurvey, forge(t, byKind(t)), projects(map[string]int{"503": 17}))
-	require.ErrorIs(t, err, ErrGitServerDown)
-
-	limits := testSurvey
-	limits.Budget = 400 * time.Millisecond
-	_, err = readAll(t.Context(), limits, forge(t, byKind(t)), projects(map[string]int{"silent": 100}))
-	require.ErrorIs(t, err, ErrGitServerDown, "those that were not asked any more have not answered")
+	inNoTime(t, "a few projects", func(t *testing.T) {
+		_, err := readAll(t.Context(), scanLimits, forge(t, byKind(t)), projects(map[string]int{"503": 17}))
+		require.ErrorIs(t, err, ErrGitServerDown)
+	})
+	inNoTime(t, "those that were not asked any more have not answered", func(t *testing.T) {
+		limits := scanLimits
+		limits.Budget = 80 * time.Second
+		_, err := readAll(t.Context(), limits, forge(t, byKind(t)), projects(map[string]int{"silent": 100}))
+		require.ErrorIs(t, err, ErrGitServerDown)
+	})
 }
 
 // The first that are silent have their time. After that, it is clear that the server has trouble.
 func TestScanGetsImpatient(t *testing.T) {
-	t.Parallel()
-	heads, err := readAll(t.Context(), testSurvey, forge(t, byKind(t)), projects(map[string]int{"silent": 60, "good": 5}))
-	require.NoError(t, err)
-	patient := 0
-	for b, head := range heads {
-		if head.Err == nil {
-			continue
+	synctest.Test(t, func(t *testing.T) {
+		heads, err := readAll(t.Context(), scanLimits, forge(t, byKind(t)), projects(map[string]int{"silent": 60, "good": 5}))
+		require.NoError(t, err)
+		patient := 0
+		for b, head := range heads {
+			if head.Err == nil {
+				continue
+			}
+			var silence *httpclient.SilentError
+			require.ErrorAs(t, head.Err, &silence, b)
+			if silence.For > scanLimits.Impatience {
+				patient++
+			}
 		}
-		var silence *httpclient.SilentError
-		require.ErrorAs(t, head.Err, &silence, b)
-		if silence.For > testSurvey.Impatience {
-			patient++
-		}
-	}
-	require.GreaterOrEqual(t, patient, testSurvey.MaxSilent)
-	require.Less(t, patient, testSurvey.MaxSilent+testSurvey.Concurrent)
+		require.GreaterOrEqual(t, patient, scanLimits.MaxSilent)
+		require.Less(t, patient, scanLimits.MaxSilent+scanLimits.Concurrent)
+	})
 }
 
 // Thousands of projects that hang do not take thousands of times a project's limit.
 func TestScanEndsInTime(t *testing.T) {
-	t.Parallel()
-	limits := testSurvey
-	limits.Budget = 500 * time.Millisecond
-	began := time.Now()
-	heads, err := readAll(t.Context(), limits, forge(t, byKind(t)), projects(map[string]int{"silent": 5000, "good": 5000}))
-	require.NoError(t, err)
-	require.Less(t, time.Since(began), 15*time.Second)
-	counts := tally(heads)
-	require.Len(t, heads, 10_000)
-	require.Positive(t, counts["silent not asked"]+counts["good not asked"])
-	for b, head := range heads {
-		require.True(t, !head.NotQueried || head.Unreachable && errors.Is(head.Err, errNotAsked), b)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		heads, err := readAll(t.Context(), scanLimits, forge(t, byKind(t)), projects(map[string]int{"silent": 5000, "good": 5000}))
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Since(began), scanLimits.Budget+scanLimits.Impatience)
+		counts := tally(heads)
+		require.Len(t, heads, 10_000)
+		require.Positive(t, counts["silent not asked"]+counts["good not asked"])
+		for b, head := range heads {
+			require.True(t, !head.NotQueried || head.Unreachable && errors.Is(head.Err, errNotAsked), b)
+		}
+	})
 }
 
 // A server that answers 429 is asked again, when it wants that and one question at a time.
 func TestScanSlowsDown(t *testing.T) {
-	t.Parallel()
-	for name, after := range map[string]string{"when the server says": "1", "by itself": ""} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+	for name, test := range map[string]struct {
+		after string // as the server says
+		pause time.Duration
+	}{
+		"when the server says": {"70", 70 * time.Second},
+		"by itself":            {"", scanLimits.Backoff},
+	} {
+		inNoTime(t, name, func(t *testing.T) {
 			var mu sync.Mutex
 			var free time.Time
 			early, limited := 0, 0
@@ -204,14 +208,11 @@ func TestScanSlowsDown(t *testing.T) {
 				defer mu.Unlock()
 				switch {
 				case free.IsZero():
-					free = time.Now().Add(time.Second)
-					if after == "" {
-						free = time.Now().Add(testSurvey.Backoff)
-					}
+					free = time.Now().Add(test.pause)
 					fallthrough
-				case limited < 8 && time.Now().Before(free): // those that were under way
+				case limited < scanLimits.Concurrent && time.Now().Before(free): // those that were under way
 					limited++
-					w.Header().Set("Retry-After", after)
+					w.Header().Set("Retry-After", test.after)
 					w.WriteHeader(http.StatusTooManyRequests)
 					return
 				case time.Now().Before(free):
@@ -219,22 +220,21 @@ func TestScanSlowsDown(t *testing.T) {
 				}
 				answer(w, kind)
 			})
-			heads, err := readAll(t.Context(), testSurvey, client, projects(map[string]int{"good": 60}))
+			heads, err := readAll(t.Context(), scanLimits, client, projects(map[string]int{"good": 60}))
 			require.NoError(t, err)
 			require.Equal(t, map[string]int{"good read": 60}, tally(heads))
 			require.Zero(t, early, "asked before the server wanted it")
 			require.Positive(t, limited)
 		})
 	}
-	t.Run("for longer than there is time", func(t *testing.T) {
-		t.Parallel()
+	inNoTime(t, "for longer than there is time", func(t *testing.T) {
 		var asked atomic.Int32
 		client := forge(t, func(w http.ResponseWriter, _ string) {
 			asked.Add(1)
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(http.StatusTooManyRequests)
 		})
-		heads, err := readAll(t.Context(), testSurvey, client, projects(map[string]int{"429": 100}))
+		heads, err := readAll(t.Context(), scanLimits, client, projects(map[string]int{"429": 100}))
 		require.NoError(t, err)
 		require.LessOrEqual(t, asked.Load(), int32(8))
 		require.Equal(t, 100, tally(heads)["429 unreachable"]+tally(heads)["429 not asked"])
@@ -243,43 +243,45 @@ func TestScanSlowsDown(t *testing.T) {
 
 // What is cut off from above is no finding about projects.
 func TestScanThatIsCutOff(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancelCause(t.Context())
-	lost := errors.New("lost")
-	client := forge(t, func(http.ResponseWriter, string) {
-		cancel(lost)
-		<-t.Context().Done()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		lost := errors.New("lost")
+		client := forge(t, func(http.ResponseWriter, string) {
+			cancel(lost)
+			<-t.Context().Done()
+		})
+		_, err := readAll(ctx, scanLimits, client, projects(map[string]int{"silent": 3}))
+		require.ErrorIs(t, err, lost)
 	})
-	_, err := readAll(ctx, testSurvey, client, projects(map[string]int{"silent": 3}))
-	require.ErrorIs(t, err, lost)
 }
 
 // A page of a plan that is full asks no further, and the rounds of one scan ask for each project once.
 func TestScanAsksUntilThatIsEnough(t *testing.T) {
-	t.Parallel()
-	var asked atomic.Int32
-	answer := byKind(t)
-	client := forge(t, func(w http.ResponseWriter, kind string) {
-		asked.Add(1)
-		answer(w, kind)
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int32
+		answer := byKind(t)
+		client := forge(t, func(w http.ResponseWriter, kind string) {
+			asked.Add(1)
+			answer(w, kind)
+		})
+		s, q := newSurvey(scanLimits, client), headRequest{branches: projects(map[string]int{"good": 1000})}
+		want, got := 100, 0
+		q.enough = func(answered []project.Branch, _ map[project.Branch]plan.Head) bool {
+			got += len(answered)
+			return got >= want
+		}
+		heads, err := s.readHeads(t.Context(), q)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, len(heads), want)
+		require.Less(t, len(heads), want+2*scanLimits.Concurrent)
+		for i, b := range q.branches {
+			_, known := heads[b]
+			require.Equal(t, i < len(heads), known, "they are asked in their order")
+		}
+		q.enough = nil
+		heads, err = s.readHeads(t.Context(), q)
+		require.NoError(t, err)
+		require.Len(t, heads, 1000)
+		require.EqualValues(t, 1000, asked.Load())
 	})
-	s, q := newSurvey(testSurvey, client), headRequest{branches: projects(map[string]int{"good": 1000})}
-	want, got := 100, 0
-	q.enough = func(answered []project.Branch, _ map[project.Branch]plan.Head) bool {
-		got += len(answered)
-		return got >= want
-	}
-	heads, err := s.readHeads(t.Context(), q)
-	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(heads), want)
-	require.Less(t, len(heads), want+2*testSurvey.Concurrent)
-	for i, b := range q.branches {
-		_, known := heads[b]
-		require.Equal(t, i < len(heads), known, "they are asked in their order")
-	}
-	q.enough = nil
-	heads, err = s.readHeads(t.Context(), q)
-	require.NoError(t, err)
-	require.Len(t, heads, 1000)
-	require.EqualValues(t, 1000, asked.Load())
 }

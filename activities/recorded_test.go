@@ -75,6 +75,7 @@ func (o recorded) put(r *rig) {
 // Objects are read for good: those of an earlier version are listed, planned, verified and pushed, one by one as they come or all
 // at once to a destination that has nothing, and what is uploaded next is an increment on one of them.
 func TestRecordedObjects(t *testing.T) {
+	t.Parallel()
 	for name, oneByOne := range map[string]bool{"one by one": true, "all at once": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

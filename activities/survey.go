@@ -19,7 +19,7 @@ type headSurvey struct {
 	server   RefReader
 	deadline time.Time
 
-	oneByOne sync.Mutex // once the server has said that it is asked too much
+	oneByOne chan struct{} // has whoever asks, once the server has said that it is asked too much
 
 	mu          sync.Mutex
 	heads       map[project.Branch]plan.Head
@@ -34,7 +34,7 @@ type headSurvey struct {
 func newSurvey(limits headSurveyLimits, server RefReader) *headSurvey {
 	return &headSurvey{
 		limits: limits, server: server, deadline: time.Now().Add(limits.Budget),
-		heads: map[project.Branch]plan.Head{}, pause: limits.Backoff,
+		oneByOne: make(chan struct{}, 1), heads: map[project.Branch]plan.Head{}, pause: limits.Backoff,
 	}
 }
 
@@ -107,8 +107,8 @@ func (s *headSurvey) readOnce(ctx context.Context, path string, names []string) 
 func (s *headSurvey) awaitTurn(ctx context.Context) (leave func(), ok bool) {
 	leave = func() {}
 	if s.isRateLimited() {
-		s.oneByOne.Lock()
-		leave = s.oneByOne.Unlock
+		s.oneByOne <- struct{}{}
+		leave = func() { <-s.oneByOne }
 	}
 	for {
 		s.mu.Lock()
@@ -141,6 +141,9 @@ func (s *headSurvey) slowDown(err error) {
 	defer s.mu.Unlock()
 	pause := retryAfter(err)
 	if pause == 0 {
+		if time.Now().Before(s.resume) { // it was asked before the others were told
+			return
+		}
 		pause = s.pause
 		s.pause *= 2
 	}
