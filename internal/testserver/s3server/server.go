@@ -6,6 +6,7 @@ package s3server
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -22,6 +23,9 @@ import (
 const Region = "us-east-1"
 
 const (
+	// maxStarts is how many ports are tried: each may be taken before the server has it.
+	maxStarts = 3
+
 	startTimeout = 30 * time.Second
 	stopTimeout  = 5 * time.Second
 )
@@ -47,7 +51,16 @@ type Server struct {
 
 // Start runs the server until Stop is called, and returns once it answers
 // requests. ctx bounds the start only.
-func Start(ctx context.Context, opts Options) (*Server, error) {
+func Start(ctx context.Context, opts Options) (s *Server, err error) {
+	for range maxStarts {
+		if s, err = startOnce(ctx, opts); !errors.Is(err, child.ErrExited) {
+			break
+		}
+	}
+	return s, err
+}
+
+func startOnce(ctx context.Context, opts Options) (*Server, error) {
 	addr, err := freeAddress()
 	if err != nil {
 		return nil, err
