@@ -53,6 +53,7 @@ func (r *rig) requireRefused(d consuming, kinds []string, what string, n int) {
 }
 
 func TestFlippedBytesAreRefused(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	tip := r.commit(random(300_000))
 	r.produce()
@@ -79,6 +80,7 @@ func TestFlippedBytesAreRefused(t *testing.T) {
 }
 
 func TestCutObjectsAreRefused(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	tip := r.commit(random(100_000))
 	r.produce()

@@ -21,6 +21,7 @@ import (
 const maxFraming = 4096
 
 func TestFraming(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	secret, _, err := sign.Generate()
 	require.NoError(t, err)

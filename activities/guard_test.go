@@ -21,6 +21,7 @@ import (
 // A destination that takes the branch but not the replay guard, or does not show it, could be given an old object later. Then the
 // branch does not move at all.
 func TestDestinationThatKeepsNoMemory(t *testing.T) {
+	t.Parallel()
 	const onlyBranches = "for ref; do :; done; while read old new ref; do case $ref in refs/heads/*|refs/tags/*);; *) echo 'no such ref' >&2; exit 1;; esac; done"
 	for name, test := range map[string]struct {
 		setup              func(*rig)
@@ -69,6 +70,7 @@ func TestDestinationThatKeepsNoMemory(t *testing.T) {
 
 // A branch that only reads or only pushes see has not moved, and nobody else pushed.
 func TestDestinationThatHidesTheBranch(t *testing.T) {
+	t.Parallel()
 	for _, from := range []string{"receive.hideRefs", "uploadpack.hideRefs", "transfer.hideRefs"} {
 		t.Run(from, func(t *testing.T) {
 			t.Parallel()
@@ -90,6 +92,7 @@ func TestDestinationThatHidesTheBranch(t *testing.T) {
 // A source that went to another commit and came back between two cycles was seen last when it came back: what it was at in
 // between is old.
 func TestThereAndBackAgain(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	home := r.commit(random(20_000))
 	r.arrives(home)
@@ -129,6 +132,7 @@ func (r *rig) remembered() string {
 
 // Destinations that were synced before notes were kept have a replay guard without any.
 func TestMemoryWithoutNoteIsUnderstood(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	r.arrives(r.commit("one"))
 	for _, ref := range r.ownRefs() {
@@ -145,6 +149,7 @@ func TestMemoryWithoutNoteIsUnderstood(t *testing.T) {
 // A destination that was synced without verify keys is given its memory once there are some, although its branch is where it
 // should be.
 func TestKeysThatComeLater(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	verifier := r.consumer.Verifier
 	r.consumer.Verifier = sign.Unverified()
@@ -162,6 +167,7 @@ func TestKeysThatComeLater(t *testing.T) {
 
 // Whoever may push to the destination may write refs there, too. None of them stops a branch for good.
 func TestForeignRefsInOurFoldersHeal(t *testing.T) {
+	t.Parallel()
 	future := fmt.Sprint(time.Now().AddDate(100, 0, 0).UnixNano())
 	many := func() (refs []string) {
 		for i := range maxUnwanted + 100 {
@@ -180,6 +186,7 @@ func TestForeignRefsInOurFoldersHeal(t *testing.T) {
 		"too many":                              many(),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newTrustedRig(t)
 			tip := r.commit(random(20_000))
 			theirs, err := r.destination.Commit(t.Context(), destinationRepo, "theirs", nil, "theirs")
@@ -207,6 +214,7 @@ func TestForeignRefsInOurFoldersHeal(t *testing.T) {
 
 // Before version 2 of the protocol, what an annotated tag stands for is listed like a ref that nobody can delete.
 func TestForeignTagsInOurFoldersHeal(t *testing.T) {
+	t.Parallel()
 	for _, ref := range []string{"applied/stable/at-5", "applied/stable/object-5", "applied/stable/x", "incoming/stable/tip", "incoming/stable/x"} {
 		t.Run(ref, func(t *testing.T) {
 			t.Parallel()
@@ -224,6 +232,7 @@ func TestForeignTagsInOurFoldersHeal(t *testing.T) {
 
 // A ref of ours that moves while the server takes a push, as an earlier push may still do there, is no refusal.
 func TestOwnRefThatMovesDuringThePush(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	var between func()
 	r.destination, r.consumer.Destination = r.git(destinationRepo, gitserver.WithMiddleware(func(next http.Handler) http.Handler {
@@ -261,6 +270,7 @@ func TestBlocks(t *testing.T) {
 
 // A manifest from a clock far ahead would make everything that follows look old.
 func TestObjectsFromTheFutureAreRefused(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	tip := r.commit("one")
 	r.produce()
@@ -278,6 +288,7 @@ func TestObjectsFromTheFutureAreRefused(t *testing.T) {
 }
 
 func TestDestinationWithoutAtomicPushes(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	r.atDestination("config", "receive.advertiseAtomic", "false")
 	values := r.watch()

@@ -53,6 +53,7 @@ func TestLostConnectionToTemporal(t *testing.T) {
 
 // When a scan is cut off, no project is to blame for it.
 func TestScanThatIsCutOffFails(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := serviceerror.NewUnavailable("connection refused")

@@ -76,6 +76,7 @@ func (r *rig) arrives(commit string) (Uploaded, Pushed) {
 }
 
 func TestBranchThatIsRewritten(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	first := r.commit(random(20_000))
 	r.arrives(first)
@@ -113,6 +114,7 @@ func TestBranchThatIsRewritten(t *testing.T) {
 
 // A destination gets just the end of the chain that it lacks.
 func TestDestinationLacksTheEnd(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	commits := []string{r.commit(random(20_000))}
 	r.produce()
@@ -152,6 +154,7 @@ func TestDestinationLacksTheEnd(t *testing.T) {
 
 // Between the plan and the download the producer may replace what was planned.
 func TestObjectsThatAreReplaced(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit("one")
 	first := r.produce()[0]
@@ -167,6 +170,7 @@ func TestObjectsThatAreReplaced(t *testing.T) {
 }
 
 func TestObjectsThatAreGoneForGood(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit("one")
 	uploaded := r.produce()[0]
@@ -178,6 +182,7 @@ func TestObjectsThatAreGoneForGood(t *testing.T) {
 
 // Without its middle a chain restores nothing; the producer puts a snapshot in its place.
 func TestBrokenChainHeals(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	first := r.commit(random(20_000))
 	snapshot := r.produce()[0]
@@ -202,6 +207,7 @@ func TestBrokenChainHeals(t *testing.T) {
 
 // A destination may acknowledge a commit whose files it has lost.
 func TestDestinationCannotCompleteIncrement(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	base := r.commit("one\n" + strings.Repeat("a line that both versions share\n", 100))
 	r.arrives(base)
@@ -245,6 +251,7 @@ func withoutThinPacks(next http.Handler) http.Handler {
 }
 
 func TestDestinationWithoutThinPacks(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.destination, r.consumer.Destination = r.git(destinationRepo, gitserver.WithMiddleware(withoutThinPacks))
 	shared := random(20_000)
@@ -264,6 +271,7 @@ func TestDestinationWithoutThinPacks(t *testing.T) {
 
 // A run that is reset long after its plan was made does not build on what has been pruned.
 func TestStalePlanMakesSnapshot(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit("one")
 	first := r.produce()[0]
@@ -275,6 +283,7 @@ func TestStalePlanMakesSnapshot(t *testing.T) {
 }
 
 func TestTwoDestinationsOfOneBucket(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	tip := r.commit("one")
 	other := r.sync

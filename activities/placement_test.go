@@ -24,8 +24,10 @@ func (r *rig) beside(do func()) {
 
 // A producer that was held up does not put an old state over a newer one.
 func TestStaleUploadIsNotMade(t *testing.T) {
+	t.Parallel()
 	for name, sizes := range map[string][]int{"nothing was there": nil, "a snapshot was": {20_000}, "an increment was": {90_000, 9_000}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			for _, size := range sizes {
 				r.commit(random(size))
@@ -48,6 +50,7 @@ func TestStaleUploadIsNotMade(t *testing.T) {
 
 // What was uploaded for another branch of the project, or is the same object, is no conflict.
 func TestWhatOvertakesNoUpload(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit(random(20_000))
 	r.produce()
@@ -69,6 +72,7 @@ func TestWhatOvertakesNoUpload(t *testing.T) {
 // A key of the destination in another spelling, forged or from before the sync was spelled back, is what the next upload
 // comes after: it makes nobody take the destination's own older objects for newer ones.
 func TestOtherSpellingStopsNoUpload(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	r.arrives(r.commit(random(20_000)))
 	other := r.sync.Destination
@@ -84,6 +88,7 @@ func TestOtherSpellingStopsNoUpload(t *testing.T) {
 
 // Of two uploads in the same moment, the one that was there first stays, and the other is taken back.
 func TestUploadThatLostTheRace(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit(random(20_000))
 	r.produce()
@@ -122,6 +127,7 @@ func TestUploadThatLostTheRace(t *testing.T) {
 
 // A worker is killed when it has stored its object and has not looked yet what came before.
 func TestUploadThatWasCutOff(t *testing.T) {
+	t.Parallel()
 	for name, others := range map[string][]string{"alone": nil, "after another one": {"after"}, "after another one, and before another one": {"after", "before"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -167,6 +173,7 @@ func TestUploadThatWasCutOff(t *testing.T) {
 // Nobody can tell which of two uploads of one second came first. One of them stays at most, and an upload that was done before
 // the other came is never taken back.
 func TestUploadsOfOneSecond(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		rivalFirst, rivalGoes, stays bool
 	}{

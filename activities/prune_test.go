@@ -38,6 +38,7 @@ func away(since time.Time, destinations ...project.Branch) (a plan.Absence) {
 
 // Prune deletes what newer objects have replaced, and nothing else.
 func TestPruneSuperseded(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit("one")
 	old, content := seal(r)
@@ -64,6 +65,7 @@ func awaitNextSecond() {
 // Orphans go when their sync has been absent for long enough, by what was remembered and by the
 // configuration and the bucket as they are now.
 func TestPruneOrphans(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	now := time.Now()
 	r.producer.Clock = func() time.Time { return now }
@@ -105,6 +107,7 @@ func TestPruneOrphans(t *testing.T) {
 
 // An overwritten key that is listed with its old time looks superseded.
 func TestPruneDoesNotTrustOldTimes(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit(random(2_000))
 	first, content := seal(r)
@@ -127,6 +130,7 @@ func TestPruneDoesNotTrustOldTimes(t *testing.T) {
 
 // An object that was replaced within the second of its listed time has another size, if anything tells.
 func TestPruneDoesNotTrustOldSizes(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit(random(2_000))
 	r.produce()
@@ -149,6 +153,7 @@ func TestPruneDoesNotTrustOldSizes(t *testing.T) {
 
 // An object that is listed although it is gone makes others look superseded.
 func TestPruneDoesNotTrustGhosts(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit("one")
 	first, content := seal(r)

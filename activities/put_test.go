@@ -50,6 +50,7 @@ func (r *rig) puts() *atomic.Int64 {
 // Two producers whose clocks differ, or one whose clock is put back, stop no branch: an object says that it was made
 // after the one before, and the consumer takes it for no replay.
 func TestClocksOfProducers(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	r.commit(random(20_000))
 	r.produce()
@@ -73,6 +74,7 @@ func TestClocksOfProducers(t *testing.T) {
 
 // Objects of before that time was kept with them were made before they were uploaded.
 func TestObjectBeforeWithoutTime(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	r.commit(random(20_000))
 	key, content := seal(r)
@@ -88,6 +90,7 @@ func TestObjectBeforeWithoutTime(t *testing.T) {
 
 // Whoever writes to the bucket can write any time there. One that consumers would refuse is not followed.
 func TestForgedTimeIsNotFollowed(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	r.commit(random(20_000))
 	key, content := seal(r)
@@ -101,8 +104,10 @@ func TestForgedTimeIsNotFollowed(t *testing.T) {
 
 // A bucket whose clock was put back is found out before anything is sent, or even fetched.
 func TestBucketClockBehind(t *testing.T) {
+	t.Parallel()
 	for _, step := range []string{"Clone", "Upload"} {
 		t.Run(step, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			r.commit(random(20_000))
 			r.produce()
@@ -129,6 +134,7 @@ func TestBucketClockBehind(t *testing.T) {
 
 // Within one second it could not be told which of two came later: the second one waits, and is sent once.
 func TestUploadWaitsForTheNextSecond(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit(random(20_000))
 	first := r.produce()[0]
@@ -145,6 +151,7 @@ func TestUploadWaitsForTheNextSecond(t *testing.T) {
 
 // The same, by a store that shows the times that the test says.
 func TestUploadWaitsByTheStoresClock(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		clock    []time.Duration // that the store shows, one time for each question, after the newest object's; then the last one again
 		modified []time.Duration // that it gives the object, each time that it is uploaded

@@ -8,6 +8,7 @@ import (
 
 // A destination that says that it has moved refs, and then has not, is not believed.
 func TestPushIsReadBack(t *testing.T) {
+	t.Parallel()
 	const moved = "while read old new ref; do case $ref in refs/heads/*) "
 	for name, test := range map[string]struct{ hook, kind string }{
 		"the branch is put back": {moved + "git update-ref $ref $old;; esac; done", "TipDiffers"},

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,6 +25,10 @@ func (r *rig) hook(name, script string) {
 		return
 	}
 	require.NoError(r, os.MkdirAll(filepath.Dir(path), 0o700))
+	// A program that another test starts meanwhile would have the file open for a moment, and whoever writes to a
+	// script keeps it from being run (go.dev/issue/22315).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	require.NoError(r, os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o700))
 }
 
@@ -86,6 +91,7 @@ func (r *rig) failing() *temporal.ApplicationError {
 // The destination is at a commit that is not the increment's base, so that the child might as well
 // think that the base is missing. Whatever it refuses, it stays where it was, and its replay guard as well.
 func TestRefusedIncrementLeavesTheBranch(t *testing.T) {
+	t.Parallel()
 	small := func(r *rig) string { return r.commit("refused") }
 	for name, test := range map[string]struct {
 		refuse func(*rig)
@@ -154,6 +160,7 @@ func (r *rig) longChain() (tip string) {
 }
 
 func TestNewDestinationShowsOnlyTheTip(t *testing.T) {
+	t.Parallel()
 	for name, r := range map[string]func(*testing.T) *rig{"with keys": newTrustedRig, "without keys": newRig} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -198,6 +205,7 @@ func (i *interrupt) wrap(next http.Handler) http.Handler {
 }
 
 func TestInterruptedPushIsTakenUpAgain(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	var cut interrupt
 	cut.at.Store(3)
@@ -231,6 +239,7 @@ func report(ref, says string) string {
 // Not every increment that cannot be unpacked lacks its base, and not every one that lacks something is helped by the
 // whole chain.
 func TestWhatCannotBeUnpacked(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		says   string
 		behind bool // the destination is at the increment's base

@@ -16,6 +16,7 @@ import (
 )
 
 func TestRelay(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	first := r.commit("one")
 	uploaded := r.produce()
@@ -42,6 +43,7 @@ func TestRelay(t *testing.T) {
 
 // A step that is run again, as after a lost completion, comes to the same result.
 func TestStepsRunAgain(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	tip := r.commit("one")
 	u := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
@@ -66,6 +68,7 @@ func TestStepsRunAgain(t *testing.T) {
 }
 
 func TestFilesAreRemoved(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit("one")
 	u := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
@@ -81,6 +84,7 @@ func TestFilesAreRemoved(t *testing.T) {
 }
 
 func TestCloneFails(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit("one")
 	upload := plan.Upload{Sync: r.sync}
@@ -112,6 +116,7 @@ func seal(r *rig) (key string, content []byte) {
 }
 
 func TestConsumerRefusesBadObjects(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	tip := r.commit("one")
 	key, good := seal(r)
@@ -161,6 +166,7 @@ func TestConsumerRefusesBadObjects(t *testing.T) {
 }
 
 func TestConsumerCannotPush(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit("one")
 	r.produce()
@@ -169,16 +175,15 @@ func TestConsumerCannotPush(t *testing.T) {
 	missing.Destination.Name, missing.Objects = "nobody", nil
 	require.Contains(t, fails(r, "ProjectNotFound", r.download, missing), "destination mirror/platform/nobody@stable: ")
 
-	hook := filepath.Join(r.destination.Dir(destinationRepo), "hooks", "pre-receive")
-	require.NoError(t, os.MkdirAll(filepath.Dir(hook), 0o700))
-	require.NoError(t, os.WriteFile(hook, []byte("#!/bin/sh\necho 'GitLab: the branch is protected' >&2\nexit 1\n"), 0o700))
+	r.hook("pre-receive", "echo 'GitLab: the branch is protected' >&2; exit 1")
 	decrypted := must(r, r.decrypt, must(r, r.download, p))
 	require.Contains(t, fails(r, "PushRefused", r.push, decrypted), "GitLab: the branch is protected")
-	require.NoError(t, os.Remove(hook))
+	r.hook("pre-receive", "")
 	must(r, r.push, decrypted)
 }
 
 func TestUndecodableKeysAreReported(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	tip := r.commit("one")
 	r.put("notes.txt", []byte("hello"))

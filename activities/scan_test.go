@@ -119,6 +119,7 @@ func (d destinationOf) Refs(ctx context.Context, path string, names ...string) (
 // What a bucket holds besides what fits into memory is read in further parts: a page covers all branches when nothing has
 // to move, and pages one after the other have each branch that has to, with its whole chain.
 func TestLargeBucketIsReadInParts(t *testing.T) {
+	t.Parallel()
 	keys := manyKeys(t)
 	b := fullBucket(t, len(keys), func(i int) string { return keys[i] })
 	held, err := readBucket(t.Context(), b, selection{allow: project.AllowAll()})

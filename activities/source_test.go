@@ -12,8 +12,10 @@ import (
 
 // The producer says it, before it has uploaded what no destination can take.
 func TestIncompleteSources(t *testing.T) {
+	t.Parallel()
 	for kind, how := range map[string]string{"ShallowSource": "--depth=1", "PartialSource": "--filter=blob:none"} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			r.commit("1")
 			r.commit("2")

@@ -151,6 +151,7 @@ func (r *rig) settled(commit, what string) {
 // A worker is stopped at each of its requests in turn. Another one takes over, the source moves on, and then the stopped one
 // goes on with what it was at: the destination does not go back, and nothing is left over.
 func TestStoppedAtEachRequest(t *testing.T) {
+	t.Parallel()
 	for name, side := range map[string]string{"producer": "producer", "consumer": "consumer", "consumer without keys": "consumer"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -25,6 +25,7 @@ func (l *listed) Syncs(context.Context) ([]project.Sync, error) {
 
 // Whoever may start workflows gets nothing signed that nobody has configured.
 func TestCloneTakesOnlyConfiguredSyncs(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit("one")
 	list := r.producer.Syncs.(*listed)
@@ -51,6 +52,7 @@ func TestCloneTakesOnlyConfiguredSyncs(t *testing.T) {
 
 // An increment builds on what the bucket restores of its own destination, whatever an input says.
 func TestCloneBuildsOnlyOnTheChain(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	first := r.commit(random(20_000))
 	key := r.produce()[0].Key

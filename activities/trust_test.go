@@ -48,6 +48,7 @@ func (r *rig) received() consuming {
 }
 
 func TestSignatures(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	trusted := r.producer.Signer
 	tip := r.commit("one")
@@ -70,6 +71,7 @@ func TestSignatures(t *testing.T) {
 
 // Two environments that share their keys and, by mistake, their bucket do not take each other's objects.
 func TestEnvironments(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	named := func(name string) archive.Environment {
 		e, err := archive.ParseEnvironment(name)
@@ -92,6 +94,7 @@ func TestEnvironments(t *testing.T) {
 }
 
 func TestUnverifiedIsSaid(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.commit("one")
 	r.produce()
@@ -102,6 +105,7 @@ func TestUnverifiedIsSaid(t *testing.T) {
 // An old object, however well signed, does not take a branch back. A source that was really reset
 // does: its manifest is new.
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	first := r.commit(random(20_000))
 	snapshot := r.produce()[0]
@@ -139,6 +143,7 @@ func TestReplay(t *testing.T) {
 
 // Someone who pushes to the destination is put right, and that is no replay.
 func TestMirrorIsPutBack(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	tip := r.commit("one")
 	r.produce()
@@ -150,6 +155,7 @@ func TestMirrorIsPutBack(t *testing.T) {
 }
 
 func TestFastForwardPolicy(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	r.consumer.FastForwardOnly = true
 	first := r.commit(random(20_000))
@@ -182,6 +188,7 @@ func TestFastForwardPolicy(t *testing.T) {
 
 // With this policy all packs come ahead of the branch, which then moves by itself. What is there is not sent again.
 func TestFastForwardIsTakenUpAgain(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	r.consumer.FastForwardOnly = true
 	var cut interrupt
@@ -210,6 +217,7 @@ func TestFastForwardIsTakenUpAgain(t *testing.T) {
 }
 
 func TestAllowedDestinations(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	tip := r.commit("one")
 	r.produce()
@@ -232,6 +240,7 @@ func TestAllowedDestinations(t *testing.T) {
 
 // A producer encrypts to the old and the new key, or for several environments, at once.
 func TestKeyRotation(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	old := r.consumer.Identities
 	id, err := age.GenerateX25519Identity()
@@ -251,6 +260,7 @@ func TestKeyRotation(t *testing.T) {
 }
 
 func TestPostQuantumKeys(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	id, err := age.GenerateHybridIdentity()
 	require.NoError(t, err)

@@ -26,6 +26,7 @@ import (
 
 // What was verified is what is pushed, or nothing.
 func TestAlteredBundleIsNotPushed(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	values := r.watch()
 	tip := r.commit(random(200_000))
@@ -70,6 +71,7 @@ func TestAlteredBundleIsNotPushed(t *testing.T) {
 
 // A producer's signature does not make a bundle one of another commit, base or branch.
 func TestBundleOfAnotherCommitIsNotPushed(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	r.commit(random(20_000))
 	r.produce()
@@ -117,6 +119,7 @@ func TestVerifiedReader(t *testing.T) {
 
 // A run that somebody starts by hand brings a destination nothing that was signed for another one.
 func TestRunOfAnotherDestination(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	r.commit(random(20_000))
 	r.produce()
@@ -178,6 +181,7 @@ func (c *countedConn) Read(p []byte) (int, error) {
 
 // A forged object costs its first bytes, however large it is, and so does the chain that it is in.
 func TestForgedObjectIsFoundOutByItsStart(t *testing.T) {
+	t.Parallel()
 	r := newTrustedRig(t)
 	trusted := r.producer.Signer
 	r.commit(random(1_000_000))
