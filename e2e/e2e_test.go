@@ -48,7 +48,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	binDir = dir
 	binaries.Worker, binaries.Starter = filepath.Join(dir, "worker"), filepath.Join(dir, "starter")
-	build := exec.Command("go", append(append([]string{"build", "-o", dir}, buildFlags...), "../worker", "../starter")...)
+	build := exec.Command("go", append(append([]string{"build", "-o", dir}, buildFlags...), "../worker", "../starter", "../standalone")...)
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("go build: %w: %s", err, out)
 	}

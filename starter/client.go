@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -28,8 +27,6 @@ type roleClient struct {
 }
 
 // connect finds out which side is meant and dials its Temporal.
-func connect(ctx context.Context, c *cli.Command) (roleClient, error) {
-	role, err := roleOf(c.String("role"), os.Getenv("PUBLIC_KEY") != "", os.Getenv("PRIVATE_KEY") != "")
 	if err != nil {
 		return roleClient{}, err
 	}
@@ -59,18 +56,6 @@ func withClient(do func(ctx context.Context, c *cli.Command, s roleClient) error
 		defer s.Close()
 		return do(ctx, c, s)
 	}
-}
-
-func roleOf(flag string, hasPublicKey, hasPrivateKey bool) (contract.Role, error) {
-	switch {
-	case flag == contract.Producer.Name, flag == "" && hasPublicKey && !hasPrivateKey:
-		return contract.Producer, nil
-	case flag == contract.Consumer.Name, flag == "" && hasPrivateKey && !hasPublicKey:
-		return contract.Consumer, nil
-	case flag != "":
-		return contract.Role{}, fmt.Errorf("role is %q, not producer or consumer", flag)
-	}
-	return contract.Role{}, errors.New("which side? say -role producer or -role consumer")
 }
 
 // hasSearchAttributes tells whether setup has been run. Where we may not ask, they are not used.

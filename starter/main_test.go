@@ -31,7 +31,7 @@ func TestCommandLine(t *testing.T) {
 		"role by flag":                   {nil, []string{"-role", "consumer", "-run-once"}, connects},
 		"role by variable":               {map[string]string{"SYNC_ROLE": "consumer"}, []string{"run"}, connects},
 		"role after the command":         {nil, []string{"plan", "--role", "producer", "-o", "json"}, connects},
-		"no role":                        {nil, []string{"run"}, "which side? say -role producer or -role consumer"},
+		"no role":                        {nil, []string{"run"}, "say -role producer or -role consumer"},
 		"two roles":                      {map[string]string{"PUBLIC_KEY": "x", "PRIVATE_KEY": "x"}, []string{"run"}, "which side?"},
 		"unknown role":                   {nil, []string{"-role", "both", "run"}, `role is "both"`},
 		"unknown command":                {producer, []string{"ruin"}, `unknown command "ruin"`},

@@ -19,10 +19,11 @@ import (
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 func main() {
-	role := flag.String("role", "", "side of the partition that the worker serves: `producer` or consumer")
+	role := flag.String("role", os.Getenv("SYNC_ROLE"), "side of the partition that the worker serves: `producer` or consumer; by default SYNC_ROLE, or what PUBLIC_KEY or PRIVATE_KEY are for")
 	ask := flag.Bool("check", false, "ask the worker that runs here, at HEALTH_ADDRESS, whether it is ready; exit 1 if not")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -43,11 +44,11 @@ func main() {
 
 // run serves until ctx is done.
 func run(ctx context.Context, name string, logger *slog.Logger, mask *foreign.Mask) error {
-	configure, known := roles[name]
-	if !known {
-		return fmt.Errorf("-role is %q, not producer or consumer", name)
+	named, err := contract.RoleOf(name, os.Getenv("PUBLIC_KEY") != "", os.Getenv("PRIVATE_KEY") != "")
+	if err != nil {
+		return err
 	}
-	r, err := configure(os.Environ())
+	r, err := roles[named.Name](os.Environ())
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func run(ctx context.Context, name string, logger *slog.Logger, mask *foreign.Ma
 		return err
 	}
 	var metrics http.Handler
-	if options.MetricsHandler, metrics, err = newMetrics(name); err != nil {
+	if options.MetricsHandler, metrics, err = newMetrics(r.Name); err != nil {
 		return err
 	}
 	s, err := r.open(ctx, logger)

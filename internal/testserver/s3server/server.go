@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/app-sre/git-partition-sync/internal/testserver/child"
+	"github.com/app-sre/git-partition-sync/internal/child"
 )
 
 // Region is the only region the server accepts in signatures.

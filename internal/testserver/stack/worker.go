@@ -10,9 +10,11 @@ import (
 
 	enums "go.temporal.io/api/enums/v1"
 
-	"github.com/app-sre/git-partition-sync/internal/testserver/child"
+	"github.com/app-sre/git-partition-sync/internal/child"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
+
+const startTimeout = time.Minute
 
 // drainTimeout is longer than a worker's own, after which it gives up what is still running.
 const drainTimeout = 40 * time.Second

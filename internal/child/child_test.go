@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/internal/testserver/child"
+	"github.com/app-sre/git-partition-sync/internal/child"
 )
 
 // start runs a shell script and returns once it has printed something.

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/child"
+)
+
+// find returns the path of a program: beside this one, or else on the PATH.
+func find(name string) (string, error) {
+	if self, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(self), name)
+		if _, err := os.Stat(beside); err == nil {
+			return beside, nil
+		}
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("%s is neither beside this program nor on the PATH", name)
+	}
+	return path, nil
+}
+
+// program is a running one of the programs that make up a side.
+type program struct {
+	name string
+	*child.Process
+}
+
+// start runs a program. What it prints goes to where this program prints.
+func (s *side) start(name string, environ []string, args ...string) (program, error) {
+	path, err := find(name)
+	if err != nil {
+		return program{}, err
+	}
+	cmd := exec.Command(path, args...) //nolint:gosec // one of ours
+	cmd.Env, cmd.Stdout, cmd.Stderr = environ, os.Stdout, os.Stderr
+	p, err := child.Start(cmd)
+	if err != nil {
+		return program{}, fmt.Errorf("start %s: %w", name, err)
+	}
+	return program{name, p}, nil
+}
+
+// errInterrupted is that this program was told to end.
+var errInterrupted = errors.New("interrupted")
+
+// wait returns when p has ended: its error, unless it exited with status 0. It fails when ctx is done, or one of those that
+// p cannot do without has ended, and then ends p.
+func (p program) wait(ctx context.Context, patience time.Duration, needed ...program) error {
+	ended := make(chan program, len(needed))
+	watching, done := context.WithCancel(ctx)
+	defer done()
+	for _, n := range needed {
+		go func() {
+			select {
+			case <-n.Exited():
+				ended <- n
+			case <-watching.Done():
+			}
+		}()
+	}
+	select {
+	case <-p.Exited():
+		return p.failure()
+	case n := <-ended:
+		_ = p.Stop(patience)
+		return fmt.Errorf("%s ended by itself: %w", n.name, n.failure())
+	case <-ctx.Done():
+		_ = p.Stop(patience)
+		return errInterrupted
+	}
+}
+
+// failure waits for the end of the program.
+func (p program) failure() error {
+	if err := p.Err(); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	return nil
+}
