@@ -28,13 +28,22 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build bin/worker and bin/starter
-	CGO_ENABLED=0 GOFIPS140=$(GOFIPS140) go build -trimpath -o bin/ ./worker ./starter
+build: ## build bin/worker, bin/starter and bin/standalone
+	CGO_ENABLED=0 GOFIPS140=$(GOFIPS140) go build -trimpath -o bin/ ./worker ./starter ./standalone
 
 .PHONY: tools
 tools: ## build the servers of the demo and the tests: once, about five minutes
 	@tools/install $(VERSITYGW)
 	@command -v temporal >/dev/null || tools/install $(TEMPORAL)
+
+# What make standalone is given: the flags of docs/standalone.md.
+ROLE ?=
+DRY_RUN ?= true
+RUN_ONCE ?= true
+
+.PHONY: standalone
+standalone: build tools ## run one side as the environment says: ROLE=producer DRY_RUN=false RUN_ONCE=false, docs/standalone.md
+	@PATH="$(CURDIR)/.tools/bin:$$PATH" bin/standalone $(if $(ROLE),-role $(ROLE)) -dry-run=$(DRY_RUN) -run-once=$(RUN_ONCE)
 
 .PHONY: demo
 demo: build tools ## run both sides on this machine until Ctrl-C
