@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 )
 
@@ -29,9 +30,17 @@ const (
 // kindOther is the kind of failures that have no name, such as a network's.
 const kindOther = "Other"
 
+// metricsOf is where an activity counts. A plan that is made outside of one, because there is no Temporal, is not counted.
+func metricsOf(ctx context.Context) client.MetricsHandler {
+	if !activity.IsActivity(ctx) {
+		return client.MetricsNopHandler
+	}
+	return activity.GetMetricsHandler(ctx)
+}
+
 func countBranches(ctx context.Context, upToDate, behind, refused int) {
 	for state, n := range map[string]int{stateUpToDate: upToDate, stateBehind: behind, stateRefused: refused} {
-		activity.GetMetricsHandler(ctx).WithTags(map[string]string{"state": state}).Counter(metricBranches).Inc(int64(n))
+		metricsOf(ctx).WithTags(map[string]string{"state": state}).Counter(metricBranches).Inc(int64(n))
 	}
 }
 
@@ -43,5 +52,5 @@ func countFailure(ctx context.Context, err error) {
 	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok && failure.Type() != "" {
 		kind = failure.Type()
 	}
-	activity.GetMetricsHandler(ctx).WithTags(map[string]string{"kind": kind}).Counter(metricFailures).Inc(1)
+	metricsOf(ctx).WithTags(map[string]string{"kind": kind}).Counter(metricFailures).Inc(1)
 }

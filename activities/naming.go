@@ -84,6 +84,9 @@ func nameFailure(ctx context.Context, err error, mask *foreign.Mask) error {
 	return withKind(err, mask)
 }
 
+// Named is the failure of something that is no activity, as that of an activity is told: see contract.FailureOf.
+func Named(err error, mask *foreign.Mask) error { return withKind(err, mask) }
+
 // withKind turns a failure into what Temporal keeps of it: the kind, whether it is retried, and a
 // text whose first line says what happened and whose last says what to do. Nothing of the error itself
 // is left in it: Temporal's SDK would put all that it wraps into history, word by word.

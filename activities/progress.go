@@ -37,10 +37,12 @@ type meter struct {
 }
 
 func startMeter(ctx context.Context, total int64) *meter {
-	m := &meter{counter: activity.GetMetricsHandler(ctx).Counter(metricBytes), quit: make(chan struct{}), stopped: make(chan struct{})}
+	m := &meter{counter: metricsOf(ctx).Counter(metricBytes), quit: make(chan struct{}), stopped: make(chan struct{})}
 	m.total.Store(total)
 	go m.sendHeartbeats(ctx, HeartbeatEvery, standstillTimeout, func() {
-		activity.RecordHeartbeat(ctx, Progress{Done: m.done.Load(), Total: m.total.Load()})
+		if activity.IsActivity(ctx) {
+			activity.RecordHeartbeat(ctx, Progress{Done: m.done.Load(), Total: m.total.Load()})
+		}
 	})
 	return m
 }

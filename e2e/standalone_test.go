@@ -26,9 +26,7 @@ type standalone struct {
 }
 
 func newStandalone(t *testing.T, role stack.Role) standalone {
-	environ := slices.DeleteFunc(both.WorkerEnviron(role), func(v string) bool {
-		return strings.HasPrefix(v, "TEMPORAL_") || strings.HasPrefix(v, "PATH=")
-	})
+	environ := slices.DeleteFunc(withoutTemporal(role), func(v string) bool { return strings.HasPrefix(v, "PATH=") })
 	temporal, err := filepath.Abs(both.Binaries.Temporal)
 	require.NoError(t, err)
 	address := freeAddress(t)
@@ -107,6 +105,10 @@ func TestStandaloneService(t *testing.T) {
 	s := newStandalone(t, stack.Producer)
 	service, out := s.start("-dry-run=false", "-run-once=false")
 	require.Eventually(t, func() bool { return len(keys(t, b)) == 1 }, time.Minute, 100*time.Millisecond, out)
+	require.Eventually(t, func() bool {
+		status, _ := check(t, stack.Producer, []string{"starter", "status"}, "TEMPORAL_ADDRESS="+s.address)
+		return strings.Contains(status, "yes      "+destination)
+	}, time.Minute, 100*time.Millisecond, "its Temporal can be asked")
 	require.NoError(t, service.Process.Kill())
 	_ = service.Wait()
 

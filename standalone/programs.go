@@ -12,17 +12,17 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/child"
 )
 
-// find returns the path of a program: beside this one, or else on the PATH.
-func find(name string) (string, error) {
+// findTemporal returns the path of the Temporal CLI: beside this program, or else on the PATH.
+func findTemporal() (string, error) {
 	if self, err := os.Executable(); err == nil {
-		beside := filepath.Join(filepath.Dir(self), name)
+		beside := filepath.Join(filepath.Dir(self), "temporal")
 		if _, err := os.Stat(beside); err == nil {
 			return beside, nil
 		}
 	}
-	path, err := exec.LookPath(name)
+	path, err := exec.LookPath("temporal")
 	if err != nil {
-		return "", fmt.Errorf("%s is neither beside this program nor on the PATH", name)
+		return "", errors.New("temporal is neither beside this program nor on the PATH")
 	}
 	return path, nil
 }
@@ -33,14 +33,14 @@ type program struct {
 	*child.Process
 }
 
-// start runs a program. What it prints goes to where this program prints.
-func (s *side) start(name string, environ []string, args ...string) (program, error) {
-	path, err := find(name)
+// start runs this program as another one. What it prints goes to where this one prints.
+func (s *side) start(name string, args ...string) (program, error) {
+	self, err := os.Executable()
 	if err != nil {
-		return program{}, err
+		return program{}, fmt.Errorf("start %s: %w", name, err)
 	}
-	cmd := exec.Command(path, args...) //nolint:gosec // one of ours
-	cmd.Env, cmd.Stdout, cmd.Stderr = environ, os.Stdout, os.Stderr
+	cmd := exec.Command(self, append([]string{name}, args...)...) //nolint:gosec // the names and flags are ours
+	cmd.Env, cmd.Stdout, cmd.Stderr = s.environ, os.Stdout, os.Stderr
 	p, err := child.Start(cmd)
 	if err != nil {
 		return program{}, fmt.Errorf("start %s: %w", name, err)

@@ -41,13 +41,13 @@ func newSide(name string, environ []string) (*side, error) {
 		return nil, err
 	}
 	s := &side{role: role, environ: append(environ, "SYNC_ROLE="+role.Name)}
-	var common config.Side
+	var common config.Common
 	if role.Name == contract.Producer.Name {
 		c, problem := config.LoadProducer(environ)
-		common, err = c.Side, problem
+		common, err = c.Common, problem
 	} else {
 		c, problem := config.LoadConsumer(environ)
-		common, err = c.Side, problem
+		common, err = c.Common, problem
 	}
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func newSide(name string, environ []string) (*side, error) {
 func (s *side) runOnce(ctx context.Context) error {
 	// Nothing is kept: a schedule of an earlier run on this work directory would start cycles of its own.
 	return s.withWorker(ctx, "", func(needed ...program) error {
-		cycle, err := s.start("starter", s.environ, "run")
+		cycle, err := s.start("starter", "run")
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (s *side) serve(ctx context.Context) error {
 	err := s.withWorker(ctx, database, func(needed ...program) error {
 		// An interval that was changed counts from now on; and whoever starts this wants a cycle now.
 		for _, args := range [][]string{{"schedule", "create"}, {"schedule", "trigger"}} {
-			command, err := s.start("starter", s.environ, args...)
+			command, err := s.start("starter", args...)
 			if err != nil {
 				return err
 			}
@@ -115,7 +115,7 @@ func (s *side) withWorker(ctx context.Context, database string, do func(needed .
 		defer server.Close()
 		needed = append(needed, program{"temporal", server.Process})
 	}
-	worker, err := s.start("worker", s.environ, "-role", s.role.Name)
+	worker, err := s.start("worker", "-role", s.role.Name)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (s *side) withWorker(ctx context.Context, database string, do func(needed .
 
 // startTemporal runs a Temporal, and tells the worker and the starter where.
 func (s *side) startTemporal(ctx context.Context, database string) (*devserver.Server, error) {
-	path, err := find("temporal")
+	path, err := findTemporal()
 	if err != nil {
 		return nil, fmt.Errorf("TEMPORAL_ADDRESS is not set, and there is no Temporal to run: %w: set it, or use the image that has one (docs/standalone.md)", err)
 	}
@@ -161,14 +161,18 @@ func plainEnviron() (environ []string) {
 	return environ
 }
 
-// checkAgainAndAgain says what would be done, until ctx is done.
-func (s *side) checkAgainAndAgain(ctx context.Context) error {
+// check says what would be done, once or until ctx is done.
+func (s *side) check(ctx context.Context, once bool) error {
 	for {
-		check, err := s.start("starter", s.environ, "check")
+		check, err := s.start("starter", "check")
 		if err != nil {
 			return err
 		}
-		if err := check.wait(ctx, patience); errors.Is(err, errInterrupted) {
+		err = check.wait(ctx, patience)
+		switch {
+		case once:
+			return err
+		case errors.Is(err, errInterrupted):
 			return nil
 		}
 		select {

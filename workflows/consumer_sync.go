@@ -12,13 +12,17 @@ import (
 // the bucket and runs a ConsumeProject for each. It fails when any sync failed, after all
 // of them were tried.
 func ConsumerSync(ctx workflow.Context, in contract.CycleInput) (contract.Report, error) {
+	return runCycle(ctx, consumerCycle(), in)
+}
+
+func consumerCycle() cycleSpec[plan.Push] {
 	var consumer *activities.Consumer
-	return runCycle(ctx, cycleSpec[plan.Push]{
+	return cycleSpec[plan.Push]{
 		role: contract.Consumer, scan: consumer.PlanPushes, scanSummary: "the bucket and its destinations",
 		workflow: ConsumeProject, verb: "push",
 		child: func(p plan.Push) child {
 			return child{destination: p.Destination, reason: p.Reason, modified: p.Since}
 		},
 		allowRollback: func(p *plan.Push) { p.AllowRollback = true },
-	}, in)
+	}
 }

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"fmt"
-	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -141,14 +140,7 @@ func (c *cycle[M]) recordPage(ctx workflow.Context, page plan.Page[M]) {
 	}
 	c.state.After = page.Reached
 	c.state.Prune = c.state.Prune || len(page.Orphans.Due) > 0 || page.Superseded > 0
-	report.Checked += page.Checked
-	report.UpToDate += page.UpToDate
-	report.Unchecked = page.Left
-	report.InSync = page.InSync
-	report.FailAll(page.Failures)
-	if !strings.Contains(report.Warning, page.Warning) { // each page says it
-		report.Warning = strings.TrimPrefix(report.Warning+"; "+page.Warning, "; ")
-	}
+	addPage(report, page)
 }
 
 // children are those of a page.
@@ -169,13 +161,7 @@ func (c *cycle[M]) children(moves []M) []child {
 // reportPlan is the end of a dry run.
 func (c *cycle[M]) reportPlan(page plan.Page[M], more bool) (contract.Report, error) {
 	report := &c.state.Report
-	for _, destination := range page.Orphans.Due {
-		report.Planned = append(report.Planned, "delete the objects of "+destination.String()+": its sync has left the configuration")
-	}
-	for _, child := range c.children(page.Moves) {
-		report.Planned = append(report.Planned, c.verb+" "+child.destination.String()+": "+child.reason)
-		report.Behind = append(report.Behind, plan.BranchStatus{Destination: child.destination.String(), Reason: child.reason, Since: child.modified})
-	}
+	c.addPlan(report, page)
 	if more {
 		report.Next = &c.state.Position
 	}

@@ -12,14 +12,18 @@ import (
 // ProduceProject for each, and deletes the objects that are no longer needed. It fails
 // when any sync failed, after all of them were tried.
 func ProducerSync(ctx workflow.Context, in contract.CycleInput) (contract.Report, error) {
+	return runCycle(ctx, producerCycle(), in)
+}
+
+func producerCycle() cycleSpec[plan.Upload] {
 	var producer *activities.Producer
-	return runCycle(ctx, cycleSpec[plan.Upload]{
+	return cycleSpec[plan.Upload]{
 		role: contract.Producer, scan: producer.PlanUploads, scanSummary: "the configured syncs, their sources and the bucket",
 		workflow: ProduceProject, verb: "upload", prune: prune,
 		child: func(u plan.Upload) child {
 			return child{destination: u.Sync.Destination, reason: u.Reason, modified: u.SeenChain.Modified}
 		},
-	}, in)
+	}
 }
 
 // prune deletes what is no longer needed. That it failed is one failure among those of the cycle, whose

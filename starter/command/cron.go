@@ -1,0 +1,56 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v3"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+func cronCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "cron",
+		Usage: "start and stop the cron workflow, for those whose tooling is built on it; else use a schedule",
+		Commands: []*cli.Command{
+			{Name: "start", Usage: "run a cycle again and again", Flags: []cli.Flag{everyFlag()}, Action: withClient(startCron)},
+			{Name: "stop", Usage: "end the cron workflow; branches that are being synced are finished", Action: withClient(stopCron)},
+		},
+	}
+}
+
+func startCron(ctx context.Context, c *cli.Command, s roleClient) error {
+	interval := c.Duration("every")
+	in := contract.CycleInput{SearchAttributes: s.hasSearchAttributes(ctx), Limits: contract.Limits{WaitSeconds: contract.WaitSecondsFor(interval)}}
+	_, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                                       s.ParentID,
+		TaskQueue:                                s.TaskQueue,
+		CronSchedule:                             "@every " + interval.String(),
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+	}, s.Parent, in)
+	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return fmt.Errorf("%s is running already: end it with cron stop to start it anew", s.ParentID)
+	}
+	if err != nil {
+		return fmt.Errorf("start %s: %w", s.ParentID, err)
+	}
+	fmt.Printf("%s runs every %s\n", s.ParentID, interval)
+	return nil
+}
+
+func stopCron(ctx context.Context, _ *cli.Command, s roleClient) error {
+	err := s.TerminateWorkflow(ctx, s.ParentID, "", "stopped by the starter")
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
+		return fmt.Errorf("%s is not running", s.ParentID)
+	}
+	if err != nil {
+		return fmt.Errorf("end workflow %s: %w", s.ParentID, err)
+	}
+	fmt.Printf("%s is stopped; branches that are being synced are finished\n", s.ParentID)
+	return nil
+}

@@ -1,0 +1,197 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v3"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+const (
+	formatTable = "table"
+	formatJSON  = "json"
+)
+
+func outputFlag() cli.Flag {
+	return &cli.StringFlag{
+		Name: "output", Aliases: []string{"o"}, Usage: "table or json", Value: formatTable,
+		Validator: func(s string) error {
+			if s != formatTable && s != formatJSON {
+				return fmt.Errorf("output is %q, not table or json", s)
+			}
+			return nil
+		},
+	}
+}
+
+func runCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Usage: "run one cycle, show how it goes, and report; the exit code tells whether all is well",
+		Flags: []cli.Flag{
+			outputFlag(),
+			&cli.StringSliceFlag{Name: "allow-rollback", Usage: "let this destination (group/name@branch) go back to an older object; may be repeated"},
+		},
+		Action: withClient(runCycle),
+	}
+}
+
+func planCommand() *cli.Command {
+	return &cli.Command{
+		Name:   "plan",
+		Usage:  "show what a cycle would do, and why; nothing is cloned, written or deleted",
+		Flags:  []cli.Flag{outputFlag()},
+		Action: withClient(planCycle),
+	}
+}
+
+func runCycle(ctx context.Context, c *cli.Command, s roleClient) error {
+	return s.runAndPrint(ctx, c, contract.CycleInput{AllowRollback: c.StringSlice("allow-rollback")})
+}
+
+func planCycle(ctx context.Context, c *cli.Command, s roleClient) error {
+	return s.runAndPrint(ctx, c, contract.CycleInput{DryRun: true})
+}
+
+func (s roleClient) runAndPrint(ctx context.Context, c *cli.Command, in contract.CycleInput) error {
+	if len(in.AllowRollback) > 0 && s.Role != contract.Consumer {
+		return errors.New("--allow-rollback is for the consumer: only there can a branch go back")
+	}
+	in.WaitSeconds = int((24 * time.Hour).Seconds())
+	report, err := s.runParts(ctx, in, c.String("output") != formatJSON)
+	if err != nil {
+		return err
+	}
+	return showReport(c, report)
+}
+
+// showReport prints a report as the flag says. It fails when the report has failures.
+func showReport(c *cli.Command, report contract.Report) (err error) {
+	if c.String("output") == formatJSON {
+		err = json.NewEncoder(os.Stdout).Encode(report)
+	} else {
+		printReport(os.Stdout, report)
+	}
+	if n := report.Count(); n > 0 {
+		return fmt.Errorf("%d failed", n)
+	}
+	return err
+}
+
+// runParts runs a single cycle. A dry run is one of several parts where one report has no room for all branches.
+func (s roleClient) runParts(ctx context.Context, in contract.CycleInput, show bool) (all contract.Report, err error) {
+	for {
+		part, err := s.runOnce(ctx, in, show)
+		if err != nil {
+			return all, err
+		}
+		if in.From == nil {
+			all = part
+		} else {
+			all.Extend(part)
+		}
+		if in.From = part.Next; part.Next == nil {
+			return all, nil
+		}
+	}
+}
+
+// runOnce runs a single cycle. A second one that is asked for meanwhile waits for the first, unless it is
+// asked for more than that; one that a cron or schedule runs does not hinder it, as the branches'
+// children lock out each other.
+func (s roleClient) runOnce(ctx context.Context, in contract.CycleInput, show bool) (report contract.Report, err error) {
+	id := s.ParentID + "-once"
+	if in.DryRun {
+		id = s.ParentID + "-plan"
+	}
+	if in.From != nil {
+		id += fmt.Sprintf("/%d-%d", in.From.Order, in.From.After)
+	}
+	options := client.StartWorkflowOptions{
+		ID:                       id,
+		TaskQueue:                s.TaskQueue,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+	}
+	if len(in.AllowRollback) > 0 {
+		options.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL
+		options.WorkflowExecutionErrorWhenAlreadyStarted = true
+	}
+	in.SearchAttributes = s.hasSearchAttributes(ctx)
+	run, err := s.ExecuteWorkflow(ctx, options, s.Parent, in)
+	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return report, fmt.Errorf("%s is running already, without --allow-rollback, which was not used: say it again when that cycle has ended", id)
+	}
+	if err != nil {
+		return report, fmt.Errorf("start %s: %w", id, err)
+	}
+	if show {
+		watching, stop := context.WithCancel(ctx)
+		defer stop()
+		go s.watch(watching, id)
+	}
+	return reportOf(run.Get(ctx, &report), report)
+}
+
+// reportOf finds the report of a cycle that failed because syncs did.
+func reportOf(err error, report contract.Report) (contract.Report, error) {
+	failed, ok := errors.AsType[*temporal.ApplicationError](err)
+	if ok && failed.Type() == plan.KindSyncsFailed {
+		err = failed.Details(&report)
+	}
+	return report, err
+}
+
+// watch prints each change of what a workflow says of itself.
+func (s roleClient) watch(ctx context.Context, id string) {
+	last := ""
+	for tick := time.NewTicker(500 * time.Millisecond); ; {
+		if value, err := s.QueryWorkflow(ctx, id, "", contract.QueryStatus); err == nil {
+			var status contract.Status
+			if value.Get(&status) == nil && status.Step != last && ctx.Err() == nil {
+				last = status.Step
+				printForeign(os.Stderr, "...", last)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func printReport(w io.Writer, r contract.Report) {
+	list := func(what string, lines []string, more int) {
+		for _, line := range lines {
+			printForeign(w, what, line)
+		}
+		if more > 0 {
+			printForeign(w, what, fmt.Sprintf("... and %d more", more))
+		}
+	}
+	list("would", r.Planned, 0)
+	list("synced", r.Synced, r.SyncedMore)
+	list("still running", r.Running, r.RunningMore)
+	list("deleted", r.Pruned, r.PrunedMore)
+	if r.Warning != "" {
+		printForeign(w, "warning:", r.Warning)
+	}
+	var failed []string
+	for _, f := range r.Failed {
+		failed = append(failed, f.String())
+	}
+	list("failed", failed, r.FailedMore)
+	_, _ = fmt.Fprintln(w, r)
+}

@@ -1,0 +1,24 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+)
+
+// maxShownLength is how much of one text is shown, in characters.
+const maxShownLength = 8 << 10
+
+// secrets are those that the environment has: a worker's, where check is run.
+var secrets = sync.OnceValue(func() *foreign.Mask { return foreign.NewMask(config.Secrets(os.Environ())...) })
+
+// printForeign prints what happened, and to what. Whatever is read from Temporal, or from the servers, may have words of
+// others in it, and this is where a terminal would act on them.
+func printForeign(w io.Writer, what, text string) {
+	_, _ = fmt.Fprintln(w, what, strings.ReplaceAll(secrets().Text(text, maxShownLength), "\n", "\n       "))
+}

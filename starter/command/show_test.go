@@ -1,0 +1,27 @@
+package command
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// A history may have been written by anyone who may start workflows.
+func TestReportsDoNotReachTheTerminal(t *testing.T) {
+	t.Parallel()
+	const evil = "a\x1b]0;title\x07\x1b[2J\u202e\u2066\x00b"
+	var out bytes.Buffer
+	printReport(&out, contract.Report{
+		Planned: []string{evil}, Synced: []string{evil}, Running: []string{evil}, Pruned: []string{evil}, Warning: evil,
+		Failures: plan.Failures{Failed: []plan.Failure{{Subject: evil, Kind: evil, Reason: "what happened" + evil + "\nwhat to do", Workflow: evil}}},
+	})
+	require.NoError(t, printStatus(&out, []branchStatus{{Destination: evil, Reason: evil}, {Destination: evil, LastError: evil}}))
+	require.False(t, strings.ContainsFunc(strings.ReplaceAll(out.String(), "\n", ""), foreign.IsControl), "%q", out.String())
+	require.Contains(t, out.String(), "would ab\nsynced ab\nstill running ab\ndeleted ab\nwarning: ab\nfailed ab: what happenedab\n       what to do (ab, workflow ab)\n")
+}

@@ -1,0 +1,167 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/urfave/cli/v3"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// branchStatus is what is known of one destination branch at this side.
+type branchStatus struct {
+	Destination string    `json:"destination"`
+	InSync      bool      `json:"in_sync"`
+	Since       time.Time `json:"since,omitzero"` // of the last change of InSync that is known
+	Reason      string    `json:"reason,omitempty"`
+	Kind        string    `json:"kind,omitempty"`       // of what it fails with now, if Reason is a failure
+	LastError   string    `json:"last_error,omitempty"` // what its last run ended with
+	Workflow    string    `json:"workflow,omitempty"`   // of the last run
+}
+
+func statusCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "status",
+		Usage: "show each sync as this side sees it: in sync or behind, since when, and the last error",
+		Flags: []cli.Flag{outputFlag()},
+		Action: withClient(func(ctx context.Context, c *cli.Command, s roleClient) error {
+			branches, err := s.status(ctx)
+			if err != nil {
+				return err
+			}
+			if c.String("output") == formatJSON {
+				return json.NewEncoder(os.Stdout).Encode(branches)
+			}
+			return printStatus(os.Stdout, branches)
+		}),
+	}
+}
+
+// status joins a plan, which knows where each branch is, with the last runs of the children,
+// which know since when and why.
+func (s roleClient) status(ctx context.Context) ([]branchStatus, error) {
+	report, err := s.runParts(ctx, contract.CycleInput{DryRun: true}, false)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := s.lastRuns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	branches := map[string]*branchStatus{}
+	for _, b := range report.InSync {
+		branches[b.Destination] = &branchStatus{Destination: b.Destination, InSync: true, Since: b.Since}
+	}
+	for _, b := range report.Behind {
+		branches[b.Destination] = &branchStatus{Destination: b.Destination, Reason: b.Reason, Since: b.Since}
+	}
+	for _, f := range report.Failed {
+		branches[f.Subject] = &branchStatus{Destination: f.Subject, Reason: f.Reason, Kind: f.Kind}
+	}
+	for destination, b := range branches {
+		if err := s.addLastRun(ctx, b, runs[destinationIdentity(destination)]); err != nil {
+			return nil, err
+		}
+	}
+	sorted := make([]branchStatus, 0, len(branches))
+	for _, b := range branches {
+		sorted = append(sorted, *b)
+	}
+	slices.SortFunc(sorted, func(a, b branchStatus) int { return strings.Compare(a.Destination, b.Destination) })
+	return sorted, nil
+}
+
+// addLastRun adds what the last run of a branch's child tells.
+func (s roleClient) addLastRun(ctx context.Context, b *branchStatus, run *workflow.WorkflowExecutionInfo) error {
+	if run == nil {
+		return nil
+	}
+	b.Workflow = run.Execution.WorkflowId
+	if b.InSync || run.Status != enums.WORKFLOW_EXECUTION_STATUS_FAILED {
+		return nil
+	}
+	err := s.GetWorkflow(ctx, run.Execution.WorkflowId, run.Execution.RunId).Get(ctx, nil)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		_, b.LastError = contract.FailureOf(err)
+	}
+	return nil
+}
+
+// lastRuns finds the newest execution of each branch's child, by the identity of the destination in its memo.
+func (s roleClient) lastRuns(ctx context.Context) (map[string]*workflow.WorkflowExecutionInfo, error) {
+	runs := map[string]*workflow.WorkflowExecutionInfo{}
+	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, Query: fmt.Sprintf("WorkflowType = %q", s.Child)}
+	for {
+		page, err := s.ListWorkflow(ctx, request)
+		if err != nil {
+			return nil, fmt.Errorf("list the branches' workflows: %w", err)
+		}
+		for _, run := range page.Executions {
+			destination := destinationIdentity(destinationInMemo(run))
+			if last := runs[destination]; last == nil || run.StartTime.AsTime().After(last.StartTime.AsTime()) {
+				runs[destination] = run
+			}
+		}
+		if len(page.NextPageToken) == 0 {
+			return runs, nil
+		}
+		request.NextPageToken = page.NextPageToken
+	}
+}
+
+// destinationIdentity is the same for all spellings of a destination.
+func destinationIdentity(destination string) string {
+	b, err := project.ParseBranch(destination)
+	if err != nil {
+		return destination
+	}
+	return b.Identity().String()
+}
+
+func destinationInMemo(run *workflow.WorkflowExecutionInfo) (destination string) {
+	_ = json.Unmarshal(run.GetMemo().GetFields()["destination"].GetData(), &destination)
+	return destination
+}
+
+func printStatus(out io.Writer, branches []branchStatus) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "IN SYNC\tDESTINATION\tSINCE\tWHY NOT") // Flush has its error
+	for _, b := range branches {
+		inSync, since := "no", ""
+		if b.InSync {
+			inSync = "yes"
+		}
+		if !b.Since.IsZero() {
+			since = humanize.Time(b.Since)
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", inSync, foreign.Line(b.Destination, maxShownLength), since, foreign.Line(b.whyNot(), maxShownLength))
+	}
+	return w.Flush()
+}
+
+// whyNot is what keeps a branch behind: what fails now, when the plan already says so, as that may be
+// another thing than its last run ended with, or say more of it, such as the next try.
+func (b branchStatus) whyNot() string {
+	if b.Kind != "" {
+		return b.Reason + " (" + b.Kind + ")"
+	}
+	return cmp.Or(b.LastError, b.Reason)
+}

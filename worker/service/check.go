@@ -1,0 +1,47 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// Check reports what a cycle of a side would do that has this environment, which has the shape of os.Environ. It needs no
+// Temporal, and changes nothing: it reads the list of syncs, the bucket's listing, and the refs of the side's Git server. What was
+// configured, and warnings, are logged. An error says that there is no plan; what a single sync lacks is a failure in the report.
+func Check(ctx context.Context, named contract.Role, environ []string, log io.Writer) (contract.Report, error) {
+	r, err := roles[named.Name](environ)
+	if err != nil {
+		return contract.Report{}, err
+	}
+	mask := foreign.NewMask(config.Secrets(environ)...)
+	d, err := r.connect(ctx, newLogger(log, mask))
+	if err != nil {
+		return contract.Report{}, err
+	}
+	var report contract.Report
+	switch a := r.activities(d).(type) {
+	case *activities.Producer:
+		report, err = workflows.DryRunProducer(ctx, a, time.Now())
+	case *activities.Consumer:
+		report, err = workflows.DryRunConsumer(ctx, a, time.Now())
+	default:
+		err = fmt.Errorf("nothing plans for the role %q", named.Name)
+	}
+	for i, f := range report.Failed {
+		report.Failed[i].Reason = mask.Text(f.Reason, maxLogged)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		kind, reason := contract.FailureOf(activities.Named(err, mask))
+		err = fmt.Errorf("%s (%s)", reason, kind)
+	}
+	return report, err
+}

@@ -1,0 +1,54 @@
+package service
+
+import (
+	"filippo.io/age"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// consumer is the destination's side.
+func consumer(environ []string) (role, error) {
+	c, err := config.LoadConsumer(environ)
+	if err != nil {
+		return role{}, err
+	}
+	r := role{
+		Common:        c.Common,
+		Role:          contract.Consumer,
+		workflows:     workflows.RegisterConsumer,
+		redirects:     c.Allow,
+		settings:      []any{recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow},
+		logAttributes: []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy},
+		activities: func(s dependencies) any {
+			return &activities.Consumer{
+				Common:          s.Common,
+				Destination:     s.git,
+				Identities:      c.Identities,
+				Verifier:        c.Verifier,
+				Environment:     c.Environment,
+				Allow:           c.Allow,
+				FastForwardOnly: c.PushPolicy != config.Overwrite,
+			}
+		},
+	}
+	if !c.Verifier.Verifies() {
+		r.warning = activities.Unverified
+	}
+	return r, nil
+}
+
+// recipientsOf are the public halves of identities.
+func recipientsOf(identities []age.Identity) (recipients []string) {
+	for _, identity := range identities {
+		switch identity := identity.(type) {
+		case *age.X25519Identity:
+			recipients = append(recipients, identity.Recipient().String())
+		case *age.HybridIdentity:
+			recipients = append(recipients, identity.Recipient().String())
+		}
+	}
+	return recipients
+}

@@ -1,0 +1,119 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/config"
+)
+
+const (
+	// temporalTimeout is how long Temporal may take to answer a probe.
+	temporalTimeout = 2 * time.Second
+	// checkTimeout leaves a worker the time to say that Temporal does not answer.
+	checkTimeout = 2 * temporalTimeout
+)
+
+// health answers the probes of what runs the worker, such as a kubelet: /livez as long as it serves,
+// /readyz with 503 and the reason while it cannot take work. Prometheus reads /metrics.
+type health struct {
+	metrics  http.Handler
+	temporal func(context.Context) error // asks Temporal whether it serves
+	started  atomic.Bool
+	draining atomic.Bool
+}
+
+func (h *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var err error
+	switch r.URL.Path {
+	case "/metrics":
+		h.metrics.ServeHTTP(w, r)
+		return
+	case "/livez":
+	case "/readyz":
+		err = h.ready(r.Context())
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok") //nolint:errcheck // a probe that is gone needs no answer
+}
+
+func (h *health) ready(ctx context.Context) error {
+	switch {
+	case h.draining.Load():
+		return errors.New("draining: the worker was told to stop")
+	case !h.started.Load():
+		return errors.New("starting")
+	}
+	ctx, cancel := context.WithTimeout(ctx, temporalTimeout)
+	defer cancel()
+	if err := h.temporal(ctx); err != nil {
+		return fmt.Errorf("temporal: %w", err)
+	}
+	return nil
+}
+
+// listen serves at address, or not at all if that is empty, until the function it returns is called.
+func (h *health) listen(ctx context.Context, address string) (func(), error) {
+	if address == "" {
+		return func() {}, nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("HEALTH_ADDRESS: %w", err)
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: checkTimeout}
+	go server.Serve(listener) //nolint:errcheck // should it fail, so do the probes
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), temporalTimeout)
+		defer cancel()
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close()
+		}
+	}, nil
+}
+
+// checkReadiness asks the worker that serves probes at the environment's HEALTH_ADDRESS, on this machine, whether it is ready. The image
+// has no other program that an exec probe could run.
+func checkReadiness(ctx context.Context, environ []string) error {
+	address, err := config.HealthAddress(environ)
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(string(address))
+	if err != nil {
+		return err
+	}
+	url := "http://" + net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port) + "/readyz"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	// A transport of its own: no proxy is asked for what is on this machine.
+	answer, err := (&http.Client{Transport: &http.Transport{}, Timeout: checkTimeout}).Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close() //nolint:errcheck // it was only read
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: %s", strings.TrimSpace(string(text)))
+	}
+	return nil
+}

@@ -1,0 +1,40 @@
+package service
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/attribute"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/opentelemetry"
+)
+
+// histogramBounds are the upper bounds of histograms in seconds, from what one call of Temporal takes to
+// what the transfer of a large repository takes.
+var histogramBounds = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 21600}
+
+// newMetrics returns where Temporal's SDK and the activities count, and the page from which
+// Prometheus reads it.
+func newMetrics(role string) (client.MetricsHandler, http.Handler, error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry), otelprometheus.WithoutScopeInfo(), otelprometheus.WithoutTargetInfo())
+	if err != nil {
+		return nil, nil, fmt.Errorf("metrics: %w", err)
+	}
+	seconds := metric.NewView(metric.Instrument{Unit: "s"}, metric.Stream{
+		Aggregation: metric.AggregationExplicitBucketHistogram{Boundaries: histogramBounds},
+	})
+	provider := metric.NewMeterProvider(metric.WithReader(exporter), metric.WithView(seconds))
+	handler := opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{
+		Meter:                provider.Meter("worker"),
+		InitialAttributes:    attribute.NewSet(attribute.String("role", role)),
+		UseMonotonicCounters: true,
+	})
+	return handler, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), nil
+}

@@ -1,0 +1,35 @@
+package service
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMetricsPage(t *testing.T) {
+	handler, page, err := newMetrics("producer")
+	require.NoError(t, err)
+	handler.WithTags(map[string]string{"kind": "DiskFull"}).Counter("failures").Inc(2)
+	handler.Timer("step_latency").Record(20 * time.Minute)
+
+	h := &health{metrics: page}
+	status, text := probe(t, h, "/metrics")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, text, `failures_total{kind="DiskFull",role="producer"} 2`)
+	require.Contains(t, text, `step_latency_seconds_bucket{role="producer",le="300"} 0`)
+	require.Contains(t, text, `step_latency_seconds_bucket{role="producer",le="1800"} 1`, "longer than the SDK's own buckets reach")
+	require.Contains(t, text, "process_resident_memory_bytes ")
+}
+
+// Two sides in one process, as in tests, do not share what they count.
+func TestMetricsAreNotGlobal(t *testing.T) {
+	producer, _, err := newMetrics("producer")
+	require.NoError(t, err)
+	_, page, err := newMetrics("consumer")
+	require.NoError(t, err)
+	producer.Counter("failures").Inc(1)
+	_, text := probe(t, page, "/metrics")
+	require.NotContains(t, text, "failures")
+}

@@ -1,0 +1,53 @@
+package service
+
+import (
+	"fmt"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/graphql"
+	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// producer is the source's side.
+func producer(environ []string) (role, error) {
+	c, err := config.LoadProducer(environ)
+	if err != nil {
+		return role{}, err
+	}
+	syncs, err := graphql.New(graphql.Options{
+		URL:      c.GraphQL,
+		Username: c.GraphQLUsername,
+		Password: c.GraphQLPassword,
+		Query:    string(c.Query),
+		HTTP:     c.HTTP,
+	})
+	if err != nil {
+		return role{}, fmt.Errorf("GRAPHQL_QUERY_FILE: %w", err)
+	}
+	return role{
+		Common:        c.Common,
+		Role:          contract.Producer,
+		workflows:     workflows.RegisterProducer,
+		redirects:     project.AllowAll(), // a source may be read wherever the token reads it
+		kmsKeyID:      c.KMSKeyID,
+		settings:      []any{c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer.PublicKey()},
+		logAttributes: []any{"graphql", c.GraphQL, "recipients", len(c.Recipients), "signed", c.Signer.Signs()},
+		activities: func(s dependencies) any {
+			return &activities.Producer{
+				Common:      s.Common,
+				Syncs:       syncs,
+				Source:      s.git,
+				Recipients:  c.Recipients,
+				ThinPacks:   c.ThinPacks,
+				Signer:      c.Signer,
+				Environment: c.Environment.Name(),
+				Retention:   plan.Retention{After: c.PruneAfter, MaxShare: c.MaxPruneShare},
+				Version:     version(),
+			}
+		},
+	}, nil
+}

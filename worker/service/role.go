@@ -1,0 +1,116 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/staging"
+	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// role is a side of the partition: what both have, and what each of them says of itself.
+type role struct {
+	config.Common
+	contract.Role
+	workflows func(workflows.Registry)
+	// redirects are the projects that renamed ones are followed to.
+	redirects project.Allowlist
+	// kmsKeyID is the key that the store encrypts objects with; empty for its default.
+	kmsKeyID string
+	// settings are those that decide whether a branch is refused.
+	settings []any
+	// logAttributes is what is logged of the configuration at the start, keys and values; warning what is wrong with it.
+	logAttributes []any
+	warning       string
+	// activities returns those of the role. They work with what both roles have.
+	activities func(dependencies) any
+}
+
+// roles read their configuration from an environment.
+var roles = map[string]func(environ []string) (role, error){contract.Producer.Name: producer, contract.Consumer.Name: consumer}
+
+// dependencies are what the activities of both roles work with.
+type dependencies struct {
+	git *smarthttp.Client
+	activities.Common
+}
+
+// connect makes what the role's activities need to plan. It connects to nothing yet.
+func (r role) connect(ctx context.Context, logger *slog.Logger) (dependencies, error) {
+	store, err := r.openBucket(ctx, logger)
+	if err != nil {
+		return dependencies{}, err
+	}
+	logger.Info("Configured", append([]any{"git", r.GitLab.Host, "bucket", r.Bucket, "workdir", r.WorkDir}, r.logAttributes...)...)
+	if r.warning != "" {
+		logger.Warn(r.warning)
+	}
+	return dependencies{r.gitServer(), activities.Common{Bucket: store, Clock: time.Now, Settings: r.fingerprint()}}, nil
+}
+
+// open makes what the role's activities work with, except for what needs Temporal.
+func (r role) open(ctx context.Context, logger *slog.Logger) (dependencies, error) {
+	d, err := r.connect(ctx, logger)
+	if err != nil {
+		return d, err
+	}
+	if d.Staging, err = staging.Open(ctx, r.WorkDir, logger); err != nil {
+		return d, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "host"
+	}
+	// A worker that is started again has another task queue of its own: the files of the one before are gone.
+	d.Host = r.TaskQueue + "/" + host + "/" + d.Staging.ID()
+	return d, nil
+}
+
+// openBucket opens the bucket with the credentials of the environment, if those are there, and
+// warns of a way to it that others can listen on.
+func (r role) openBucket(ctx context.Context, logger *slog.Logger) (*bucket.Bucket, error) {
+	// The SDK would read the same variables, but knows nothing of files, nor of white space at their ends.
+	load := []func(*awsconfig.LoadOptions) error{awsconfig.WithRegion(r.Region)}
+	if r.AccessKeyID != "" {
+		load = append(load, awsconfig.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(r.AccessKeyID, r.SecretAccessKey, r.SessionToken)))
+	}
+	store, err := bucket.Open(ctx, bucket.Options{Name: r.Bucket, PathStyle: r.PathStyle, KMSKeyID: r.kmsKeyID}, load...)
+	if err != nil {
+		return nil, err
+	}
+	if warning := plaintextStoreWarning(store.Endpoint()); warning != "" {
+		logger.Warn(warning, "endpoint", store.Endpoint())
+	}
+	return store, nil
+}
+
+// gitServer is the client of the side's GitLab.
+func (r role) gitServer() *smarthttp.Client {
+	return smarthttp.New(smarthttp.Options{
+		Forge:           gitlab.At(r.GitLab),
+		Username:        r.GitLabUsername,
+		Password:        r.GitLabToken,
+		HTTP:            r.HTTP,
+		Agent:           version(),
+		AllowRedirectTo: r.redirects.AllowsPath,
+	})
+}
+
+// fingerprint is of what in the configuration decides whether a branch is refused, without secrets: one
+// that was refused is tried again at once when a worker says something else.
+func (r role) fingerprint() string {
+	return fmt.Sprintf("%v", append([]any{version(), r.GitLab, r.GitLabUsername, r.Bucket, r.Environment.Name()}, r.settings...))
+}

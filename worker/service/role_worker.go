@@ -1,0 +1,106 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// hostSlots is how many steps of runs whose files are here run at a time. It is more than one
+// cycle starts, or a step would wait here so long that its worker is taken for lost.
+const hostSlots = 256
+
+// scanSlots is how many scans run at a time. A cycle makes one at a time, and operators who look make more.
+const scanSlots = 4
+
+// roleWorker is a role's worker, ready to serve.
+type roleWorker struct {
+	role
+	dependencies
+	log     *slog.Logger
+	mask    *foreign.Mask // of all secrets of the worker
+	metrics http.Handler  // the page that is served with the probes
+}
+
+// options are those of all of the side's workers. Failed is told when one of them gives up.
+func (s *roleWorker) options(failed func(error)) worker.Options {
+	return worker.Options{
+		OnFatalError:      failed,
+		Interceptors:      []interceptor.WorkerInterceptor{&activities.ErrorNaming{Mask: s.mask}},
+		WorkerStopTimeout: s.DrainTimeout,
+		// By default the SDK holds heartbeats back for most of their timeout, and cancellations with them.
+		MaxHeartbeatThrottleInterval: activities.HeartbeatEvery,
+	}
+}
+
+// serve polls the task queues until ctx is done, or until Temporal refuses for good, and lets
+// running steps finish then.
+func (s *roleWorker) serve(ctx context.Context, temporal client.Client) error {
+	ctx, give := context.WithCancelCause(ctx)
+	defer give(nil)
+	options := s.options(func(err error) { give(fmt.Errorf("worker gave up: %w", err)) })
+	first, err := withSlots(options, newSlots(s.MaxConcurrent, slowAfter))
+	if err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	steps := s.activities(s.dependencies)
+	common := worker.New(temporal, s.TaskQueue, first)
+	s.workflows(common)
+	common.RegisterActivity(steps)
+
+	options.DisableWorkflowWorker = true
+	options.MaxConcurrentActivityExecutionSize = hostSlots
+	own := worker.New(temporal, s.Host, options)
+	own.RegisterActivity(steps)
+	options.MaxConcurrentActivityExecutionSize = scanSlots
+	scans := worker.New(temporal, contract.ScanQueue(s.TaskQueue), options)
+	scans.RegisterActivity(steps)
+	workers := []worker.Worker{own, scans, common} // the workflows last, when what they start is taken up
+
+	probes := &health{metrics: s.metrics, temporal: func(ctx context.Context) error {
+		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+		return err
+	}}
+	closeProbes, err := probes.listen(ctx, string(s.HealthAddress))
+	if err != nil {
+		return err
+	}
+	defer closeProbes()
+	for i, w := range workers {
+		if err := w.Start(); err != nil {
+			stopAll(workers[:i])
+			return fmt.Errorf("start worker: %w", err)
+		}
+	}
+	probes.started.Store(true)
+	var tending sync.WaitGroup
+	tending.Go(func() { s.maintainFolder(ctx, activities.RunsOver(temporal), maintainInterval) })
+	<-ctx.Done()
+	tending.Wait()
+	probes.draining.Store(true)
+	stopAll(workers)
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// stopAll drains all at once, as each of them may take as long as the drain does.
+func stopAll(workers []worker.Worker) {
+	var draining sync.WaitGroup
+	for _, w := range workers {
+		draining.Go(w.Stop)
+	}
+	draining.Wait()
+}

@@ -1,0 +1,12 @@
+package service
+
+import "runtime/debug"
+
+// version is the software and its version, as Git servers and manifests are told.
+func version() string {
+	version := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	return "git-partition-sync/" + version
+}

@@ -1,0 +1,71 @@
+package workflows
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/turn"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// addPage adds what a page says of the branches that it has looked at.
+func addPage[M any](report *contract.Report, page plan.Page[M]) {
+	report.Checked += page.Checked
+	report.UpToDate += page.UpToDate
+	report.Unchecked = page.Left
+	report.InSync = page.InSync
+	report.FailAll(page.Failures)
+	if !strings.Contains(report.Warning, page.Warning) { // each page says it
+		report.Warning = strings.TrimPrefix(report.Warning+"; "+page.Warning, "; ")
+	}
+}
+
+// addPlan adds what a cycle would do about the branches of a page.
+func (s cycleSpec[M]) addPlan(report *contract.Report, page plan.Page[M]) {
+	for _, destination := range page.Orphans.Due {
+		report.Planned = append(report.Planned, "delete the objects of "+destination.String()+": its sync has left the configuration")
+	}
+	for _, move := range page.Moves {
+		child := s.child(move)
+		report.Planned = append(report.Planned, s.verb+" "+child.destination.String()+": "+child.reason)
+		report.Behind = append(report.Behind, plan.BranchStatus{Destination: child.destination.String(), Reason: child.reason, Since: child.modified})
+	}
+}
+
+// DryRunProducer reports what a cycle of the producer would do, as ProducerSync does in a dry run, without Temporal. now is the time of the cycle.
+// Its error is the activity's own.
+func DryRunProducer(ctx context.Context, p *activities.Producer, now time.Time) (contract.Report, error) {
+	return dryRun(ctx, producerCycle(), p.PlanUploads, now)
+}
+
+// DryRunConsumer does the same for the consumer.
+func DryRunConsumer(ctx context.Context, c *activities.Consumer, now time.Time) (contract.Report, error) {
+	return dryRun(ctx, consumerCycle(), c.PlanPushes, now)
+}
+
+func dryRun[M any](
+	ctx context.Context, s cycleSpec[M], planPage func(context.Context, activities.PlanRequest) (plan.Page[M], error), now time.Time,
+) (all contract.Report, err error) {
+	request := activities.PlanRequest{PageRequest: plan.PageRequest{Order: turn.At(now), Size: plan.MaxPageSize, Detail: true}}
+	for {
+		page, err := planPage(ctx, request)
+		if err != nil {
+			return all, err
+		}
+		var part contract.Report
+		addPage(&part, page)
+		s.addPlan(&part, page)
+		if request.After == 0 {
+			all = part
+		} else {
+			all.Extend(part)
+		}
+		if page.Left == 0 || page.Reached <= request.After {
+			return all, nil
+		}
+		request.After = page.Reached
+	}
+}
