@@ -48,7 +48,7 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(o.Program, args...)
+	cmd := exec.Command(o.Program, args...) //nolint:gosec // the program that was asked for
 	cmd.Env, cmd.Stdout, cmd.Stderr = o.Environ, o.Log, o.Log
 	process, err := child.Start(cmd)
 	if err != nil {

@@ -1,0 +1,34 @@
+package config
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestStandalone(t *testing.T) {
+	s, err := LoadStandalone(nil)
+	require.NoError(t, err)
+	require.Equal(t, Standalone{TemporalPort: 7233, Every: 5 * time.Minute}, s)
+
+	for text, want := range map[string]LocalAddress{
+		"8233": "127.0.0.1:8233", ":8233": "127.0.0.1:8233", "0.0.0.0:8233": "0.0.0.0:8233", "[::1]:8233": "[::1]:8233",
+	} {
+		s, err := LoadStandalone([]string{"STANDALONE_UI_ADDRESS=" + text})
+		require.NoError(t, err)
+		require.Equal(t, want, s.UI)
+	}
+	for variable, problem := range map[string]string{
+		"STANDALONE_UI_ADDRESS=localhost:8233": "not a port, nor an IP and a port",
+		"STANDALONE_UI_ADDRESS=127.0.0.1:":     "not a port, nor an IP and a port",
+		"STANDALONE_TEMPORAL_PORT=0":           "STANDALONE_TEMPORAL_PORT is 0, not between 1 and 65535",
+		"STANDALONE_TEMPORAL_PORT=65536":       "STANDALONE_TEMPORAL_PORT is 65536, not between 1 and 65535",
+		"STANDALONE_TEMPORAL_PORT=no":          "STANDALONE_TEMPORAL_PORT is not a whole number",
+		"RECONCILE_SLEEP_TIME=10ms":            "RECONCILE_SLEEP_TIME is 10ms, less than 1s",
+		"RECONCILE_SLEEP_TIME=15":              "RECONCILE_SLEEP_TIME is not a duration",
+	} {
+		_, err := LoadStandalone([]string{variable})
+		require.ErrorContains(t, err, problem)
+	}
+}
