@@ -7,19 +7,19 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
-// Environment is the pair of sides that a reader or writer of archives belongs to. To a reader with the zero value
-// nothing belongs.
+// Environment is the name of the two sides that a reader or writer of archives belongs to. To a reader with the zero
+// value, every object is of another environment.
 type Environment struct {
 	name string
 	any  bool
 }
 
-// AnyEnvironment is that of readers and writers which do not tell environments apart.
+// AnyEnvironment is for readers and writers that do not tell environments apart.
 func AnyEnvironment() Environment { return Environment{any: true} }
 
 var environmentPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
-// ParseEnvironment returns the environment of this name, or why it is none.
+// ParseEnvironment returns the environment of this name, or the reason why the name is not valid.
 func ParseEnvironment(name string) (Environment, error) {
 	if !environmentPattern.MatchString(name) {
 		return Environment{}, fmt.Errorf("%s is not a name of at most 63 letters, digits, '.', '_' and '-' that begins with a letter or digit", foreign.Quote(name, 100))
@@ -27,10 +27,11 @@ func ParseEnvironment(name string) (Environment, error) {
 	return Environment{name: name}, nil
 }
 
-// Name is what manifests say; empty for any environment.
+// Name is the name in manifests. It is empty for AnyEnvironment.
 func (e Environment) Name() string { return e.name }
 
-// CheckEnvironment fails with ErrEnvironment when m was made for another environment than this one, or for none that it names.
+// CheckEnvironment fails with ErrEnvironment when m was made for another environment, or names none although this one
+// has a name.
 func (m Manifest) CheckEnvironment(here Environment) error {
 	switch {
 	case here.any || here.name != "" && m.Environment == here.name:

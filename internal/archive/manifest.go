@@ -17,18 +17,17 @@ const FormatVersion = 1
 const maxManifestSize = 64 << 10
 
 var (
-	// ErrVersion says that the archive was made by another version of the
-	// software, in a format that this one does not know.
+	// ErrVersion says that another version of the software made the archive, in a format that this one does not know.
 	ErrVersion = errors.New("unknown format version")
 
-	// ErrMismatch says that an object is not what its key says.
+	// ErrMismatch says that an object's manifest and its key describe different objects.
 	ErrMismatch = errors.New("manifest and object key disagree")
 
 	// ErrEnvironment says that an object was made for another environment.
 	ErrEnvironment = errors.New("made for another environment")
 )
 
-// Bundle is what is to be known of a Git bundle.
+// Bundle describes a Git bundle.
 type Bundle struct {
 	object.ID
 	Thin      bool      `json:"thin,omitempty"` // the increment's pack is thin: it is not complete without the base
@@ -37,12 +36,13 @@ type Bundle struct {
 	SHA256    string    `json:"bundle_sha256"`  // lower-case hexadecimal
 }
 
-// Manifest binds the bundle of an archive to what it is for.
+// Manifest binds the bundle of an archive to the branch that it is for.
 type Manifest struct {
 	FormatVersion int `json:"format_version"` // set by Encode
 	Bundle
 	CreatedBy string `json:"created_by"` // software and its version
-	// Environment names the pair of sides that the object is for; empty when the producer has no name for it.
+	// Environment is the name of the two sides that the object is for. It is empty when the producer has no name for
+	// them.
 	Environment string `json:"environment,omitempty"`
 }
 
@@ -62,13 +62,13 @@ func (m Manifest) Encode() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// ParseManifest reads what Encode wrote, in this or in a later release that only
-// added members. It fails with ErrVersion or ErrMalformed.
+// ParseManifest reads what Encode wrote in this release, or in a later one that only added members. It fails with
+// ErrVersion or ErrMalformed.
 func ParseManifest(text []byte) (Manifest, error) {
 	if len(text) > maxManifestSize {
 		return Manifest{}, malformed("manifest: %d bytes, limit %d", len(text), maxManifestSize)
 	}
-	// The version comes first: in another one, all else may have another shape.
+	// The version is read first, because in another version everything else may have another shape.
 	var version struct {
 		FormatVersion int `json:"format_version"`
 	}
@@ -113,8 +113,8 @@ func (m Manifest) validate() error {
 	return nil
 }
 
-// CheckID fails with ErrMismatch when m is not the manifest of the object that a key
-// says: an object may have been copied to, or swapped with, another key.
+// CheckID fails with ErrMismatch when m is not the manifest of the object with this ID, which comes from the object's
+// key. Someone may have copied the object to another key, or swapped two objects.
 func (m Manifest) CheckID(key object.ID) error {
 	for _, field := range []struct{ name, manifest, key string }{
 		{"group", m.Destination.Group, key.Destination.Group},

@@ -14,18 +14,17 @@ import (
 )
 
 const (
-	// maxSignatureSize bounds a minisign signature in bytes. Its two comments may be
-	// of any length; ours make it about 300.
+	// maxSignatureSize bounds a minisign signature in bytes. Its two comments may be of any length; ours make it about
+	// 300.
 	maxSignatureSize = 4 << 10
 
-	// maxOverhead bounds, in bytes, what surrounds the bundle: the other two
-	// members, tar's headers, and the zeros at the end, which stock tar pads to
-	// 10 KiB. It also ends a chain of extended headers, which the tar library
-	// would follow forever.
+	// maxOverhead bounds, in bytes, what surrounds the bundle: the other two members, tar's headers, and the zeros at
+	// the end, which stock tar pads to 10 KiB. It also ends a chain of extended headers, which the tar library would
+	// follow for ever.
 	maxOverhead = maxManifestSize + maxSignatureSize + 64<<10
 )
 
-// ErrMalformed says that an archive is not as the format has it.
+// ErrMalformed says that an archive does not follow the format.
 var ErrMalformed = errors.New("malformed archive")
 
 func malformed(format string, args ...any) error {
@@ -42,8 +41,7 @@ type Reader struct {
 	tar *tar.Reader
 }
 
-// NewReader reads up to the bundle. It fails with ErrMalformed, ErrVersion, or
-// the error of r.
+// NewReader reads everything before the bundle. It fails with ErrMalformed, ErrVersion, or the error of r.
 func NewReader(r io.Reader) (*Reader, error) {
 	src := &boundedReader{Reader: stream.Reader{R: r}, remaining: maxOverhead}
 	a := &Reader{src: src, tar: tar.NewReader(src)}
@@ -84,9 +82,8 @@ func (a *Reader) readHead() error {
 	return nil
 }
 
-// CopyBundle writes the bundle to w, then checks its hash and that the archive
-// ends. What w got may only be used after it succeeded. It fails with
-// ErrMalformed, or the error of w or of NewReader's r. It can be called once.
+// CopyBundle writes the bundle to w, and then checks its hash and that the archive ends. The output must only be used
+// if it succeeded. It fails with ErrMalformed, or the error of w or of NewReader's r. It can be called once.
 func (a *Reader) CopyBundle(w io.Writer) error {
 	hash := sha256.New()
 	a.src.remaining += a.Manifest.Size
@@ -114,7 +111,7 @@ func (a *Reader) checkHash(sum []byte) error {
 	return nil
 }
 
-// nextHeader returns the header of the next member, which has to be a plain file.
+// nextHeader returns the header of the next member, which has to be a regular file.
 func (a *Reader) nextHeader() (*tar.Header, error) {
 	header, err := a.tar.Next()
 	if err == io.EOF {
@@ -145,7 +142,7 @@ func (a *Reader) readSmall(header *tar.Header, name string, limit int64) ([]byte
 	return io.ReadAll(a.tar)
 }
 
-// checkEnd reads to the end of the stream: an age file is only complete then.
+// checkEnd reads to the end of the stream, because only then an age file is known to be complete.
 func (a *Reader) checkEnd() error {
 	header, err := a.tar.Next()
 	if err == nil {
@@ -164,9 +161,9 @@ func (a *Reader) checkEnd() error {
 	return nil
 }
 
-// classify keeps the error of the stream below, which is none of the archive's:
-// a failed download, or a ciphertext that does not authenticate. All that is left
-// are ours and the tar library's.
+// classify tells the errors of the stream below, such as a failed download or a ciphertext that does not
+// authenticate, from the archive's own. It returns the former as they are, and the latter as ErrMalformed or
+// ErrVersion.
 func (a *Reader) classify(err error) error {
 	switch {
 	case a.src.Failed() != nil:

@@ -1,18 +1,15 @@
-// Package archive writes and reads what an object holds once it is decrypted: a
-// plain tar of exactly
+// Package archive writes and reads the plaintext of an object, a tar of exactly
 //
 //	manifest.json           what the bundle is, and for whom
 //	manifest.json.minisig   signature over the bytes before it; optional
 //	repository.bundle       a Git bundle
 //
-// in this order, so that the manifest is checked before the rest is read, and
-// that an operator needs nothing but tar and git. Nothing is ever extracted by
-// the names in an archive.
+// in this order, so that the manifest is checked before the rest is read, and an operator needs nothing but tar and
+// git. Nothing is ever extracted by the names in an archive.
 //
-// The two blocks of zeros that end a tar are left out. They would be a quarter of
-// what surrounds a small increment, and say nothing: the age file around the
-// archive tells, authenticated, where it ends. tar takes the end of its input for
-// the end of the archive.
+// The two blocks of zeros that end a tar are left out. They would be a quarter of what surrounds a small increment.
+// The end of the archive is known, and authenticated, from the age file around it, and tar itself takes the end of
+// its input for the end of the archive.
 package archive
 
 import (
@@ -28,9 +25,8 @@ const (
 	bundleName    = "repository.bundle"
 )
 
-// Write writes an archive of an encoded manifest, the signature over it (nil for
-// none) and the bundle, which must have exactly the manifest's size. It refuses
-// what Reader would refuse, but does not hash the bundle again.
+// Write writes an archive of an encoded manifest, the signature over it (nil for none), and the bundle, which must
+// have exactly the manifest's size. It refuses what Reader would refuse, but does not hash the bundle again.
 func Write(w io.Writer, manifest, signature []byte, bundle io.Reader) error {
 	m, err := ParseManifest(manifest)
 	if err != nil {
@@ -43,7 +39,7 @@ func Write(w io.Writer, manifest, signature []byte, bundle io.Reader) error {
 	if err := writeMembers(tw, m, manifest, signature, bundle); err != nil {
 		return fmt.Errorf("write archive: %w", err)
 	}
-	// Not Close, which would write the end as well.
+	// Not Close: it would also write the two blocks of zeros.
 	if err := tw.Flush(); err != nil {
 		return fmt.Errorf("write archive: %w", err)
 	}
@@ -78,8 +74,8 @@ func writeFile(tw *tar.Writer, m Manifest, name string, content []byte) error {
 	return err
 }
 
-// writeHeader leaves everything out that would tell one host from another. The
-// tar library chooses USTAR, and PAX for a size over 8 GiB.
+// writeHeader leaves out everything that would tell one host from another. The tar library chooses USTAR, and PAX for
+// a size over 8 GiB.
 func writeHeader(tw *tar.Writer, m Manifest, name string, size int64) error {
 	return tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, ModTime: m.CreatedAt})
 }

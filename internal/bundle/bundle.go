@@ -1,7 +1,6 @@
-// Package bundle reads and writes the header of a Git bundle, version 2, as
-// gitformat-bundle(5) defines it: what stands between the pack of one branch and
-// a file that stock git can clone or fetch from. The pack itself is never
-// looked at.
+// Package bundle reads and writes the header of a Git bundle, version 2 (gitformat-bundle(5)). With that header, the
+// pack of one branch becomes a file that stock git can clone or fetch from. The package does not read the pack
+// itself.
 package bundle
 
 import (
@@ -21,16 +20,16 @@ const (
 	firstLine    = "# v2 git bundle"
 	branchPrefix = "refs/heads/"
 
-	// maxHeaderSize bounds what ReadHeader reads, in bytes. Ours are below 500; git
-	// adds the subject of the prerequisite commit.
+	// maxHeaderSize bounds what ReadHeader reads, in bytes. Ours are below 500; git adds the subject of the prerequisite
+	// commit.
 	maxHeaderSize = 4096
 )
 
-// ErrMalformed says that a header is not a bundle of exactly one branch.
+// ErrMalformed says that a header is not the header of a bundle of exactly one branch.
 var ErrMalformed = errors.New("malformed bundle header")
 
-// EncodeHeader returns the header of an object's bundle; the pack follows it immediately. The
-// base is the prerequisite. HEAD is listed as well so that git clone knows which branch to check out.
+// EncodeHeader returns the header of an object's bundle, which the pack follows immediately. The base is the
+// prerequisite. HEAD is listed as well, so that git clone knows which branch to check out.
 func EncodeHeader(id object.ID) ([]byte, error) {
 	if err := id.Validate(); err != nil {
 		return nil, fmt.Errorf("bundle header: %w", err)
@@ -45,10 +44,10 @@ func EncodeHeader(id object.ID) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// ReadHeader reads a header and leaves r at the first byte of the pack. It returns what object the bundle is of, given
-// the project, which a bundle does not name, and the header's size in bytes. A header that names more than one branch,
-// another reference than HEAD besides it, or more than one prerequisite is
-// ErrMalformed, and so is one that ends early; other errors of r are kept.
+// ReadHeader reads a header, and leaves r at the first byte of the pack. It returns the ID of the object that the
+// bundle is of, and the header's size in bytes. The project has to be given, since a bundle does not name it. It
+// fails with ErrMalformed if the header ends early, or names several branches, several prerequisites, or another
+// reference than the branch and HEAD. Other errors are those of r.
 func ReadHeader(r *bufio.Reader, of project.Branch) (object.ID, int64, error) {
 	lines := lineReader{r: r}
 	h := header{ID: object.ID{Destination: project.Branch{Group: of.Group, Name: of.Name}}}
@@ -58,7 +57,7 @@ func ReadHeader(r *bufio.Reader, of project.Branch) (object.ID, int64, error) {
 	return h.ID, lines.size, nil
 }
 
-// header is what has been read of one.
+// header is what has been read of a header so far.
 type header struct {
 	object.ID
 	headCommit string // what HEAD is; "" if it is not listed
@@ -93,8 +92,7 @@ func (h *header) parse(lines *lineReader) error {
 	return nil
 }
 
-// addLine takes in a prerequisite, "-<commit> <comment>", or a reference,
-// "<commit> <name>".
+// addLine adds a prerequisite, "-<commit> <comment>", or a reference, "<commit> <name>".
 func (h *header) addLine(line string) error {
 	commit, name, _ := strings.Cut(line, " ")
 	if base, ok := strings.CutPrefix(commit, "-"); ok {
@@ -120,8 +118,7 @@ func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrMalformed, fmt.Errorf(format, args...))
 }
 
-// lineReader reads byte by byte, so that it needs nothing of the buffer's size
-// and takes nothing of the pack.
+// lineReader reads byte by byte, so that it works with any size of the buffer and reads nothing of the pack.
 type lineReader struct {
 	r    *bufio.Reader
 	size int64

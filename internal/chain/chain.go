@@ -1,10 +1,8 @@
-// Package chain tells from a bucket listing which objects restore each
-// destination branch, and what the next upload should build on. It is pure: no
-// state is kept anywhere but in the names, sizes and times of the objects.
+// Package chain tells from a bucket listing which objects restore each destination branch, and what the next upload
+// should build on. It is pure. The names, sizes and times of the objects are the only state.
 //
-// A snapshot restores a branch by itself. An increment needs the commit it is
-// based on, which an older object carries, and so on back to a snapshot. The
-// objects from that snapshot to the newest object are the branch's chain.
+// A snapshot restores a branch by itself. An increment needs the commit that it is based on, which an older object
+// carries, and so on back to a snapshot. The objects from that snapshot to the newest object are the branch's chain.
 package chain
 
 import (
@@ -17,13 +15,12 @@ import (
 
 // Chain is what the bucket holds for one destination branch.
 type Chain struct {
-	// Objects restores the branch when applied in this order: a snapshot
-	// first, the newest object last.
+	// Objects restore the branch when they are applied in this order: a snapshot first, the newest object last.
 	Objects []object.Stored
-	// Superseded is not needed by Objects and may be deleted.
+	// Superseded are the objects that Objects does not need. They may be deleted.
 	Superseded []object.Stored
-	// MissingBase is the base that no object carries when the newest object does
-	// not lead back to a snapshot. Objects then starts with an increment on it.
+	// MissingBase is the base that no object carries, if the newest object does not lead back to a snapshot. Objects
+	// then starts with the increment on it.
 	MissingBase string
 }
 
@@ -33,11 +30,11 @@ func (c Chain) Newest() object.Stored { return c.Objects[len(c.Objects)-1] }
 // Tip is the commit that the chain restores.
 func (c Chain) Tip() string { return c.Newest().Commit }
 
-// Broken tells that the chain does not restore the branch by itself.
+// Broken tells whether the chain cannot restore the branch by itself.
 func (c Chain) Broken() bool { return c.MissingBase != "" }
 
-// Build sorts a listing into one chain for each destination branch, by the name that its newest object
-// has. Every chain has at least one object. It is for listings that are known to be short: see Inventory.
+// Build returns the chain of each destination branch, under the spelling that its newest object has. Every chain has
+// at least one object. It is for listings that are known to be short; see Inventory for others.
 func Build(objects []object.Stored) map[project.Branch]Chain {
 	byBranch := map[project.Branch][]object.Stored{}
 	for _, o := range objects {
@@ -52,7 +49,7 @@ func Build(objects []object.Stored) map[project.Branch]Chain {
 	return chains
 }
 
-// buildChain expects at least one object.
+// buildChain builds one destination's chain from at least one object.
 func buildChain(objects []object.Stored) Chain {
 	sortNewestFirst(objects)
 	path, missing := traceToSnapshot(filterSpelling(objects))
@@ -62,7 +59,7 @@ func buildChain(objects []object.Stored) Chain {
 	}
 	c := Chain{Objects: path, MissingBase: missing}
 	if c.Broken() {
-		return c // something of it may still be of use to a person: keep all
+		return c // a person may still need some of it: keep all
 	}
 	for _, o := range objects {
 		if !needed[o.Key] {
@@ -72,31 +69,30 @@ func buildChain(objects []object.Stored) Chain {
 	return c
 }
 
-// filterSpelling leaves out what was made for another spelling of the newest object's destination, as before
-// it was spelled anew: an object is only good for the names that are signed in it, and two
-// chains would move the branch to and fro.
+// filterSpelling removes the objects whose destination is spelled in another way than the newest object's. The signed
+// manifest makes an object valid for one spelling only, and two chains would move the branch back and forth.
 func filterSpelling(newestFirst []object.Stored) []object.Stored {
 	return slices.DeleteFunc(slices.Clone(newestFirst), func(o object.Stored) bool { return o.Destination != newestFirst[0].Destination })
 }
 
-// sortNewestFirst orders by time. S3 counts in seconds: of several objects of the
-// newest second, the first is one that no other of them builds on, and a snapshot rather than
-// an increment: that is made to replace increments.
+// sortNewestFirst sorts by time. S3 counts in whole seconds. Among several objects of the newest second, the first is
+// one that no other builds on, and a snapshot rather than an increment, because a snapshot is made to replace
+// increments.
 func sortNewestFirst(objects []object.Stored) {
 	slices.SortFunc(objects, newestFirst)
 	tied := len(objects)
-	built := map[string]bool{} // upon, by another object of that second
+	isBase := map[string]bool{} // of another object of that second
 	for i, o := range objects {
 		if !o.Modified.Equal(objects[0].Modified) {
 			tied = i
 			break
 		}
 		if o.Base != o.Commit {
-			built[o.Base] = true
+			isBase[o.Base] = true
 		}
 	}
 	for i, o := range objects[:tied] {
-		if !built[o.Commit] {
+		if !isBase[o.Commit] {
 			objects[0], objects[i] = objects[i], objects[0]
 			return
 		}
@@ -107,13 +103,13 @@ func newestFirst(a, b object.Stored) int {
 	return cmp.Or(b.Modified.Compare(a.Modified), cmp.Compare(a.Base, b.Base), cmp.Compare(a.Key, b.Key))
 }
 
-// traceToSnapshot walks from the newest object back to a snapshot, over the fewest
-// objects, and returns them in the order in which they are applied. When no
-// snapshot can be reached it returns the newest object and the missing base.
+// traceToSnapshot walks from the newest object back to a snapshot over the fewest objects, and returns them in the
+// order in which they are applied. When it reaches no snapshot, it returns the longest way that it found and the
+// missing base.
 func traceToSnapshot(newestFirst []object.Stored) (path []object.Stored, missing string) {
-	carriers := map[string][]object.Stored{} // by the commit that they end on
+	byCommit := map[string][]object.Stored{}
 	for _, o := range newestFirst {
-		carriers[o.Commit] = append(carriers[o.Commit], o)
+		byCommit[o.Commit] = append(byCommit[o.Commit], o)
 	}
 	type step struct {
 		object object.Stored
@@ -135,7 +131,7 @@ func traceToSnapshot(newestFirst []object.Stored) (path []object.Stored, missing
 		}
 		seen[at.object.Base] = true
 		dangling = at
-		for _, o := range carriers[at.object.Base] {
+		for _, o := range byCommit[at.object.Base] {
 			queue = append(queue, &step{o, at})
 		}
 	}

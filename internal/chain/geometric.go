@@ -2,19 +2,17 @@ package chain
 
 import "github.com/app-sre/git-partition-sync/internal/object"
 
-// growthFactor is how many times larger an object has to be than all that follow it
-// together. With 2, as in git-repack(1) --geometric=2, a chain over n bytes of
-// updates has O(log n) objects and each byte is uploaded O(log n) times.
+// growthFactor is how many times larger an object has to be than all later ones together. With 2, as in git-repack(1)
+// --geometric=2, a chain over n bytes of updates has O(log n) objects, and each byte is uploaded O(log n) times.
 const growthFactor = 2
 
-// ReusablePrefix tells what the next upload of the branch builds on: the beginning of the chain that
-// stays, whose last commit is the upload's base. The objects after it are replaced by the
-// upload. Nothing stays when a snapshot is due; then there is a reason.
+// ReusablePrefix returns the beginning of the chain that the next upload builds on. The upload's base is the prefix's
+// last commit, and the upload replaces all later objects. The prefix is empty when a snapshot is due; then there is a
+// reason.
 //
-// The size of the upload is not known yet, so the rule repairs what the last
-// one left behind: it keeps the longest beginning of the chain in which every
-// object is at least twice as large as all that follow it together. When not even
-// the snapshot is, the increments have outgrown half of it and a new snapshot is due.
+// The size of the upload is not known yet, so the rule repairs what the last upload left behind: it keeps the longest
+// prefix in which every object is at least twice as large as all later ones together. When not even the snapshot is,
+// the increments have outgrown half of it, and a new snapshot is due.
 func (c Chain) ReusablePrefix() (kept []object.Stored, reason string) {
 	if c.Broken() {
 		return nil, "the bucket's chain is broken"

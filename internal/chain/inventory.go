@@ -10,22 +10,22 @@ import (
 )
 
 const (
-	// maxPerSizeClass is how many objects of one destination are kept that are of alike size, that is up to twice as large as each
-	// other: the newest. A chain has at most two of them, as geometric growth replaces an object as soon as a
-	// later one is more than half as large.
+	// maxPerSizeClass is how many objects of similar size (of one power of two) are kept for a destination, the newest
+	// first. A chain has at most two of them: geometric growth replaces an object as soon as a later one is more than
+	// half as large.
 	maxPerSizeClass = 4
-	// maxSurplus bounds what is kept of the rest to be deleted.
+	// maxSurplus bounds how many of the other objects are remembered for deletion.
 	maxSurplus = 1000
-	// objectOverhead is roughly what an object takes in memory besides its key, in bytes.
+	// objectOverhead is roughly how many bytes of memory an object takes besides its key.
 	objectOverhead = 400
-	// defaultBudget is for all objects that are kept, in bytes.
+	// defaultBudget is the memory for all objects that are kept, in bytes.
 	defaultBudget = 12 << 20
 )
 
-// Inventory takes a listing object by object, and keeps of it what decides about the branches, within a
-// budget: a bucket may hold any number of objects that nobody has asked for.
+// Inventory reads a listing object by object and keeps what decides about the branches. Its memory is bounded,
+// because a bucket may hold any number of objects that nobody asked for.
 //
-// Destinations that do not fit are left out whole. Which ones changes from turn to turn.
+// Destinations that do not fit are left out as a whole. Which ones they are changes with the order.
 type Inventory struct {
 	order       turn.Order
 	prioritized func(project.Branch) bool
@@ -39,7 +39,7 @@ type Inventory struct {
 	cutoffRank   uint64 // the lowest rank that was left out
 }
 
-// destinationObjects is what is kept of one of them.
+// destinationObjects is what is kept of one destination.
 type destinationObjects struct {
 	identity    project.Branch
 	rank        uint64
@@ -48,19 +48,19 @@ type destinationObjects struct {
 	objectCount int // objects
 }
 
-// NewInventory is empty. The destinations for which first says so come before all others; it is asked
-// with their identities, and nil says it of none.
+// NewInventory returns an empty inventory. Destinations for which prioritized returns true are kept before all
+// others. It is called with their identities; nil prioritizes none.
 func NewInventory(t turn.Order, first func(project.Branch) bool) *Inventory {
 	return &Inventory{order: t, prioritized: first, budget: defaultBudget, cutoffRank: 1<<64 - 1, destinations: map[project.Branch]*destinationObjects{}}
 }
 
-// WithBudget has another budget than the usual one, in bytes.
+// WithBudget sets the memory for all objects, in bytes.
 func (v *Inventory) WithBudget(budget int) *Inventory {
 	v.budget = budget
 	return v
 }
 
-// Add takes the next object of the listing.
+// Add adds the next object of the listing.
 func (v *Inventory) Add(o object.Stored) {
 	identity := o.Destination.Identity()
 	d, known := v.destinations[identity]
@@ -81,7 +81,7 @@ func (v *Inventory) Add(o object.Stored) {
 	}
 }
 
-// rank has the destinations that come first in its lower half.
+// rank orders destinations: those with the lowest ranks are kept. Prioritized ones have ranks in the lower half.
 func (v *Inventory) rank(identity project.Branch) uint64 {
 	rank := uint64(v.order.Position(identity))
 	if v.prioritized == nil || !v.prioritized(identity) {
@@ -128,8 +128,8 @@ func (v *Inventory) evict(d *destinationObjects) {
 	v.cutoffRank = d.rank
 }
 
-// Chains are the chains of the destinations that were kept, as Build names them. Nothing can be added
-// after that.
+// Chains returns the chains of the destinations that were kept, under the names that Build uses. Nothing can be added
+// afterwards.
 func (v *Inventory) Chains() map[project.Branch]Chain {
 	chains := make(map[project.Branch]Chain, len(v.destinations))
 	spare := map[project.Branch][]object.Stored{}
@@ -151,12 +151,12 @@ func (v *Inventory) Chains() map[project.Branch]Chain {
 // Omitted counts the objects of the destinations that did not fit.
 func (v *Inventory) Omitted() int { return v.omitted }
 
-// Covers tells whether the destination would be among the chains if it had any object.
+// Covers tells whether the destination would be among the chains if the bucket had an object of it.
 func (v *Inventory) Covers(b project.Branch) bool {
 	return v.rank(b.Identity()) < v.cutoffRank
 }
 
-// rankMaxHeap is a heap from which the destination of the highest rank is taken first.
+// rankMaxHeap is a heap with the highest rank on top.
 type rankMaxHeap []*destinationObjects
 
 func (h rankMaxHeap) Len() int           { return len(h) }

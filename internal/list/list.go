@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// Words yields the words of text, which white space or commas separate, each after the number of its line. A '#'
-// at the start of a word begins a comment that lasts to the end of the line, and so does minisign's "untrusted comment:".
+// Words yields the words of text, each after its line number. White space and commas separate words. A '#' at the
+// start of a word begins a comment that lasts to the end of the line, and so does minisign's "untrusted comment:".
 func Words(text string) iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
 		number := 0

@@ -1,13 +1,12 @@
-// Package object says what the objects of the bucket are. Each has an ID: which commit it carries of which
-// destination branch, and on which it builds. Its key in the bucket spells the ID, so that a listing alone is
-// enough to plan.
+// Package object identifies the objects in the bucket. An object's ID says which commit of which destination branch
+// it carries, and on which commit it builds. The object's key encodes the ID, so that a listing alone is enough to
+// plan.
 //
 // A snapshot's key is the standard, padded base64 of
 //
 //	{"group":"…","project_name":"…","commit_sha":"…","branch":"…"}
 //
-// followed by ".tar.age". An increment has the same key below a folder that is
-// named after the commit it builds on.
+// followed by ".tar.age". An increment has the same key below a folder that is named after its base.
 package object
 
 import (
@@ -38,17 +37,17 @@ var (
 	ErrUndecodable = errors.New("undecodable object key")
 )
 
-// ID is what an object is. Keys and manifests spell it, and all that is said of an object elsewhere embeds it.
-// Commit and Base are full SHA-1 object names in lower-case hexadecimal.
+// ID identifies an object. Keys and manifests encode it, and every type that describes an object embeds it. Commit
+// and Base are full SHA-1 object names in lower-case hexadecimal.
 type ID struct {
 	Destination project.Branch `json:"destination"`
 	Commit      string         `json:"commit_sha"` // the commit that the destination branch becomes
-	// Base is the commit that an increment builds on; empty for a snapshot. An
-	// increment on its own commit carries nothing: it says that the branch is there again.
+	// Base is the commit that an increment builds on. It is empty for a snapshot. An increment on its own commit carries
+	// nothing: it says that the branch is at an earlier commit again.
 	Base string `json:"base_sha,omitempty"`
 }
 
-// Stored is an object in the bucket. As JSON it has no ID: the key says that.
+// Stored is an object in the bucket. Its JSON leaves out the ID, which the key encodes.
 type Stored struct {
 	ID       `json:"-"`
 	Key      string    `json:"key"`      // under which it is found; see ParseKey
@@ -56,7 +55,7 @@ type Stored struct {
 	Modified time.Time `json:"modified"` // when it was uploaded, as the bucket says it; S3 gives whole seconds
 }
 
-// NewStored is what a bucket lists. It fails with ErrUndecodable.
+// NewStored returns the object that a listing describes. It fails with ErrUndecodable.
 func NewStored(key string, size int64, modified time.Time) (Stored, error) {
 	id, err := ParseKey(key)
 	return Stored{ID: id, Key: key, Size: size, Modified: modified}, err
@@ -73,7 +72,7 @@ func (s *Stored) UnmarshalJSON(text []byte) (err error) {
 	return err
 }
 
-// keyMembers has the members in the order that the format prescribes.
+// keyMembers has the JSON members in the order that the format prescribes.
 type keyMembers struct {
 	Group   string `json:"group"`
 	Project string `json:"project_name"`
@@ -81,8 +80,8 @@ type keyMembers struct {
 	Branch  string `json:"branch"`
 }
 
-// Key returns the object's key in the bucket. It fails with ErrTooLong when the
-// names do not fit, or when a name or commit is invalid.
+// Key returns the object's key in the bucket. It fails with ErrTooLong when the names do not fit, and with other
+// errors when a name or commit is invalid.
 func (id ID) Key() (string, error) {
 	if err := id.Validate(); err != nil {
 		return "", fmt.Errorf("object key of %q: %w", id.Destination, err)
@@ -101,8 +100,8 @@ func (id ID) Key() (string, error) {
 	return key, nil
 }
 
-// KeyPrefix is what the keys of all objects of a project on one base begin with, whatever their branch and commit, as
-// ID.Key writes them.
+// KeyPrefix returns what all keys of a project on one base start with, whatever their branch and commit, as ID.Key
+// writes them.
 func KeyPrefix(destination project.Branch, base string) (string, error) {
 	text, err := asciiJSON(keyMembers{Group: destination.Group, Project: destination.Name})
 	if err != nil {
@@ -116,7 +115,7 @@ func KeyPrefix(destination project.Branch, base string) (string, error) {
 	return prefix, nil
 }
 
-// Validate tells what is wrong with a name or a commit.
+// Validate returns what is wrong with a name or a commit.
 func (id ID) Validate() error {
 	switch {
 	case !project.ValidCommit(id.Commit):
@@ -127,10 +126,9 @@ func (id ID) Validate() error {
 	return id.Destination.Validate()
 }
 
-// asciiJSON escapes all but ASCII, and '?' and DEL, as \uXXXX. Object stores
-// refuse or collapse "//", and in standard base64 a '/' is six bits set: a byte
-// below 0x80 has its top bit clear, so only the last sextet of a group, the low
-// six bits of a byte, can be that, and of all ASCII those two bytes have it.
+// asciiJSON escapes everything but ASCII, and also '?' and DEL, as \uXXXX. Object stores refuse or collapse "//". In
+// standard base64, '/' stands for six set bits. A byte below 0x80 has a clear top bit, so only the last sextet of a
+// group can be six set bits: the low six bits of a byte. Of all ASCII, only '?' and DEL have those.
 func asciiJSON(v any) ([]byte, error) {
 	var plain bytes.Buffer
 	encoder := json.NewEncoder(&plain)

@@ -14,10 +14,9 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// ParseKey decodes a key from a bucket listing, whoever wrote it: the order of the
-// JSON members does not matter, unknown members are ignored, and the older
-// member remote_branch stands in for branch. So the ID's own Key may be another
-// one; the object is only found under the key that was listed.
+// ParseKey decodes a key from a bucket listing, whoever wrote it. The order of the JSON members does not matter,
+// unknown members are ignored, and the older member remote_branch replaces a missing branch. So the ID's own Key may
+// differ from the key that was listed, and only the listed one finds the object.
 //
 // Every error is an ErrUndecodable.
 func ParseKey(key string) (ID, error) {
@@ -36,8 +35,7 @@ func parseID(key string) (ID, error) {
 	if !ok {
 		return ID{}, fmt.Errorf("does not end in %q", keySuffix)
 	}
-	// Other encoders' base64 may have a '/' too, but what precedes it decodes
-	// to JSON and is never a commit.
+	// The base64 of other encoders may contain a '/', too. What is before that is base64 of JSON, and never a commit.
 	base := ""
 	if folder, rest, ok := strings.Cut(encoded, "/"); ok && project.ValidCommit(folder) {
 		base, encoded = folder, rest
@@ -58,7 +56,7 @@ func parseID(key string) (ID, error) {
 }
 
 func decodeMembers(encoded string) (map[string]string, error) {
-	// The decoder skips line breaks, which would give one key many spellings.
+	// The decoder skips line breaks, so that one ID would have many keys.
 	if strings.ContainsAny(encoded, "\r\n") {
 		return nil, errors.New("line break in base64")
 	}
@@ -72,9 +70,9 @@ func decodeMembers(encoded string) (map[string]string, error) {
 	return stringMembers(text)
 }
 
-// stringMembers returns the string members of a JSON object. It reads member by
-// member because json.Unmarshal takes the last of two equal names, and matches
-// names regardless of case: two readers could see two different branches.
+// stringMembers returns the string members of a JSON object. It reads member by member because json.Unmarshal takes
+// the last of two equal names, and matches names regardless of case: two readers could then see two different
+// branches.
 func stringMembers(text []byte) (map[string]string, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {

@@ -6,23 +6,24 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
-// What is kept of failures: their number, their bytes as JSON together, and the characters of one reason.
-// Temporal takes 2 MiB for a whole report, and ends nothing that hands it more: it tries again for ever.
+// These limits hold for the failures of one report: their number, their size as JSON in bytes, and the length of one
+// reason in characters. Temporal accepts 2 MiB for a whole report. It does not end a workflow that sends more, but
+// retries its task for ever.
 const (
 	maxFailures     = 200
 	maxFailuresSize = 256 << 10
 	maxReason       = 2_000
 )
 
-// Failures are the first of them with their reasons, and the number of all others.
+// Failures holds the first failures with their reasons, and counts the rest.
 type Failures struct {
 	Failed     []Failure `json:"failed,omitempty"`
-	FailedMore int       `json:"failed_more,omitempty"`
+	FailedMore int       `json:"failed_more,omitempty"` // not in Failed
 
 	size int // of Failed as JSON
 }
 
-// Fail adds a failure, or counts it when there is no room.
+// Fail adds a failure. When there is no room left, it only counts it.
 func (f *Failures) Fail(failure Failure) {
 	if f.FailedMore > 0 || len(f.Failed) == maxFailures {
 		f.FailedMore++
@@ -40,7 +41,7 @@ func (f *Failures) Fail(failure Failure) {
 	f.Failed, f.size = append(f.Failed, failure), f.size+size
 }
 
-// FailAll adds others.
+// FailAll adds the failures of another list.
 func (f *Failures) FailAll(others Failures) {
 	for _, failure := range others.Failed {
 		f.Fail(failure)
@@ -48,7 +49,7 @@ func (f *Failures) FailAll(others Failures) {
 	f.FailedMore += others.FailedMore
 }
 
-// Count is the number of all.
+// Count is the number of all failures, listed or only counted.
 func (f *Failures) Count() int { return len(f.Failed) + f.FailedMore }
 
 func jsonSize(v any) int {

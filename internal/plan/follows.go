@@ -8,15 +8,16 @@ import (
 )
 
 const (
-	// maxSeenCommits bounds the commits of a chain below which an upload looks for others. Ours have a dozen.
+	// maxSeenCommits bounds the commits of a chain below which an upload looks for other uploads. A real chain has about
+	// a dozen.
 	maxSeenCommits = 64
 
-	// maxFollowedLead is how far ahead of this clock the time of the object before is followed. Consumers refuse what was made
-	// more than a day ahead of theirs, which may be behind this one by the hour in between.
+	// maxFollowedLead is how far ahead of this clock the previous object's creation time may be and still be followed.
+	// Consumers refuse what was made more than a day ahead of their clock, which may be an hour behind this one.
 	maxFollowedLead = 23 * time.Hour
 )
 
-// ChainState is what was planned on: what the bucket held for the destination. The zero value is nothing.
+// ChainState is what the bucket held for a destination when something was planned. The zero value is nothing.
 type ChainState struct {
 	Key      string    `json:"key,omitempty"`     // of the newest object
 	Modified time.Time `json:"modified,omitzero"` // when that was uploaded
@@ -31,7 +32,7 @@ func chainState(c chain.Chain) ChainState {
 	return f
 }
 
-// ChainState is what the push was planned on.
+// ChainState returns what the bucket held when the push was planned.
 func (p Push) ChainState() ChainState {
 	f := ChainState{Modified: p.Since}
 	for _, o := range p.Objects[max(0, len(p.Objects)-maxSeenCommits):] {
@@ -41,14 +42,14 @@ func (p Push) ChainState() ChainState {
 	return f
 }
 
-// InLaterSecond tells whether a time is in a later second than the newest object's: S3 counts in seconds.
+// InLaterSecond tells whether t is in a later second than the newest object's time. S3 counts in whole seconds.
 func (f ChainState) InLaterSecond(t time.Time) bool {
 	return t.Truncate(time.Second).After(f.Modified.Truncate(time.Second))
 }
 
-// NextCreationTime is when an object that is made now says that it was made: later than the object before, whose time is given,
-// whatever this clock shows. So the order of a branch's objects never hangs on two clocks that agree. A time far ahead is
-// forged, or of a broken clock: it is not followed, as consumers would not follow it either.
+// NextCreationTime returns the creation time for a new object: now, or just after the previous object's if that is
+// not before now. So a branch's objects are in order even if two clocks disagree. A time far ahead is forged, or
+// comes from a broken clock. Consumers would refuse it, so it is not followed.
 func NextCreationTime(now, before time.Time) (created time.Time, followed bool) {
 	if before.Before(now) {
 		return now.UTC(), true
@@ -59,17 +60,19 @@ func NextCreationTime(now, before time.Time) (created time.Time, followed bool) 
 	return before.Add(1).UTC(), true
 }
 
-// OvertakenBy tells whether an object came between the plan and the upload of another one.
+// OvertakenBy tells whether another object was uploaded after this state was seen. The upload's own key does not
+// count.
 func (f ChainState) OvertakenBy(other object.Stored, own string) bool {
 	return other.Key != own && f.InLaterSecond(other.Modified)
 }
 
-// UploadedBefore tells whether an object was uploaded in an earlier second than another one.
+// UploadedBefore tells whether a was uploaded in an earlier second than b.
 func UploadedBefore(a, b object.Stored) bool {
 	return a.Modified.Truncate(time.Second).Before(b.Modified.Truncate(time.Second))
 }
 
-// Precedes tells which of two that were uploaded on the same plan comes first; of one second, whose name does.
+// Precedes tells which of two objects that were uploaded on the same plan comes first. Within one second their keys
+// decide.
 func Precedes(a, b object.Stored) bool {
 	return UploadedBefore(a, b) || !UploadedBefore(b, a) && a.Key < b.Key
 }

@@ -10,21 +10,23 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
+// maxAbsent and maxAbsentSize (bytes of JSON) bound what is remembered, and thus what one cycle may delete.
+// Destinations that left first come first. The others follow when those are gone.
 const (
 	// maxAbsent and maxAbsentSize, in bytes of JSON, bound what is remembered, and so what one cycle may delete.
 	// Those who left first come first; the others get their turn when these are gone.
 	maxAbsent     = 250
 	maxAbsentSize = 128 << 10
 
-	// maxDeletions bounds how finely the times of deletions are told apart.
+	// maxDeletions bounds the entries of Absence.Deleted.
 	maxDeletions = 24
 )
 
-// Absence is what the producer remembers, from one cycle to the next, of destinations that the
-// bucket has objects of although they have left the configuration. The zero value remembers nothing.
+// Absence is what the producer remembers from one cycle to the next: which destinations have left the configuration
+// although the bucket has objects of them. The zero value remembers nothing.
 type Absence struct {
 	Branches []Absent `json:"branches,omitempty"` // the earliest first
-	// Deleted tells of the deletions that still count against the share.
+	// Deleted has the deletions that still count towards Retention.MaxShare.
 	Deleted []Deletion `json:"deleted,omitempty"` // oldest first
 }
 
@@ -34,23 +36,22 @@ type Absent struct {
 	Since       time.Time      `json:"since"` // when a cycle first found it gone
 }
 
-// Deletion says how many destinations a cycle has deleted the objects of.
+// Deletion says of how many destinations a cycle deleted the objects.
 type Deletion struct {
 	At           time.Time `json:"at"`
 	Destinations int       `json:"destinations"`
 }
 
-// Retention decides which orphans, the objects of destinations that have left the configuration,
-// may be deleted.
+// Retention decides which orphans may be deleted: the objects of destinations that have left the configuration.
 type Retention struct {
-	// After is how long a destination has to be absent first.
+	// After is how long a destination has to be absent before its objects are deleted.
 	After time.Duration
-	// MaxShare is the largest share (0 to 1) of the bucket's destinations whose objects may be deleted within
-	// After, or at once if that is 0, before the configuration is mistrusted.
+	// MaxShare is the largest share (0 to 1) of the bucket's destinations whose objects may be deleted within After, or
+	// at once if After is 0. If more are absent, the configuration is taken for wrong.
 	MaxShare float64
 }
 
-// Orphans is what is to be done about orphans.
+// Orphans says what to do about the orphans.
 type Orphans struct {
 	Absence Absence          `json:"absence,omitzero"` // for the next cycle to remember
 	Due     []project.Branch `json:"due,omitempty"`    // whose objects may be deleted now
@@ -58,22 +59,22 @@ type Orphans struct {
 	Failure *Failure         `json:"-"`                // why nothing is deleted; a page has it among its own
 }
 
-// Omitted counts the bucket's destinations that are not among the chains which a plan is given: there was no
-// room for their objects.
+// Omitted counts the bucket's destinations that a plan is given no chains of, because there was no room for their
+// objects.
 type Omitted struct {
 	Configured, Unconfigured int
-	// Uncountable says that there are too many to be counted.
+	// Uncountable says that there are too many to count.
 	Uncountable bool
 }
 
-// Orphans compares the bucket with the configuration. Objects stay when the configuration itself is in
-// doubt: when it is empty, when it has entries that cannot be read, or when too much has gone.
+// Orphans compares the bucket with the configuration. Nothing is deleted while the configuration itself is doubtful:
+// when it is empty, has entries that are invalid, or has lost too much.
 func (r Retention) Orphans(syncs []project.Sync, chains map[project.Branch]chain.Chain, unlisted Omitted, remembered Absence, now time.Time) Orphans {
 	gone, doubtful := findAbsent(syncs, chains)
 	deleted := remembered.recentlyDeleted(now.Add(-r.After))
 	out := Orphans{Absence: Absence{Deleted: deleted}}
 	if doubtful || len(syncs) == 0 {
-		// Nobody is known to have left; who is still missing has not come back either.
+		// It is not known who has left. Those who are still missing have not come back either.
 		out.Absence.Branches = slices.DeleteFunc(slices.Clone(remembered.Branches), func(a Absent) bool { return !gone[a.Destination] })
 		if len(gone) > 0 && !doubtful {
 			out.refuseDeletion("no sync is configured: the objects of all %d destinations are kept", len(gone))
@@ -110,7 +111,7 @@ func (out *Orphans) refuseDeletion(format string, args ...any) {
 	out.Failure = &Failure{Subject: "bucket", Kind: KindPruneRefused, Reason: fmt.Sprintf(format, args...)}
 }
 
-// selectDue tells those whose time has come from those that are kept a while.
+// selectDue separates the destinations whose objects may be deleted now from those that are kept for a while.
 func (out *Orphans) selectDue(gone int, after time.Duration, now time.Time) {
 	for _, a := range out.Absence.Branches {
 		if !now.Before(a.Since.Add(after)) {
@@ -123,8 +124,8 @@ func (out *Orphans) selectDue(gone int, after time.Duration, now time.Time) {
 	}
 }
 
-// findAbsent tells which of the bucket's destinations no sync has, and whether that can be told at all: an entry
-// that cannot be read may be any of them.
+// findAbsent returns the bucket's destinations that no sync has. It is doubtful when an entry of the configuration is
+// invalid, as that may be meant for any of them.
 func findAbsent(syncs []project.Sync, chains map[project.Branch]chain.Chain) (gone map[project.Branch]bool, doubtful bool) {
 	configured := make(map[project.Branch]bool, len(syncs))
 	for _, s := range syncs {
@@ -140,8 +141,8 @@ func findAbsent(syncs []project.Sync, chains map[project.Branch]chain.Chain) (go
 	return gone, doubtful
 }
 
-// updateAbsent keeps the times of those who are still gone, and adds those who are gone since now. A time that is
-// yet to come is that of a clock that was wrong.
+// updateAbsent returns the absent destinations with the times since when they are absent: the remembered time, or now
+// for new ones. A remembered time in the future came from a wrong clock, and becomes now.
 func (a Absence) updateAbsent(gone map[project.Branch]bool, now time.Time) []Absent {
 	since := make(map[project.Branch]time.Time, len(a.Branches))
 	for _, b := range a.Branches {
@@ -167,7 +168,7 @@ func (a Absence) updateAbsent(gone map[project.Branch]bool, now time.Time) []Abs
 	return out
 }
 
-// recentlyDeleted leaves out what no longer counts.
+// recentlyDeleted returns the deletions after the given time.
 func (a Absence) recentlyDeleted(since time.Time) (recent []Deletion) {
 	for _, d := range a.Deleted {
 		if d.At.After(since) {
@@ -177,14 +178,14 @@ func (a Absence) recentlyDeleted(since time.Time) (recent []Deletion) {
 	return recent
 }
 
-// RecordDeletion notes that the objects of these destinations have been deleted.
+// RecordDeletion returns the absence after the objects of these destinations were deleted.
 func (a Absence) RecordDeletion(deleted []project.Branch, now time.Time) Absence {
 	if len(deleted) == 0 {
 		return a
 	}
 	a.Branches = slices.DeleteFunc(slices.Clone(a.Branches), func(b Absent) bool { return slices.Contains(deleted, b.Destination) })
 	a.Deleted = append(slices.Clone(a.Deleted), Deletion{now.UTC(), len(deleted)})
-	if len(a.Deleted) > maxDeletions { // the two oldest become one, which counts for as long as the later
+	if len(a.Deleted) > maxDeletions { // merge the two oldest into one with the later time
 		a.Deleted[1].Destinations += a.Deleted[0].Destinations
 		a.Deleted = a.Deleted[1:]
 	}

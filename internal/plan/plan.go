@@ -1,5 +1,5 @@
-// Package plan decides what has to move. It is pure: it is given what is wanted
-// and what is there, and answers with actions that carry their reasons.
+// Package plan decides what has to move. It is pure: given what is wanted and what is there, it returns actions with
+// their reasons.
 package plan
 
 import (
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Failure is one thing that could not be done and why.
+// Failure is one thing that could not be done, and why.
 type Failure struct {
 	// Subject is what failed: a branch ("group/name@branch"), or an object's key.
 	Subject string `json:"subject"`
@@ -25,7 +25,7 @@ func (f Failure) String() string {
 	return fmt.Sprintf("%s: %s (%s%s)", f.Subject, f.Reason, f.Kind, where)
 }
 
-// BranchStatus is where one destination branch is. Plans list them when they are asked to.
+// BranchStatus says where one destination branch is. Plans list it on request (PageRequest.Detail).
 type BranchStatus struct {
 	Destination string    `json:"destination"`
 	Reason      string    `json:"reason,omitempty"` // why it has to move
@@ -35,27 +35,26 @@ type BranchStatus struct {
 // Head is what is known of a branch on its Git server.
 type Head struct {
 	Commit string // "" when it could not be read or does not exist
-	// Noted says that the destination's replay guard knows the newest object of the branch.
+	// Noted says that the destination has recorded the branch's newest object.
 	Noted bool
-	// Err is why it could not be read. Whoever moves the branch runs into it again
-	// and reports it, so a plan goes on as if the branch had moved.
+	// Err is why the head could not be read. The plan then moves the branch, so that the run reads it again and reports
+	// the error.
 	Err error
 	// Kind is the kind of failure that Err is.
 	Kind string
-	// Unreachable says that Err may pass by itself: the branch is left for the
-	// next cycle.
+	// Unreachable says that Err may pass by itself. The branch is then left for the next cycle.
 	Unreachable bool
-	// NotQueried says that there was no time to read it. It is Unreachable, too.
+	// NotQueried says that there was no time to read the head. Unreachable is set, too.
 	NotQueried bool
 }
 
-// notQueried is one failure for all of the branches that were not asked for.
+// notQueriedFailure is one failure for all branches that were not asked for.
 func notQueriedFailure(branches int) Failure {
 	return Failure{Subject: "git server", Kind: KindUnreachable, Reason: fmt.Sprintf(
 		"%d branches were not looked at: projects that are slow to answer, or do not, took all of the scan's time; they get their turn in the next cycles", branches)}
 }
 
-// Short abbreviates a commit for people.
+// Short abbreviates a commit for people to read.
 func Short(commit string) string {
 	return commit[:min(len(commit), 7)]
 }

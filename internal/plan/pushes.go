@@ -11,39 +11,40 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// Push is one destination branch that is behind the bucket.
+// Push is a destination branch that is behind the bucket.
 type Push struct {
 	Destination project.Branch  `json:"destination"`
 	Commit      string          `json:"commit"`  // what the branch has to become
 	Objects     []object.Stored `json:"objects"` // the whole chain, oldest first
 	Reason      string          `json:"reason"`
-	// Head is the commit that the branch was at when this was planned; empty if there was none, or none could be read.
+	// Head is the commit that the branch was at when the push was planned. It is empty if there was no branch, or it
+	// could not be read.
 	Head  string    `json:"head,omitempty"`
 	Since time.Time `json:"since,omitzero"` // when the newest object was uploaded
-	// FromSnapshot says not to build on anything that the destination has.
+	// FromSnapshot sends the whole chain, and builds on nothing that the destination has.
 	FromSnapshot bool `json:"from_snapshot,omitempty"`
-	// AllowRollback is the operator's word that an object may be older than what was
-	// applied last.
+	// AllowRollback says that the operator accepts an object that is older than the one applied last.
 	AllowRollback bool `json:"allow_rollback,omitempty"`
 	Attempt
 }
 
-// PushPlanner is what the consumer's plan is made from.
+// PushPlanner decides which destinations have to be pushed to.
 type PushPlanner struct {
 	Chains map[project.Branch]chain.Chain
 	Allow  project.Allowlist
-	// RequireNoted has each destination note the newest object of its branch, even if that brings no other commit.
+	// RequireNoted plans a push also when the destination is at the right commit but has not recorded the branch's
+	// newest object.
 	RequireNoted bool
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
-	// Order is the order in which the cycle goes through the branches, and After where this part of it begins.
+	// Order is the order in which the cycle visits the branches. Planning starts behind position After.
 	Order turn.Order
 	After turn.Position
-	// Detail is that of PageRequest.
+	// Detail is PageRequest.Detail.
 	Detail bool
 }
 
-// Candidates are the branches after the position that the bucket has objects of, in their order.
+// Candidates returns the branches behind position After that the bucket has objects of, in the cycle's order.
 func (p PushPlanner) Candidates() []Candidate[Push] {
 	out := make([]Candidate[Push], 0, len(p.Chains))
 	for branch, c := range p.Chains {
@@ -59,7 +60,7 @@ func (p PushPlanner) Candidates() []Candidate[Push] {
 	return sortByPosition(out)
 }
 
-// decide compares a destination's head with the commit that the bucket carries for it.
+// decide compares a destination's head with the commit that the bucket has for it.
 func (p PushPlanner) decide(branch project.Branch, c chain.Chain, head Head) (d decision[Push]) {
 	fail := func(kind, reason string) decision[Push] {
 		return decision[Push]{failure: &Failure{Subject: branch.String(), Kind: kind, Reason: reason}}
@@ -95,7 +96,7 @@ func planPush(branch project.Branch, head Head, c chain.Chain) Push {
 	return p
 }
 
-// Bases are the commits that the chain's increments build on.
+// Bases returns the commits that the chain's increments build on.
 func Bases(objects []object.Stored) (bases []string) {
 	for _, o := range objects {
 		if o.Base != "" {
@@ -105,9 +106,9 @@ func Bases(objects []object.Stored) (bases []string) {
 	return bases
 }
 
-// MissingObjects is the shortest end of the chain that a destination needs which has the known
-// commits: it starts with an increment on one of them, or with the snapshot. There is
-// none when the chain has no snapshot and its first base is not known either.
+// MissingObjects returns the shortest end of the chain that brings a destination up to date which has the known
+// commits. It starts with an increment on one of them, or with the snapshot. It is nil when the chain has no snapshot
+// and the destination knows none of its bases.
 func MissingObjects(objects []object.Stored, known []string) []object.Stored {
 	for i, o := range slices.Backward(objects) {
 		if o.Base == "" || slices.Contains(known, o.Base) {

@@ -11,24 +11,23 @@ import (
 )
 
 const (
-	// firstBackoff is how long a refused branch is left alone before it is tried again on the same
-	// evidence. Each further refusal doubles it.
+	// firstBackoff is how long a refused branch is left alone before it is tried again on the same evidence. Each
+	// further refusal doubles the pause.
 	firstBackoff = 5 * time.Minute
-	// maxBackoff bounds the pause: whatever was mended where no plan sees it is noticed within it.
+	// maxBackoff bounds the pause, so that a repair which no plan can see is noticed within it.
 	maxBackoff = time.Hour
 )
 
-// Attempt is what a run is told of itself, so that the plan after a refusal knows what was tried.
+// Attempt describes a run to itself. A run that is refused hands it on, so that the next plan knows what was tried.
 type Attempt struct {
-	// Evidence is a fingerprint of what the run was planned on. Empty equals nothing.
+	// Evidence is a fingerprint of what the run was planned on. An empty one is never equal to another.
 	Evidence string `json:"evidence,omitempty"`
-	// Refused counts the runs in a row that were refused on this evidence, and Since is when the
-	// first of them ended.
+	// Refused counts the runs in a row that were refused on this evidence. Since is when the first of them ended.
 	Refused int       `json:"refused,omitempty"`
 	Since   time.Time `json:"refused_since,omitzero"`
 }
 
-// RefusedAt is the try that was refused at the given time, as the next plan is to find it.
+// RefusedAt returns the attempt as the next plan has to find it, after the run was refused at the given time.
 func (t Attempt) RefusedAt(at time.Time) Attempt {
 	if t.Refused == 0 {
 		t.Since = at
@@ -37,7 +36,7 @@ func (t Attempt) RefusedAt(at time.Time) Attempt {
 	return t
 }
 
-// Refusal is the end of a branch's last run, when only a person can lift what ended it.
+// Refusal is how a branch's last run ended, if only a person can remove the reason.
 type Refusal struct {
 	Attempt
 	Kind     string
@@ -46,7 +45,7 @@ type Refusal struct {
 	Ended    time.Time
 }
 
-// retryAt is when the branch is tried again although nothing has changed.
+// retryAt is when the branch is tried again even if nothing has changed.
 func (r Refusal) retryAt() time.Time {
 	pause := firstBackoff
 	for n := 1; n < r.Refused && pause < maxBackoff; n++ {
@@ -55,8 +54,8 @@ func (r Refusal) retryAt() time.Time {
 	return r.Ended.Add(min(pause, maxBackoff))
 }
 
-// backOff takes over what the branch's last run knew when that was planned on the same evidence, and
-// tells whether the branch is to be left alone for now: a run at its whole cost would get the same answer.
+// backOff tells whether the branch has to be left alone for now: its last run was refused on the same evidence, so
+// another one would transfer everything again and get the same answer. It takes over the last run's attempt.
 func (t *Attempt) backOff(branch project.Branch, last Refusal, now time.Time) (failure Failure, held bool) {
 	if last.Refused == 0 || t.Evidence == "" || t.Evidence != last.Evidence {
 		return failure, false
@@ -65,7 +64,7 @@ func (t *Attempt) backOff(branch project.Branch, last Refusal, now time.Time) (f
 	return last.failure(branch.String()), now.Before(last.retryAt())
 }
 
-// failure says of a branch that is left alone what it still fails with.
+// failure reports why a branch that is left alone still fails.
 func (r Refusal) failure(subject string) Failure {
 	times := "once"
 	if r.Refused > 1 {
@@ -78,8 +77,8 @@ func (r Refusal) failure(subject string) Failure {
 	}
 }
 
-// fingerprint is the fingerprint of what decides how a run ends: where the branch is, what is newest in the
-// bucket (a zero object when there is none), and how this side is configured.
+// fingerprint identifies everything that decides how a run ends: where the branch is, the newest object in the bucket
+// (a zero object when there is none), and the worker's settings.
 func fingerprint(head string, newest object.Stored, settings string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %q", head, newest.Key, newest.Modified.UnixNano(), settings))
 	return hex.EncodeToString(sum[:16])

@@ -11,42 +11,40 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// Upload is one branch that has to be packed and put into the bucket.
+// Upload is a branch that has to be packed and put into the bucket.
 type Upload struct {
 	Sync project.Sync `json:"sync"`
-	// Base is a commit that the bucket already carries, for an increment on it;
-	// empty for a snapshot.
+	// Base is the commit that an increment builds on, which the bucket already has. It is empty for a snapshot.
 	Base string `json:"base,omitempty"`
 	// BaseKeys are the keys of the objects that restore Base.
 	BaseKeys []string `json:"base_keys,omitempty"`
-	// SeenChain is what the bucket held for the destination. The upload counts only while it still does, and
-	// has to be later than that.
+	// SeenChain is what the bucket held for the destination when this was planned. The upload is valid only while that
+	// is still so, and has to come later than that.
 	SeenChain ChainState `json:"follows,omitzero"`
 	Reason    string     `json:"reason"`
 	Attempt
 }
 
-// UploadPlanner is what the producer's plan is made from.
+// UploadPlanner decides which sources have to be uploaded.
 type UploadPlanner struct {
 	Syncs  []project.Sync // as configured
 	Chains map[project.Branch]chain.Chain
-	// Covers tells for which destinations Chains are complete; nil means for all.
+	// Covers tells for which destinations Chains is complete. Nil means for all.
 	Covers func(project.Branch) bool
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
-	// Order is the order in which the cycle goes through the branches, and After where this part of it begins.
+	// Order is the order in which the cycle visits the branches. Planning starts behind position After.
 	Order turn.Order
 	After turn.Position
-	// Detail is that of PageRequest.
+	// Detail is PageRequest.Detail.
 	Detail bool
 }
 
-// maxNameLength is how much is shown of names that are not valid, in characters.
+// maxNameLength is how many characters of an invalid name are shown.
 const maxNameLength = 600
 
-// ValidateSyncs splits the configured syncs into those that can be worked on and the
-// failures of the others. Two syncs of one destination, however they spell it, would overwrite
-// each other in turn: both are refused.
+// ValidateSyncs separates the syncs that can be worked on from the failures of the others. Two syncs with one
+// destination, however it is spelled, would overwrite each other in turn, so both are refused.
 func ValidateSyncs(syncs []project.Sync) (accepted []project.Sync, refused []Failure) {
 	sameDestination := map[project.Branch]int{}
 	for _, s := range syncs {
@@ -71,15 +69,15 @@ func ValidateSyncs(syncs []project.Sync) (accepted []project.Sync, refused []Fai
 	return accepted, refused
 }
 
-// checkKeyLength tells before any work is done whether an object of the destination can have a key.
+// checkKeyLength tells before any work is done whether the keys of the destination's objects would be too long.
 func checkKeyLength(destination project.Branch) error {
 	commit := strings.Repeat("1", 40)
 	_, err := object.ID{Destination: destination, Commit: commit, Base: commit}.Key()
 	return err
 }
 
-// Candidates are the configured branches after the position, in their order, as far as it is known what the bucket has of
-// them. How many are left tells those that are not among them.
+// Candidates returns the configured branches behind position After in the cycle's order, as far as Chains covers
+// them. Left counts those that it does not cover.
 func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
 	accepted, _ := ValidateSyncs(p.Syncs)
 	held := chainsByIdentity(p.Chains)
@@ -101,7 +99,7 @@ func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
 	return sortByPosition(candidates), left
 }
 
-// decide compares a source's head with the commit that the bucket carries for its destination.
+// decide compares a source's head with the commit that the bucket has for its destination.
 func (p UploadPlanner) decide(s project.Sync, c chain.Chain, inBucket bool, head Head) (d decision[Upload]) {
 	fail := func(kind, reason string) decision[Upload] {
 		return decision[Upload]{failure: &Failure{Subject: s.Destination.String(), Kind: kind, Reason: fmt.Sprintf("source %s: %s", s.Source, reason)}}
@@ -125,7 +123,7 @@ func (p UploadPlanner) decide(s project.Sync, c chain.Chain, inBucket bool, head
 	return decision[Upload]{move: &upload, attempt: &upload.Attempt}
 }
 
-// unreadableReason tells why a source cannot be uploaded; the reason is empty when it can.
+// unreadableReason tells why a source cannot be uploaded. The reason is empty when it can.
 func unreadableReason(head Head) (kind, reason string) {
 	switch {
 	case head.Err != nil:
@@ -136,7 +134,8 @@ func unreadableReason(head Head) (kind, reason string) {
 	return "", ""
 }
 
-// chainsByIdentity finds a destination's chain whatever spelling of it was uploaded last.
+// chainsByIdentity indexes the chains by their destinations' identities, so that a chain is found whichever spelling
+// was uploaded last.
 func chainsByIdentity(chains map[project.Branch]chain.Chain) map[project.Branch]chain.Chain {
 	held := make(map[project.Branch]chain.Chain, len(chains))
 	for b, c := range chains {
@@ -145,7 +144,7 @@ func chainsByIdentity(chains map[project.Branch]chain.Chain) map[project.Branch]
 	return held
 }
 
-// planUpload says what is to be uploaded, if anything is, on top of the chain that the bucket has.
+// planUpload returns what has to be uploaded on top of the bucket's chain. It is false when nothing has to be.
 func planUpload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload, bool) {
 	if _, reason := unreadableReason(head); reason != "" {
 		return Upload{Sync: s, Reason: reason}, true

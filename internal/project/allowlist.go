@@ -18,9 +18,8 @@ type Allowlist struct {
 // AllowAll allows every project.
 func AllowAll() Allowlist { return Allowlist{all: true} }
 
-// ParseAllowlist reads project paths ("group/name") and groups with all that is below
-// them ("group/*"), a list as in package list. There has to be one. Case does not
-// count: GitLab does not tell "Group/App" from "group/app".
+// ParseAllowlist reads a list (package list) of project paths ("group/name") and of groups with everything below them
+// ("group/*"). It fails for an empty list. Case does not count: to GitLab, "Group/App" and "group/app" are the same.
 func ParseAllowlist(s string) (Allowlist, error) {
 	var allowed Allowlist
 	for _, entry := range list.Words(s) {
@@ -39,7 +38,7 @@ func ParseAllowlist(s string) (Allowlist, error) {
 // Allows tells whether the branch's project may be touched.
 func (l Allowlist) Allows(b Branch) bool { return l.AllowsPath(b.Path()) }
 
-// AllowsPath tells the same of a project's path, "group/name".
+// AllowsPath tells whether the project with the path "group/name" may be touched.
 func (l Allowlist) AllowsPath(path string) bool {
 	path = gitlab.CanonicalPath(path)
 	for _, entry := range l.entries {

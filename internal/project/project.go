@@ -1,5 +1,4 @@
-// Package project names what is synced: a branch of a project, and the pair of
-// them that a sync joins.
+// Package project names what is synced: branches of projects, and the pairs of branches that syncs join.
 package project
 
 import (
@@ -22,12 +21,12 @@ func (b Branch) Path() string { return b.Group + "/" + b.Name }
 // Ref is the branch's full reference name.
 func (b Branch) Ref() string { return "refs/heads/" + b.Branch }
 
-// String is how logs, errors and workflow IDs name the branch: "group/name@branch".
+// String is the branch's name in logs, errors and workflow IDs: "group/name@branch".
 func (b Branch) String() string { return b.Path() + "@" + b.Branch }
 
-// Identity is the same for all spellings of one branch. The case of a project's path
-// does not count, that of a branch does. Duplicates, locks and the bucket's
-// chains go by it; whatever is shown or sent has the spelling that was given.
+// Identity returns the same branch for all of its spellings. Case does not count in a project's path, but does in a
+// branch's name. Duplicates, locks and the bucket's chains are compared by it. Whatever is shown or sent keeps the
+// given spelling.
 func (b Branch) Identity() Branch {
 	return Branch{Group: gitlab.CanonicalPath(b.Group), Name: gitlab.CanonicalPath(b.Name), Branch: b.Branch}
 }

@@ -11,27 +11,24 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 )
 
-// maxBranchLength is 255, the longest file name, less the 5 bytes of ".lock": Git
-// servers keep a branch as a file and lock it through a second one. A name
-// with slashes could be longer there, but not in an object key.
+// maxBranchLength is 255, the longest file name, less the 5 bytes of ".lock": Git servers keep a branch as a file and
+// lock it through a second one. A name with slashes could be longer there, but not in an object key.
 const maxBranchLength = 250
 
 var commitPattern = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-// nullCommit is how the Git protocol spells "no commit": as the new value of a
-// push it deletes the branch.
+// nullCommit is how the Git protocol spells "no commit". As the new value in a push, it deletes the branch.
 var nullCommit = strings.Repeat("0", 40)
 
-// ValidCommit tells whether s is a full SHA-1 object name in lower-case
-// hexadecimal. The null object name is not a commit.
+// ValidCommit tells whether s is a full SHA-1 object name in lower-case hexadecimal, other than the null object name.
 func ValidCommit(s string) bool { return commitPattern.MatchString(s) && s != nullCommit }
 
-// Validate reports every name of b that its GitLab instance or Git would refuse.
+// Validate returns every name of b that GitLab or Git would refuse.
 func (b Branch) Validate() error {
 	return errors.Join(gitlab.ValidateProject(b.Group, b.Name), ValidateBranch(b.Branch))
 }
 
-// Validate reports every invalid name on either side.
+// Validate returns every invalid name of the source and the destination.
 func (s Sync) Validate() error {
 	var errs []error
 	if err := s.Source.Validate(); err != nil {
@@ -43,10 +40,10 @@ func (s Sync) Validate() error {
 	return errors.Join(errs...)
 }
 
-// ValidateBranch applies git-check-ref-format(1) to a branch's short name, and
-// four rules of ours: it is UTF-8, because names travel as JSON; it is at most
-// 250 bytes long; it is not "@", which git accepts but reads as HEAD; and no character in it makes a
-// terminal show something else: git refuses ASCII's control characters only.
+// ValidateBranch applies git-check-ref-format(1) to a branch's short name, and four rules of its own. The name is
+// UTF-8, because names travel as JSON. It is at most 250 bytes long. It is not "@", which git accepts but reads as
+// HEAD. It contains no character that makes a terminal show something else; git refuses ASCII's control characters
+// only.
 func ValidateBranch(name string) error {
 	if reason := invalidBranchReason(name); reason != "" {
 		return fmt.Errorf("branch %q: %s", name, reason)
