@@ -1,6 +1,5 @@
-// Package crypt encrypts objects for the other side of the partition, as age
-// files (age-encryption.org/v1). It adds to filippo.io/age what the caller has to
-// tell apart: a wrong key, a foreign file, a damaged one, and a failed read.
+// Package crypt encrypts objects for the other side of the partition, as age files (age-encryption.org/v1). It adds
+// to filippo.io/age errors that tell apart a wrong key, a foreign file, a damaged file, and a failed read.
 package crypt
 
 import (
@@ -16,23 +15,21 @@ import (
 )
 
 var (
-	// ErrWrongKey says that the object is encrypted, but not for us. A damaged
-	// recipient stanza looks the same.
+	// ErrWrongKey says that the object is encrypted to another key. A damaged recipient stanza looks the same.
 	ErrWrongKey = errors.New("no identity matches: the object is encrypted to another public key")
 
-	// ErrNotAge says that the object is something else than a binary age file.
+	// ErrNotAge says that the object is not a binary age file.
 	ErrNotAge = errors.New("not an age file")
 
-	// ErrCorrupt says that an age file is truncated, or not what was encrypted.
+	// ErrCorrupt says that an age file is truncated or was altered.
 	ErrCorrupt = errors.New("corrupt age file")
 )
 
 // intro is the first line of every age file.
 const intro = "age-encryption.org/v1\n"
 
-// Encrypt returns a writer whose input arrives encrypted at dst. Close writes the
-// last chunk, and must succeed for dst to be complete; it does not close dst.
-// Each of the recipients can decrypt.
+// Encrypt returns a writer that writes its input encrypted to dst. Each of the recipients can decrypt it. Close
+// writes the last chunk, and dst is complete only if it succeeds. It does not close dst.
 func Encrypt(dst io.Writer, recipients []age.Recipient) (io.WriteCloser, error) {
 	w, err := age.Encrypt(dst, recipients...)
 	if err != nil {
@@ -41,10 +38,10 @@ func Encrypt(dst io.Writer, recipients []age.Recipient) (io.WriteCloser, error) 
 	return w, nil
 }
 
-// Decrypt returns a reader of the plaintext of src. Decrypt itself and the reader
-// fail with ErrWrongKey, ErrNotAge or ErrCorrupt, or with src's own error.
+// Decrypt returns a reader of the plaintext of src. Decrypt and the reader fail with ErrWrongKey, ErrNotAge or
+// ErrCorrupt, or with src's own error.
 //
-// What is read is authentic, but only io.EOF says that it is complete.
+// Whatever is read is authentic, but only io.EOF says that it is complete.
 func Decrypt(src io.Reader, identities []age.Identity) (io.Reader, error) {
 	if len(identities) == 0 {
 		return nil, errors.New("decrypt: no identities")
@@ -78,7 +75,7 @@ func (d *decrypter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// classify goes by who failed: age does not type its errors, nor keep src's.
+// classify tells src's errors from age's, which age neither types nor keeps apart.
 func (d *decrypter) classify(err error) error {
 	if err := d.src.Failed(); err != nil {
 		return fmt.Errorf("read ciphertext: %w", err)
@@ -86,6 +83,6 @@ func (d *decrypter) classify(err error) error {
 	if _, ok := errors.AsType[*age.NoIdentityMatchError](err); ok {
 		return fmt.Errorf("decrypt: %w", ErrWrongKey)
 	}
-	// age quotes header lines, which may be of any length here.
+	// age quotes lines of the header, which may be long.
 	return fmt.Errorf("decrypt: %w: %s", ErrCorrupt, foreign.Line(err.Error(), 200))
 }

@@ -11,14 +11,13 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/list"
 )
 
-// ParseRecipients reads public keys, native X25519 ("age1…") or post-quantum
-// hybrid ("age1pq1…") ones, a list as in package list. The two kinds do not mix:
-// what anyone could break is not post-quantum.
+// ParseRecipients reads a list (package list) of public keys: native X25519 ("age1…") or post-quantum hybrid
+// ("age1pq1…") ones. The two kinds do not mix, because an object that one breakable key opens is not post-quantum.
 func ParseRecipients(s string) ([]age.Recipient, error) {
 	var words []string
 	for _, word := range list.Words(s) {
 		if strings.HasPrefix(strings.ToUpper(word), "AGE-SECRET-KEY-") {
-			// age would quote it.
+			// age would quote the key in its error.
 			return nil, errors.New("parse recipients: there is a private key among the public ones")
 		}
 		words = append(words, word)
@@ -27,15 +26,15 @@ func ParseRecipients(s string) ([]age.Recipient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse recipients: %w", err)
 	}
-	// Whether they mix shows only when they are used.
+	// age refuses keys that do not mix only when it encrypts.
 	if _, err := Encrypt(io.Discard, recipients); err != nil {
 		return nil, fmt.Errorf("parse recipients: %w", err)
 	}
 	return recipients, nil
 }
 
-// ParseIdentities reads private keys as age-keygen writes them, a list as in package list. Its errors name the
-// line and never quote it, nor what age says of it, which may.
+// ParseIdentities reads a list (package list) of private keys as age-keygen writes them. Its errors name the line,
+// but quote neither the line nor age's own error, which may quote it.
 func ParseIdentities(s string) ([]age.Identity, error) {
 	var identities []age.Identity
 	for line, word := range list.Words(s) {

@@ -15,8 +15,8 @@ var (
 	c1Controls = strings.NewReplacer("\u009b", "\x1b[", "\u009d", "\x1b]", "\u0090", "\x1bP", "\u0098", "\x1bX", "\u009e", "\x1b^", "\u009f", "\x1b_")
 )
 
-// cleanLines splits a text wherever a line ends in any program's eyes. Its lines are not empty, are
-// UTF-8 and have nothing in them but characters that can be seen, and single spaces between.
+// cleanLines splits a text at everything that any program takes for the end of a line. The lines are UTF-8, not
+// empty, and contain only visible characters and single spaces.
 func cleanLines(text string) []string {
 	text = escapeSequences.ReplaceAllString(c1Controls.Replace(strings.ToValidUTF8(text, "")), "")
 	text = strings.Map(func(r rune) rune {
@@ -47,13 +47,13 @@ func isLineBreak(r rune) bool {
 	return false
 }
 
-// isInvisible tells the characters that count as printable and show nothing.
+// isInvisible tells characters that unicode counts as printable although they show nothing.
 func isInvisible(r rune) bool {
 	return unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// IsControl tells characters that a terminal acts on: controls, separators of lines and paragraphs, and
-// those that reorder what is shown. No name needs one.
+// IsControl tells characters that a terminal acts on: controls, separators of lines and paragraphs, and those that
+// reorder text. No name needs them.
 func IsControl(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }

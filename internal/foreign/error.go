@@ -1,7 +1,7 @@
 package foreign
 
-// Error is err with its text made fit to be shown: lines, of at most limit characters
-// together. Whoever looks at what it wraps finds that unchanged.
+// Error returns err with a text that is fit to be shown: lines with at most limit characters together. The errors
+// that it wraps stay unchanged.
 func (m *Mask) Error(err error, limit int) error {
 	if err == nil {
 		return nil

@@ -2,15 +2,15 @@ package foreign
 
 import "strings"
 
-// markdown puts a backslash before what CommonMark and GitHub's extensions give a meaning within a
-// line, and breaks up what they make a link of by itself.
+// markdown escapes what has a meaning within a line in CommonMark and GitHub's extensions, and breaks up what they
+// turn into links.
 var markdown = strings.NewReplacer(
 	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "~", `\~`, "[", `\[`, "]", `\]`, "<", `\<`, ">", `\>`,
 	"&", `\&`, "|", `\|`, "!", `\!`, "#", `\#`, "://", `\://`, "www.", `www\.`, "WWW.", `WWW\.`,
 )
 
-// Markdown escapes a line for where it is shown as Markdown, such as the summaries and
-// details of workflows in Temporal's UI. It is shown as the line is without being escaped.
+// Markdown escapes a line for places that show Markdown, such as the summaries and details of workflows in Temporal's
+// UI, so that it looks there as it is.
 func Markdown(line string) string {
 	line = markdown.Replace(line)
 	if strings.HasPrefix(line, "+") || strings.HasPrefix(line, "-") || strings.HasPrefix(line, "=") {

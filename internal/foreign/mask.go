@@ -7,39 +7,37 @@ import (
 )
 
 const (
-	// stars replace what was found of a secret, however long it is.
+	// stars replace a secret, whatever its length.
 	stars = "***"
 
-	// minFormLength is the length in bytes from which a secret is masked by itself. Shorter ones are
-	// words like any other, and would turn texts into stars; those are found only together with
-	// the user's name, as "user:password" and as the base64 of it.
+	// minFormLength is the length in bytes from which a secret is masked by itself. Shorter secrets are like ordinary
+	// words, and masking them would turn texts into stars. They are found only together with the user's name, as
+	// "user:password" and as the base64 of it.
 	minFormLength = 6
 
-	// runLength is how many bytes in a row of a longer secret are enough to give it away.
+	// runLength is how many consecutive bytes of a longer secret are enough to mask it.
 	runLength = 20
 
-	// minPartLength is how many bytes of a secret are masked where a text begins or ends with them: there
-	// they may be what a limit on its length has left of it.
+	// minPartLength is how many bytes of a secret are masked at the beginning or end of a text, where a limit may have
+	// cut the secret.
 	minPartLength = 8
 
-	// maxEscapeLength is what may be left of an escape that was cut in two, in bytes: "&#x0022;" less one.
+	// maxEscapeLength is how many bytes an escape that was cut in two may leave: "&#x0022;" less one.
 	maxEscapeLength = 7
 )
 
-// Mask knows the secrets of a program. The nil Mask knows none. It does not change, and may be
-// used concurrently.
+// Mask knows the secrets of a program. The nil Mask knows none. It does not change, and may be used concurrently.
 type Mask struct {
-	forms []string                           // what secrets look like in a view
+	forms []string                           // what secrets look like in a searchText
 	runs  [runLength + 1]map[string]struct{} // pieces of forms, by their length
 }
 
-// NewMask returns a Mask of the secrets. One that has several lines is taken as a secret for each.
-// For basic authentication (RFC 7617), which sends a user's name and password as one, give
-// "user:password" as well as the password.
+// NewMask returns a Mask of the secrets. Each line of a secret is a secret by itself. Basic authentication (RFC 7617)
+// sends the name and password as one: give "user:password" as well as the password.
 //
-// A secret is found in plain text, in base64 whatever stands before it, in hexadecimal, escaped as
-// in URLs, JSON or HTML, in either case, with white space anywhere in it, and cut off
-// by an end of the text. A server that means to tell it to others has many more ways.
+// A secret is found in plain text, in base64 at any offset, in hexadecimal, escaped as in URLs, JSON or HTML, in
+// upper and lower case, with white space anywhere in it, and cut off at an end of the text. A server that wants to
+// reveal it has many more ways.
 func NewMask(secrets ...string) *Mask {
 	m := &Mask{}
 	for _, secret := range secrets {
@@ -53,7 +51,7 @@ func NewMask(secrets ...string) *Mask {
 	return m
 }
 
-// spellings are the forms that a view does not decode.
+// spellings are the forms of a secret that searchText does not decode.
 func spellings(secret string) []string {
 	whole := base64.StdEncoding.EncodeToString([]byte(secret))
 	forms := []string{secret, hex.EncodeToString([]byte(secret)), whole, strings.TrimRight(whole, "=")}
@@ -84,12 +82,12 @@ func (m *Mask) addForm(form string) {
 	}
 }
 
-// Hide replaces what it finds of secrets in a text that is clean.
+// Hide replaces the secrets that it finds in a clean text.
 func (m *Mask) Hide(text string) string {
 	if m == nil || len(m.forms) == 0 {
 		return text
 	}
-	for { // what is left may by chance be a secret again; each round makes the text shorter
+	for { // the rest may form a secret again; each round makes the text shorter
 		secret, found := m.findSecrets(text)
 		if !found {
 			return text
@@ -133,11 +131,11 @@ func (m *Mask) findRuns(v searchText, mark func(v searchText, from, to int)) {
 	}
 }
 
-// findCutSecrets finds the end of a secret at the beginning of the text, and the beginning of one at its
-// end, be it that the cut went through an escape.
+// findCutSecrets finds the end of a secret at the beginning of the text, and the beginning of a secret at its end,
+// also if an escape was cut there.
 func (m *Mask) findCutSecrets(v searchText, mark func(v searchText, from, to int)) {
 	text := string(v.text)
-	cut := strings.TrimRight(strings.TrimRight(text, ellipsis), ".") // whoever cut it may have said so
+	cut := strings.TrimRight(strings.TrimRight(text, ellipsis), ".") // an ellipsis may mark the cut
 	for _, form := range m.forms {
 		for size := min(len(form)-1, runLength-1); size >= minPartLength; size-- {
 			if at := strings.Index(text[:min(len(text), size+maxEscapeLength)], form[len(form)-size:]); at >= 0 {

@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// maxDecodings is how often a text is taken as escaped: a URL in JSON in an HTML page.
+// maxDecodings is how often a text is unescaped: a URL in JSON in an HTML page takes three times.
 const maxDecodings = 3
 
-// searchText is a text as secrets are looked for in it: without white space and combining
-// marks, in lower case, and with one alphabet for both kinds of base64.
+// searchText is a text in the form in which secrets are searched: without white space and combining marks, in lower
+// case, and with one alphabet for both kinds of base64.
 type searchText struct {
 	text    []byte
-	origins []span // of each byte
+	origins []span // where each byte comes from
 }
 
 // span is the part of the original text that a byte stands for.
@@ -52,7 +52,7 @@ func (v *searchText) add(text string, at span) {
 	}
 }
 
-// decode undoes the escapes of URLs, of JSON and other quoted strings, and of HTML once.
+// decode unescapes URLs, JSON and other quoted strings, and HTML once.
 func (v searchText) decode() (decoded searchText, changed bool) {
 	for i := 0; i < len(v.text); {
 		plain, size := unescape(v.text[i:])
@@ -63,7 +63,7 @@ func (v searchText) decode() (decoded searchText, changed bool) {
 	return decoded, changed
 }
 
-// unescape returns what the text begins with, and of how many bytes of it that is made.
+// unescape returns the first character of the text, unescaped, and how many bytes of the text it took.
 func unescape(text []byte) (plain string, size int) {
 	switch text[0] {
 	case '%':
@@ -84,7 +84,7 @@ func unescape(text []byte) (plain string, size int) {
 	return string(text[:1]), 1
 }
 
-// unquote is unescape for what follows a backslash.
+// unquote is unescape for a text that begins with a backslash.
 func unquote(text []byte) (plain string, size int) {
 	if len(text) == 1 {
 		return `\`, 1

@@ -12,11 +12,10 @@ const (
 	maxLineLength = 300      // characters
 )
 
-// Transcript collects what a server says while it works: the beginning and the end of it, whose size
-// does not depend on how much that is.
+// Transcript collects what a server says while it works. It keeps the beginning and the end, so its size is bounded.
 type Transcript struct {
 	head, tail []byte
-	truncated  bool // something between them was dropped
+	truncated  bool // bytes between head and tail were dropped
 }
 
 // Write never fails.
@@ -36,10 +35,10 @@ func (w *Transcript) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// Lines returns the first and the last lines so far, the unfinished one included.
+// Lines returns the first and the last lines so far, including an unfinished one.
 func (w *Transcript) Lines(m *Mask) []string {
 	var lines []string
-	if w.truncated { // where a secret may have been cut in two
+	if w.truncated { // a secret may have been cut in two there
 		lines = append(m.lines(w.head), ellipsis)
 		lines = append(lines, m.lines(w.tail)...)
 	} else {
@@ -53,8 +52,8 @@ func (w *Transcript) Lines(m *Mask) []string {
 	return lines
 }
 
-// lines masks the text as a whole: a secret may go over a line's end. Of a percentage that is
-// written over and over only the last state is kept.
+// lines masks the text as a whole, because a secret may span two lines. Of a percentage that is written repeatedly it
+// keeps only the last.
 func (m *Mask) lines(text []byte) (lines []string) {
 	for line := range strings.SplitSeq(m.Text(string(text), 2*maxEndSize), "\n") {
 		if line = m.Line(line, maxLineLength); line == "" {

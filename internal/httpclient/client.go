@@ -1,5 +1,5 @@
-// Package httpclient is how Git servers and the GraphQL server are reached: no wait for them is without an
-// end, and what keeps them from being reached is said in words.
+// Package httpclient connects to Git servers and the GraphQL server. Every wait has a limit, and errors say in words
+// why a server was not reached.
 package httpclient
 
 import (
@@ -17,15 +17,14 @@ const (
 	idleConnTimeout = 90 * time.Second
 	maxIdlePerHost  = 16 // connections kept for the next request
 
-	// An HTTP/2 connection that has been still for pingAfter is asked whether it lives. Whether the
-	// request on it gets an answer is another matter: see Limits.
+	// An HTTP/2 connection that has been still for pingAfter gets a ping. That says nothing about the answer to a request
+	// on it: see Limits.
 	pingAfter   = 30 * time.Second
 	pingTimeout = 15 * time.Second
 )
 
-// New returns a client that trusts roots; nil are the system's. It follows the proxy variables of
-// the environment. It has no limit for whole requests, which may move a repository for hours: use
-// Do, or set Timeout.
+// New returns a client that trusts roots; nil means the system's. It follows the proxy variables of the environment.
+// Whole requests have no limit, because they may move a repository for hours: use Do, or set Timeout.
 func New(roots *x509.CertPool) *http.Client {
 	dialer := &net.Dialer{Timeout: connectTimeout}
 	return &http.Client{Transport: &http.Transport{
@@ -42,7 +41,8 @@ func New(roots *x509.CertPool) *http.Client {
 	}}
 }
 
-// CheckProxyAnswer is a transport's OnProxyConnectResponse. It says who it was: net/http gives the status line of a proxy's answer to CONNECT as it is.
+// CheckProxyAnswer is for Transport.OnProxyConnectResponse. It returns a *ProxyError, where net/http would return
+// nothing but the status line of the proxy's answer to CONNECT.
 func CheckProxyAnswer(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode == http.StatusOK {
 		return nil

@@ -14,7 +14,7 @@ import (
 
 // Errors that a caller tells apart with errors.Is.
 var (
-	// ErrNoConnection is each failure in which no server answered the request. It may pass by itself.
+	// ErrNoConnection is every failure in which no server answered the request. It may pass by itself.
 	ErrNoConnection = errors.New("no connection")
 	// ErrUnknownHost, ErrRefused, ErrUntrusted, ErrCertificate and ErrProxy are such failures.
 	ErrUnknownHost = errors.New("unknown host")
@@ -22,19 +22,19 @@ var (
 	ErrUntrusted   = errors.New("certificate of an unknown authority")
 	ErrCertificate = errors.New("certificate is not valid")
 	ErrProxy       = errors.New("refused by the proxy")
-	// ErrProxyAuth is a proxy that wants credentials.
+	// ErrProxyAuth says that a proxy wants credentials.
 	ErrProxyAuth = errors.New("the proxy wants credentials")
 
-	// ErrSilent is a server that was connected to, and then did not go on.
+	// ErrSilent says that the server accepted a connection and then stopped.
 	ErrSilent = errors.New("silent server")
 
-	// ErrRateLimited is an answer of 429: the server is asked more than it wants.
+	// ErrRateLimited is an answer of 429: the server gets too many requests.
 	ErrRateLimited = errors.New("too many requests")
-	// ErrUnavailable is an answer of 502, 503 or 504, which a proxy may give in the server's place.
+	// ErrUnavailable is an answer of 502, 503 or 504, which may also come from a proxy.
 	ErrUnavailable = errors.New("server unavailable")
 )
 
-// ProxyError is a proxy's refusal to connect to the server. It is ErrProxy, or ErrProxyAuth for 407.
+// ProxyError is a proxy's refusal to connect to the server. It wraps ErrProxy, or ErrProxyAuth for 407.
 type ProxyError struct {
 	Proxy string // host and port
 	Code  int    // HTTP status
@@ -51,7 +51,7 @@ func (e *ProxyError) Unwrap() error {
 	return ErrProxy
 }
 
-// connectionError is a failure of package net or one below it, in words.
+// connectionError describes an error of package net, or of one below it.
 type connectionError struct {
 	text string
 	kind error
@@ -62,8 +62,8 @@ func (e *connectionError) Error() string { return e.text }
 
 func (e *connectionError) Unwrap() []error { return []error{ErrNoConnection, e.kind, e.err} }
 
-// DescribeError says in words why a request got no answer. It takes an error of http.Client's Do, and leaves out
-// the URL, which the caller knows and a redirect may have filled with tokens.
+// DescribeError says in words why a request got no answer. It takes an error of http.Client.Do. It leaves out the
+// URL, which the caller knows, and into which a redirect may have put tokens.
 func DescribeError(err error) error {
 	if wrapper, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapper.Err

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// Limits are how long a server may be silent. A request that moves, however slowly, goes on.
+// Limits are how long a server may be silent. A request that moves, however slowly, is not ended.
 type Limits struct {
-	// Idle is the limit while a request is sent, and while its answer comes.
+	// Idle is the limit while a request is sent, and while its answer arrives.
 	Idle time.Duration
-	// Answer is the limit once the request has been sent whole. Zero means Idle.
+	// Answer is the limit between the end of the request and the first byte of the answer. Zero means Idle.
 	Answer time.Duration
 }
 
-// SilentError ends a request in which no byte has moved for too long. It is ErrSilent.
+// SilentError ends a request in which no byte moved for too long. It wraps ErrSilent.
 type SilentError struct {
 	What string        // what did not happen
 	For  time.Duration // how long it was waited for
@@ -28,9 +28,8 @@ func (e *SilentError) Error() string { return fmt.Sprintf("the server %s for %s"
 
 func (e *SilentError) Unwrap() error { return ErrSilent }
 
-// Do sends the request, and ends it with a *SilentError when no byte of it or of its answer has
-// moved for as long as limits say. The answer's body is held to them, too. Other errors
-// are in the words of Explain.
+// Do sends the request. It ends it with a *SilentError when no byte of the request or of the answer has moved for
+// longer than the limits allow, which includes reading the answer's body. Other errors come from DescribeError.
 func Do(client *http.Client, req *http.Request, limits Limits) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	w := &silenceWatch{ctx: ctx, cancel: cancel}
@@ -58,12 +57,13 @@ func Do(client *http.Client, req *http.Request, limits Limits) (*http.Response, 
 
 type activityKey struct{}
 
-// WithActivityCallback returns a context for requests of which every byte that moves is told to alive. It must be quick.
+// WithActivityCallback returns a context for requests that call alive for every byte that moves. The callback must be
+// fast.
 func WithActivityCallback(ctx context.Context, alive func()) context.Context {
 	return context.WithValue(ctx, activityKey{}, alive)
 }
 
-// silenceWatch cancels a request that stands still.
+// silenceWatch cancels a request in which nothing moves.
 type silenceWatch struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -71,7 +71,7 @@ type silenceWatch struct {
 	timer  atomic.Pointer[time.Timer]
 }
 
-// waitStage is what is waited for.
+// waitStage is what the watch waits for, and for how long.
 type waitStage struct {
 	what  string
 	limit time.Duration
@@ -92,13 +92,13 @@ func (w *silenceWatch) markActive() {
 	}
 }
 
-// release releases what the watch holds. Whoever still reads then gets context.Canceled.
+// release stops the timer and cancels the context. A body that is still being read then fails with context.Canceled.
 func (w *silenceWatch) release() {
 	w.timer.Load().Stop()
 	w.cancel(nil)
 }
 
-// silenceOr puts the reason in place of the error that the cancellation has led to.
+// silenceOr returns the *SilentError if that is why the request was cancelled, and err otherwise.
 func (w *silenceWatch) silenceOr(err error) error {
 	if cause := context.Cause(w.ctx); errors.Is(cause, ErrSilent) {
 		return cause
@@ -106,7 +106,7 @@ func (w *silenceWatch) silenceOr(err error) error {
 	return err
 }
 
-// watchedRequestBody is a request's body: what the transport reads of it, the server has room for.
+// watchedRequestBody is a request's body. When the transport reads from it, the server has taken bytes.
 type watchedRequestBody struct {
 	io.ReadCloser
 	watch *silenceWatch

@@ -1,5 +1,5 @@
-// Package keypair makes the two key pairs that both sides of the partition share: age's, which keeps objects secret, and
-// minisign's, which says who made them. Each side has one half of either.
+// Package keypair makes the two key pairs that the sides of the partition share: age's keeps objects secret, and
+// minisign's proves who made them. Each side has one half of each pair.
 package keypair
 
 import (
@@ -8,16 +8,16 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
-// File is one half of a pair, as a file that a variable may point to ("@path").
+// File is one half of a pair, in a file that a variable can name ("@path").
 type File struct {
 	Name     string
-	Producer bool // it is the producer's, else the consumer's
+	Producer bool // the producer needs it; else the consumer
 	Variable string
 	Purpose  string
 	Content  string // ends in a line break
 }
 
-// Generate returns the halves of two new pairs, in the same order each time.
+// Generate returns the four halves of two new pairs, always in the same order.
 func Generate() ([]File, error) {
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {

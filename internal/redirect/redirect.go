@@ -1,6 +1,5 @@
-// Package redirect says which redirects are followed by those who send credentials: such as stay with
-// the server that was asked. Go's own client would keep the credentials for a subdomain, another
-// port and plain HTTP.
+// Package redirect decides which redirects a client with credentials may follow: those that stay on the server that
+// was asked. Go's own client would send the credentials also to a subdomain, another port, and over plain HTTP.
 package redirect
 
 import (
@@ -19,9 +18,9 @@ const MaxRedirects = 5
 // ErrRefused says that a redirect was not followed.
 var ErrRefused = errors.New("redirected")
 
-// SameServerOnly returns the policy as an http.Client takes it: the same scheme, host and port, or https in place
-// of http; the same method, and not more than Max. Credentials in the header go
-// along. What a server names as the target is masked.
+// SameServerOnly returns the policy for http.Client.CheckRedirect. It follows at most MaxRedirects redirects to the
+// same scheme, host and port, or from http to https, that keep the method. The credentials in the header go along.
+// The mask hides secrets in the target that an error names.
 func SameServerOnly(mask *foreign.Mask) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		from, last := via[0], via[len(via)-1]
@@ -34,7 +33,7 @@ func SameServerOnly(mask *foreign.Mask) func(*http.Request, []*http.Request) err
 		case len(via) > MaxRedirects:
 			return fmt.Errorf("%w more than %d times", ErrRefused, MaxRedirects)
 		}
-		// net/http takes another spelling of the host for another host, and leaves them out.
+		// net/http drops the credentials when only the spelling of the host differs.
 		if credentials, sent := from.Header["Authorization"]; sent {
 			req.Header["Authorization"] = credentials
 		}
@@ -42,14 +41,13 @@ func SameServerOnly(mask *foreign.Mask) func(*http.Request, []*http.Request) err
 	}
 }
 
-// SameServer tells whether two URLs have the same scheme, host and port. A port that is not given is
-// the scheme's own.
+// SameServer tells whether two URLs have the same scheme, host and port. A missing port is the scheme's default.
 func SameServer(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && effectivePort(a) == effectivePort(b)
 }
 
-// isUpgradeToHTTPS tells whether a redirect only goes from a host's http to its https, at the schemes' own ports. At
-// others there may be other servers.
+// isUpgradeToHTTPS tells whether a redirect goes from http to https on the same host, both at their default ports.
+// There may be another server at any other port.
 func isUpgradeToHTTPS(from, to *url.URL) bool {
 	return from.Scheme == "http" && to.Scheme == "https" && effectivePort(from) == "80" && effectivePort(to) == "443" &&
 		strings.EqualFold(from.Hostname(), to.Hostname())

@@ -1,6 +1,6 @@
-// Package sign says who made an object: minisign signatures (Ed25519,
-// https://jedisct1.github.io/minisign/) over its manifest. age keeps objects secret, but proves
-// nothing of their sender; anyone may have the public key.
+// Package sign signs and verifies the manifests of objects with minisign signatures (Ed25519,
+// https://jedisct1.github.io/minisign/). age keeps objects secret, but proves nothing about the sender: anyone may
+// have the public key.
 package sign
 
 import (
@@ -16,8 +16,7 @@ import (
 var (
 	// ErrUnsigned says that there is no signature.
 	ErrUnsigned = errors.New("object is not signed")
-	// ErrBadSignature says that none of the trusted keys has made the signature, or that what it
-	// was made for has been altered.
+	// ErrBadSignature says that none of the trusted keys made the signature, or that the signed message was altered.
 	ErrBadSignature = errors.New("signature is not by a trusted key, or the manifest was altered")
 	// ErrNoSigner says that nobody has decided whether manifests are signed.
 	ErrNoSigner = errors.New("neither a signing key nor Unsigned is set")
@@ -35,8 +34,8 @@ func Unsigned() Signer { return Signer{unsigned: true} }
 // Signs tells whether manifests are signed: it is false for Unsigned alone.
 func (s Signer) Signs() bool { return !s.unsigned }
 
-// ParseSigner reads a minisign secret key without a password, as "minisign -G -W" writes it.
-// Its errors never quote the key.
+// ParseSigner reads a minisign secret key without a password, as "minisign -G -W" writes it. Its errors never quote
+// the key.
 func ParseSigner(text string) (Signer, error) {
 	var key minisign.PrivateKey
 	switch err := key.UnmarshalText([]byte(strings.TrimSpace(text))); {
@@ -68,22 +67,22 @@ func (s Signer) PublicKey() string {
 	return s.key.Public().(minisign.PublicKey).String()
 }
 
-// Verifier trusts the signers whose keys it has. The zero value trusts nobody.
+// Verifier verifies the signatures of the keys that it trusts. The zero value trusts nobody.
 type Verifier struct {
 	keys       []minisign.PublicKey
 	unverified bool
 }
 
-// Unverified takes every manifest for what it says it is, signed or not.
+// Unverified returns a verifier that accepts every manifest, signed or not.
 func Unverified() Verifier { return Verifier{unverified: true} }
 
-// Verifies tells whether signatures count: it is false for Unverified alone.
+// Verifies tells whether signatures are verified: it is false for Unverified alone.
 func (v Verifier) Verifies() bool { return !v.unverified }
 
-// Keys is how many keys are trusted.
+// Keys is the number of trusted keys.
 func (v Verifier) Keys() int { return len(v.keys) }
 
-// ParseVerifier reads minisign public keys, a list as in package list: such as one or more of minisign's key files.
+// ParseVerifier reads a list (package list) of minisign public keys, such as one or more of minisign's key files.
 func ParseVerifier(text string) (Verifier, error) {
 	var v Verifier
 	for line, word := range list.Words(text) {
@@ -99,8 +98,7 @@ func ParseVerifier(text string) (Verifier, error) {
 	return v, nil
 }
 
-// Verify fails with ErrUnsigned or ErrBadSignature unless one of the keys has signed the message,
-// or nothing is verified.
+// Verify fails with ErrUnsigned or ErrBadSignature, unless one of the keys has signed the message or v is Unverified.
 func (v Verifier) Verify(message, signature []byte) error {
 	if v.unverified {
 		return nil
@@ -116,7 +114,7 @@ func (v Verifier) Verify(message, signature []byte) error {
 	return ErrBadSignature
 }
 
-// Generate makes a key pair: a secret key as ParseSigner reads it, and its public key as one line.
+// Generate makes a key pair: a secret key that ParseSigner reads, and its public key as one line.
 func Generate() (secret, public string, err error) {
 	pub, key, err := minisign.GenerateKey(nil)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package stream has readers and writers that remember their first error. Those that read through a decoder need them: decoders
-// put the error of what they read from into words of their own, or take it for a fault of the content.
+// Package stream has readers and writers that remember their first error. Code that reads through a decoder needs
+// them, because a decoder rewords the error of what it reads from, or takes it for a fault in the content.
 package stream
 
 import "io"
@@ -19,7 +19,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Failed returns why reading broke off; nil when it did not, or came to the end.
+// Failed returns the error that ended reading. It is nil if there was none, or if the end was reached.
 func (r *Reader) Failed() error {
 	if r.Err == io.EOF {
 		return nil
