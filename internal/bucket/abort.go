@@ -10,11 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// maxStaleUploads bounds how many uploads of one key are taken back before the next.
+// maxStaleUploads bounds how many incomplete uploads of one key are aborted before the next upload.
 const maxStaleUploads = 100
 
-// abortStaleUploads takes back incomplete uploads of exactly this key, as a worker that was killed leaves them. Where
-// the store does not list uploads, or not to us, they stay for its lifecycle rule.
+// abortStaleUploads aborts the incomplete uploads of exactly this key that killed workers left behind. If the store
+// does not list uploads, or refuses it, they stay until its lifecycle rule removes them.
 func (b *Bucket) abortStaleUploads(ctx context.Context, key string) error {
 	out, err := b.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &b.name, Prefix: &key, MaxUploads: aws.Int32(maxStaleUploads)})
 	if err != nil {
@@ -35,8 +35,7 @@ func (b *Bucket) abortStaleUploads(ctx context.Context, key string) error {
 	return nil
 }
 
-// abort removes the parts that were sent, also when ctx is what ended the
-// upload: S3 keeps and bills them until then.
+// abort removes the parts that were sent, also when ctx was cancelled: until then, S3 keeps and bills them.
 func (b *Bucket) abort(ctx context.Context, key string, id *string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()

@@ -16,14 +16,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// Options name the bucket.
+// Options name the bucket, and say how it is addressed and encrypted.
 type Options struct {
 	Name string
-	// PathStyle puts the bucket's name in the URL's path instead of the host
-	// name, as most servers other than AWS want it.
+	// PathStyle puts the bucket's name into the URL's path instead of the host name, as most servers other than AWS need
+	// it.
 	PathStyle bool
-	// KMSKeyID has objects encrypted with that key of the store's key management service
-	// (SSE-KMS). Empty leaves it to the bucket's own default.
+	// KMSKeyID makes the store encrypt objects with that key of its key management service (SSE-KMS). If it is empty,
+	// the bucket's own default applies.
 	KMSKeyID string
 }
 
@@ -41,7 +41,7 @@ type ObjectInfo struct {
 	Size     int64 // bytes
 	Modified time.Time
 	ETag     string // changes with the content; as the server writes it, most often in quotes
-	// CreatedAt is what WithCreatedAt has kept; zero when nothing was. Only Stat tells it.
+	// CreatedAt is what WithCreatedAt stored, or zero. Only Stat returns it.
 	CreatedAt time.Time
 }
 
@@ -78,11 +78,11 @@ func Open(ctx context.Context, opts Options, load ...func(*config.LoadOptions) e
 	return b, nil
 }
 
-// Endpoint is the URL of the S3 server, as the environment or a profile has it; empty for AWS's own.
+// Endpoint is the URL of the S3 server from the environment or a profile. It is empty for AWS's own.
 func (b *Bucket) Endpoint() string { return aws.ToString(b.client.Options().BaseEndpoint) }
 
-// Stat describes one object. S3 does not tell a missing bucket from a missing
-// object here: both are ErrNotFound.
+// Stat returns what the store says of one object. It fails with ErrNotFound when there is no such object or no such
+// bucket, which S3 does not tell apart here.
 func (b *Bucket) Stat(ctx context.Context, key string) (ObjectInfo, error) {
 	head, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.name, Key: &key})
 	if err != nil {
@@ -92,14 +92,14 @@ func (b *Bucket) Stat(ctx context.Context, key string) (ObjectInfo, error) {
 		return ObjectInfo{}, fmt.Errorf("stat %q: %w: it has no Last-Modified, Content-Length or ETag", key, ErrNotStore)
 	}
 	object := ObjectInfo{Key: key, Size: *head.ContentLength, Modified: *head.LastModified, ETag: *head.ETag}
-	// Whoever writes to the bucket writes this: what cannot be read is as if it were not there.
+	// Anyone who may write to the bucket may write this: a malformed time counts as none.
 	if t, err := time.Parse(time.RFC3339Nano, head.Metadata[createdAt]); err == nil {
 		object.CreatedAt = t.UTC()
 	}
 	return object, nil
 }
 
-// Now is the store's clock, to the second; the zero time when it does not tell.
+// Now is the store's clock, in whole seconds. It is the zero time when the store does not tell it.
 func (b *Bucket) Now(ctx context.Context) (time.Time, error) {
 	head, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.name})
 	if err != nil {
@@ -112,8 +112,8 @@ func (b *Bucket) Now(ctx context.Context) (time.Time, error) {
 // maxBatch is the most keys that S3 deletes in one request.
 const maxBatch = 1000
 
-// Delete removes the objects with these keys; a key that does not exist is no
-// error. It returns the joined errors of all keys that could not be removed.
+// Delete removes the objects with these keys. A key that does not exist is no error. It returns the joined errors of
+// all keys that could not be removed.
 func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
 	var errs []error
 	for len(keys) > 0 {
@@ -147,8 +147,8 @@ func (b *Bucket) deleteBatch(ctx context.Context, keys []string) error {
 	return errors.Join(errs...)
 }
 
-// deleteSingly is for stores that refuse to delete several objects at a time. When they refuse this, too, the
-// first error is enough.
+// deleteSingly is for stores that refuse to delete several objects at a time. It stops at the first error, because a
+// store that refuses this, too, will refuse all.
 func (b *Bucket) deleteSingly(ctx context.Context, keys []string) error {
 	for _, key := range keys {
 		if _, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.name, Key: &key}); err != nil {

@@ -17,12 +17,12 @@ import (
 const (
 	// idleTimeout is how long the store may be silent.
 	idleTimeout = time.Minute
-	// storeTimeout is how long it may be silent when it has been sent something: stores that keep objects as files
-	// put an object of many parts together then.
+	// storeTimeout is how long the store may be silent after a write: stores that keep objects as files then assemble an
+	// object of many parts.
 	storeTimeout = 5 * time.Minute
 )
 
-// timeLimitedClient bounds the silence of the store.
+// timeLimitedClient is an HTTP client that ends requests when the store is silent.
 type timeLimitedClient struct {
 	client  *http.Client
 	reading httpclient.Limits
@@ -38,9 +38,9 @@ func (l *timeLimitedClient) Do(req *http.Request) (*http.Response, error) {
 	return httpclient.Do(l.client, req, limits)
 }
 
-// newTimeLimitedClient is the SDK's client, which trusts AWS_CA_BUNDLE, within limits. Its redirects are the SDK's, too, and not package
-// redirect's: S3 sends requests for a new bucket to another host (307). A signature is valid for one host, and
-// the session token does not go along to another.
+// newTimeLimitedClient adds time limits to the SDK's client, which trusts AWS_CA_BUNDLE. Redirects are followed by
+// the SDK's rules instead of package redirect's, because S3 sends requests for a new bucket to another host (307).
+// That is safe: a signature is valid for one host only, and the session token is not sent to another.
 func newTimeLimitedClient(configured aws.HTTPClient) (*timeLimitedClient, error) {
 	l := &timeLimitedClient{reading: httpclient.Limits{Idle: idleTimeout}, writing: httpclient.Limits{Idle: idleTimeout, Answer: storeTimeout}}
 	if configured == nil { // the SDK leaves it to its clients
@@ -59,7 +59,7 @@ func newTimeLimitedClient(configured aws.HTTPClient) (*timeLimitedClient, error)
 	return l, nil
 }
 
-// serverPacedRetryer does not ask again before the time that the store has named: whoever called comes back then.
+// serverPacedRetryer does not retry before the time that the store has named. It leaves that to the caller.
 type serverPacedRetryer struct{ aws.RetryerV2 }
 
 // IsErrorRetryable implements aws.RetryerV2.
@@ -70,8 +70,8 @@ func (p serverPacedRetryer) IsErrorRetryable(err error) bool {
 	return p.RetryerV2.IsErrorRetryable(err)
 }
 
-// credentialsError says that no credentials were found: unlike the SDK's own errors, it is not
-// taken for a store that cannot be reached.
+// credentialsError says that no credentials were found. Unlike the SDK's own errors, it does not look like a store
+// that cannot be reached.
 type credentialsError struct{ err error }
 
 func (e *credentialsError) Error() string {
@@ -80,7 +80,7 @@ func (e *credentialsError) Error() string {
 
 func (e *credentialsError) Unwrap() []error { return []error{ErrNoCredentials, e.err} }
 
-// rootCause is the error without what was said around it.
+// rootCause is the innermost error.
 func rootCause(err error) error {
 	for {
 		inner := errors.Unwrap(err)
@@ -91,7 +91,7 @@ func rootCause(err error) error {
 	}
 }
 
-// credentials names the failures of a provider.
+// namedCredentials turns the failures of a provider into credentialsErrors.
 type namedCredentials struct{ aws.CredentialsProvider }
 
 // Retrieve implements aws.CredentialsProvider.

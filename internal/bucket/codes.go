@@ -8,9 +8,9 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
 
-// kindByCode are the kinds of errors by S3's code for them. They are those of
-// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and what other stores send in their
-// place; the answer to a HEAD request has no body, and the SDK makes a code of its status.
+// kindByCode maps S3's error codes to kinds of errors: those of
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and those that other stores send instead. The
+// answer to a HEAD request has no body, and the SDK makes a code of its status.
 var kindByCode = map[string]error{
 	"NoSuchKey":               ErrNotFound,
 	"NotFound":                ErrNotFound,
@@ -56,7 +56,7 @@ var kindByCode = map[string]error{
 	"MalformedTrailerError":     ErrChecksum,
 }
 
-// kindByStatus are the kinds of answers whose code says nothing.
+// kindByStatus maps HTTP statuses to kinds of errors, for answers whose code says nothing.
 var kindByStatus = map[int]error{
 	http.StatusUnauthorized:          ErrAccessDenied,
 	http.StatusForbidden:             ErrAccessDenied,
@@ -69,7 +69,7 @@ var kindByStatus = map[int]error{
 	http.StatusGatewayTimeout:        httpclient.ErrUnavailable,
 }
 
-// Unwrap returns the sentinel for the error, or nil.
+// Unwrap returns the kind of error, or nil.
 func (e *apiError) Unwrap() error {
 	switch {
 	case e.Status == http.StatusProxyAuthRequired:
@@ -89,7 +89,7 @@ func (e *apiError) Unwrap() error {
 	return kindByStatus[e.Status]
 }
 
-// kindByWording are the kinds for which a code stands that has other meanings, too.
+// kindByWording returns the kind for codes that have several meanings, which the message tells apart; or nil.
 func (e *apiError) kindByWording() error {
 	code, message := strings.ToLower(e.Code), strings.ToLower(e.Message)
 	switch e.Code {
@@ -114,8 +114,8 @@ func (e *apiError) kindByWording() error {
 	return nil
 }
 
-// refusesBatchDelete tells the answers of stores that cannot delete several objects in one request, or want
-// them counted in a way that the SDK does not (Content-MD5).
+// refusesBatchDelete tells the answers of stores that cannot delete several objects in one request, or need a
+// checksum with it that the SDK does not send (Content-MD5).
 func refusesBatchDelete(err error) bool {
 	e, ok := errors.AsType[*apiError](err)
 	if !ok {

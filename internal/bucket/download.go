@@ -16,12 +16,11 @@ import (
 // maxResumes bounds how often one download continues after a lost connection.
 const maxResumes = 10
 
-// Download writes the object to w and returns the number of bytes written. A
-// connection that breaks is resumed where it broke. An error of w ends the
-// download, so w may limit the size.
+// Download writes the object to w and returns the number of bytes written. It resumes a broken connection where it
+// broke. An error of w ends the download, so w may limit the size.
 //
-// The SDK's transfer manager fetches ranges in parallel and holds them in
-// memory until the writer gets to them; one stream is as fast for a disk.
+// The SDK's transfer manager fetches ranges in parallel and holds them in memory until the writer gets to them. One
+// stream is as fast for a disk.
 func (b *Bucket) Download(ctx context.Context, key string, w io.Writer) (int64, error) {
 	d := &download{ctx: ctx, bucket: b, key: key}
 	err := d.open()
@@ -63,7 +62,7 @@ func (d *download) open() error {
 
 func (d *download) Read(p []byte) (int, error) {
 	if err := d.ctx.Err(); err != nil {
-		return 0, err // what has been received already could last for long
+		return 0, err // data that has been received already could last for long
 	}
 	n, err := d.body.Read(p)
 	d.offset += int64(n)
@@ -78,8 +77,8 @@ func (d *download) Read(p []byte) (int, error) {
 	return n, d.resume()
 }
 
-// resume asks for the rest of the same version of the object. The checksum is
-// not verified then, because S3 has none over a range.
+// resume asks for the rest of the same version of the object. The checksum is not verified then, because S3 has none
+// for a range.
 func (d *download) resume() error {
 	_ = d.body.Close()
 	out, err := d.bucket.client.GetObject(d.ctx, &s3.GetObjectInput{

@@ -22,52 +22,49 @@ var (
 	ErrNotFound = errors.New("no such object")
 	// ErrNoBucket reports that the bucket does not exist.
 	ErrNoBucket = errors.New("no such bucket")
-	// ErrAccessDenied reports that the credentials are wrong or lack a
-	// permission. Retrying does not help.
+	// ErrAccessDenied reports that the credentials are wrong or lack a permission. Retrying does not help.
 	ErrAccessDenied = errors.New("access denied")
 	// ErrNoCredentials reports that there are no credentials to sign requests with.
 	ErrNoCredentials = errors.New("no usable AWS credentials")
 	// ErrExpired reports that the credentials were valid once.
 	ErrExpired = errors.New("the AWS credentials have expired")
-	// ErrRegion reports that the bucket is in another region than requests were signed for.
+	// ErrRegion reports that the bucket is in another region than the one that requests were signed for.
 	ErrRegion = errors.New("the bucket is in another region")
 	// ErrClock reports that this machine's clock and the store's differ by too much.
 	ErrClock = errors.New("the clocks differ by too much")
 	// ErrKMS reports that the store may not or cannot use the key that encrypts objects.
 	ErrKMS = errors.New("the encryption key was refused")
-	// ErrChecksum reports that the store does not take checksums in the form in which the SDK sends them.
+	// ErrChecksum reports that the store does not accept the SDK's form of checksums.
 	ErrChecksum = errors.New("the store does not take the request's checksum")
-	// ErrFull reports that the store has no room, or not for this bucket.
+	// ErrFull reports that the store, or the bucket's quota, has no room.
 	ErrFull = errors.New("the object store is full")
-	// ErrTooLarge reports that the store does not take requests or objects of that size.
+	// ErrTooLarge reports that the store does not accept requests or objects of that size.
 	ErrTooLarge = errors.New("too large for this object store")
-	// ErrArchived reports that the object was moved to a storage class that it cannot be read from.
+	// ErrArchived reports that the object was moved to a storage class that cannot be read from.
 	ErrArchived = errors.New("the object was archived")
-	// ErrIntermediary reports that it was not the store that refused the request, but something before it.
+	// ErrIntermediary reports that a proxy or portal before the store refused the request.
 	ErrIntermediary = errors.New("something before the object store refused the request")
-	// ErrKeyTooLong reports that the store does not take a key of that length: S3 takes 1,024
-	// bytes, servers that keep objects as files often no more than 255 between two slashes.
+	// ErrKeyTooLong reports that the store does not accept a key of that length. S3 accepts 1,024 bytes; servers that
+	// keep objects as files often no more than 255 between two slashes.
 	ErrKeyTooLong = errors.New("key is too long for this object store")
-	// ErrReplaced reports that the object was replaced while it was being
-	// downloaded. Starting over gets the new one.
+	// ErrReplaced reports that the object was replaced while it was being downloaded. Starting over gets the new one.
 	ErrReplaced = errors.New("object was replaced during the download")
 )
 
-// What the store says of itself is cut after so many characters.
+// The store's texts are cut after so many characters.
 const (
 	maxCodeLength    = 64
 	maxMessageLength = 200
 )
 
-// apiError is what S3 answered, without the SDK's operation, endpoint and
-// retry prose.
+// apiError is S3's answer, without the operation, endpoint and retries that the SDK adds.
 type apiError struct {
 	Code, Message, RequestID string
 	Status                   int         // HTTP; 0 for a single key of a batch
 	Header                   http.Header // nil for a single key of a batch
 }
 
-// The parts are the server's and quoted for that reason.
+// Error quotes the parts, because they are the server's words.
 func (e *apiError) Error() string {
 	var text string
 	switch {
@@ -91,21 +88,21 @@ func (e *apiError) Error() string {
 	return fmt.Sprintf("%v (%s)", kind, text)
 }
 
-// region is the one that the store names as the bucket's.
+// region is the bucket's region according to the store; empty if it does not say.
 func (e *apiError) region() string {
 	return foreign.Line(e.Header.Get("X-Amz-Bucket-Region"), maxCodeLength)
 }
 
-// isHTML tells that the answer is made for people, not by an object store: those answer with XML.
+// isHTML tells that the answer is a page for people. Object stores answer with XML.
 func (e *apiError) isHTML() bool {
 	return strings.HasPrefix(strings.ToLower(e.Header.Get("Content-Type")), "text/html")
 }
 
-// RetryAfter is how long the store wants to be left alone; 0 if it did not say.
+// RetryAfter is how long the store wants not to be asked; 0 if it did not say.
 func (e *apiError) RetryAfter() time.Duration { return httpclient.RetryAfter(e.Header) }
 
-// reduceError reduces an SDK error to what an operator needs. The rest of the text
-// repeats the endpoint, the bucket and the key, and does not fit a UI.
+// reduceError reduces an SDK error to what an operator needs. The rest of its text repeats the endpoint, the bucket
+// and the key, and does not fit into a UI.
 func reduceError(err error) error {
 	if credentials, ok := errors.AsType[*credentialsError](err); ok {
 		return credentials
@@ -125,7 +122,7 @@ func reduceError(err error) error {
 	return err
 }
 
-// asAPIError finds what the store, or something before it, has answered with, however that reads.
+// asAPIError finds the answer of the store, or of something before it, in an SDK error.
 func asAPIError(err error) (*apiError, bool) {
 	api, isAPI := errors.AsType[smithy.APIError](err)
 	resp, isResponse := errors.AsType[*awshttp.ResponseError](err)

@@ -18,19 +18,19 @@ const (
 
 	// maxListed bounds a listing that does not end. Ten million objects take an hour to list.
 	maxListed = 10_000_000
-	// maxEmptyPages is how many pages without a key are taken in a row. S3 may send some.
+	// maxEmptyPages is how many pages without a key are accepted in a row. S3 may send some.
 	maxEmptyPages = 100
 )
 
-// ErrBrokenListing reports that the bucket was not listed to its end, or not in one piece. What it holds is
-// not known then: to believe such a listing could move branches back.
+// ErrBrokenListing reports a listing that is incomplete or inconsistent. What the bucket holds is then not known, and
+// acting on such a listing could move branches back.
 var ErrBrokenListing = errors.New("broken listing")
 
-// List yields every object whose key begins with prefix, page by page. It stops after the first error: what
-// was yielded before is then not the whole bucket, and must not be acted upon.
+// List yields every object whose key begins with prefix, page by page. It stops after the first error. What it
+// yielded before is then not the whole bucket, and must not be acted upon.
 //
-// The SDK's paginator ends without an error where a page says that there are more and not where,
-// and asks for ever where a page names itself as the next.
+// The SDK's paginator is not used: it ends without an error when a page says that there are more but names no next
+// page, and never ends when a page names itself as the next.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[ObjectInfo, error] {
 	return func(yield func(ObjectInfo, error) bool) {
 		l := listing{seenTokens: map[string]bool{}}
@@ -73,7 +73,7 @@ func (b *Bucket) readPage(ctx context.Context, prefix, token string) (listingPag
 	return answer.page, err
 }
 
-// optionalParameter leaves a parameter out of a request when it says nothing.
+// optionalParameter leaves an empty parameter out of a request.
 func optionalParameter(s string) *string {
 	if s == "" {
 		return nil
@@ -81,21 +81,20 @@ func optionalParameter(s string) *string {
 	return &s
 }
 
-// listing holds pages to what makes them one listing.
+// listing checks that the pages form one consistent listing.
 type listing struct {
 	nextToken  string
 	seenTokens map[string]bool // of all pages so far
-	lastKey    string          // the last key whose place in the order is known
+	lastKey    string          // the last printable key
 	keyCount   int
 	emptyPages int // pages in a row
 }
 
-// addPage takes the next page, and tells whether there is one more.
+// addPage checks the next page, and tells whether there is another.
 func (l *listing) addPage(p listingPage) (more bool, err error) {
 	l.keyCount += len(p.objects)
 	for _, o := range p.objects {
-		// A server that does not encode keys sends others than it has for some characters, and
-		// sorts by what it has.
+		// A server that does not encode keys replaces some characters in its answer, but sorts by the real keys.
 		if !isPrintable(o.Key) {
 			continue
 		}

@@ -15,20 +15,20 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/stream"
 )
 
-// ErrNotStore reports that what answers is not an object store: a portal's or a proxy's page, or nothing at all.
+// ErrNotStore reports an answer that is not an object store's: the page of a portal or proxy, or nothing at all.
 var ErrNotStore = errors.New("the answer is not an object store's")
 
-// maxPageBytes is what 1,000 keys of 1,024 bytes take when all of them are escaped, with room.
+// maxPageBytes is room for 1,000 keys of 1,024 bytes that are all escaped.
 const maxPageBytes = 16 << 20
 
-// pageDecoder reads the answers of ListObjectsV2 in place of the SDK, to which any document, also a sign-in page or an
-// empty one, is an empty listing, and which keeps as many keys as a page may have.
+// pageDecoder replaces the SDK's decoder of ListObjectsV2. To that one, any document is an empty listing, also a
+// sign-in page or an empty one, and it keeps as many keys as a page contains.
 type pageDecoder struct {
 	page listingPage
 	sdk  middleware.DeserializeMiddleware
 }
 
-// install puts the decoder into the place of the SDK's.
+// install replaces the SDK's decoder.
 func (d *pageDecoder) install(o *s3.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) (err error) {
 		d.sdk, err = stack.Deserialize.Swap("OperationDeserializer", d)
@@ -39,7 +39,7 @@ func (d *pageDecoder) install(o *s3.Options) {
 // ID implements middleware.DeserializeMiddleware.
 func (d *pageDecoder) ID() string { return "OperationDeserializer" }
 
-// HandleDeserialize implements middleware.DeserializeMiddleware. Errors that the server sends are the SDK's to read.
+// HandleDeserialize implements middleware.DeserializeMiddleware. It leaves the server's error answers to the SDK.
 func (d *pageDecoder) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
 	middleware.DeserializeOutput, middleware.Metadata, error,
 ) {
@@ -59,7 +59,7 @@ func (d *pageDecoder) HandleDeserialize(ctx context.Context, in middleware.Deser
 
 func decodePage(body io.Reader) (listingPage, error) {
 	limited := &io.LimitedReader{R: body, N: maxPageBytes}
-	reader := &stream.Reader{R: limited} // the XML decoder has words of its own for why reading ended
+	reader := &stream.Reader{R: limited} // the XML decoder rewords why reading ended
 	result, err := readResult(xml.NewDecoder(reader))
 	switch {
 	case limited.N == 0:
@@ -76,7 +76,7 @@ func decodePage(body io.Reader) (listingPage, error) {
 	return result.listingPage, result.decodeKeys()
 }
 
-// interruptedError is an answer that broke off. The SDK then asks again.
+// interruptedError is an answer that broke off. It makes the SDK retry.
 type interruptedError struct{ err error }
 
 func (e *interruptedError) Error() string        { return "the answer broke off: " + e.err.Error() }

@@ -12,11 +12,11 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
-// listBucketResult are the parts of a page before its keys are decoded.
+// listBucketResult is a page before its keys are decoded.
 type listBucketResult struct {
 	listingPage
 	encoding     string
-	hasTruncated bool // IsTruncated was there, which all servers send
+	hasTruncated bool // IsTruncated was sent, as all servers do
 	keyCount     int  // -1 when the server does not say
 }
 
@@ -119,7 +119,7 @@ func readObject(decoder *xml.Decoder) (o ObjectInfo, err error) {
 	}
 }
 
-// readText reads to the end of the element, without what its own elements hold.
+// readText reads to the end of the element, and returns its text without that of nested elements.
 func readText(decoder *xml.Decoder) (string, error) {
 	var text strings.Builder // comments may cut a text into as many pieces as it has bytes
 	for {
@@ -140,8 +140,8 @@ func readText(decoder *xml.Decoder) (string, error) {
 	}
 }
 
-// decodeKeys decodes the keys only if the server says that it encoded them: not all
-// servers know the encoding, and a plain + must then stay one.
+// decodeKeys decodes the keys only if the server says that it encoded them. Not all servers know the encoding, and
+// there a plain + must stay a +.
 func (r *listBucketResult) decodeKeys() error {
 	for i := range r.objects {
 		o := &r.objects[i]

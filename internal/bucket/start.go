@@ -11,8 +11,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// ReadFirstBytes returns an object's first n bytes, or all of a smaller one, and its ETag, which holds a later DownloadListed to the
-// same content.
+// ReadFirstBytes returns an object's first n bytes, or all of a smaller one, and its ETag. Given to DownloadListed,
+// the ETag makes sure that the content is still the same.
 func (b *Bucket) ReadFirstBytes(ctx context.Context, key string, n int64) (start []byte, etag string, err error) {
 	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: &b.name, Key: &key, Range: aws.String(fmt.Sprintf("bytes=0-%d", n-1)),
@@ -31,8 +31,8 @@ func (b *Bucket) ReadFirstBytes(ctx context.Context, key string, n int64) (start
 	return start, aws.ToString(out.ETag), nil
 }
 
-// DownloadListed writes an object to w that has the size it was listed with and, unless that is empty, the ETag. One that
-// has not is ErrReplaced, and nothing of it is written.
+// DownloadListed writes to w an object with the size that it was listed with and, unless that is empty, the ETag. If
+// the object has changed, it fails with ErrReplaced and writes nothing.
 func (b *Bucket) DownloadListed(ctx context.Context, key, etag string, size int64, w io.Writer) error {
 	d := &download{ctx: ctx, bucket: b, key: key}
 	if etag != "" {
@@ -45,7 +45,7 @@ func (b *Bucket) DownloadListed(ctx context.Context, key, etag string, size int6
 	if d.size != size {
 		return fmt.Errorf("download %q: %w: it has %d bytes, and was listed with %d", key, ErrReplaced, d.size, size)
 	}
-	// One byte more than it may have: its end has to be seen, because that is where the SDK verifies the checksum.
+	// One byte more than it may have, so that the end is read: there the SDK verifies the checksum.
 	n, err := io.Copy(w, io.LimitReader(d, size+1))
 	if err == nil && n != size {
 		err = fmt.Errorf("server sent %d bytes of %d", n, size)

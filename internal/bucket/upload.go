@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// minPartSize is what a failed request costs to repeat. S3 wants at least
-	// 5 MiB: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+	// minPartSize is how much has to be sent again when a request fails. S3 wants at least 5 MiB:
+	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 	minPartSize      = 32 << 20
 	maxParts         = 10_000 // S3's limit
 	maxParallelParts = 4      // parts in flight
@@ -26,13 +26,12 @@ const (
 	createdAt   = "created-at" // metadata; S3 and Go's client write it in lower case
 )
 
-// Upload stores the first size bytes of body under key and replaces what was
-// there. The object appears only when it is complete, and a failed upload takes
-// back the parts that it sent. Body is read concurrently, and over plain HTTP
-// twice: the first time for the signature.
+// Upload stores the first size bytes of body under key, and replaces what was there. The object appears only when it
+// is complete. A failed upload removes the parts that it sent. Body is read concurrently, and over plain HTTP twice:
+// the first time for the signature.
 //
-// The parts are sections of body. The SDK's transfer manager copies them to
-// memory instead: 90 MB for a 1 GB file, and more the larger the file is.
+// The parts are sections of body. The SDK's transfer manager copies them to memory instead: 90 MB for a 1 GB file,
+// and more for larger ones.
 func (b *Bucket) Upload(ctx context.Context, key string, body io.ReaderAt, size int64, options ...UploadOption) error {
 	u := upload{key: key, body: io.NewSectionReader(body, 0, size), lastCheck: func(context.Context) error { return nil }}
 	for _, option := range options {
@@ -56,15 +55,15 @@ type upload struct {
 	lastCheck func(context.Context) error
 }
 
-// UploadOption says more of an upload.
+// UploadOption changes an upload.
 type UploadOption func(*upload)
 
-// WithCreatedAt keeps with the object when its content was made.
+// WithCreatedAt stores with the object when its content was made.
 func WithCreatedAt(t time.Time) UploadOption {
 	return func(u *upload) { u.metadata = map[string]string{createdAt: t.UTC().Format(time.RFC3339Nano)} }
 }
 
-// WithLastCheck asks check right before the object appears. Its error ends the upload.
+// WithLastCheck calls check right before the object appears. Its error ends the upload.
 func WithLastCheck(check func(context.Context) error) UploadOption {
 	return func(u *upload) { u.lastCheck = check }
 }
@@ -89,8 +88,8 @@ func (b *Bucket) putSingle(ctx context.Context, u upload) error {
 	return requireReceipt(out.ETag, "ETag")
 }
 
-// requireReceipt insists on what every object store answers when it has stored something. A portal's page has none of it,
-// whatever its status.
+// requireReceipt checks for what every object store returns when it has stored something. The page of a portal has
+// none of it, whatever its status.
 func requireReceipt(receipt *string, what string) error {
 	if aws.ToString(receipt) == "" {
 		return fmt.Errorf("%w: it has no %s", ErrNotStore, what)
@@ -175,8 +174,8 @@ func (b *Bucket) uploadPart(ctx context.Context, key string, id *string, number 
 	return types.CompletedPart{PartNumber: &number, ETag: sent.ETag, ChecksumCRC32: sent.ChecksumCRC32}, requireReceipt(sent.ETag, "ETag")
 }
 
-// checksumAlgorithm is what the SDK picks for single requests by default. A
-// multipart upload must announce it, or S3 refuses the parts' checksums.
+// checksumAlgorithm is what the SDK uses for single requests by default. A multipart upload must announce it, or S3
+// refuses the parts' checksums.
 func (b *Bucket) checksumAlgorithm() types.ChecksumAlgorithm {
 	if b.client.Options().RequestChecksumCalculation == aws.RequestChecksumCalculationWhenRequired {
 		return ""
@@ -184,7 +183,7 @@ func (b *Bucket) checksumAlgorithm() types.ChecksumAlgorithm {
 	return types.ChecksumAlgorithmCrc32
 }
 
-// partSize grows the parts with the object, so that there are never too many.
+// partSize grows with the object, so that it never needs more than maxParts parts.
 func partSize(smallest, size int64) int64 {
 	return max(smallest, (size+maxParts-1)/maxParts)
 }

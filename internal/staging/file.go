@@ -12,12 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrDiskFull says that the work directory has too little room.
+// ErrDiskFull says that the work directory has not enough room.
 var ErrDiskFull = errors.New("not enough free disk space")
 
-// Create writes a staged file: it appears under its name only when fill has
-// returned without an error, so a file that can be opened is complete. A name that
-// exists is replaced.
+// Create writes a staged file with fill. The file appears under its name only after fill has returned without an
+// error, so a file that can be opened is complete. It replaces a file of that name.
 func (r Run) Create(name string, fill func(*os.File) error) (err error) {
 	dir, err := r.area.ensureFolder()
 	if err != nil {
@@ -46,7 +45,7 @@ func (r Run) Create(name string, fill func(*os.File) error) (err error) {
 	return asMissing(name, dir.Rename(part, path.Join(r.id, name)))
 }
 
-// Open opens a staged file for reading. The error is ErrMissing when it is not there.
+// Open opens a staged file for reading. It fails with ErrMissing when there is none.
 func (r Run) Open(name string) (*os.File, error) {
 	dir, err := r.area.ensureFolder()
 	if err != nil {
@@ -63,7 +62,7 @@ func asMissing(name string, err error) error {
 	return err
 }
 
-// Discard deletes staged files that no later step needs.
+// Discard deletes staged files that no later step needs. Missing ones are no error.
 func (r Run) Discard(names ...string) error {
 	dir, err := r.area.ensureFolder()
 	if err != nil {
@@ -77,7 +76,7 @@ func (r Run) Discard(names ...string) error {
 	return nil
 }
 
-// Remove deletes the run's folder. It may be gone already.
+// Remove deletes the run's folder, if there is one.
 func (r Run) Remove() error {
 	dir, err := r.area.ensureFolder()
 	if err != nil {
@@ -86,7 +85,7 @@ func (r Run) Remove() error {
 	return dir.RemoveAll(r.id)
 }
 
-// asDiskFull adds ErrDiskFull to the system's ways of saying so.
+// asDiskFull adds ErrDiskFull to the errors by which the system says so.
 func asDiskFull(err error) error {
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		return fmt.Errorf("%w: %w", ErrDiskFull, err)

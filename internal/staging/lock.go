@@ -13,24 +13,24 @@ import (
 )
 
 const (
-	// lockRetryInterval is how often a lock that another holds is tried again.
+	// lockRetryInterval is how long to wait before trying again a lock that another process holds.
 	lockRetryInterval = 50 * time.Millisecond
-	// abandonedAge is how old a worker's folder without a lock has to be before it is taken for a dead worker's.
-	// A living one whose lock something has deleted makes another within minutes (Tend).
+	// abandonedAge is how old a worker's folder without a lock has to be before it counts as a dead worker's. A living
+	// worker whose lock was deleted makes another within minutes (Maintain).
 	abandonedAge = time.Hour
 )
 
 var errLocked = errors.New("locked by another process")
 
-// openLock opens a lock file, and makes it if it is not there. Whoever shares the group of the work
-// directory may use it, whatever the umask says: OpenShift gives workers users of its own that have a group in common.
+// openLock opens a lock file, and creates it if it does not exist. Everyone in the group of the work directory may
+// use it, whatever the umask: OpenShift runs workers as different users of one group.
 func openLock(root *os.Root) (*os.File, error) {
 	for {
 		f, err := root.OpenFile(lockName, os.O_RDWR, 0)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}
-		// Only what is certainly new and ours gets another mode.
+		// O_EXCL: only a file that is new and ours gets another mode.
 		f, err = root.OpenFile(lockName, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o660)
 		if err == nil {
 			return f, f.Chmod(0o660)
@@ -41,7 +41,8 @@ func openLock(root *os.Root) (*os.File, error) {
 	}
 }
 
-// tryLock takes the flock(2) of a folder, or fails with errLocked. The kernel frees it when the process ends, however it ends.
+// tryLock takes the flock(2) of a folder, or fails with errLocked. The kernel releases it when the process ends,
+// however it ends.
 func tryLock(root *os.Root) (*os.File, error) {
 	f, err := openLock(root)
 	if err != nil {
@@ -57,8 +58,8 @@ func tryLock(root *os.Root) (*os.File, error) {
 	return f, nil
 }
 
-// lockWorkdir takes the lock of the whole work directory, and says so if it has to wait for it. Whoever sweeps or makes
-// a folder holds it, or a new folder could be swept between its creation and its locking.
+// lockWorkdir locks the whole work directory, and logs it if it has to wait. Every worker that sweeps or creates a
+// folder holds this lock, because otherwise a new folder could be swept between its creation and its locking.
 func (a *Area) lockWorkdir(ctx context.Context, root *os.Root) (*os.File, error) {
 	for waited := false; ; waited = true {
 		f, err := tryLock(root)
@@ -76,8 +77,8 @@ func (a *Area) lockWorkdir(ctx context.Context, root *os.Root) (*os.File, error)
 	}
 }
 
-// sweepWorkers removes every worker folder whose lock is free. Those of other users are theirs to remove: they
-// may have been put there to be in the way.
+// sweepWorkers removes every worker folder whose lock is free. It leaves the folders of other users alone: someone
+// may have put them there as an obstacle.
 func (a *Area) sweepWorkers(workdir *os.Root) error {
 	entries, err := fs.ReadDir(workdir.FS(), ".")
 	if err != nil {

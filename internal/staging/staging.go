@@ -1,10 +1,9 @@
 // Package staging keeps the files that the steps of one run hand to each other.
 //
-// Every worker process has a folder of its own below the work directory, which it
-// holds locked for as long as it lives, and in it one folder for each run. What a killed
-// worker has left is recognised by its lock being free, and removed by the next worker
-// that starts there, so that several workers can share a work directory. A living worker tends
-// its folder: it removes what runs have left, and makes the folder again when it was deleted.
+// Every worker process has a folder of its own in the work directory, and in it a folder for each run. It holds its
+// folder locked for as long as it lives. A folder with a free lock belonged to a killed worker, and the next worker
+// that starts removes it, so several workers can share a work directory. A living worker maintains its folder: it
+// removes what finished runs left behind, and creates the folder again if it was deleted.
 package staging
 
 import (
@@ -22,8 +21,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrMissing says that a staged file is not there, most likely because the worker
-// that held it is gone. The run has to start over.
+// ErrMissing says that a staged file does not exist, most likely because the worker that held it is gone. The run has
+// to start over.
 var ErrMissing = errors.New("staged file is missing")
 
 const (
@@ -40,11 +39,11 @@ type Area struct {
 	mu             sync.Mutex
 	dir            *os.Root   // the folder
 	lock           *os.File   // in the folder, held
-	workdirHandles []*os.File // the work directory, each time it was entered
+	workdirHandles []*os.File // the work directory, once for each time that it was opened
 }
 
-// Open makes the worker's folder below workdir, and removes the folders of workers that are no longer
-// running. It waits, and says so, while another worker does the same there, until ctx is done.
+// Open creates the worker's folder in workdir, and removes the folders of workers that are no longer running. While
+// another worker does the same there, it logs that and waits, until ctx is done.
 func Open(ctx context.Context, workdir string, log *slog.Logger) (*Area, error) {
 	a := &Area{workdir: workdir, id: workerPrefix + rand.Text(), log: log}
 	if err := a.createFolder(ctx, a.sweepWorkers); err != nil {
@@ -53,7 +52,8 @@ func Open(ctx context.Context, workdir string, log *slog.Logger) (*Area, error) 
 	return a, nil
 }
 
-// createFolder makes the worker's folder and locks it. Before, it does what is to be done once.
+// createFolder creates the worker's folder and locks it. It calls before first, while it holds the lock of the work
+// directory.
 func (a *Area) createFolder(ctx context.Context, before func(workdir *os.Root) error) error {
 	workdir, err := openWorkdir(a.workdir)
 	if err != nil {
@@ -87,7 +87,7 @@ func (a *Area) createFolder(ctx context.Context, before func(workdir *os.Root) e
 	return nil
 }
 
-// checkOwner refuses a worker's folder that somebody else has made under its name.
+// checkOwner refuses a worker's folder that somebody else created under its name.
 func checkOwner(dir *os.Root) error {
 	info, err := dir.Stat(".")
 	if err != nil {
@@ -99,8 +99,8 @@ func checkOwner(dir *os.Root) error {
 	return nil
 }
 
-// holdWorkdir keeps systemd-tmpfiles, which leaves alone what is locked, from cleaning up in the work directory.
-// Where a directory cannot be locked, as on NFS, it does not clean up either.
+// holdWorkdir locks the work directory so that systemd-tmpfiles, which ignores locked directories, does not clean up
+// there. Where a directory cannot be locked, as on NFS, systemd-tmpfiles does not clean up either.
 func (a *Area) holdWorkdir(workdir *os.Root) {
 	dir, err := workdir.Open(".")
 	if err != nil {
@@ -110,10 +110,10 @@ func (a *Area) holdWorkdir(workdir *os.Root) {
 	a.workdirHandles = append(a.workdirHandles, dir)
 }
 
-// ID is the name of the worker's folder. It is another one for each process.
+// ID is the name of the worker's folder. Each process has another one.
 func (a *Area) ID() string { return a.id }
 
-// Close removes the worker's folder with all that is in it.
+// Close removes the worker's folder and everything in it.
 func (a *Area) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -138,8 +138,8 @@ type Run struct {
 	id   string
 }
 
-// Run gives the folder for a run, which is made when its first file is.
-// An ID that is not a plain file name is refused.
+// Run returns the folder for a run, which is created with its first file. It refuses an ID that is not a plain file
+// name.
 func (a *Area) Run(id string) (Run, error) {
 	if id == lockName || id != filepath.Base(id) || strings.HasPrefix(id, ".") {
 		return Run{}, fmt.Errorf("invalid run ID %q", id)

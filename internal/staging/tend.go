@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	// minIdleTime is how long nothing has been put into a run's folder before somebody is asked whether it is needed.
+	// minIdleTime is how long a run's folder has to be unchanged before Maintain asks whether the run is over.
 	minIdleTime = time.Minute
-	// recreateTimeout bounds the wait for another worker when the folder has to be made again.
+	// recreateTimeout bounds the wait for another worker when the folder has to be created again.
 	recreateTimeout = time.Minute
 )
 
-// ensureFolder is the worker's folder. When it was deleted, as systemd-tmpfiles may do below /tmp, it is made again
-// with its lock, without which the next worker that starts would take it for a dead worker's. Files that were in
-// it are missing then.
+// ensureFolder returns the worker's folder. If it was deleted, as systemd-tmpfiles may do in /tmp, it creates the
+// folder again with its lock, without which the next worker that starts would take it for a dead worker's. The files
+// in it are lost.
 func (a *Area) ensureFolder() (*os.Root, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -27,7 +27,7 @@ func (a *Area) ensureFolder() (*os.Root, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), recreateTimeout)
 	defer cancel()
-	// Not closed: steps may be at work there still.
+	// The old folder is not closed: steps may still work there.
 	_, lost := a.dir, a.lock
 	if err := a.createFolder(ctx, func(*os.Root) error { return nil }); err != nil {
 		return nil, fmt.Errorf("make the worker's folder again, which was deleted: %w", err)
@@ -37,7 +37,7 @@ func (a *Area) ensureFolder() (*os.Root, error) {
 	return a.dir, nil
 }
 
-// isInPlace tells whether the lock that we hold is where others look for it.
+// isInPlace tells whether the lock that this process holds is the file that others look at.
 func (a *Area) isInPlace() bool {
 	ours, err := a.lock.Stat()
 	if err != nil {
@@ -47,12 +47,13 @@ func (a *Area) isInPlace() bool {
 	return err == nil && os.SameFile(ours, there)
 }
 
-// maxRunsAsked bounds how many runs are asked about at a time.
+// maxRunsAsked bounds how many runs Maintain asks about at a time.
 const maxRunsAsked = 100
 
-// Maintain makes sure that the worker's folder is there, and removes the folders of runs that are over: whichOver
-// tells which of them are, given when their folders were last changed. Steps leave them when the server
-// has given up a worker that paused, and the run's last step, which removes them, has run elsewhere.
+// Maintain makes sure that the worker's folder exists, and removes the folders of runs that are over. A run leaves
+// its folder behind when the server gave up a worker that paused, and the run's last step, which removes the folder,
+// ran on another worker. WhichOver is given runs with the times when their folders last changed, and returns those
+// that are over.
 func (a *Area) Maintain(ctx context.Context, whichOver func(ctx context.Context, runs map[string]time.Time) (over []string, err error)) error {
 	dir, err := a.ensureFolder()
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// openWorkdir opens the work directory, which is made if it is not there. What is in it is reached through the
-// open directory only, so that nobody can put a symbolic link, or another directory, in the way.
+// openWorkdir opens the work directory, and creates it if it does not exist. Everything in it is reached through the
+// open directory, so that nobody can put a symbolic link or another directory in its place.
 func openWorkdir(workdir string) (*os.Root, error) {
 	if err := os.MkdirAll(workdir, 0o700); err != nil {
 		return nil, fmt.Errorf("work directory: %w", err)
@@ -39,7 +39,7 @@ func openWorkdir(workdir string) (*os.Root, error) {
 	return root, nil
 }
 
-// ownerOf is the user and the group that a file belongs to.
+// ownerOf returns the user and the group that own a file.
 func ownerOf(info fs.FileInfo) (user, group int) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -48,8 +48,8 @@ func ownerOf(info fs.FileInfo) (user, group int) {
 	return int(stat.Uid), int(stat.Gid)
 }
 
-// checkPermissions refuses a directory that others may have prepared, or can change. What root has made is taken as
-// it is: a kubelet makes an emptyDir that everybody in the pod can write, or a group of an operator's choice.
+// checkPermissions refuses a directory that others may have prepared or can change. It accepts any directory of
+// root's: a kubelet creates an emptyDir that everybody in the pod, or a group of the operator's choice, can write.
 func checkPermissions(owner, group int, mode fs.FileMode, user, userGroup int) error {
 	const fix = "set WORKDIR to a folder of the worker's own"
 	sticky := mode&fs.ModeSticky != 0 // others can add, but neither rename nor remove what is ours
