@@ -24,7 +24,7 @@ import (
 //go:embed schema.graphql
 var Schema string
 
-// Options says where the syncs are listed.
+// Options say where the syncs are listed.
 type Options struct {
 	// URL is the server's GraphQL endpoint: absolute, http or https, and without credentials.
 	URL *url.URL
@@ -55,11 +55,10 @@ func New(opts Options) (*Client, error) {
 	return &Client{transport: newTransport(opts)}, nil
 }
 
-// Syncs lists every sync in the order of the answer, duplicates included. An
-// answer that is incomplete in any way is an error, because what is missing from
-// the list is what the caller removes from the bucket.
+// Syncs returns every sync in the order of the answer, including duplicates. An answer that is incomplete in any way
+// is an error, because the caller deletes from the bucket whatever is missing from the list.
 //
-// Errors: *StatusError for an answer other than 2xx, and those that errors.go lists.
+// It fails with *StatusError for an answer other than 2xx, and with the errors in errors.go.
 func (c *Client) Syncs(ctx context.Context) ([]project.Sync, error) {
 	answer, err := gitlabSyncs(ctx, c.transport)
 	if err != nil {
@@ -71,8 +70,8 @@ func (c *Client) Syncs(ctx context.Context) ([]project.Sync, error) {
 	return flatten(answer.Apps_v1)
 }
 
-// flatten flattens the answer. An app without components and a component
-// without a sync are normal; a null in their place is neither, and would hide syncs.
+// flatten returns the syncs of all apps. An app without components and a component without a sync are normal. A null
+// instead of an app or component is an error, because it could hide syncs.
 func flatten(apps []*app) ([]project.Sync, error) {
 	syncs := []project.Sync{}
 	for i, app := range apps {
@@ -91,12 +90,12 @@ func flatten(apps []*app) ([]project.Sync, error) {
 	return syncs, nil
 }
 
-// maxNameLength is the length in bytes beyond which a name is cut. It is longer than any that is valid, so that its sync
-// is refused by itself: a name of megabytes would not fit into a workflow's history.
+// maxNameLength is how many bytes of a name are kept. It is more than any valid name has, so a longer one only gets
+// its own sync refused. A name of megabytes would not fit into a workflow's history.
 const maxNameLength = 512
 
-// branchOf leaves empty what the answer left out or null. Such a sync stays in the
-// list, so that its validation refuses it by itself instead of it vanishing.
+// branchOf leaves a name empty that is null or missing in the answer. Such a sync stays in the list, so that its
+// validation refuses it instead of it vanishing.
 func branchOf(p gitlabProject) project.Branch {
 	return project.Branch{Group: cutName(p.Group), Name: cutName(p.Name), Branch: cutName(p.Branch)}
 }

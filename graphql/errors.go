@@ -11,22 +11,22 @@ import (
 
 // Errors that a caller tells apart with errors.Is.
 var (
-	// ErrUnauthorized and ErrForbidden are refusals of the credentials, and of their owner.
+	// ErrUnauthorized says that the server refused the credentials, ErrForbidden that it refused their owner.
 	ErrUnauthorized = errors.New("graphql server refused the credentials")
 	ErrForbidden    = errors.New("graphql server does not let the user in")
-	// ErrNotFound is a server that has nothing at the URL.
+	// ErrNotFound says that there is nothing at the URL.
 	ErrNotFound = errors.New("graphql server has nothing at the url")
-	// ErrBusy is a server that wants to be asked later.
+	// ErrBusy says that the server wants to be asked later.
 	ErrBusy = errors.New("graphql server is busy")
-	// ErrNotGraphQL is an answer of something else, such as a sign-in page.
+	// ErrNotGraphQL says that something else answered, such as a sign-in page.
 	ErrNotGraphQL = errors.New("answer is not from a graphql server")
-	// ErrTooLarge is an answer with more in it than one producer handles.
+	// ErrTooLarge says that the answer has more in it than one producer handles.
 	ErrTooLarge = errors.New("graphql server's answer is too large")
-	// ErrReported is an answer that lists errors.
+	// ErrReported says that the answer lists errors.
 	ErrReported = errors.New("graphql server reported errors")
-	// ErrRedirected is a redirect that was not followed.
+	// ErrRedirected says that a redirect was not followed.
 	ErrRedirected = errors.New("redirect is not followed")
-	// ErrSilent is a server that does not answer, or does not finish its answer.
+	// ErrSilent says that the server did not answer, or did not finish its answer.
 	ErrSilent = errors.New("graphql server is silent")
 )
 
@@ -39,7 +39,7 @@ const (
 type StatusError struct {
 	Code int    // HTTP status
 	Body string // the beginning of the body, fit to be shown
-	// RetryDelay is how long the server wants to be left alone; zero if it does not say.
+	// RetryDelay is how long the server wants not to be asked; zero if it does not say.
 	RetryDelay time.Duration
 }
 

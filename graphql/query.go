@@ -10,9 +10,9 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// checkQuery refuses a replacement for the built-in operation from which the
-// syncs could not be read. It asks for the fields that are read and not for
-// validity against Schema: the server's own schema has more to select.
+// checkQuery refuses a replacement for the built-in query from which the syncs could not be read. It looks for the
+// fields that are read instead of validating the query against Schema, because the server's own schema has more
+// fields.
 func checkQuery(text string) error {
 	doc, err := parser.ParseQuery(&ast.Source{Name: "query", Input: text})
 	if err != nil {
@@ -36,20 +36,20 @@ func checkQuery(text string) error {
 	return nil
 }
 
-// requiredPaths lists the paths that Syncs reads. A query without one of them would be
-// answered with no sync, or with none that is valid, and not with an error.
+// requiredPaths lists the paths that Syncs reads. The server would answer a query without one of them with no sync,
+// or with none that is valid, but not with an error.
 func requiredPaths() [][]string {
 	var paths [][]string
-	for _, side := range []string{"sourceProject", "destinationProject"} {
+	for _, project := range []string{"sourceProject", "destinationProject"} {
 		for _, field := range []string{"name", "group", "branch"} {
-			paths = append(paths, []string{"apps_v1", "codeComponents", "gitlabSync", side, field})
+			paths = append(paths, []string{"apps_v1", "codeComponents", "gitlabSync", project, field})
 		}
 	}
 	return paths
 }
 
-// selects reports whether the answer to the selection has the path, whose steps
-// are response keys (GraphQL, section 2.7): a field's alias or else its name.
+// selects tells whether the answer to a selection contains the path. Each step of the path is a response key
+// (GraphQL, section 2.7): a field's alias, or else its name.
 func selects(set ast.SelectionSet, fragments ast.FragmentDefinitionList, path []string) bool {
 	if len(path) == 0 {
 		return true
@@ -67,8 +67,8 @@ func selects(set ast.SelectionSet, fragments ast.FragmentDefinitionList, path []
 	})
 }
 
-// spreadSelects hides the fragment from its own selection: one that spreads itself,
-// which GraphQL forbids and the parser lets through, would not end.
+// spreadSelects follows a fragment. It hides the fragment from its own selection, because following one that spreads
+// itself would not end. GraphQL forbids those, but the parser accepts them.
 func spreadSelects(name string, fragments ast.FragmentDefinitionList, path []string) bool {
 	fragment := fragments.ForName(name)
 	if fragment == nil {

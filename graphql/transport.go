@@ -19,8 +19,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/redirect"
 )
 
-// The answer takes seconds. A server that has not finished it in answerTimeout is not waited for any longer, nor one from
-// which nothing comes for silenceTimeout.
+// An answer normally takes seconds. answerTimeout is the limit for the whole answer, silenceTimeout the limit for a
+// time in which nothing arrives.
 const (
 	answerTimeout  = 2 * time.Minute
 	silenceTimeout = 30 * time.Second
@@ -52,8 +52,8 @@ func newTransport(opts Options) *transport {
 	}
 }
 
-// MakeRequest implements graphql.Client. It sends no operation name: there is
-// one operation only, and servers differ on what an empty name means.
+// MakeRequest implements graphql.Client. It sends no operation name: the query has one operation only, and servers
+// differ on what an empty name means.
 func (t *transport) MakeRequest(ctx context.Context, req *graphql.Request, resp *graphql.Response) error {
 	query := req.Query
 	if t.query != "" {
@@ -84,7 +84,7 @@ func (t *transport) post(ctx context.Context, query string) ([]byte, error) {
 	defer resp.Body.Close() //nolint:errcheck // nothing was written
 
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		// What can be read of an error page is good enough.
+		// As much of the error page as can be read is enough.
 		page, _ := io.ReadAll(io.LimitReader(resp.Body, maxScannedSize))
 		return nil, &StatusError{Code: resp.StatusCode, Body: t.excerpt(string(page)), RetryDelay: httpclient.RetryAfter(resp.Header)}
 	}
@@ -126,7 +126,7 @@ func (t *transport) send(ctx context.Context, query string) (*http.Response, err
 	return resp, nil
 }
 
-// describeFailure says why there is no answer: who gave up, and in whose words.
+// describeFailure says why there is no answer.
 func (t *transport) describeFailure(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(context.Cause(ctx), ErrSilent):
@@ -139,9 +139,8 @@ func (t *transport) describeFailure(ctx context.Context, err error) error {
 	return t.mask.Error(err, maxExcerptLength)
 }
 
-// checkErrors fails an answer that lists errors even when it has data: the data is
-// null where something failed (GraphQL, section 6.4.4), which reads like a sync
-// that is no longer wanted.
+// checkErrors fails when an answer lists errors, even if it has data. Where something failed, the data is null
+// (GraphQL, section 6.4.4), which looks like a sync that was removed.
 func (t *transport) checkErrors(list gqlerror.List) error {
 	if len(list) == 0 {
 		return nil

@@ -15,7 +15,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
-// What nobody has set has its meaning from complete; only that is open. What is set, but could not be read, stays zero.
+// The complete methods give a meaning to variables that are not set; only those may open something. A variable that is set
+// but could not be read stays zero, which opens nothing.
 
 func (s *Common) complete(v variables) (problems []error) {
 	if !v.isSet("ENVIRONMENT") {
@@ -48,7 +49,7 @@ func (c *Producer) complete(v variables) []error {
 	if c.GraphQLUsername+c.GraphQLPassword != "" {
 		problems = append(problems, c.checkPlainHTTP("GRAPHQL_SERVER", c.GraphQL))
 	}
-	if !(c.MaxPruneShare >= 0 && c.MaxPruneShare <= 1) { // written so that NaN, which limits nothing, is refused, too
+	if !(c.MaxPruneShare >= 0 && c.MaxPruneShare <= 1) { // this also refuses NaN, which would limit nothing
 		problems = append(problems, fmt.Errorf("PRUNE_MAX_SHARE is %g, not between 0 and 1", c.MaxPruneShare))
 	}
 	if c.PruneAfter < 0 {
@@ -83,7 +84,8 @@ func (c *Consumer) complete(v variables) []error {
 	return problems
 }
 
-// checkPlainHTTP refuses to send credentials to a URL, unless it is not there, so that others can read them.
+// checkPlainHTTP refuses a URL over which credentials would be sent in plain text. A nil URL is accepted: its problem
+// was reported before.
 func (s *Common) checkPlainHTTP(name string, u *url.URL) error {
 	if u == nil || u.Scheme != "http" || s.AllowPlainHTTP || IsLoopback(u.Hostname()) {
 		return nil

@@ -1,8 +1,8 @@
-// Package config reads a worker's configuration from its environment and validates it whole:
-// one message names everything that is missing or malformed, and no secret's value.
+// Package config reads a worker's configuration from its environment and validates it as a whole: one message names
+// everything that is missing or malformed, and quotes no secret.
 //
-// A variable is a field of Producer, Consumer or Side, of the type that it is used as. Its tags are those of package env,
-// and two of this one: form, a key of forms, and guard, for what must not be set to nothing.
+// A variable is a field of Producer, Consumer or Common, with the type that it is used as. Its tags are those of
+// package env, and two of this package: form is a key of forms, and guard marks what must not be set to nothing.
 package config
 
 import (
@@ -17,49 +17,47 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
-// Common is what both sides' workers need.
+// Common is the configuration that the workers of both roles need.
 type Common struct {
-	// These three may be absent where the AWS SDK finds credentials elsewhere, as with a role of
-	// the machine.
+	// These three may be absent if the AWS SDK finds credentials elsewhere, such as a role of the machine.
 	AccessKeyID     string `env:"AWS_ACCESS_KEY_ID" form:"token"`
 	SecretAccessKey string `env:"AWS_SECRET_ACCESS_KEY" form:"secret token"`
 	SessionToken    string `env:"AWS_SESSION_TOKEN" form:"secret token"`
 	Region          string `env:"AWS_REGION,notEmpty"`
 
 	Bucket string `env:"AWS_S3_BUCKET,notEmpty"`
-	// PathStyle addresses the bucket in the path of URLs, as most S3 servers other
-	// than AWS need.
+	// PathStyle puts the bucket's name into the path of URLs, as most S3 servers other than AWS need it.
 	PathStyle bool `env:"AWS_S3_USE_PATH_STYLE"`
 
 	GitLab         *url.URL `env:"GITLAB_BASE_URL,notEmpty"`
 	GitLabUsername string   `env:"GITLAB_USERNAME,notEmpty" form:"user"`
 	GitLabToken    string   `env:"GITLAB_TOKEN,notEmpty" form:"secret token"`
 
-	// HTTP trusts the system's certificates, and those in the file of PEM certificates that the variable names.
+	// HTTP trusts the system's certificates, and those in the PEM file that the variable names.
 	HTTP *http.Client `env:"INTERNAL_GIT_CA_PATH" form:"path"`
-	// AllowPlainHTTP lets credentials go over plain HTTP to hosts other than this one.
+	// AllowPlainHTTP accepts that credentials go over plain HTTP to other hosts than this one.
 	AllowPlainHTTP bool `env:"ALLOW_PLAIN_HTTP"`
 
-	// Environment is the pair of sides that share the bucket; archive.AnyEnvironment when it is not set. With it, a
-	// consumer takes no other's objects.
+	// Environment names the two sides that share the bucket; archive.AnyEnvironment when it is not set. A consumer that
+	// has one takes only objects that were made for it.
 	Environment archive.Environment `env:"ENVIRONMENT" guard:"true"`
 
-	// RequireSignatures refuses to start without the keys that sign or verify objects.
+	// RequireSignatures refuses to start without keys to sign or verify objects with.
 	RequireSignatures bool `env:"REQUIRE_SIGNATURES" guard:"true"`
 
 	WorkDir string `env:"WORKDIR" form:"path"`
-	// MaxConcurrent is how many activities of the shared task queue a worker runs at a time.
+	// MaxConcurrent is how many activities of the role's task queue a worker runs at a time.
 	MaxConcurrent int `env:"MAX_CONCURRENT" envDefault:"8"`
 	// DrainTimeout is how long a worker that was told to stop lets running steps finish.
 	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT" envDefault:"30s"`
-	// HealthAddress is where probes and metrics are served; empty for nowhere.
+	// HealthAddress is where probes and metrics are served. If it is empty, they are not.
 	HealthAddress Address `env:"HEALTH_ADDRESS"`
 
 	// Temporal is the environment for Temporal's SDK to read.
 	Temporal Environ `env:"-"`
 }
 
-// Producer is the configuration of a worker at the source's side.
+// Producer is the configuration of a worker on the source's side.
 type Producer struct {
 	Common
 
@@ -74,21 +72,21 @@ type Producer struct {
 	Signer sign.Signer `env:"SIGNING_KEY" form:"secret list" guard:"true"`
 	// KMSKeyID makes S3 encrypt objects with that key of its key management service.
 	KMSKeyID string `env:"AWS_S3_SSE_KMS_KEY_ID"`
-	// ThinPacks is switched off for destinations that do not accept thin packs.
+	// ThinPacks has to be switched off for destinations that do not accept thin packs.
 	ThinPacks bool `env:"THIN_PACKS" envDefault:"true"`
-	// MaxPruneShare is the largest share of the bucket's destinations whose objects are
-	// deleted within PruneAfter because they have left the configuration.
+	// MaxPruneShare is the largest share (0 to 1) of the bucket's destinations whose objects are deleted within
+	// PruneAfter because they have left the configuration.
 	MaxPruneShare float64 `env:"PRUNE_MAX_SHARE" envDefault:"0.5"`
-	// PruneAfter is how long a destination has to be absent from the configuration before that.
+	// PruneAfter is how long a destination has to be absent from the configuration before its objects are deleted.
 	PruneAfter time.Duration `env:"PRUNE_AFTER" envDefault:"24h"`
 }
 
-// Consumer is the configuration of a worker at the destination's side.
+// Consumer is the configuration of a worker on the destination's side.
 type Consumer struct {
 	Common
 
 	Identities []age.Identity `env:"PRIVATE_KEY,notEmpty" form:"secret list"`
-	// Verifier has the minisign public keys of the producers that are trusted; sign.Unverified when it is not set.
+	// Verifier has the minisign public keys of the trusted producers; sign.Unverified when it is not set.
 	Verifier sign.Verifier `env:"VERIFY_KEYS" form:"list" guard:"true"`
 	// PushPolicy is Overwrite, for mirrors, or FastForward.
 	PushPolicy PushPolicy `env:"PUSH_POLICY" envDefault:"overwrite" guard:"true"`
@@ -102,7 +100,7 @@ func LoadProducer(environ []string) (Producer, error) { return load(environ, (*P
 // LoadConsumer reads the configuration from environ, which has the shape of os.Environ.
 func LoadConsumer(environ []string) (Consumer, error) { return load(environ, (*Consumer).complete) }
 
-// HealthAddress is the only variable that is needed to ask a worker whether it is ready.
+// HealthAddress reads the only variable that is needed to ask a worker whether it is ready.
 func HealthAddress(environ []string) (Address, error) {
 	type probe struct {
 		HealthAddress Address `env:"HEALTH_ADDRESS,notEmpty"`

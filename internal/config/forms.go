@@ -11,25 +11,25 @@ import (
 	"unicode/utf8"
 )
 
-// textForm is how the text of a variable is written. White space and a byte order mark around it are left out of any.
+// textForm is how the text of a variable is written. White space and a byte order mark around any text are ignored.
 type textForm struct {
-	// refused are the characters that the text cannot have, besides control characters: a mistake in the making of the
-	// file or variable. A space stands for all white space.
+	// refused are the characters, besides control characters, that the text must not contain: they are a mistake in the
+	// making of the variable or file. A space stands for all white space.
 	refused string
-	// file says that the text may be in a file, "@/path": such as a credential, which is sent to others as it is.
+	// file says that the text may be in a file, "@/path". It is for credentials.
 	file bool
-	// list says that the text is keys or names, in lines and quotes as editors and readers of .env files leave them. It
-	// may be in any file.
+	// list says that the text is a list of keys or names, on lines and in quotes as editors and readers of .env files
+	// leave them. It may be in any file, "@path".
 	list bool
-	// secret says that the text must never be seen outside of the worker's environment.
+	// secret says that the text must never leave the worker.
 	secret bool
 }
 
-// forms are what the tag "form" names. Where there is none, the text is one word.
+// forms are the values of the tag "form". Without the tag, the text is one word.
 var forms = map[string]textForm{
 	"":     {refused: ` '"`},
 	"path": {},
-	// A colon ends the name where a user and a password are sent as one (RFC 7617).
+	// A colon ends the name where a name and a password are sent as one text (RFC 7617).
 	"user":         {refused: ` '":`, file: true},
 	"any user":     {refused: ":", file: true},
 	"password":     {file: true, secret: true},
@@ -39,11 +39,11 @@ var forms = map[string]textForm{
 	"secret list":  {file: true, list: true, secret: true},
 }
 
-// maxFileSize bounds what a file that a variable names may hold, in bytes. It is far more than any key.
+// maxFileSize bounds the file that a variable names, in bytes. It is far more than any key takes.
 const maxFileSize = 1 << 20
 
-// text is what a variable holds, in its form. It is empty only for a variable that is not set, or set to nothing.
-// Errors never quote it.
+// text returns the text of a variable, which has to be in the form. It is empty only if the variable is not set, or
+// set to nothing. Errors never quote the text.
 func (v variables) text(name string, f textForm) (string, error) {
 	text := v[name]
 	if text == "" {
@@ -75,7 +75,7 @@ func (v variables) text(name string, f textForm) (string, error) {
 	return text, f.check(name, text)
 }
 
-// check refuses the characters that the form does not have.
+// check refuses characters that the form does not allow.
 func (f textForm) check(name, text string) error {
 	for _, r := range text {
 		switch {
@@ -105,8 +105,8 @@ func readFile(path string) (string, error) {
 	return string(content), err
 }
 
-// unquote takes off the quotes that some readers of .env files leave around a value. No key and no
-// name of a project has one.
+// unquote removes the quotes that some readers of .env files leave around a value. No key and no name of a project
+// contains one.
 func unquote(text string) string {
 	for _, quote := range []string{`"`, "'"} {
 		if inner, ok := strings.CutPrefix(text, quote); ok && strings.HasSuffix(inner, quote) {

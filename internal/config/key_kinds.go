@@ -9,13 +9,13 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/list"
 )
 
-// keyKind is something that is put in the place of a key.
+// keyKind is something that people set a variable for a key to by mistake.
 type keyKind struct {
 	description string
 	variable    string // where it belongs; empty for nowhere
 }
 
-// The first that matches a word, or several of them, counts.
+// keyKinds recognise texts by their content. The first match counts.
 var keyKinds = []struct {
 	pattern *regexp.Regexp
 	kind    keyKind
@@ -33,15 +33,15 @@ var keyKinds = []struct {
 	{regexp.MustCompile(`^(\.{0,2}|~)/\S*$`), keyKind{"a path: for the file's content, put @ in front of it", ""}},
 }
 
-// minisignSizes tells minisign's texts by what they decode to, in bytes.
+// minisignSizes tells minisign's texts by how many bytes they decode to.
 var minisignSizes = map[int]keyKind{
 	42:  {"a minisign public key", "VERIFY_KEYS"},
 	74:  {"a minisign signature", ""},
 	158: {"a minisign secret key", "SIGNING_KEY"},
 }
 
-// describeMistake says what a text that could not be parsed seems to be. It never quotes the text: that may be
-// another variable's secret. What err says is safe only for the variable where it belongs.
+// describeMistake says what a text that could not be parsed seems to be. It never quotes the text, which may be the
+// secret of another variable. For that reason it uses err only for the variable itself.
 func describeMistake(name, text string, err error) error {
 	k, ok := recogniseKey(text)
 	switch {
@@ -55,7 +55,7 @@ func describeMistake(name, text string, err error) error {
 	return fmt.Errorf("%s holds %s", name, k.description)
 }
 
-// recogniseMinisign looks for what minisign has made.
+// recogniseMinisign finds keys and signatures of minisign in a text.
 func recogniseMinisign(text string) (keyKind, bool) {
 	for _, word := range list.Words(unquote(text)) {
 		if decoded, err := base64.StdEncoding.DecodeString(word); err == nil && strings.HasPrefix(strings.ToLower(string(decoded)), "ed") {

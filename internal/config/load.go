@@ -10,7 +10,7 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// variables is an environment by name.
+// variables is an environment, by name.
 type variables map[string]string
 
 func (v variables) isSet(name string) bool {
@@ -36,8 +36,8 @@ func settingsOfType(configuration reflect.Type) (settings []setting) {
 	return settings
 }
 
-// load reads an environment into a configuration, which complete fills up and checks as a whole. It returns none that
-// has a problem.
+// load reads an environment into a configuration, which complete then fills in and checks as a whole. A configuration
+// with a problem is not returned.
 func load[C any](environ []string, complete func(*C, variables) []error) (C, error) {
 	v := variables(env.ToMap(environ))
 	settings := settingsOfType(reflect.TypeFor[C]())
@@ -52,8 +52,8 @@ func load[C any](environ []string, complete func(*C, variables) []error) (C, err
 	return c, nil
 }
 
-// cleanTexts returns the settings' texts without what is around them. One that has not its form is left out, and its problem
-// told.
+// cleanTexts returns the settings' texts without the white space around them. It leaves out texts that do not have
+// the setting's form, and returns those problems.
 func (v variables) cleanTexts(settings []setting) (clean variables, problems []error) {
 	clean = variables{}
 	for _, s := range settings {
@@ -63,14 +63,14 @@ func (v variables) cleanTexts(settings []setting) (clean variables, problems []e
 		case text != "":
 			clean[s.name] = text
 		case s.guard && v.isSet(s.name):
-			// An empty value is more likely a mistake than somebody's will.
+			// An empty value is more likely a mistake than a decision.
 			problems = append(problems, fmt.Errorf("%s is set to nothing: less is checked without it, so unset it if that is meant", s.name))
 		}
 	}
 	return clean, problems
 }
 
-// parseProblems says in words what of the clean texts could not be parsed.
+// parseProblems describes which of the clean texts could not be parsed.
 func parseProblems(err error, settings []setting, v, clean variables) (problems []error) {
 	var all env.AggregateError
 	if err != nil && !errors.As(err, &all) {
@@ -101,7 +101,7 @@ func parseProblems(err error, settings []setting, v, clean variables) (problems 
 	return problems
 }
 
-// typeNames say to those who do not write Go what a variable has to be.
+// typeNames describe Go's types for people who do not write Go.
 var typeNames = map[string]string{
 	"bool": "true or false", "int": "a whole number", "float64": "a number", "time.Duration": "a duration such as 90s or 24h",
 }

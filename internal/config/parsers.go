@@ -21,7 +21,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
-// parsers make the fields' types of texts. Those of pointers are listed as what they point to.
+// parsers turn texts into the types of fields. A type that fields point to is listed without its pointer.
 var parsers = map[reflect.Type]env.ParserFunc{
 	reflect.TypeFor[[]age.Recipient]():     parserFunc(parseList(crypt.ParseRecipients)),
 	reflect.TypeFor[[]age.Identity]():      parserFunc(parseList(crypt.ParseIdentities)),
@@ -38,7 +38,7 @@ func parserFunc[T any](parse func(string) (T, error)) env.ParserFunc {
 	return func(text string) (any, error) { return parse(text) }
 }
 
-// dereferenced is for what package env keeps the pointer of.
+// dereferenced adapts a parser to package env, which makes the pointer itself.
 func dereferenced[T any](parse func(string) (*T, error)) func(string) (T, error) {
 	return func(text string) (T, error) {
 		parsed, err := parse(text)
@@ -53,7 +53,7 @@ func parseList[T any](parse func(string) (T, error)) func(string) (T, error) {
 	return func(text string) (T, error) { return parse(unquote(text)) }
 }
 
-// parseAllowlist refuses keys, some of which read like group/name.
+// parseAllowlist refuses keys, some of which look like group/name.
 func parseAllowlist(text string) (project.Allowlist, error) {
 	if _, ok := recogniseMinisign(text); ok {
 		return project.Allowlist{}, errors.New("not a list of projects")
@@ -61,7 +61,7 @@ func parseAllowlist(text string) (project.Allowlist, error) {
 	return project.ParseAllowlist(text)
 }
 
-// parseURL never quotes the URL: it may have been given a password.
+// parseURL never quotes the URL, which may contain a password by mistake.
 func parseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -75,7 +75,8 @@ func parseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// clientTrusting returns a client that trusts the certificates in a file besides the system's. There is no way to trust everybody.
+// clientTrusting returns a client that trusts the certificates in a file besides the system's. There is no setting to
+// trust everybody.
 func clientTrusting(file string) (*http.Client, error) {
 	pem, err := os.ReadFile(file)
 	if err != nil {
@@ -100,15 +101,15 @@ const defaultQueryFile = "/query.graphql"
 func readQuery(file string) (Query, error) {
 	text, err := os.ReadFile(file)
 	if err == nil && strings.TrimSpace(string(text)) == "" {
-		err = fmt.Errorf("there is nothing in %s", file) // or the built-in query would be asked in its place
+		err = fmt.Errorf("there is nothing in %s", file) // else the built-in query would be used
 	}
 	return Query(text), err
 }
 
-// PushPolicy says what may happen to commits that the destination has and the source has not.
+// PushPolicy says what may happen to commits that only the destination has.
 type PushPolicy string
 
-// Values of PUSH_POLICY. Any other allows what FastForward does.
+// Values of PUSH_POLICY. Any other value of the type behaves like FastForward.
 const (
 	Overwrite   PushPolicy = "overwrite"
 	FastForward PushPolicy = "fast-forward"

@@ -9,11 +9,12 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// passwordOfUser have their names sent together with their passwords, as one (RFC 7617).
+// passwordOfUser maps the variables of names to those of the passwords that are sent together with them, as one text
+// (RFC 7617).
 var passwordOfUser = map[string]string{"GITLAB_USERNAME": "GITLAB_TOKEN", "GRAPHQL_USERNAME": "GRAPHQL_PASSWORD"}
 
-// Secrets lists what is to be masked wherever it is repeated: the secrets in environ, which has the shape
-// of os.Environ, and in the files that it names. What cannot be read is left to those who need it.
+// Secrets lists what has to be masked wherever it appears: the secrets in environ, which has the shape of os.Environ,
+// and in the files that it names. It skips what cannot be read: whoever needs it reports that.
 func Secrets(environ []string) (secrets []string) {
 	v := variables(env.ToMap(environ))
 	texts := map[string]string{}
@@ -44,7 +45,7 @@ func Secrets(environ []string) (secrets []string) {
 	return secrets
 }
 
-// allForms are the forms of both sides' variables, and of Temporal's.
+// allForms maps the variables of both roles, and Temporal's, to their forms.
 func allForms() map[string]textForm {
 	all := maps.Clone(temporalForms)
 	for _, s := range slices.Concat(settingsOfType(reflect.TypeFor[Producer]()), settingsOfType(reflect.TypeFor[Consumer]())) {

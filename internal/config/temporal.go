@@ -21,8 +21,8 @@ func (e Environ) LookupEnv(name string) (string, bool) {
 	return value, ok
 }
 
-// temporalForms are the variables that Temporal's SDK knows, and their forms. Those of headers are not here: their names
-// begin with temporalHeaders.
+// temporalForms are the variables of Temporal's SDK, with their forms. Headers are not among them: their names begin
+// with temporalHeaders.
 var temporalForms = map[string]textForm{
 	"TEMPORAL_ADDRESS": forms[""], "TEMPORAL_NAMESPACE": forms[""], "TEMPORAL_API_KEY": forms["secret token"],
 	"TEMPORAL_CLIENT_AUTHORITY": forms[""], "TEMPORAL_PROFILE": forms["path"], "TEMPORAL_CONFIG_FILE": forms["path"],
@@ -32,11 +32,11 @@ var temporalForms = map[string]textForm{
 	"TEMPORAL_TLS_SERVER_CA_CERT_PATH": forms["path"], "TEMPORAL_TLS_SERVER_CA_CERT_DATA": {list: true},
 }
 
-// temporalHeaders is what the variables begin with whose values are sent with every request to Temporal.
+// temporalHeaders is the prefix of the variables whose values are sent with every request to Temporal.
 const temporalHeaders = "TEMPORAL_GRPC_META_"
 
-// Temporal returns the environment that Temporal's SDK is to read: the API key may be in a file. It refuses
-// what the SDK would pass over without a word, and connect without TLS.
+// Temporal returns the environment for Temporal's SDK, in which the API key may come from a file. It refuses what the
+// SDK would silently ignore, and then connect without TLS.
 func Temporal(environ []string) (Environ, error) {
 	clean, problems := variables(env.ToMap(environ)).temporal()
 	return clean, joinProblems(problems)
@@ -69,7 +69,7 @@ func (v variables) temporal() (clean Environ, problems []error) {
 	return clean, problems
 }
 
-// temporalFlags are on or off. The SDK takes what it does not know for off.
+// temporalFlags are on or off. The SDK takes any word that it does not know for off.
 var temporalFlags = []string{"TEMPORAL_TLS", "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION"}
 
 func temporalTLS() (names []string) {

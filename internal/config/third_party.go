@@ -8,13 +8,13 @@ import (
 	"unicode"
 )
 
-// thirdPartyNames are variables, besides those that begin with AWS_, which others read by themselves.
+// thirdPartyNames are variables that libraries read by themselves. So are those that begin with AWS_.
 var thirdPartyNames = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
 }
 
-// thirdPartyProblems tells what the AWS SDK and Go's libraries would take as a part of a value, and we cannot leave out for
-// them. Settings are read by this package.
+// thirdPartyProblems refuses white space around values that the AWS SDK and Go's libraries read by themselves, and
+// control characters in them: they would take them for a part of the value. The settings are not among them.
 func thirdPartyProblems(v variables, settings []setting) (problems []error) {
 	for _, name := range slices.Sorted(maps.Keys(v)) {
 		isOurs := slices.ContainsFunc(settings, func(s setting) bool { return s.name == name })

@@ -18,12 +18,12 @@ const (
 	maxCapabilities = 256
 	maxRefs         = 10_000_000
 
-	// drainLimit is what is read for the sake of using the connection again.
+	// drainLimit is how many bytes are read so that the connection can be used again.
 	drainLimit = 16 << 10
 )
 
-// advertisement is the start of an answer to "GET info/refs": either protocol
-// v2's capabilities, or v0's first ref with the capabilities, more refs to come.
+// advertisement is the start of an answer to "GET info/refs": either protocol v2's capabilities, or v0's first ref
+// with the capabilities, which more refs follow.
 type advertisement struct {
 	url      *url.URL // the repository's, after redirects
 	v2       bool
@@ -34,7 +34,7 @@ type advertisement struct {
 	cancel   context.CancelFunc // releases the limit on its time
 }
 
-// discover asks a repository for its advertisement. The caller closes it.
+// discover asks a repository for its advertisement. The caller has to close it.
 func (c *Client) discover(ctx context.Context, repo *url.URL, service string) (*advertisement, error) {
 	u := repo.JoinPath("info", "refs")
 	u.RawQuery = "service=" + service
@@ -68,8 +68,8 @@ func (c *Client) discover(ctx context.Context, repo *url.URL, service string) (*
 	return adv, nil
 }
 
-// checkRedirectTarget holds redirects within the server, such as GitLab answers for a project that was renamed, to the
-// repositories that may be used.
+// checkRedirectTarget checks a redirect within the server, such as GitLab's for a renamed project: the new repository
+// has to be an allowed one.
 func (c *Client) checkRedirectTarget(from, to *url.URL) error {
 	if to.Path == from.Path {
 		return nil
@@ -81,7 +81,7 @@ func (c *Client) checkRedirectTarget(from, to *url.URL) error {
 	return nil
 }
 
-// repositoryURL undoes what discover added to the repository's URL.
+// repositoryURL removes from a URL what discover added to the repository's.
 func repositoryURL(u *url.URL, mask *foreign.Mask) (*url.URL, error) {
 	const suffix = "/info/refs"
 	if !strings.HasSuffix(u.Path, suffix) {
@@ -103,7 +103,7 @@ func (a *advertisement) close() {
 func readAdvertisement(pkts *pktReader, service string) (*advertisement, error) {
 	adv := &advertisement{pkts: pkts}
 	line, err := adv.readLine()
-	if line == "# service="+service { // left out by git, but not by GitLab, before v2
+	if line == "# service="+service { // git leaves this line out before v2's capabilities, GitLab does not
 		if line, err = adv.readLine(); err == nil && line == "" {
 			line, err = adv.readLine()
 		}
@@ -145,7 +145,7 @@ func (a *advertisement) readCapabilities() (capabilities, error) {
 	return nil, fmt.Errorf("server advertises more than %d capabilities", maxCapabilities)
 }
 
-// refs reads the rest of a v0 advertisement.
+// refs reads the rest of a v0 advertisement, and returns the wanted refs.
 func (a *advertisement) refs(wanted refFilter) (map[string]string, error) {
 	found := map[string]string{}
 	if a.firstRef == "" { // a flush at once: a repository without refs

@@ -23,8 +23,8 @@ func (c *Client) checkResponse(resp *http.Response, contentType string) error {
 	return nil
 }
 
-// decompress undoes a compression that was not asked for, as some proxies add it. What comes is as
-// much as the server likes either way: those who read it have limits of their own.
+// decompress undoes a compression that was not asked for, as some proxies add it. The server decides how much comes
+// either way: every reader of an answer has its own limit.
 func (c *Client) decompress(resp *http.Response) error {
 	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":

@@ -1,11 +1,9 @@
-// Package smarthttp speaks the client side of Git's smart HTTP protocol
-// (gitprotocol-http(5), gitprotocol-v2(5), gitprotocol-pack(5)) to relay packs:
-// a fetched pack is handed on byte by byte, and a pushed one is read from a
-// stream. Nothing is indexed or unpacked, so memory stays flat whatever the
-// repository's size.
+// Package smarthttp speaks the client side of Git's smart HTTP protocol (gitprotocol-http(5), gitprotocol-v2(5),
+// gitprotocol-pack(5)) to relay packs. A fetched pack is handed on byte by byte, and a pushed one is read from a
+// stream. Nothing is indexed or unpacked, so memory stays flat whatever the repository's size.
 //
-// What a server answers is hostile until checked: each list, line and message
-// has a limit, and its words pass package foreign before they reach an error.
+// A server's answer is treated as hostile. Every list, line and message has a limit, and the server's words pass
+// package foreign before they reach an error.
 package smarthttp
 
 import (
@@ -23,15 +21,17 @@ import (
 type Forge interface {
 	// Repository returns the URL of a project's repository.
 	Repository(project string) (*url.URL, error)
-	// Project undoes that. It is false for a URL that is not below the server's address.
+	// Project returns the project that a repository's URL belongs to. It is false for a URL that is not below the
+	// server's address.
 	Project(repository *url.URL) (project string, below bool)
-	// RequestID names the header by whose value the server's logs are searched.
+	// RequestID is the name of the header with the ID by which the server's logs can be searched.
 	RequestID() string
-	// NotFound tells whether the server's words say that it has no such project, or none that the credentials may read.
+	// NotFound tells whether the server's words mean that there is no such project, or none that the credentials may
+	// read.
 	NotFound(words string) bool
 }
 
-// Options says which server to talk to, and how.
+// Options say which server to talk to, and how.
 type Options struct {
 	// Forge is the server, and its rules.
 	Forge Forge
@@ -40,17 +40,17 @@ type Options struct {
 	// means anonymous.
 	Username, Password string
 
-	// HTTP is copied, and its redirect policy replaced. Nil is that of httpclient.New.
+	// HTTP is copied, and its redirect policy replaced. Nil means httpclient.New's.
 	HTTP *http.Client
 
-	// Limits are how long the server is waited for. What is zero has its default.
+	// Limits are how long to wait for the server. Zero limits have defaults.
 	Limits Limits
 
-	// AllowRedirectTo says whether a repository ("group/name") to which the server redirects may be used in
-	// place of the one that was asked for. Nil allows none.
+	// AllowRedirectTo tells whether a repository ("group/name") may be used if the server redirects to it. Nil allows
+	// none.
 	AllowRedirectTo func(repo string) bool
 
-	// Agent names this program to the server. It has no spaces.
+	// Agent is this program's name for the server, without spaces.
 	Agent string
 }
 
@@ -118,7 +118,7 @@ func (c *Client) do(req *http.Request, contentType string, limits httpclient.Lim
 	}
 	resp, err := httpclient.Do(c.http, req, limits)
 	if err != nil {
-		return nil, c.mask.Error(err, maxLineLength) // may quote what is not HTTP, or a certificate
+		return nil, c.mask.Error(err, maxLineLength) // it may quote an answer that is not HTTP, or a certificate
 	}
 	err = c.checkResponse(resp, contentType)
 	if err == nil {
@@ -131,8 +131,8 @@ func (c *Client) do(req *http.Request, contentType string, limits httpclient.Lim
 	return resp, nil
 }
 
-// checkRedirect follows what a GitLab instance answers for a project that was
-// renamed, and nothing that would take the credentials elsewhere.
+// checkRedirect follows the redirects of GitLab for a project that was renamed, and none that would take the
+// credentials elsewhere.
 func checkRedirect(mask *foreign.Mask) func(*http.Request, []*http.Request) error {
 	within := redirect.SameServerOnly(mask)
 	return func(req *http.Request, via []*http.Request) error {

@@ -9,7 +9,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/redirect"
 )
 
-// Errors that a caller tells apart with errors.Is. Those of connections and silence are package httpclient's.
+// Errors that a caller tells apart with errors.Is. Those of connections and silence are in package httpclient.
 var (
 	ErrUnauthorized = errors.New("credentials refused")
 	ErrForbidden    = errors.New("not allowed to the credentials' owner")
@@ -27,12 +27,12 @@ var (
 	ErrNoThin       = errors.New("server does not accept thin packs")
 	ErrNoAtomic     = errors.New("server does not move several refs in one transaction (atomic)")
 
-	// ErrMovedElsewhere is a redirect within the server to a repository that Options.Allows does not allow.
+	// ErrMovedElsewhere is a redirect within the server to a repository that Options.AllowRedirectTo does not allow.
 	ErrMovedElsewhere = errors.New("moved to a repository that is not allowed")
 )
 
-// MovedError says that the ref to push is not where the caller expected
-// it. An empty commit means that it does not exist.
+// MovedError says that a ref is not at the commit that the caller expected. An empty commit means that the ref does
+// not exist.
 type MovedError struct {
 	Ref      string
 	Expected string
@@ -50,7 +50,7 @@ func commitOrNothing(commit string) string {
 	return commit
 }
 
-// classifyRemoteError is the text of an ERR packet or of the side-band's error channel.
+// classifyRemoteError returns an error for the text of an ERR packet or of the side-band's error channel.
 func (p *pktReader) classifyRemoteError(text string) error {
 	text = p.mask.Line(text, maxLineLength)
 	lower := strings.ToLower(text)

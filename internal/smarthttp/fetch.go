@@ -19,22 +19,22 @@ type FetchRequest struct {
 	Repo string // "group/name"
 	Want string
 
-	// Have is a commit whose history the receiver of the pack already has. If the
-	// server has it too, the pack leaves that history out. Empty asks for a snapshot.
+	// Have is a commit whose history the receiver of the pack already has. If the server has it too, the pack leaves
+	// that history out. An empty Have asks for a snapshot.
 	//
-	// One commit only: of several, the server builds on all that it knows, and
-	// the plain protocol does not tell which.
+	// There is only one, because of several commits the server builds on all that it knows, and protocol v0 does not
+	// tell which those are.
 	Have string
 
-	// Thin allows differences against objects of Have's history, which makes the pack
-	// smaller. The receiver has to complete it.
+	// Thin allows deltas against objects in Have's history, which makes the pack smaller. The receiver has to complete
+	// it.
 	Thin bool
 }
 
-// FetchPack asks for the pack of a commit's history. Neither tags nor other
-// branches come with it. The context covers the reading of the stream, too.
+// FetchPack asks for the pack of a commit's history. Neither tags nor other branches come with it. The context has to
+// last until the stream is read.
 //
-// The error is ErrNotOurRef when no branch leads to the commit any more.
+// It fails with ErrNotOurRef when no branch leads to the commit any more.
 func (c *Client) FetchPack(ctx context.Context, req FetchRequest) (*PackStream, error) {
 	u, err := c.forge.Repository(req.Repo)
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *Client) FetchPack(ctx context.Context, req FetchRequest) (*PackStream, 
 }
 
 func (c *Client) fetch(ctx context.Context, repo *url.URL, req FetchRequest) (*PackStream, error) {
-	// Protocol v0, because v2 does not acknowledge a "have" that "done" follows.
+	// Protocol v0, because v2 does not acknowledge a "have" when "done" follows it.
 	caps := "side-band-64k ofs-delta no-progress"
 	var haves []string
 	if req.Have != "" {
@@ -75,8 +75,8 @@ func (c *Client) fetch(ctx context.Context, repo *url.URL, req FetchRequest) (*P
 	}, nil
 }
 
-// Known returns which of the commits a repository has, in their order. Tip is a
-// commit that one of its branches points to.
+// Known returns which of the commits a repository has, in their order. Tip has to be a commit that one of its
+// branches points to.
 func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string) ([]string, error) {
 	u, err := c.forge.Repository(repo)
 	if err != nil {
@@ -96,8 +96,8 @@ func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string)
 	return known, nil
 }
 
-// Descends tells whether a commit that the repository has leads back to another one, which one
-// of its refs points to: then a fetch of that one brings nothing to whoever has the first.
+// Descends tells whether ancestor is in the history of commit. The repository has to have both, and one of its refs
+// has to point to ancestor. It fetches ancestor for a receiver that has commit: the pack is then empty.
 func (c *Client) Descends(ctx context.Context, repo, commit, ancestor string) (bool, error) {
 	stream, err := c.FetchPack(ctx, FetchRequest{Repo: repo, Want: ancestor, Have: commit})
 	if err != nil {
@@ -114,8 +114,8 @@ func (c *Client) Descends(ctx context.Context, repo, commit, ancestor string) (b
 	return header.Objects == 0, nil
 }
 
-// negotiate sends an upload-pack request. Without done, the server only says which of the haves are
-// common. With it comes a pack, which only a repository that has all of the history is asked for.
+// negotiate sends an upload-pack request. Without done, the server only says which of the haves it has. With done it
+// sends a pack, so the repository's history is checked to be complete before.
 func (c *Client) negotiate(ctx context.Context, repo *url.URL, caps, want string, haves []string, done bool) (*http.Response, error) {
 	body, err := encodeUploadRequest(caps+" agent="+c.agent, want, haves, done)
 	if err != nil {
@@ -154,7 +154,7 @@ func encodeUploadRequest(caps, want string, haves []string, done bool) (*bytes.B
 	return &body, pktline.NewEncoder(&body).EncodeString(lines...)
 }
 
-// readAcknowledgement reads the one line that precedes the pack.
+// readAcknowledgement reads the one line before the pack.
 func readAcknowledgement(pkts *pktReader, have string) (common string, err error) {
 	line, err := pkts.nextPacket()
 	if err != nil {
@@ -170,8 +170,8 @@ func readAcknowledgement(pkts *pktReader, have string) (common string, err error
 	}
 }
 
-// readCommonCommits reads the acknowledgements up to the NAK that ends them. The
-// server may also call itself "ready", with a commit that it does not have.
+// readCommonCommits reads the acknowledgements up to the NAK that ends them. The server may also say "ready" with a
+// commit that it does not have.
 func readCommonCommits(pkts *pktReader, commits []string) ([]string, error) {
 	var acked []string
 	for range 2*len(commits) + 1 {
@@ -192,10 +192,9 @@ func readCommonCommits(pkts *pktReader, commits []string) ([]string, error) {
 	return nil, fmt.Errorf("server acknowledges more than the %d commits asked for", len(commits))
 }
 
-// PackStream is a pack as it comes from the server: the bytes that a file
-// "*.pack" would have (gitformat-pack(5)). Only io.EOF says that it came whole:
-// ErrCorruptPack is a pack that its own checksum contradicts, and
-// io.ErrUnexpectedEOF one that was cut off.
+// PackStream is a pack as the server sends it: the bytes of a "*.pack" file (gitformat-pack(5)). Only io.EOF says
+// that it is complete. Read fails with ErrCorruptPack when the checksum does not match, and with io.ErrUnexpectedEOF
+// when the pack was cut off.
 type PackStream struct {
 	origin *url.URL
 	body   io.Closer
@@ -203,8 +202,8 @@ type PackStream struct {
 	common string
 }
 
-// Common is the Have that the server acknowledged, on which the pack builds.
-// Empty means that the pack is self-contained.
+// Common is the Have that the server acknowledged, on which the pack builds. If it is empty, the pack is
+// self-contained.
 func (s *PackStream) Common() string { return s.common }
 
 func (s *PackStream) Read(b []byte) (int, error) {
@@ -215,5 +214,5 @@ func (s *PackStream) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Close cuts the transfer if it is not complete yet.
+// Close aborts the transfer if it is not complete yet.
 func (s *PackStream) Close() error { return s.body.Close() }

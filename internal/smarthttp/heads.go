@@ -18,12 +18,12 @@ const (
 	branchPrefix = "refs/heads/"
 	delimPkt     = "0001" // gitprotocol-v2(5)
 
-	// maxMatches is more than the branches of one repository that anyone syncs.
+	// maxMatches is more than the number of branches of one repository that anyone syncs.
 	maxMatches = 10_000
 )
 
-// Heads returns the commit of each of the branches of a repository
-// ("group/name"). A branch that does not exist is absent from the map.
+// Heads returns the commit of each of the branches of a repository ("group/name"). Branches that do not exist are
+// absent from the map.
 func (c *Client) Heads(ctx context.Context, repo string, branches ...string) (map[string]string, error) {
 	names := make([]string, len(branches))
 	for i, branch := range branches {
@@ -52,8 +52,8 @@ func (c *Client) refs(ctx context.Context, repo *url.URL, wanted refFilter) (map
 	return c.lsRefs(ctx, adv, wanted)
 }
 
-// lsRefs is the v2 command of that name: the server filters, so that a project
-// with many refs costs no more than one with few.
+// lsRefs runs v2's command of that name. The server filters, so a project with many refs costs no more than one with
+// few.
 func (c *Client) lsRefs(ctx context.Context, adv *advertisement, wanted refFilter) (map[string]string, error) {
 	body, err := encodeLsRefs(c.agent, wanted)
 	if err != nil {
@@ -70,7 +70,7 @@ func (c *Client) lsRefs(ctx context.Context, adv *advertisement, wanted refFilte
 	if err := readRefs(pkts, wanted, found); err != nil {
 		return nil, err
 	}
-	_ = pkts.requireEnd() // for the connection's sake; the answer is complete
+	_ = pkts.requireEnd() // so that the connection can be used again; the answer is complete
 	return found, nil
 }
 
@@ -89,7 +89,7 @@ func encodeLsRefs(agent string, wanted refFilter) (*bytes.Buffer, error) {
 	return &body, pkts.Flush()
 }
 
-// refFilter tells which refs are looked for, by their full names.
+// refFilter selects refs by full name or by prefix.
 type refFilter struct {
 	names  []string
 	prefix string
@@ -103,19 +103,20 @@ func (f refFilter) prefixes() []string {
 	return f.names
 }
 
-// matches tells whether a line is of a ref that is looked for. Without version 2, what an annotated tag stands for
-// has a line as well, which is not of a ref.
+// matches tells whether a line's ref is selected. Before v2, the commit behind an annotated tag has a line too, which
+// is not of a ref.
 func (f refFilter) matches(ref string) bool {
 	return !strings.HasSuffix(ref, "^{}") && (slices.Contains(f.names, ref) || f.prefix != "" && strings.HasPrefix(ref, f.prefix))
 }
 
-// isSafeRefName is for what git-check-ref-format(1) is not: no name may end a pkt-line's field and start another.
+// isSafeRefName tells whether a name stays within its field of a pkt-line. It does not check all of
+// git-check-ref-format(1).
 func isSafeRefName(s string) bool {
 	return s != "" && !strings.HasSuffix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }
 
-// readRefs reads ref lines up to the flush packet and keeps the wanted ones, so
-// that memory does not depend on how many refs a repository has.
+// readRefs reads ref lines up to the flush packet. It keeps only the wanted refs, so memory does not depend on how
+// many refs a repository has.
 func readRefs(pkts *pktReader, wanted refFilter, found map[string]string) error {
 	for range maxRefs {
 		line, err := pkts.nextPacket()
@@ -129,7 +130,7 @@ func readRefs(pkts *pktReader, wanted refFilter, found map[string]string) error 
 	return fmt.Errorf("server lists more than %d refs", maxRefs)
 }
 
-// addLine adds the ref of a line "<hash> <ref>[ <attribute>...]" if it is wanted.
+// addLine adds the ref of a line "<hash> <ref>[ <attribute>...]" to found if it is wanted.
 func (f refFilter) addLine(line string, found map[string]string, mask *foreign.Mask) error {
 	hash, rest, _ := strings.Cut(line, " ")
 	ref, _, _ := strings.Cut(rest, " ")

@@ -8,17 +8,16 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
 
-// Limits are how long a server is waited for. A stream that moves goes on, however slowly.
+// Limits are how long to wait for a server. A stream that moves, however slowly, is not ended.
 type Limits struct {
 	// Discovery is for reading refs, from the first request to the end of the last answer.
 	Discovery time.Duration
-	// Advertisement is for the list of all refs that precedes a push: there, no server filters.
+	// Advertisement is for the list of refs before a push. It is longer, because servers do not filter that list.
 	Advertisement time.Duration
 	// Idle is for a stream in which no byte moves.
 	Idle time.Duration
-	// Answer is for a push that was sent whole, until the next byte of its answer. The server indexes the
-	// pack meanwhile; git sends a sign of life every 5 seconds (receive.keepAlive), which a proxy may
-	// hold back.
+	// Answer is for the time between the end of a push and the next byte of its answer. Meanwhile the server indexes the
+	// pack. Git sends a sign of life every 5 seconds (receive.keepAlive), which a proxy may hold back.
 	Answer time.Duration
 }
 
@@ -31,7 +30,7 @@ func (l Limits) orDefaults() Limits {
 	}
 }
 
-// withLimit ends what the returned context is used for when it takes longer than limit.
+// withLimit returns a context that ends with a *SilentError after the limit.
 func withLimit(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, limit, &httpclient.SilentError{What: "has not answered in full", For: limit})
 }

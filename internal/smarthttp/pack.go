@@ -11,13 +11,13 @@ import (
 
 const packHeaderSize = 12 // "PACK", version, number of objects
 
-// packVerifier passes a pack on and checks its frame (gitformat-pack(5)): the
-// header, and the trailer, which is the SHA-1 of all that precedes it.
+// packVerifier passes a pack on and checks its frame (gitformat-pack(5)): the header, and the trailer, which is the
+// SHA-1 of everything before it.
 type packVerifier struct {
 	r       io.Reader
 	header  []byte
 	sum     hash.Hash
-	trailer []byte // the last bytes so far, which may be the trailer: not in sum yet
+	trailer []byte // the last bytes so far, which may be the trailer and are not in sum yet
 	err     error
 }
 
@@ -57,7 +57,7 @@ func (v *packVerifier) update(b []byte) {
 	}
 }
 
-// validHeader is about as much of the header as has been read.
+// validHeader checks as much of the header as has been read.
 func (v *packVerifier) validHeader() bool {
 	const magic = "PACK"
 	if n := min(len(v.header), len(magic)); string(v.header[:n]) != magic[:n] {

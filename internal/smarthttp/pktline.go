@@ -17,21 +17,21 @@ var errTrailingData = errors.New("server sent data after the end of its answer")
 const (
 	packetHeader = 4 // bytes of a packet's length
 
-	// maxSideBytes is room for the progress of any push, and for signs of life every 5 seconds for months.
+	// maxSideBytes is enough for the progress messages of any push, and for signs of life every 5 seconds for months.
 	maxSideBytes = 16 << 20
 )
 
-// maxLineLength is how much of one line of a server's words is kept, in characters.
+// maxLineLength is how many characters of one line of a server's words are kept.
 const maxLineLength = 300
 
-// pktReader reads pkt-lines (gitprotocol-common(5)). It adds to go-git's scanner
-// what a relay has to know: whether the answer was cut off.
+// pktReader reads pkt-lines (gitprotocol-common(5)). Unlike go-git's scanner, it tells whether the answer was cut
+// off.
 type pktReader struct {
 	src  *stream.Reader // the scanner reports a cut within a packet's length as a malformed length
 	scan *pktline.Scanner
-	mask *foreign.Mask // for what is quoted of them
+	mask *foreign.Mask // for quoting lines
 
-	// notFound tells whether words are the server's own for a repository that it does not have. Nil knows none.
+	// notFound tells whether the server's words mean that it has no such repository. Nil recognises none.
 	notFound func(words string) bool
 }
 
@@ -40,15 +40,15 @@ func newPktReader(r io.Reader, mask *foreign.Mask) *pktReader {
 	return &pktReader{src: src, scan: pktline.NewScanner(src), mask: mask}
 }
 
-// readPackets reads an answer of the client's server.
+// readPackets returns a reader for an answer of the client's server.
 func (c *Client) readPackets(r io.Reader) *pktReader {
 	pkts := newPktReader(r, c.mask)
 	pkts.notFound = c.forge.NotFound
 	return pkts
 }
 
-// nextPacket returns a packet's payload, which is valid until the next call. It is
-// empty for a flush packet. The end of the stream is io.ErrUnexpectedEOF.
+// nextPacket returns a packet's payload, which is valid until the next call. It is empty for a flush packet. At the
+// end of the stream, the error is io.ErrUnexpectedEOF.
 func (p *pktReader) nextPacket() ([]byte, error) {
 	if p.scan.Scan() {
 		return p.scan.Bytes(), nil
@@ -66,7 +66,7 @@ func (p *pktReader) nextPacket() ([]byte, error) {
 	}
 }
 
-// requireEnd returns io.EOF when nothing follows.
+// requireEnd returns io.EOF when nothing follows, and errTrailingData otherwise.
 func (p *pktReader) requireEnd() error {
 	var b [1]byte
 	if _, err := io.ReadFull(p.src, b[:]); err != nil {
@@ -86,7 +86,7 @@ type sideband struct {
 
 func newSideband(pkts *pktReader) *sideband { return &sideband{pkts: pkts} }
 
-// Read ends with io.EOF at the flush packet that closes the answer, and only there.
+// Read returns io.EOF only at the flush packet that closes the answer.
 func (s *sideband) Read(b []byte) (int, error) {
 	for len(s.data) == 0 && s.err == nil {
 		s.data, s.err = s.nextData()
@@ -123,7 +123,7 @@ func (s *sideband) nextData() ([]byte, error) {
 	return nil, fmt.Errorf("unknown side-band channel %d", pkt[0])
 }
 
-// countSideBytes bounds what a server can say without an end.
+// countSideBytes bounds what a server can send besides the data.
 func (s *sideband) countSideBytes(pkt []byte) error {
 	if s.sideBytes += packetHeader + len(pkt); s.sideBytes > maxSideBytes {
 		return s.withServerText(fmt.Errorf("%w: it says more than %d bytes beside its answer", ErrServerFailed, maxSideBytes))
@@ -131,7 +131,7 @@ func (s *sideband) countSideBytes(pkt []byte) error {
 	return nil
 }
 
-// withServerText adds the server's words, which tell why it stopped.
+// withServerText adds to an error what the server said, which may tell why it stopped.
 func (s *sideband) withServerText(err error) error {
 	if lines := s.messages.Lines(s.pkts.mask); len(lines) > 0 {
 		return fmt.Errorf("%w: %s", err, strings.Join(lines, "; "))

@@ -14,13 +14,13 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 )
 
-// PushRequest moves a ref to a commit that comes in a pack. Refs that are only deleted need none.
+// PushRequest moves a ref to a commit that comes in a pack. A request that only deletes refs needs no pack.
 type PushRequest struct {
 	Repo string // "group/name"
 	RefUpdate
-	// MoreUpdates is what changes along with it: all of it, or nothing.
+	// MoreUpdates are applied in the same transaction: all updates, or none.
 	MoreUpdates []RefUpdate
-	// Atomic is for a push of one ref that is in vain unless a later one of several can follow.
+	// Atomic requires a server with transactions even for one ref, if a later push will need them.
 	Atomic bool
 
 	Pack     io.Reader
@@ -28,7 +28,7 @@ type PushRequest struct {
 	Thin     bool  // the pack builds on objects that are not in it
 }
 
-// EmptyPack is a pack without objects, for refs that move to what the server has.
+// EmptyPack is a pack without objects, for moving refs to commits that the server has.
 var EmptyPack = emptyPack()
 
 func emptyPack() []byte {
@@ -37,11 +37,11 @@ func emptyPack() []byte {
 	return append(pack, sum[:]...)
 }
 
-// Push sends the pack and moves the refs, whether or not that is a
-// fast-forward. The pack is not read after Push has returned.
+// Push sends the pack and moves the refs, whether or not that is a fast-forward. The pack is not read after Push has
+// returned.
 //
-// The errors are *MovedError when one of the refs is not at Old, ErrNoThin and ErrNoAtomic,
-// all before anything is sent, and *RefusedError.
+// Before it sends anything, it fails with *MovedError when one of the refs is not at Old, and with ErrNoThin or
+// ErrNoAtomic. Afterwards it fails with *RefusedError when the server refuses the push.
 func (c *Client) Push(ctx context.Context, req PushRequest) error {
 	u, err := c.forge.Repository(req.Repo)
 	if err != nil {
@@ -91,7 +91,7 @@ func (r PushRequest) sendsPack() bool {
 	return slices.ContainsFunc(r.updates(), func(u RefUpdate) bool { return u.New != "" })
 }
 
-// checkPushable checks that the push can succeed, and returns the URL to send it to.
+// checkPushable checks whether the push can succeed, and returns the URL to send it to.
 func (c *Client) checkPushable(ctx context.Context, repo *url.URL, req PushRequest) (*url.URL, error) {
 	adv, err := c.discover(ctx, repo, receivePack)
 	if err != nil {

@@ -15,8 +15,8 @@ const (
 	atomicFailure = "atomic push failure" // what receive-pack says of refs that others have stopped
 )
 
-// readReport reads the answer of receive-pack: its report-status within the
-// side-band, and what its hooks print beside.
+// readReport reads receive-pack's answer: the report-status in the side-band's data channel, and what the hooks print
+// in the other.
 func readReport(pkts *pktReader, refs []string) error {
 	band := newSideband(pkts)
 	var report packp.ReportStatus
@@ -30,8 +30,7 @@ func readReport(pkts *pktReader, refs []string) error {
 		}
 		return band.withServerText(fmt.Errorf("malformed push report: %s", pkts.mask.Line(err.Error(), maxLineLength)))
 	}
-	// The report is final. What follows are hooks that still run, and they are
-	// given the time to say why; but what else the server adds has an end, too.
+	// The report is final. Hooks may still run and say why they refused. What is read of that is bounded.
 	_, _ = io.CopyN(io.Discard, band, maxReport)
 	var refused *RefusedError
 	for _, ref := range refs {
@@ -39,7 +38,7 @@ func readReport(pkts *pktReader, refs []string) error {
 		if err != nil {
 			return err
 		}
-		// Of a transaction's refs, the one that stopped it is told before those that were stopped along with it.
+		// In a transaction, one ref's refusal stops all others: report that ref.
 		if reason != "" && (refused == nil || strings.Contains(refused.Reason, atomicFailure)) {
 			refused = &RefusedError{Ref: ref, Reason: pkts.mask.Line(reason, maxLineLength), Messages: band.messages.Lines(pkts.mask)}
 		}

@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// Refs returns the commits of those refs of a repository ("group/name") that exist, by their full names.
+// Refs returns the commits of the refs with these full names in a repository ("group/name"). Refs that do not exist
+// are absent from the map.
 func (c *Client) Refs(ctx context.Context, repo string, names ...string) (map[string]string, error) {
 	if len(names) == 0 { // ls-refs without a prefix lists all refs
 		return nil, nil
@@ -13,8 +14,8 @@ func (c *Client) Refs(ctx context.Context, repo string, names ...string) (map[st
 	return c.listRefs(ctx, repo, refFilter{names: names})
 }
 
-// EachRef calls visit with every ref of a repository that has one of the full names, or whose name starts with below. It
-// keeps none of them, so there may be any number.
+// EachRef calls visit for every ref of a repository that has one of the full names, or whose name starts with below.
+// It keeps none of them in memory, so there may be any number.
 func (c *Client) EachRef(ctx context.Context, repo string, names []string, below string, visit func(ref, commit string)) error {
 	_, err := c.listRefs(ctx, repo, refFilter{names: names, prefix: below, visit: visit})
 	return err

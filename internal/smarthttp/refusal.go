@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// What a *RefusedError may be, told with errors.Is. A refusal that is none of these is a rule of the server's: a
-// protected branch, a hook.
+// A *RefusedError may wrap one of these. If it wraps none, a rule of the server refused the push: a protected branch,
+// a hook.
 var (
 	ErrNameConflict   = errors.New("another ref stands in the way of the name")
 	ErrHiddenRef      = errors.New("the server hides or forbids the ref")
@@ -17,8 +17,7 @@ var (
 	ErrBadObjects     = errors.New("objects do not pass the server's check (fsck)")
 	ErrMissingLFS     = errors.New("the server lacks LFS objects")
 	ErrMissingObjects = errors.New("the server lacks objects that the pack builds on")
-	// ErrUnpack is a pack that the server could not unpack, for a reason that it does not tell, or that
-	// may pass.
+	// ErrUnpack says that the server could not unpack the pack, for a reason that it does not tell or that may pass.
 	ErrUnpack = errors.New("the server could not unpack the pack")
 )
 
@@ -37,7 +36,7 @@ func (e *RefusedError) Error() string {
 	return text
 }
 
-// Unwrap returns what the refusal is, or nil when it is a rule of the server's.
+// Unwrap returns the kind of the refusal, or nil when it is a rule of the server's.
 func (e *RefusedError) Unwrap() error {
 	for _, r := range refusalPatterns {
 		if r.within.matches(e) && (r.words.MatchString(e.Reason) || r.words.MatchString(strings.Join(e.Messages, "\n"))) {
@@ -47,16 +46,16 @@ func (e *RefusedError) Unwrap() error {
 	return nil
 }
 
-// Unexplained tells that the server could not unpack the pack and did not say why in a language that is known
-// here: git translates its messages where its locale says so, and a server may keep them for itself.
+// Unexplained tells that the server could not unpack the pack and did not say why in English. Git translates its
+// messages to the server's locale, and a server may withhold them.
 func (e *RefusedError) Unexplained() bool {
 	return inUnpack.matches(e) && !gitMessagePrefix.MatchString(strings.Join(e.Messages, "\n"))
 }
 
-// ByHook tells that a hook of the server's decided.
+// ByHook tells that one of the server's hooks refused the push.
 func (e *RefusedError) ByHook() bool { return inHook.matches(e) }
 
-// phase is in which part of a push it was refused: words mean something there only.
+// phase is the part of a push in which it was refused. A pattern applies to one phase only.
 type phase string
 
 const (
@@ -67,11 +66,11 @@ const (
 
 func (p phase) matches(e *RefusedError) bool { return strings.Contains(e.Reason, string(p)) }
 
-// gitMessagePrefix is how git begins to say what went wrong.
+// gitMessagePrefix is the beginning of git's error messages.
 var gitMessagePrefix = regexp.MustCompile(`(?m)^(fatal|error): `)
 
-// refusalPatterns go by what receive-pack, index-pack and unpack-objects of Git 2.30 to 2.50, and GitLab's and GitHub's hooks
-// say. The more precise comes first.
+// refusalPatterns match the messages of receive-pack, index-pack and unpack-objects of Git 2.30 to 2.50, and of the
+// hooks of GitLab and GitHub. More precise ones come first.
 var refusalPatterns = []struct {
 	is     error
 	within phase

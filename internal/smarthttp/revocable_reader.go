@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// revocableReader is the caller's reader on loan to the transport, which may go on
-// reading after it has returned an early answer. Close ends that for certain.
+// revocableReader lends the caller's reader to the transport, which may go on reading after it has returned an early
+// answer. After Close, it reads no more.
 type revocableReader struct {
 	mu sync.Mutex
 	r  io.Reader

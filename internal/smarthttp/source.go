@@ -12,15 +12,15 @@ import (
 )
 
 var (
-	// ErrShallow is a repository that lacks the beginning of its history: packs made from it look whole, and no
-	// other repository can take them.
+	// ErrShallow says that a repository lacks the beginning of its history. Packs made from it look whole, but no other
+	// repository accepts them.
 	ErrShallow = errors.New("the repository is a shallow clone")
-	// ErrPartial is a repository that lacks objects, which it would fetch from elsewhere when it needs them.
+	// ErrPartial says that a repository lacks objects, which it would fetch from elsewhere on demand.
 	ErrPartial = errors.New("the repository is a partial clone")
 )
 
-// checkComplete refuses a repository in which history that leads to the commit is cut off. The fetch itself
-// would not tell, as it does not ask for a depth.
+// checkComplete fails with ErrShallow when the history that leads to the commit is cut off. The fetch itself asks for
+// no depth, so it would not tell.
 func (c *Client) checkComplete(ctx context.Context, adv *advertisement, commit string) error {
 	if !adv.v2 {
 		return adv.checkComplete()
@@ -39,15 +39,15 @@ func (c *Client) checkComplete(ctx context.Context, adv *advertisement, commit s
 	if line, err := pkts.nextPacket(); err != nil || strings.TrimSpace(string(line)) != "shallow-info" {
 		return err
 	}
-	// The section is empty when what is cut off leads to other commits only. Then its end follows, which
-	// is no pkt-line.
+	// The section is empty when only the history of other commits is cut off. What follows then is its end, which is no
+	// pkt-line.
 	if line, err := pkts.nextPacket(); err == nil && bytes.HasPrefix(line, []byte("shallow ")) {
 		return ErrShallow
 	}
 	return nil
 }
 
-// encodeEmptyFetch asks v2's "fetch" for a commit that the client says it has: what comes is an empty pack, and
+// encodeEmptyFetch encodes v2's "fetch" for a commit that the client claims to have. The answer is an empty pack, and
 // before it, what is shallow.
 func encodeEmptyFetch(agent, commit string) (*bytes.Buffer, error) {
 	if !isHash(commit) {
@@ -82,7 +82,8 @@ func (a *advertisement) checkComplete() error {
 	return fmt.Errorf("server lists more than %d refs", maxRefs)
 }
 
-// classifySourceError tells what is wrong with a repository that cannot make a pack. Git says so in words only.
+// classifySourceError tells when a repository cannot make a pack because it is a partial clone. Git says so only in
+// words.
 func classifySourceError(err error) error {
 	for _, words := range []string{"promisor remote", "lazy fetching disabled"} {
 		if strings.Contains(err.Error(), words) {

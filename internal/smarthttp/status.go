@@ -13,11 +13,11 @@ import (
 
 const maxBodyText = 200
 
-// StatusError is an HTTP answer other than 200. Its kind is what Unwrap returns.
+// StatusError is an HTTP answer other than 200. It wraps the kind of error that the status means.
 type StatusError struct {
 	Code       int
 	Message    string        // the start of a text/plain body, fit to be shown
-	RequestID  string        // by which the server's logs are searched
+	RequestID  string        // for searching the server's logs
 	RetryDelay time.Duration // Retry-After; 0 if the server did not say
 }
 
@@ -28,7 +28,7 @@ func newStatusError(resp *http.Response, mask *foreign.Mask, requestID string) *
 		RetryDelay: httpclient.RetryAfter(resp.Header),
 	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/plain" {
-		// More than is kept, as it gets shorter. What came before a read error is still of use.
+		// Cleaning shortens the text, so more is read than is kept. After a read error, what came before is still of use.
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 4*maxBodyText))
 		e.Message = mask.Line(string(body), maxBodyText)
 	}
@@ -52,7 +52,7 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// RetryAfter is how long the server wants to be left alone; 0 if it did not say.
+// RetryAfter is how long the server wants not to be asked; 0 if it did not say.
 func (e *StatusError) RetryAfter() time.Duration { return e.RetryDelay }
 
 func (e *StatusError) Unwrap() error {

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// maxPath is what GitLab allows for "group/name" as a whole, in bytes: the length of a row in its routes table.
+// maxPath is the longest "group/name" that GitLab allows, in bytes: the length of a row in its routes table.
 const maxPath = 255
 
 var segmentPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
-// CanonicalPath is the same for all spellings of one path, whatever is compared by it: GitLab finds a group or a project whatever the case of its
-// path. Gitea does, too.
+// CanonicalPath returns the spelling by which paths are compared. GitLab ignores the case of a group's or project's
+// path, and so does Gitea.
 func CanonicalPath(path string) string { return strings.ToLower(path) }
 
-// ValidateProject reports what GitLab would refuse of a project's path: of its group's full path ("platform/edge"),
-// its name, or the length of both.
+// ValidateProject returns what GitLab would refuse of a project's path: its group's full path ("platform/edge"), its
+// name, or the length of both.
 func ValidateProject(group, name string) error {
 	err := errors.Join(ValidateGroup(group), validateSegment("project", name))
 	if path := group + "/" + name; err == nil && len(path) > maxPath {
@@ -26,7 +26,7 @@ func ValidateProject(group, name string) error {
 	return err
 }
 
-// ValidateGroup reports the first name in a group's full path that GitLab would refuse.
+// ValidateGroup returns the first name in a group's full path that GitLab would refuse.
 func ValidateGroup(path string) error {
 	for segment := range strings.SplitSeq(path, "/") {
 		if err := validateSegment("group", segment); err != nil {
@@ -36,8 +36,8 @@ func ValidateGroup(path string) error {
 	return nil
 }
 
-// validateSegment applies what GitLab's path rules for groups and for projects
-// (lib/gitlab/path_regex.rb) have in common.
+// validateSegment applies the path rules that GitLab has for groups as well as for projects
+// (lib/gitlab/path_regex.rb).
 func validateSegment(field, s string) error {
 	switch {
 	case s == "":
