@@ -16,6 +16,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
+	"github.com/app-sre/git-partition-sync/internal/syncsfile"
 )
 
 // Kinds of failures that workflows react to.
@@ -94,7 +95,10 @@ var kinds = []kind{
 	{"GraphQLBusy", isError(graphql.ErrBusy), true, "The server wants to be asked less often, or is being started: look at it if this lasts."},
 	{"GraphQLSilent", isError(graphql.ErrSilent), true, "The server took the question and did not answer in time: look at its load, and at proxies before it."},
 
-	{"NotConfigured", isError(ErrNotConfigured), false, "Add the sync to what the GraphQL server lists, where it must not share its destination with another; or leave this branch alone."},
+	{"SyncsFileUnreadable", isError(syncsfile.ErrUnreadable), true, "Nothing was changed: put the file that SYNCS_FILE names there, for the worker's user to read; replace it as a whole, such as with mv."},
+	{"SyncsFileInvalid", isError(syncsfile.ErrInvalid), true, "Nothing was changed, as such a file may lack syncs: correct it, or wait until it is written."},
+
+	{"NotConfigured", isError(ErrNotConfigured), false, "Add the sync to what the GraphQL server or SYNCS_FILE lists, where it must not share its destination with another; or leave this branch alone."},
 	{plan.KindBranchNotFound, isError(ErrNoBranch), false, "Create the branch at the source, or correct the sync's configuration."},
 	{"ProjectNotFound", isError(smarthttp.ErrNotFound), false, "Create the project, correct the sync's configuration, or let the token's user into the project."},
 	{"GitAuthFailed", isError(smarthttp.ErrUnauthorized), false, "Check GITLAB_USERNAME and GITLAB_TOKEN: expiry, and whether they are of this server."},
@@ -180,11 +184,11 @@ var kinds = []kind{
 	{"GitServerFailed", isError(smarthttp.ErrServerFailed), true, "The Git server's logs have more, under the request ID if there is one. For damaged repositories, run git fsck there."},
 
 	{plan.KindInvalidSync, foundByPlan, false, "Correct the sync. While there is one, objects of removed syncs are kept."},
-	{plan.KindDuplicateDestination, foundByPlan, false, "Remove all but one from what the GraphQL server lists."},
+	{plan.KindDuplicateDestination, foundByPlan, false, "Remove all but one from what the GraphQL server or SYNCS_FILE lists."},
 	{plan.KindUnreachable, foundByPlan, false, "Look at the Git server if this lasts."},
 	{plan.KindUndecodableKey, foundByPlan, false, "Delete the object: no producer has put it there."},
 	{plan.KindTooManyObjects, foundByPlan, false, "Find out who writes so many, and delete them. At the consumer, ALLOWED_DESTINATIONS keeps out what is not wanted."},
-	{plan.KindPruneRefused, foundByPlan, false, "Check what the GraphQL server lists. If it is right, raise PRUNE_MAX_SHARE until the objects have gone; those of the last destinations, delete by hand."},
+	{plan.KindPruneRefused, foundByPlan, false, "Check what the GraphQL server or SYNCS_FILE lists. If it is right, raise PRUNE_MAX_SHARE until the objects have gone; those of the last destinations, delete by hand."},
 
 	{plan.KindSyncsFailed, givenByWorkflow, false, "Look at the failures that the message lists; the error's details have the whole report."},
 	{plan.KindChildFailed, givenByWorkflow, false, "Look at the branch's workflow in Temporal's UI."},

@@ -100,7 +100,7 @@ func TestConfigurationIsReportedWhole(t *testing.T) {
 	}{
 		"producer without any": {stack.Producer, nil, []string{
 			"AWS_REGION is not set", "AWS_S3_BUCKET is not set", "GITLAB_BASE_URL is not set", "GITLAB_USERNAME is not set",
-			"GITLAB_TOKEN is not set", "GRAPHQL_SERVER is not set", "PUBLIC_KEY is not set",
+			"GITLAB_TOKEN is not set", "neither GRAPHQL_SERVER nor SYNCS_FILE is set", "PUBLIC_KEY is not set",
 		}},
 		"consumer without any": {stack.Consumer, nil, []string{
 			"AWS_REGION is not set", "AWS_S3_BUCKET is not set", "GITLAB_BASE_URL is not set", "GITLAB_USERNAME is not set",

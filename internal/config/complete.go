@@ -45,7 +45,7 @@ func (s *Common) complete(v variables) (problems []error) {
 }
 
 func (c *Producer) complete(v variables) []error {
-	problems := c.Common.complete(v)
+	problems := append(c.Common.complete(v), checkSyncList(v))
 	if c.GraphQLUsername+c.GraphQLPassword != "" {
 		problems = append(problems, c.checkPlainHTTP("GRAPHQL_SERVER", c.GraphQL))
 	}
@@ -55,7 +55,7 @@ func (c *Producer) complete(v variables) []error {
 	if c.PruneAfter < 0 {
 		problems = append(problems, fmt.Errorf("PRUNE_AFTER is %s, less than 0", c.PruneAfter))
 	}
-	if v["GRAPHQL_QUERY_FILE"] == "" {
+	if v["GRAPHQL_QUERY_FILE"] == "" && v["SYNCS_FILE"] == "" {
 		var err error
 		if c.Query, err = readQuery(defaultQueryFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			problems = append(problems, fmt.Errorf("GRAPHQL_QUERY_FILE is not set, and its default: %w", err))
@@ -68,6 +68,17 @@ func (c *Producer) complete(v variables) []error {
 		problems = append(problems, errors.New("SIGNING_KEY is not set, and REQUIRE_SIGNATURES=true asks for it"))
 	}
 	return problems
+}
+
+// checkSyncList wants the syncs to be listed in one place.
+func checkSyncList(v variables) error {
+	switch server, file := v["GRAPHQL_SERVER"] != "", v["SYNCS_FILE"] != ""; {
+	case server && file:
+		return errors.New("GRAPHQL_SERVER and SYNCS_FILE are both set, and the syncs are listed in one place: unset the other")
+	case !server && !file:
+		return errors.New("neither GRAPHQL_SERVER nor SYNCS_FILE is set: one of them says where the syncs are listed")
+	}
+	return nil
 }
 
 func (c *Consumer) complete(v variables) []error {
@@ -90,7 +101,7 @@ func (s *Common) checkPlainHTTP(name string, u *url.URL) error {
 	if u == nil || u.Scheme != "http" || s.AllowPlainHTTP || IsLoopback(u.Hostname()) {
 		return nil
 	}
-	return fmt.Errorf("%s would send credentials over plain HTTP to %s: use https, or set ALLOW_PLAIN_HTTP=true", name, u.Hostname())
+	return fmt.Errorf("%s would send credentials over plain HTTP to %s: use https, or set ALLOW_PLAIN_HTTP=true if nobody can listen in between, such as within a cluster", name, u.Hostname())
 }
 
 // IsLoopback tells whether a host, without a port, is this machine.

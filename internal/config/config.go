@@ -61,11 +61,14 @@ type Common struct {
 type Producer struct {
 	Common
 
-	GraphQL         *url.URL `env:"GRAPHQL_SERVER,notEmpty"`
+	// Either GraphQL or SyncsFile says where the wanted syncs are listed; the other is nil or empty.
+	GraphQL         *url.URL `env:"GRAPHQL_SERVER"`
 	GraphQLUsername string   `env:"GRAPHQL_USERNAME" form:"any user"`
 	GraphQLPassword string   `env:"GRAPHQL_PASSWORD" form:"password"`
 	// Query replaces the built-in GraphQL query unless it is empty.
 	Query Query `env:"GRAPHQL_QUERY_FILE" form:"path"`
+	// SyncsFile is read anew in each cycle.
+	SyncsFile string `env:"SYNCS_FILE" form:"path"`
 
 	Recipients []age.Recipient `env:"PUBLIC_KEY,notEmpty" form:"list"`
 	// Signer has a minisign secret key without a password; sign.Unsigned when it is not set.

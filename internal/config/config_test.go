@@ -87,8 +87,8 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 		"  GITLAB_BASE_URL is not set",
 		"  GITLAB_USERNAME is not set",
 		"  GITLAB_TOKEN is not set",
-		"  GRAPHQL_SERVER is not set",
 		"  PUBLIC_KEY is not set",
+		"  neither GRAPHQL_SERVER nor SYNCS_FILE is set: one of them says where the syncs are listed",
 	}, "\n"))
 
 	_, err = LoadProducer(environ(map[string]string{
@@ -121,6 +121,25 @@ func TestLoadProducerKeepsAMisplacedKeySecret(t *testing.T) {
 	require.NotContains(t, err.Error(), key[:20])
 }
 
+// The syncs are listed in one place.
+func TestWhereTheSyncsAreListed(t *testing.T) {
+	key := identity(t).Recipient().String()
+	const server, file = "https://graphql.example.com/graphql", "/etc/git-partition-sync/my syncs.yaml"
+	c, err := LoadProducer(environ(map[string]string{"PUBLIC_KEY": key, "SYNCS_FILE": file + "\n"}))
+	require.NoError(t, err)
+	require.Equal(t, file, c.SyncsFile)
+	require.Nil(t, c.GraphQL)
+	for _, tt := range []struct{ server, file, want string }{
+		{server, file, "GRAPHQL_SERVER and SYNCS_FILE are both set, and the syncs are listed in one place: unset the other"},
+		{"", "", "neither GRAPHQL_SERVER nor SYNCS_FILE is set: one of them says where the syncs are listed"},
+		{"graphql", "", "GRAPHQL_SERVER: not an http or https URL"},
+		{"", " ", "SYNCS_FILE is set, but to white space only"},
+	} {
+		_, err := LoadProducer(environ(map[string]string{"PUBLIC_KEY": key, "GRAPHQL_SERVER": tt.server, "SYNCS_FILE": tt.file}))
+		require.EqualError(t, err, "configuration:\n  "+tt.want)
+	}
+}
+
 // Credentials do not go over plain HTTP to other hosts, unless that is asked for by name.
 func TestPlainHTTP(t *testing.T) {
 	key := identity(t).String()
@@ -141,12 +160,15 @@ func TestPlainHTTP(t *testing.T) {
 		require.NoError(t, err)
 	}
 
-	graphql := map[string]string{"GRAPHQL_SERVER": "http://graphql.example.com/graphql", "PUBLIC_KEY": identity(t).Recipient().String()}
+	graphql := map[string]string{"GRAPHQL_SERVER": "http://graphql.gitlab-sync.svc.cluster.local:8080/graphql", "PUBLIC_KEY": identity(t).Recipient().String()}
 	_, err := LoadProducer(environ(graphql))
 	require.NoError(t, err, "there is nothing to keep secret")
 	for _, name := range []string{"GRAPHQL_USERNAME", "GRAPHQL_PASSWORD"} {
 		_, err = LoadProducer(append(environ(graphql), name+"=canary"))
-		require.ErrorContains(t, err, "GRAPHQL_SERVER would send credentials over plain HTTP", name)
+		require.EqualError(t, err, "configuration:\n  GRAPHQL_SERVER would send credentials over plain HTTP to graphql.gitlab-sync.svc.cluster.local: "+
+			"use https, or set ALLOW_PLAIN_HTTP=true if nobody can listen in between, such as within a cluster", name)
+		_, err = LoadProducer(append(environ(graphql), name+"=canary", "ALLOW_PLAIN_HTTP=true"))
+		require.NoError(t, err)
 	}
 }
 

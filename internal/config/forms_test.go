@@ -225,7 +225,7 @@ func TestWhiteSpace(t *testing.T) {
 			for _, control := range []string{"a\nb", "a\x00b", "a\x1bb"} {
 				require.ErrorContains(t, load(s.name, control), s.name+" has a control character in it", "%q", control)
 			}
-			if !slices.Contains([]string{"WORKDIR", "INTERNAL_GIT_CA_PATH", "GRAPHQL_QUERY_FILE", "GRAPHQL_USERNAME", "GRAPHQL_PASSWORD"}, s.name) {
+			if !slices.Contains([]string{"WORKDIR", "INTERNAL_GIT_CA_PATH", "GRAPHQL_QUERY_FILE", "SYNCS_FILE", "GRAPHQL_USERNAME", "GRAPHQL_PASSWORD"}, s.name) {
 				require.ErrorContains(t, load(s.name, "a b"), s.name+" has white space in it")
 				require.ErrorContains(t, load(s.name, `"a"`), s.name+" has quotes in it")
 			}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/app-sre/git-partition-sync/activities"
@@ -8,6 +9,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/syncsfile"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -18,15 +20,9 @@ func producer(environ []string) (role, error) {
 	if err != nil {
 		return role{}, err
 	}
-	syncs, err := graphql.New(graphql.Options{
-		URL:      c.GraphQL,
-		Username: c.GraphQLUsername,
-		Password: c.GraphQLPassword,
-		Query:    string(c.Query),
-		HTTP:     c.HTTP,
-	})
+	syncs, where, err := syncList(c)
 	if err != nil {
-		return role{}, fmt.Errorf("GRAPHQL_QUERY_FILE: %w", err)
+		return role{}, err
 	}
 	return role{
 		Common:        c.Common,
@@ -35,7 +31,7 @@ func producer(environ []string) (role, error) {
 		redirects:     project.AllowAll(), // a source may be read wherever the token reads it
 		kmsKeyID:      c.KMSKeyID,
 		settings:      []any{c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer.PublicKey()},
-		logAttributes: []any{"graphql", c.GraphQL, "recipients", len(c.Recipients), "signed", c.Signer.Signs()},
+		logAttributes: []any{"syncs", where, "recipients", len(c.Recipients), "signed", c.Signer.Signs()},
 		activities: func(s dependencies) any {
 			return &activities.Producer{
 				Common:      s.Common,
@@ -50,4 +46,26 @@ func producer(environ []string) (role, error) {
 			}
 		},
 	}, nil
+}
+
+// syncList is where the wanted syncs are listed, and its address or path. A file has to be valid at the start, too.
+func syncList(c config.Producer) (list activities.SyncList, where string, err error) {
+	if c.SyncsFile != "" {
+		file := syncsfile.At(c.SyncsFile)
+		if _, err := file.Syncs(context.Background()); err != nil {
+			return nil, "", fmt.Errorf("SYNCS_FILE: %w", err)
+		}
+		return file, c.SyncsFile, nil
+	}
+	client, err := graphql.New(graphql.Options{
+		URL:      c.GraphQL,
+		Username: c.GraphQLUsername,
+		Password: c.GraphQLPassword,
+		Query:    string(c.Query),
+		HTTP:     c.HTTP,
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("GRAPHQL_QUERY_FILE: %w", err)
+	}
+	return client, c.GraphQL.String(), nil
 }

@@ -32,6 +32,8 @@ type arrival struct {
 	want  any
 	// other is another value, with which what was refused is tried again; empty if it is not.
 	other string
+	// insteadOf is a variable that must not be set together with this one.
+	insteadOf string
 }
 
 // built is what an environment makes of a role, and what the servers that it names were asked.
@@ -63,7 +65,15 @@ func TestProducerConfigurationArrives(t *testing.T) {
 		"AWS_S3_SSE_KMS_KEY_ID": {value: "full-kms-key", seen: func(*built) any { return w.put.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id") }, want: "full-kms-key", other: "another-key"},
 		"THIN_PACKS":            {value: "false", seen: func(b *built) any { return b.producer.ThinPacks }, want: false, other: "true"},
 		"PRUNE_MAX_SHARE":       {value: "0.25", seen: func(b *built) any { return b.producer.Retention }, want: plan.Retention{After: 3 * time.Hour, MaxShare: 0.25}},
-		"PRUNE_AFTER":           {value: "3h", seen: func(b *built) any { return b.producer.Retention }, want: plan.Retention{After: 3 * time.Hour, MaxShare: 0.25}},
+		"SYNCS_FILE": {
+			value: write(t, "syncs: [{source: {group: full, name: app, branch: main}, destination: {group: mirror}}]\n"), insteadOf: "GRAPHQL_SERVER",
+			want: "[full/app@main -> mirror/app@main]", seen: func(b *built) any {
+				syncs, err := b.producer.Syncs.Syncs(t.Context())
+				require.NoError(t, err)
+				return fmt.Sprint(syncs)
+			},
+		},
+		"PRUNE_AFTER": {value: "3h", seen: func(b *built) any { return b.producer.Retention }, want: plan.Retention{After: 3 * time.Hour, MaxShare: 0.25}},
 	})
 	table["ENVIRONMENT"] = arrival{value: "full-1", seen: func(b *built) any { return b.producer.Environment }, want: "full-1", other: "full-2"}
 	requireArrivals(t, "producer", reflect.TypeFor[config.Producer](), w, table)
@@ -91,6 +101,24 @@ func TestConsumerConfigurationArrives(t *testing.T) {
 	})
 	table["ENVIRONMENT"] = arrival{value: "full-1", seen: func(b *built) any { return b.consumer.Environment }, want: environment, other: "full-2"}
 	requireArrivals(t, "consumer", reflect.TypeFor[config.Consumer](), w, table)
+}
+
+// A file that is not there, or not valid, is said at the start.
+func TestSyncsFileIsReadAtTheStart(t *testing.T) {
+	environ := []string{
+		"AWS_REGION=r", "AWS_S3_BUCKET=b", "GITLAB_BASE_URL=https://gitlab.example.com", "GITLAB_USERNAME=u", "GITLAB_TOKEN=t",
+		"PUBLIC_KEY=" + identity(t).Recipient().String(),
+	}
+	_, err := roles["producer"](append(environ, "SYNCS_FILE="+write(t, "syncs: []\n")))
+	require.NoError(t, err)
+	for file, want := range map[string]string{
+		"/does/not/exist":            "SYNCS_FILE: syncs file cannot be read: open /does/not/exist: no such file",
+		write(t, ""):                 "there is nothing in it",
+		write(t, "syncs:\n- main\n"): "line 2: syncs[0] is text, not a group of fields",
+	} {
+		_, err := roles["producer"](append(environ, "SYNCS_FILE="+file))
+		require.ErrorContains(t, err, want)
+	}
 }
 
 // both are the arrivals of the variables that both roles have.
@@ -133,7 +161,9 @@ func requireArrivals(t *testing.T, name string, configuration reflect.Type, w *w
 	}
 	environ := map[string]string{}
 	for variable, a := range table {
-		environ[variable] = a.value
+		if a.insteadOf == "" {
+			environ[variable] = a.value
+		}
 	}
 	environ["TEMPORAL_ADDRESS"] = "temporal.example.com:7233\n"
 	b := build(t, name, w, environ)
@@ -141,7 +171,14 @@ func requireArrivals(t *testing.T, name string, configuration reflect.Type, w *w
 	address, _ := b.Temporal.LookupEnv("TEMPORAL_ADDRESS")
 	require.Equal(t, "temporal.example.com:7233", address)
 	for variable, a := range table {
-		require.Equal(t, a.want, a.seen(b), variable)
+		if a.insteadOf == "" {
+			require.Equal(t, a.want, a.seen(b), variable)
+			continue
+		}
+		alone := maps.Clone(environ)
+		delete(alone, a.insteadOf)
+		alone[variable] = a.value
+		require.Equal(t, a.want, a.seen(build(t, name, w, alone)), variable)
 	}
 	require.Equal(t, version(), w.git.last.UserAgent())
 	requireFilled(t, b.activities)
