@@ -2,12 +2,15 @@ package bucket
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -69,6 +72,55 @@ func TestSilentStore(t *testing.T) {
 		require.ErrorIs(t, err, httpclient.ErrSilent)
 		require.ErrorContains(t, err, "after 10 resumes")
 	})
+}
+
+// A store may take its time for what it was sent, and must not for what it is asked.
+func TestTimeThatAStoreMayTake(t *testing.T) {
+	t.Setenv("AWS_CA_BUNDLE", "")
+	for name, tt := range map[string]struct {
+		takes time.Duration
+		is    error
+	}{
+		"stat":            {59 * time.Second, nil},
+		"list":            {61 * time.Second, httpclient.ErrSilent},
+		"download":        {61 * time.Second, httpclient.ErrSilent},
+		"upload":          {299 * time.Second, nil},
+		"delete":          {301 * time.Second, httpclient.ErrSilent},
+		"stat for longer": {61 * time.Second, httpclient.ErrSilent},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			slow := roundTripper(func(r *http.Request) (*http.Response, error) {
+				if r.Body != nil {
+					_, _ = io.Copy(io.Discard, r.Body)
+				}
+				select {
+				case <-r.Context().Done():
+					return nil, r.Context().Err()
+				case <-time.After(tt.takes):
+					header := http.Header{"Etag": {"e"}, "Last-Modified": {"Thu, 01 Jan 2026 00:00:00 GMT"}, "Content-Length": {"1"}}
+					return &http.Response{StatusCode: http.StatusOK, Header: header, ContentLength: 1, Body: http.NoBody, Request: r}, nil
+				}
+			})
+			b, err := Open(t.Context(), Options{Name: "b"}, config.WithHTTPClient(&http.Client{Transport: slow}), config.WithRegion("r"),
+				config.WithCredentialsProvider(anyCredentials), config.WithRetryMaxAttempts(1))
+			require.NoError(t, err)
+			require.ErrorIs(t, operations[strings.Fields(name)[0]](t.Context(), b, "key"), tt.is, name)
+		})
+	}
+}
+
+// Who ends a request does not lack credentials.
+func TestEndedWhileCredentialsWereLookedUp(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	b := answering(t, nil, config.WithCredentialsProvider(aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+		cancel()
+		<-ctx.Done()
+		return aws.Credentials{}, ctx.Err()
+	})))
+	_, err := b.Stat(ctx, "key")
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, ErrNoCredentials)
 }
 
 func TestNoCredentials(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/stretchr/testify/require"
 
@@ -90,22 +92,26 @@ func TestAnswersHaveKinds(t *testing.T) {
 	}
 }
 
-// A store that says when to come back is not asked again before.
+// A store that says when to come back is not asked again before; one that does not is.
 func TestRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
-	requests := 0
-	b := answering(t, func(w http.ResponseWriter, _ *http.Request) {
-		requests++
-		w.Header().Set("Retry-After", "7")
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = w.Write([]byte(refusal("SlowDown", "Please reduce your request rate.")))
-	}, config.WithRetryMaxAttempts(3))
-	err := listOnce(b)
-	require.ErrorIs(t, err, httpclient.ErrRateLimited)
-	var asked interface{ RetryAfter() time.Duration }
-	require.ErrorAs(t, err, &asked)
-	require.Equal(t, 7*time.Second, asked.RetryAfter())
-	require.Equal(t, 1, requests)
+	for after, want := range map[string]int{"7": 1, "": 3} {
+		requests := 0
+		b := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+			requests++
+			w.Header().Set("Retry-After", after)
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte(refusal("SlowDown", "Please reduce your request rate.")))
+		}, config.WithRetryer(func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 3, time.Millisecond })
+		}))
+		err := listOnce(b)
+		require.ErrorIs(t, err, httpclient.ErrRateLimited)
+		var asked interface{ RetryAfter() time.Duration }
+		require.ErrorAs(t, err, &asked)
+		require.Equal(t, after != "", asked.RetryAfter() == 7*time.Second)
+		require.Equal(t, want, requests)
+	}
 }
 
 // Some stores want Content-MD5 for it, some cannot do it at all.
@@ -142,7 +148,17 @@ func TestDeletesSinglyWhereItHasTo(t *testing.T) {
 		require.NoError(t, b.Delete(t.Context(), "a+b", "c"), name)
 		require.Equal(t, []string{"/b/a+b", "/b/c"}, deleted, name)
 	}
-	b := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+	requests := 0
+	b := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		if requests++; r.Method == http.MethodDelete {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		w.WriteHeader(http.StatusNotImplemented)
+	})
+	require.ErrorIs(t, b.Delete(t.Context(), "a", "b"), ErrAccessDenied)
+	require.Equal(t, 2, requests, "who may not delete one may not delete the next")
+	b = answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		_, _ = w.Write([]byte(refusal("InternalError", "We encountered an internal error.")))
 	})

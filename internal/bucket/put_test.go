@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/testserver/s3server/s3test"
@@ -70,52 +69,6 @@ func TestLastCheck(t *testing.T) {
 	}
 }
 
-// incomplete are the keys of uploads that were begun and not ended.
-func incomplete(t *testing.T, srv *s3test.Bucket) (keys []string) {
-	t.Helper()
-	root := open(t, srv, srv.Root)
-	out, err := root.client.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &root.name})
-	require.NoError(t, err)
-	for _, u := range out.Uploads {
-		keys = append(keys, *u.Key)
-	}
-	return keys
-}
-
-// What a killed worker has left of a key is taken back before the key is uploaded again; that of others stays.
-func TestEarlierUploadsAreAborted(t *testing.T) {
-	srv := s3test.Start(t)
-	b := open(t, srv, srv.Producer)
-	b.partSize = testPartSize
-	for _, key := range []string{"k", "k", "k2", "k/z"} {
-		_, err := b.client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &b.name, Key: &key})
-		require.NoError(t, err)
-	}
-	require.Len(t, incomplete(t, srv), 4)
-	content := make([]byte, testPartSize+1)
-	require.NoError(t, b.Upload(t.Context(), "k", bytes.NewReader(content), int64(len(content))))
-	require.ElementsMatch(t, []string{"k2", "k/z"}, incomplete(t, srv))
-}
-
-// A producer that may not list uploads, or whose store cannot, uploads all the same.
-func TestEarlierUploadsThatCannotBeListed(t *testing.T) {
-	srv := s3test.Start(t)
-	for _, status := range []int{http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented} {
-		refused := 0
-		b := through(t, srv, srv.Producer, func(_ int64, resp *http.Response) {
-			if resp.Request.Method == http.MethodGet && resp.Request.URL.Query().Has("uploads") {
-				refused++
-				resp.StatusCode = status
-				replaceBody(resp, "<Error><Code>Refused</Code></Error>")
-			}
-		})
-		b.partSize = testPartSize
-		content := make([]byte, testPartSize+1)
-		require.NoError(t, b.Upload(t.Context(), "k", bytes.NewReader(content), int64(len(content))))
-		require.Positive(t, refused)
-	}
-}
-
 // A captive portal answers 200 to everything. Its page is no receipt.
 func TestPortalStoresNothing(t *testing.T) {
 	srv := s3test.Start(t)
@@ -147,6 +100,18 @@ func TestPortalStoresNothing(t *testing.T) {
 	}
 	_, err := portal(http.MethodHead, "").Stat(t.Context(), "here")
 	require.ErrorIs(t, err, ErrNotStore)
+}
+
+// What a store does not say of an object is not guessed.
+func TestStatWithoutAllItsParts(t *testing.T) {
+	srv := s3test.Start(t)
+	put(t, open(t, srv, srv.Producer), "here", "x")
+	for _, header := range []string{"Last-Modified", "Content-Length", "ETag"} {
+		_, err := through(t, srv, srv.Producer, func(_ int64, resp *http.Response) {
+			resp.Header.Del(header)
+		}).Stat(t.Context(), "here")
+		require.ErrorIs(t, err, ErrNotStore, header)
+	}
 }
 
 func replaceBody(resp *http.Response, text string) {

@@ -54,7 +54,7 @@ func (e *ProxyError) Unwrap() error {
 // connectionError describes an error of package net, or of one below it.
 type connectionError struct {
 	text string
-	kind error
+	kind error // besides ErrNoConnection and what err is; nil for nothing
 	err  error
 }
 
@@ -82,7 +82,7 @@ func DescribeError(err error) error {
 
 func describeProxyRefusal(err error) *connectionError {
 	if refused, ok := errors.AsType[*ProxyError](err); ok {
-		return &connectionError{text: refused.Error(), kind: refused.Unwrap()}
+		return &connectionError{text: refused.Error()}
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func describeNameFailure(err error) *connectionError {
 	case dns.IsNotFound:
 		return &connectionError{text: fmt.Sprintf("unknown host %q", dns.Name), kind: ErrUnknownHost}
 	}
-	return &connectionError{text: fmt.Sprintf("cannot look up host %q: %s", dns.Name, dns.Err), kind: ErrNoConnection}
+	return &connectionError{text: fmt.Sprintf("cannot look up host %q: %s", dns.Name, dns.Err)}
 }
 
 func describeCertificateFailure(err error) *connectionError {
@@ -110,7 +110,7 @@ func describeCertificateFailure(err error) *connectionError {
 	case isInvalid, wrongHost:
 		return &connectionError{text: "the server's certificate is not valid: " + err.Error(), kind: ErrCertificate}
 	case errors.Is(err, http.ErrSchemeMismatch):
-		return &connectionError{text: "the server speaks plain http where the URL says https", kind: ErrNoConnection}
+		return &connectionError{text: "the server speaks plain http where the URL says https"}
 	}
 	return nil
 }
@@ -125,11 +125,11 @@ func describeConnectionFailure(err error) *connectionError {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return &connectionError{text: fmt.Sprintf("connection%s refused: nothing listens there", where), kind: ErrRefused}
 	case isNetwork && op.Op == "dial" && op.Timeout():
-		return &connectionError{text: fmt.Sprintf("no connection%s within %s", where, connectTimeout), kind: ErrNoConnection}
+		return &connectionError{text: fmt.Sprintf("no connection%s within %s", where, connectTimeout)}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return &connectionError{text: "the server closed the connection without an answer", kind: ErrNoConnection}
+		return &connectionError{text: "the server closed the connection without an answer"}
 	case isNetwork && !errors.Is(err, os.ErrClosed):
-		return &connectionError{text: err.Error(), kind: ErrNoConnection}
+		return &connectionError{text: err.Error()}
 	}
 	return nil
 }

@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,6 +101,8 @@ func TestWordsForErrors(t *testing.T) {
 	dial := func(err error) error {
 		return &url.Error{Op: "Get", URL: "https://host/?private_token=x", Err: &net.OpError{Op: "dial", Net: "tcp", Err: err}}
 	}
+	there := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}
+	const closed = "the server closed the connection without an answer"
 	for name, tt := range map[string]struct {
 		err, is error
 		want    string
@@ -108,7 +112,15 @@ func TestWordsForErrors(t *testing.T) {
 			`cannot look up host "gitlab.example.com": i/o timeout`},
 		"expired": {fmt.Errorf("tls: %w", x509.CertificateInvalidError{Reason: x509.Expired, Detail: "current time 2026 is after 2025"}), httpclient.ErrCertificate,
 			"the server's certificate has expired or is not valid yet: current time 2026 is after 2025"},
+		"not valid for another reason": {fmt.Errorf("tls: %w", x509.CertificateInvalidError{Reason: x509.NotAuthorizedToSign}), httpclient.ErrCertificate,
+			"the server's certificate is not valid: tls: x509: certificate is not authorized to sign other certificates"},
 		"proxy is not there": {&net.OpError{Op: "proxyconnect", Net: "tcp", Err: &net.DNSError{Name: "proxy", IsNotFound: true}}, httpclient.ErrUnknownHost, `the proxy cannot be reached: unknown host "proxy"`},
+		"nobody answers":     {&net.OpError{Op: "dial", Net: "tcp", Addr: there, Err: os.ErrDeadlineExceeded}, os.ErrDeadlineExceeded, "no connection to 192.0.2.1:443 within 15s"},
+		"no way there":       {&net.OpError{Op: "dial", Net: "tcp", Addr: there, Err: syscall.ENETUNREACH}, syscall.ENETUNREACH, "dial tcp 192.0.2.1:443: network is unreachable"},
+		"stopped":            {&net.OpError{Op: "read", Net: "tcp", Addr: there, Err: os.ErrDeadlineExceeded}, os.ErrDeadlineExceeded, "read tcp 192.0.2.1:443: i/o timeout"},
+		"cut off":            {io.ErrUnexpectedEOF, io.ErrUnexpectedEOF, closed},
+		"reset":              {syscall.ECONNRESET, syscall.ECONNRESET, closed},
+		"broken pipe":        {syscall.EPIPE, syscall.EPIPE, closed},
 	} {
 		got := httpclient.DescribeError(tt.err)
 		require.ErrorIs(t, got, tt.is, name)
@@ -117,6 +129,9 @@ func TestWordsForErrors(t *testing.T) {
 	}
 	other := errors.New("redirected")
 	require.Equal(t, other, httpclient.DescribeError(other))
+	require.Equal(t, other, httpclient.DescribeError(&url.Error{Op: "Get", URL: "https://host/?private_token=x", Err: other}), "the URL may have secrets")
+	ours := &net.OpError{Op: "write", Net: "tcp", Addr: there, Err: os.ErrClosed}
+	require.Equal(t, error(ours), httpclient.DescribeError(ours), "a file of ours that was closed is no failure of the network")
 }
 
 func TestProxyRefuses(t *testing.T) {
