@@ -1,10 +1,13 @@
 package httpclient_test
 
 import (
+	"crypto/x509"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,6 +77,61 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// Most Git servers speak HTTP/2, of which the transport has words of its own for what was ended.
+func TestSilenceOverHTTP2(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]http.HandlerFunc{
+		"no answer": func(http.ResponseWriter, *http.Request) {},
+		"in the middle of an answer": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "begin")
+			_ = http.NewResponseController(w).Flush()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			protocol := make(chan string, 1)
+			server := httptest.NewUnstartedServer(hanging(t, func(w http.ResponseWriter, r *http.Request) {
+				protocol <- r.Proto
+				handler(w, r)
+			}))
+			server.EnableHTTP2 = true
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			trusting := x509.NewCertPool()
+			trusting.AddCert(server.Certificate())
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+			require.NoError(t, err)
+			resp, err := httpclient.Do(httpclient.New(trusting), req, httpclient.Limits{Idle: patience})
+			if err == nil {
+				_, err = io.ReadAll(resp.Body)
+				require.NoError(t, resp.Body.Close())
+			}
+			require.ErrorIs(t, err, httpclient.ErrSilent)
+			require.EqualError(t, err, "the server has sent nothing for 400ms")
+			require.Equal(t, "HTTP/2.0", <-protocol)
+		})
+	}
+}
+
+// A request without a body has none: some servers refuse a GET with an empty one.
+func TestNoBodyStaysNone(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprint(w, r.ContentLength, r.TransferEncoding)
+	}))
+	t.Cleanup(server.Close)
+	for _, none := range []io.Reader{nil, http.NoBody} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, none)
+		require.NoError(t, err)
+		resp, err := httpclient.Do(httpclient.New(nil), req, httpclient.Limits{Idle: time.Minute})
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		got, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, "0 []", string(got))
+	}
+}
+
 // What moves goes on, however long it takes in all.
 func TestSlowIsNotSilent(t *testing.T) {
 	t.Parallel()
@@ -108,6 +166,18 @@ func TestSlowIsNotSilent(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "taken", answer)
 	})
+	t.Run("beginning of an answer", func(t *testing.T) {
+		t.Parallel()
+		answer, err := request(t, func(w http.ResponseWriter, _ *http.Request) {
+			for _, part := range []string{"", "whole"} {
+				time.Sleep(patience * 2 / 3)
+				_, _ = io.WriteString(w, part)
+				_ = http.NewResponseController(w).Flush()
+			}
+		}, httpclient.Limits{Idle: patience}, 0)
+		require.NoError(t, err)
+		require.Equal(t, "whole", answer)
+	})
 	// A server that indexes a pack says nothing meanwhile.
 	t.Run("answer to what was sent whole", func(t *testing.T) {
 		t.Parallel()
@@ -122,21 +192,21 @@ func TestSlowIsNotSilent(t *testing.T) {
 	})
 }
 
-func TestRetryAfter(t *testing.T) {
+// Whoever waits for a request is told that it moves, in both directions.
+func TestActivityIsTold(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]time.Duration{
-		"":                              0,
-		"7":                             7 * time.Second,
-		" 7 ":                           7 * time.Second,
-		"-7":                            0,
-		"soon":                          0,
-		"999999999":                     24 * time.Hour,
-		"99999999999999999999":          0,
-		"Mon, 02 Jan 2006 15:04:05 GMT": 0,
-		"Fri, 31 Dec 2999 23:59:59 GMT": 24 * time.Hour,
-	} {
-		require.Equal(t, want, httpclient.RetryAfter(http.Header{"Retry-After": {value}}), "%q", value)
-	}
-	in := httpclient.RetryAfter(http.Header{"Retry-After": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}})
-	require.InDelta(t, time.Hour, in, float64(time.Minute))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
+	t.Cleanup(server.Close)
+	var told atomic.Int32
+	ctx := httpclient.WithActivityCallback(t.Context(), func() { told.Add(1) })
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, strings.NewReader("x"))
+	require.NoError(t, err)
+	resp, err := httpclient.Do(httpclient.New(nil), req, httpclient.Limits{Idle: time.Minute})
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	sent := told.Load()
+	require.Positive(t, sent)
+	_, err = io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Greater(t, told.Load(), sent)
 }
