@@ -37,7 +37,6 @@ func New(roots *x509.CertPool) *http.Client {
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 		IdleConnTimeout:        idleConnTimeout,
 		MaxIdleConnsPerHost:    maxIdlePerHost,
-		ExpectContinueTimeout:  time.Second,
 	}}
 }
 

@@ -1,7 +1,6 @@
 package httpclient_test
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -76,26 +75,6 @@ func TestWhyThereIsNoConnection(t *testing.T) {
 	require.ErrorContains(t, err, "signed by an authority that is not trusted here")
 }
 
-// Older versions of TLS can be broken by whoever is in between.
-func TestOldTLSIsRefused(t *testing.T) {
-	t.Parallel()
-	for version, taken := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		server := httptest.NewUnstartedServer(http.NotFoundHandler())
-		server.Config.ErrorLog = log.New(io.Discard, "", 0)
-		server.TLS = &tls.Config{MinVersion: version, MaxVersion: version}
-		server.StartTLS()
-		t.Cleanup(server.Close)
-		trusting := x509.NewCertPool()
-		trusting.AddCert(server.Certificate())
-		err := get(t, httpclient.New(trusting), server.URL)
-		if taken {
-			require.NoError(t, err, tls.VersionName(version))
-		} else {
-			require.ErrorContains(t, err, "protocol version", tls.VersionName(version))
-		}
-	}
-}
-
 func TestWordsForErrors(t *testing.T) {
 	t.Parallel()
 	dial := func(err error) error {
@@ -132,20 +111,4 @@ func TestWordsForErrors(t *testing.T) {
 	require.Equal(t, other, httpclient.DescribeError(&url.Error{Op: "Get", URL: "https://host/?private_token=x", Err: other}), "the URL may have secrets")
 	ours := &net.OpError{Op: "write", Net: "tcp", Addr: there, Err: os.ErrClosed}
 	require.Equal(t, error(ours), httpclient.DescribeError(ours), "a file of ours that was closed is no failure of the network")
-}
-
-func TestProxyRefuses(t *testing.T) {
-	t.Parallel()
-	for code, want := range map[int]error{http.StatusForbidden: httpclient.ErrProxy, http.StatusProxyAuthRequired: httpclient.ErrProxyAuth} {
-		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
-		t.Cleanup(proxy.Close)
-		proxyURL, err := url.Parse(proxy.URL)
-		require.NoError(t, err)
-		client := httpclient.New(nil)
-		client.Transport.(*http.Transport).Proxy = http.ProxyURL(proxyURL)
-		err = get(t, client, "https://gitlab.example.com")
-		require.ErrorIs(t, err, want)
-		require.ErrorIs(t, err, httpclient.ErrNoConnection)
-		require.EqualError(t, err, fmt.Sprintf("the proxy %s refuses to connect: http status %d %s", proxyURL.Host, code, http.StatusText(code)))
-	}
 }
