@@ -17,10 +17,9 @@ const (
 	idleConnTimeout = 90 * time.Second
 	maxIdlePerHost  = 16 // connections kept for the next request
 
-	// An HTTP/2 connection that has been still for pingAfter gets a ping. That says nothing about the answer to a request
-	// on it: see Limits.
-	pingAfter   = 30 * time.Second
-	pingTimeout = 15 * time.Second
+	// An HTTP/2 connection that has been still for pingAfter gets a ping, and is closed 15 seconds later without an answer
+	// to that. It says nothing about the answer to a request on it: see Limits.
+	pingAfter = 30 * time.Second
 )
 
 // New returns a client that trusts roots; nil means the system's. It follows the proxy variables of the environment.
@@ -34,7 +33,7 @@ func New(roots *x509.CertPool) *http.Client {
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    connectTimeout,
 		ForceAttemptHTTP2:      true,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter},
 		IdleConnTimeout:        idleConnTimeout,
 		MaxIdleConnsPerHost:    maxIdlePerHost,
 	}}

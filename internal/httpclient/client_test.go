@@ -62,8 +62,9 @@ func TestProxyRefuses(t *testing.T) {
 // The variables are read once in the life of a process, so that it is another one that has them.
 func TestProxyOfTheEnvironment(t *testing.T) {
 	const askThrough = "ASK_THROUGH_PROXY"
+	client := httpclient.New(nil)
 	if os.Getenv(askThrough) != "" {
-		fmt.Println(get(t, httpclient.New(nil), "https://gitlab.example.com"))
+		fmt.Println(get(t, client, "https://gitlab.example.com"))
 		return
 	}
 	t.Parallel()
