@@ -41,7 +41,14 @@ type finder struct {
 	name    string
 	source  []byte
 	decided map[ast.Expr]bool // conditions that are mutated as a whole
+	cases   []caseCondition
 	found   []Mutant
+}
+
+// caseCondition is a condition that is evaluated where its switch runs: coverage counts the line of a case only when it is taken.
+type caseCondition struct {
+	cond ast.Expr
+	line int // of the switch
 }
 
 // Find lists the mutants of a file, in the order of its syntax tree.
@@ -61,9 +68,10 @@ func (f *finder) visit(n ast.Node) bool {
 	case *ast.ForStmt:
 		f.never(n.Cond, n.Body.List)
 	case *ast.SwitchStmt:
-		if n.Tag == nil {
-			for _, clause := range n.Body.List {
-				for _, cond := range clause.(*ast.CaseClause).List {
+		for _, clause := range n.Body.List {
+			for _, cond := range clause.(*ast.CaseClause).List {
+				f.cases = append(f.cases, caseCondition{cond, f.fset.Position(n.Pos()).Line})
+				if n.Tag == nil {
 					f.never(cond, clause.(*ast.CaseClause).Body)
 				}
 			}
@@ -162,7 +170,13 @@ func (f *finder) replace(n ast.Node, text, says string) {
 
 func (f *finder) add(from, to token.Pos, text, says string) {
 	start, end := f.fset.Position(from), f.fset.Position(to)
-	f.found = append(f.found, Mutant{f.name, start.Line, start.Line, start.Offset, end.Offset, text, says})
+	runs := start.Line
+	for _, c := range f.cases {
+		if c.cond.Pos() <= from && from < c.cond.End() {
+			runs = c.line
+		}
+	}
+	f.found = append(f.found, Mutant{f.name, start.Line, runs, start.Offset, end.Offset, text, says})
 }
 
 func (f *finder) text(n ast.Node) string {

@@ -50,6 +50,23 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// What a change needs to be noticed: the body of a condition that is never true, and the switch of a case.
+func TestLinesThatRun(t *testing.T) {
+	source := []byte("package p\n\nfunc f() {\nswitch {\ncase a && b:\nc()\n}\n}\n")
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, "p.go", source, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var runs []int
+	for _, m := range Find(fset, "p.go", file, source) {
+		runs = append(runs, m.Runs)
+	}
+	if want := []int{6, 4, 4, 6}; !slices.Equal(runs, want) { // never true; a; b; c() removed
+		t.Errorf("lines %d, want %d", runs, want)
+	}
+}
+
 func TestShare(t *testing.T) {
 	if got := share(map[Fate]int{Killed: 9, Lived: 1, NotViable: 5, NotCovered: 7}); got != 90 {
 		t.Errorf("%g %%, want 90", got)
