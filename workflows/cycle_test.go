@@ -129,6 +129,20 @@ func TestLaterPageFails(t *testing.T) {
 	})
 }
 
+// A cycle that could not look at anything has no report, nor has a dry run that cannot go on: it tells its failure.
+func TestPlanFails(t *testing.T) {
+	for _, in := range []contract.CycleInput{{}, {DryRun: true}, {DryRun: true, From: &forged().Position}} {
+		onBothSides(t, func(t *testing.T, role string) {
+			env := environment(t)
+			bothSides[role].plan(env, func(activities.PlanRequest) (findings, error) { return findings{}, named("GitServerDown") })
+			env.ExecuteWorkflow(bothSides[role].parent, in)
+			var failure *temporal.ApplicationError
+			require.ErrorAs(t, env.GetWorkflowError(), &failure)
+			require.Equal(t, "GitServerDown", failure.Type())
+		})
+	}
+}
+
 // A plan that gets nowhere ends the cycle.
 func TestPageWithoutProgress(t *testing.T) {
 	onBothSides(t, func(t *testing.T, role string) {
