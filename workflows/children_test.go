@@ -136,10 +136,11 @@ func TestCycleCancelled(t *testing.T) {
 		started  int
 		planning bool // when it is cancelled, and not after a second
 	}{
-		"at its end":       {contract.Limits{}, 3, false},
-		"at its next page": {contract.Limits{PageSize: 2}, 3, false},
-		"without room":     {contract.Limits{MaxInFlight: 2}, 2, false},
-		"while it plans":   {contract.Limits{PageSize: 2}, 2, true},
+		"at its end":        {contract.Limits{}, 3, false},
+		"at its next page":  {contract.Limits{PageSize: 2}, 3, false},
+		"without room":      {contract.Limits{MaxInFlight: 2}, 2, false},
+		"while it plans":    {contract.Limits{PageSize: 2}, 2, true},
+		"with none at work": {contract.Limits{PageSize: 1}, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onBothSides(t, func(t *testing.T, role string) {
@@ -155,9 +156,13 @@ func TestCycleCancelled(t *testing.T) {
 				bothSides[role].plan(env, func(r activities.PlanRequest) (findings, error) {
 					if tt.planning && r.After > 0 {
 						env.CancelWorkflow()
-						return findings{}, named("Stopped")
+						return findings{}, temporal.NewCanceledError()
 					}
-					return branches(3)(r)
+					found, err := branches(3)(r)
+					if tt.started == 0 {
+						found.moves = nil
+					}
+					return found, err
 				})
 				bothSides[role].children(env, func(ctx workflow.Context, _ string) error {
 					err := workflow.Sleep(ctx, time.Hour)
@@ -170,10 +175,8 @@ func TestCycleCancelled(t *testing.T) {
 				})
 				env.RegisterDelayedCallback(env.CancelWorkflow, time.Second)
 				env.ExecuteWorkflow(parent, contract.CycleInput{Limits: tt.limits})
-				if !tt.planning { // then it ends with what the plan has ended with
-					var cancelled *temporal.CanceledError
-					require.ErrorAs(t, env.GetWorkflowError(), &cancelled)
-				}
+				var cancelled *temporal.CanceledError
+				require.ErrorAs(t, env.GetWorkflowError(), &cancelled)
 				require.Equal(t, tt.started, atTheEnd)
 			})
 		})
