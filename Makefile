@@ -106,9 +106,12 @@ lint: ## check style, import directions, determinism, generated code and go.mod
 	cd tools && go mod tidy -diff
 	cd deploy/check && go mod tidy -diff
 
+IMAGE_BUILD := docker build --build-arg GOFIPS140=$(GOFIPS140) --build-arg VERSION=$$(git describe --tags --always --dirty) --build-arg REVISION=$$(git rev-parse HEAD)
+
 .PHONY: image
-image: ## build the container image of the worker and the starter
-	docker build --build-arg GOFIPS140=$(GOFIPS140) --build-arg VERSION=$$(git describe --tags --always --dirty) --build-arg REVISION=$$(git rev-parse HEAD) -t git-partition-sync .
+image: ## build the container images: the lean one, and the one that brings a Temporal along
+	$(IMAGE_BUILD) -t git-partition-sync .
+	$(IMAGE_BUILD) --target standalone -t git-partition-sync:standalone .
 
 .PHONY: compose-images
 compose-images: ## pull what docker-compose.yml and the images build on; where that fails, build stand-ins
