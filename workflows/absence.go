@@ -10,9 +10,9 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// lastAbsence is what the cycle before has found absent. Temporal hands the next run of a schedule or cron
-// the result of the last one that completed, and the failure of the last one if it failed. A cycle that failed
-// without a report has seen nothing, nor has one that is run by itself: then the memory begins anew.
+// lastAbsence returns which destinations the previous cycle found absent. Temporal gives the next run of a schedule
+// or cron the result of the last run that completed, and the failure of the last run if it failed. Nothing is
+// remembered after a cycle that failed without a report, or in a cycle that is run by itself.
 func lastAbsence(ctx workflow.Context) plan.Absence {
 	var last contract.Report
 	if err := workflow.GetLastError(ctx); err != nil {

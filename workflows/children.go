@@ -21,14 +21,14 @@ type child struct {
 	reason      string
 	modified    time.Time // when the branch's newest object was uploaded
 	input       any
-	rollback    bool // it is allowed to
+	rollback    bool // it may roll the branch back
 }
 
 // runningChild is a child that has not ended.
 type runningChild struct {
 	child
 	since time.Time
-	slow  bool // it no longer keeps others from starting
+	slow  bool // it no longer counts against max_in_flight
 }
 
 // childPool runs the children of one parent.
@@ -49,8 +49,8 @@ type childPool struct {
 	stopTimers workflow.CancelFunc
 }
 
-// startAll starts children, a bounded number at a time, and returns how many it has started. When the cycle has waited long
-// enough those are not all.
+// startAll starts children, a bounded number at a time, and returns how many it has started. If the cycle's time is
+// up, those are not all.
 func (p *childPool) startAll(ctx workflow.Context, children []child) (started int, err error) {
 	if len(children) == 0 {
 		return 0, nil
@@ -74,7 +74,8 @@ func (p *childPool) startAll(ctx workflow.Context, children []child) (started in
 	return len(children), nil
 }
 
-// startTimer starts the clock. A cancellation is no end of patience: it is passed on to the children first.
+// startTimer starts the timer for the cycle's time. The timer outlives a cancellation, which has to reach the
+// children first.
 func (p *childPool) startTimer(ctx workflow.Context) {
 	if p.timeUp == nil {
 		p.timers, p.stopTimers = workflow.NewDisconnectedContext(ctx)
@@ -82,8 +83,8 @@ func (p *childPool) startTimer(ctx workflow.Context) {
 	}
 }
 
-// awaitAll waits for the children. When the cycle has waited long enough, those that are still at work are reported and left
-// alone, so that one huge repository does not hold up everyone else's next cycle.
+// awaitAll waits for the children. When the cycle's time is up, it reports those that are still running and leaves
+// them alone, so that one huge repository does not delay everyone else's next cycle.
 func (p *childPool) awaitAll(ctx workflow.Context) error {
 	if p.timeUp == nil {
 		return nil
@@ -102,7 +103,7 @@ func (p *childPool) reportRunning() {
 	}
 }
 
-// awaitCancelled waits until children that were cancelled along with their parent have cleaned up.
+// awaitCancelled waits until the children, which were cancelled together with their parent, have cleaned up.
 func (p *childPool) awaitCancelled(ctx workflow.Context, cause error) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
@@ -116,7 +117,7 @@ func (p *childPool) startOne(ctx workflow.Context, c child) {
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:            c.id,
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		// A child owns files and may be in the middle of a push: it outlives its parent.
+		// A child outlives its parent, because it owns files and may be in the middle of a push.
 		ParentClosePolicy:   enums.PARENT_CLOSE_POLICY_ABANDON,
 		WaitForCancellation: true,
 	})
@@ -135,7 +136,7 @@ func (p *childPool) startOne(ctx workflow.Context, c child) {
 	})
 }
 
-// showCounts tells how far the children are.
+// showCounts shows how many children are done, running and failed.
 func (p *childPool) showCounts() {
 	p.progress.status.AtWork = nil
 	for _, r := range p.inFlight {

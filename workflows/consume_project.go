@@ -10,10 +10,9 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// ConsumeProject moves one branch from the bucket to the destination:
-// download -> decrypt -> push. A destination that cannot complete an increment, although it
-// seemed to have what that builds on, is given the whole chain from its snapshot. When the branch
-// has moved meanwhile, what it needs is found out anew.
+// ConsumeProject moves one branch from the bucket to the destination: download -> decrypt -> push. If the destination
+// cannot complete an increment, although it seemed to have the base, it gets the whole chain from the snapshot on. If
+// the branch has moved meanwhile, the run starts over and compares anew.
 func ConsumeProject(ctx workflow.Context, push plan.Push) (pushed activities.Pushed, err error) {
 	progress, err := showProgress(ctx)
 	if err != nil {
@@ -40,7 +39,7 @@ func ConsumeProject(ctx workflow.Context, push plan.Push) (pushed activities.Pus
 	return pushed, err
 }
 
-// runConsumeSteps notes whether anything was transferred.
+// runConsumeSteps runs the steps once. It sets transferred when it has transferred anything.
 func runConsumeSteps(ctx workflow.Context, progress *progress, push plan.Push, transferred *bool) (pushed activities.Pushed, err error) {
 	var consumer *activities.Consumer
 	work := activities.PushWork{Plan: push}

@@ -8,9 +8,8 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// ConsumerSync is one cycle of the destination's side: it finds the branches that are behind
-// the bucket and runs a ConsumeProject for each. It fails when any sync failed, after all
-// of them were tried.
+// ConsumerSync is one cycle on the destination's side. It finds the branches that are behind the bucket, and runs a
+// ConsumeProject for each. When any sync failed, it fails after it has tried all.
 func ConsumerSync(ctx workflow.Context, in contract.CycleInput) (contract.Report, error) {
 	return runCycle(ctx, consumerCycle(), in)
 }

@@ -6,28 +6,30 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// What the history of a cron's run may have before its cycle ends, in events and bytes. A server ends a workflow that has
-// 51,200 events or 50 MiB; a page adds at most a tenth of that.
+// A cron's run ends its cycle when its history has more events or bytes than this. A server ends a workflow at 51,200
+// events or 50 MiB; a page adds at most a tenth of that.
 const (
 	maxCronEvents = 20_000
 	maxCronSize   = 20 << 20
 )
 
-// mustContinueAsNew tells whether the history is long: the server says so, by default at 4,096 events or 4 MiB.
+// mustContinueAsNew tells whether the history is long. The server decides that, by default at 4,096 events or 4 MiB.
 func mustContinueAsNew(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	return info.CronSchedule == "" && info.GetContinueAsNewSuggested()
 }
 
-// cronHistoryIsFull tells whether the cycle has to end here because its history is long and it cannot continue: the SDK
-// would do that without the cron schedule, which would end the cron for good. The next cycle has another order.
+// cronHistoryIsFull tells whether a cron's cycle has to end because its history is long. It cannot continue as new:
+// the SDK would do that without the cron schedule, which would end the cron for good. The next cycle visits the
+// branches in another order.
 func cronHistoryIsFull(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	return info.CronSchedule != "" && (info.GetCurrentHistoryLength() > maxCronEvents || info.GetCurrentHistorySize() > maxCronSize)
 }
 
-// isContinuation tells whether a run goes on with the cycle of the run before. Only the server says that there was one. It also
-// says that of a cron's next run, which never continues a cycle, and of a retry, which begins a new one.
+// isContinuation tells whether a run continues the previous run's cycle. Only the server knows that there was a
+// previous run. It also says so of a cron's next run, which never continues a cycle, and of a retry, which begins a
+// new one.
 func isContinuation(ctx workflow.Context, in contract.CycleInput) (bool, error) {
 	info := workflow.GetInfo(ctx)
 	switch {

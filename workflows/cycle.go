@@ -11,25 +11,26 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// cycleSpec is what differs between the cycles of the two sides. M is what moves one branch there.
+// cycleSpec is the difference between a producer's and a consumer's cycle. M is the plan for one branch: an upload or
+// a push.
 type cycleSpec[M any] struct {
 	role contract.Role
-	// scan is the activity that plans a page, and scanned what it looks at.
+	// scan is the activity that plans a page. scanSummary says what it looks at.
 	scan        any
 	scanSummary string
-	// workflow moves one branch, and child says which.
+	// workflow moves one branch. child describes the child workflow for a move.
 	workflow any
 	child    func(move M) child
 	// verb is what a dry run says of a branch.
 	verb string
-	// allowRollback passes the operator's word on; nil where no branch can go back.
+	// allowRollback lets a move roll the branch back. It is nil for cycles in which no branch can go back.
 	allowRollback func(move *M)
-	// prune is done after all pages; nil for nothing.
+	// prune runs after all pages, unless it is nil.
 	prune func(workflow.Context, *contract.Report) error
 }
 
-// cycle is one run's part of a cycle. It works on one page of the plan after the other. When its history has become
-// long it continues as a new run, which is told nothing but how far the cycle has come.
+// cycle is one run of a cycle. It works on one page of the plan after the other. When its history is long, it
+// continues as a new run, which is told only how far the cycle has come.
 type cycle[M any] struct {
 	cycleSpec[M]
 	input     contract.CycleInput
@@ -39,7 +40,7 @@ type cycle[M any] struct {
 	pool      *childPool
 }
 
-// runCycle is what both parents do.
+// runCycle is the body of both parent workflows.
 func runCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInput) (contract.Report, error) {
 	c, err := newCycle(ctx, s, in)
 	if err != nil {
@@ -53,7 +54,7 @@ func runCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInpu
 			return c.state.Report, c.pool.awaitCancelled(ctx, err)
 		case c.state.After == 0 || c.input.DryRun:
 			return contract.Report{}, err
-		default: // what was done before is reported
+		default: // report what was done before
 			kind, reason := contract.FailureOf(err)
 			c.state.Report.Fail(plan.Failure{Subject: "plan", Kind: kind, Reason: reason})
 			return c.finish(ctx)
@@ -110,7 +111,7 @@ func newCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInpu
 	return c, nil
 }
 
-// planPage finds out what is to be done next.
+// planPage plans the next page.
 func (c *cycle[M]) planPage(ctx workflow.Context) (page plan.Page[M], err error) {
 	request := activities.PlanRequest{
 		PageRequest: plan.PageRequest{Order: c.state.Order, After: c.state.After, Size: c.input.PageSize, Detail: c.input.DryRun},
@@ -129,7 +130,7 @@ func (c *cycle[M]) planPage(ctx workflow.Context) (page plan.Page[M], err error)
 	return page, err
 }
 
-// recordPage adds a page to the report, and goes on to its end.
+// recordPage adds a page to the report, and moves the cycle's position to the page's end.
 func (c *cycle[M]) recordPage(ctx workflow.Context, page plan.Page[M]) {
 	report := &c.state.Report
 	if c.state.After == 0 {
@@ -143,7 +144,7 @@ func (c *cycle[M]) recordPage(ctx workflow.Context, page plan.Page[M]) {
 	addPage(report, page)
 }
 
-// children are those of a page.
+// children returns the children for a page's moves.
 func (c *cycle[M]) children(moves []M) []child {
 	children := make([]child, len(moves))
 	for i, move := range moves {
@@ -158,7 +159,7 @@ func (c *cycle[M]) children(moves []M) []child {
 	return children
 }
 
-// reportPlan is the end of a dry run.
+// reportPlan ends a dry run.
 func (c *cycle[M]) reportPlan(page plan.Page[M], more bool) (contract.Report, error) {
 	report := &c.state.Report
 	c.addPlan(report, page)
@@ -168,7 +169,7 @@ func (c *cycle[M]) reportPlan(page plan.Page[M], more bool) (contract.Report, er
 	return *report, report.Err()
 }
 
-// finish waits for the children, deletes what is no longer needed, and reports.
+// finish waits for the children, deletes objects that are no longer needed, and reports.
 func (c *cycle[M]) finish(ctx workflow.Context) (contract.Report, error) {
 	report := &c.state.Report
 	if err := c.pool.awaitAll(ctx); err != nil {

@@ -10,16 +10,16 @@ import (
 	"github.com/app-sre/git-partition-sync/activities"
 )
 
-// maxHosts bounds how often a run starts over because its worker was lost.
+// maxHosts bounds how often a run starts over because it lost its worker.
 const maxHosts = 3
 
-// onOneHost runs steps that hand each other files on a worker's disk. When that worker is
-// lost, and the files with it, all of them are run again from the first. So they are when
-// an operator has reset the execution to an event after their failure, which is then history.
+// onOneHost runs steps that hand each other files on a worker's disk. When the worker is lost, and the files with it,
+// all steps run again from the first. They also run again after an operator has reset the execution to an event after
+// their failure, because that failure is then part of the history.
 func onOneHost[R any](ctx workflow.Context, steps func(workflow.Context) (R, error)) (result R, err error) {
 	current := workflow.GetInfo(ctx).WorkflowExecution.RunID
 	for host := 1; ; host++ {
-		// A reset makes a new run, which inherits what the earlier one has recorded.
+		// A reset makes a new run, which inherits the side effects of the earlier one.
 		var begun string
 		recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return current })
 		if err = recorded.Get(&begun); err != nil {
@@ -38,7 +38,7 @@ func onOneHost[R any](ctx workflow.Context, steps func(workflow.Context) (R, err
 	}
 }
 
-// filesLost tells the failures that only say where the files are not.
+// filesLost tells whether a failure only means that the run's files are gone.
 func filesLost(err error) bool {
 	timeout, ok := errors.AsType[*temporal.TimeoutError](err)
 	if ok {
@@ -53,7 +53,7 @@ func isKind(err error, kind string) bool {
 	return ok && failure.Type() == kind
 }
 
-// cleanup removes a run's files, also when the run was cancelled. Its failure is not the run's.
+// cleanup removes a run's files, also if the run was cancelled. If it fails, the run does not.
 func cleanup(ctx workflow.Context, staged activities.Staged) {
 	var common *activities.Common
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)

@@ -10,15 +10,16 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// Whoever may start workflows says with their inputs no more than the documents allow.
+// The inputs of workflows are checked here, because people who may start workflows must not be able to do more with them than
+// the documentation says.
 
 func invalidInput(format string, args ...any) error {
 	message := activities.WithRemedy(plan.KindInvalidInput, fmt.Sprintf(format, args...))
 	return temporal.NewNonRetryableApplicationError(message, plan.KindInvalidInput, nil)
 }
 
-// requireLock refuses a child that was started under another ID than its branch's. That ID is what
-// keeps two of them from working on the same branch.
+// requireLock refuses a child whose workflow ID is not its branch's. The ID keeps two children from working on one
+// branch.
 func requireLock(ctx workflow.Context, id string) error {
 	if actual := workflow.GetInfo(ctx).WorkflowExecution.ID; actual != id {
 		return invalidInput("the workflow's ID is %q instead of %q\nStart it with the ID of its destination, which keeps two runs from working on one branch.", actual, id)
@@ -26,10 +27,10 @@ func requireLock(ctx workflow.Context, id string) error {
 	return nil
 }
 
-// scheduledBy is set by the server on what a schedule starts.
+// scheduledBy is a search attribute that the server sets on the workflows of a schedule.
 var scheduledBy = temporal.NewSearchAttributeKeyKeyword("TemporalScheduledById")
 
-// repeatedBy tells what starts the workflow again and again with the same input.
+// repeatedBy returns the cron or schedule that starts the workflow repeatedly with the same input.
 func repeatedBy(ctx workflow.Context) (by string, ok bool) {
 	if cron := workflow.GetInfo(ctx).CronSchedule; cron != "" {
 		return fmt.Sprintf("the cron schedule %q", cron), true
@@ -38,14 +39,14 @@ func repeatedBy(ctx workflow.Context) (by string, ok bool) {
 	return fmt.Sprintf("the schedule %q", schedule), ok
 }
 
-// isRepetition tells whether a run is the server's or an operator's repetition of another one, by a retry policy or a reset.
+// isRepetition tells whether a run repeats another one, because of a retry policy or a reset.
 func isRepetition(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	return info.Attempt > 1 || info.OriginalRunID != info.WorkflowExecution.RunID
 }
 
-// mayUseRollback tells whether a child's input may say so: its parent has, for this one run. A run by
-// hand, or a reset, only repeats what was said once.
+// mayUseRollback tells whether a child may use its input's AllowRollback: only if its parent has just said so. A run
+// that was started by hand, or a reset, would repeat what was allowed once.
 func mayUseRollback(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	return !isRepetition(ctx) && info.ContinuedExecutionRunID == "" && info.ParentWorkflowExecution != nil

@@ -9,12 +9,12 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// hostTimeout is how long a step waits for the worker that holds its files. A live
-// worker takes it up at once, so that a longer silence means that it is gone.
+// hostTimeout is how long a step waits for the worker that holds its files. A live worker starts it at once, so a
+// longer wait means that the worker is gone.
 const hostTimeout = 30 * time.Second
 
-// scanContext is for the activities that read what is wanted and what is there. They wait for no step: their
-// task queue is another one.
+// scanContext is for activities that only read. They have a task queue of their own, so that they do not wait for
+// steps.
 func scanContext(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		Summary:             summaryText(summary),
@@ -31,8 +31,8 @@ func scanContext(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
-// transferContext is for the steps that move a repository's bytes. They say how far they are with
-// every heartbeat, so a step that hangs is noticed long before it runs out of time.
+// transferContext is for steps that move a repository's bytes. Their heartbeats report progress, so that a step that
+// hangs is noticed long before it times out.
 func transferContext(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, transferOptions(summary))
 }
@@ -52,7 +52,7 @@ func transferOptions(summary string) workflow.ActivityOptions {
 	}
 }
 
-// hostTransferContext is transfer on the worker that holds the files.
+// hostTransferContext is transferContext on the worker that holds the files.
 func hostTransferContext(ctx workflow.Context, host, summary string) workflow.Context {
 	options := transferOptions(summary)
 	options.TaskQueue = host
@@ -60,8 +60,8 @@ func hostTransferContext(ctx workflow.Context, host, summary string) workflow.Co
 	return workflow.WithActivityOptions(ctx, options)
 }
 
-// hostCleanupContext is for the removal of a run's files. When the worker is gone so are
-// they, or they will be when the next worker starts there.
+// hostCleanupContext is for removing a run's files. If the worker is gone, so are the files, or the next worker that
+// starts there removes them.
 func hostCleanupContext(ctx workflow.Context, host string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		Summary:                "remove the run's files",

@@ -28,7 +28,7 @@ func ProduceProject(ctx workflow.Context, upload plan.Upload) (uploaded activiti
 	return uploaded, err
 }
 
-// runProduceSteps notes whether anything was transferred.
+// runProduceSteps runs the steps once. It sets transferred when it has transferred anything.
 func runProduceSteps(ctx workflow.Context, progress *progress, upload plan.Upload, transferred *bool) (uploaded activities.Uploaded, err error) {
 	var producer *activities.Producer
 	work := activities.UploadWork{Plan: upload}

@@ -8,9 +8,8 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// ProducerSync is one cycle of the source's side: it finds the branches that moved, runs a
-// ProduceProject for each, and deletes the objects that are no longer needed. It fails
-// when any sync failed, after all of them were tried.
+// ProducerSync is one cycle on the source's side. It finds the branches that moved, runs a ProduceProject for each,
+// and deletes the objects that are no longer needed. When any sync failed, it fails after it has tried all.
 func ProducerSync(ctx workflow.Context, in contract.CycleInput) (contract.Report, error) {
 	return runCycle(ctx, producerCycle(), in)
 }
@@ -26,8 +25,8 @@ func producerCycle() cycleSpec[plan.Upload] {
 	}
 }
 
-// prune deletes what is no longer needed. That it failed is one failure among those of the cycle, whose
-// uploads are in the bucket all the same.
+// prune deletes objects that are no longer needed. If it fails, the report has one more failure, and the cycle's
+// uploads stay valid.
 func prune(ctx workflow.Context, report *contract.Report) error {
 	var producer *activities.Producer
 	var pruned activities.Pruned

@@ -10,9 +10,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// withAttempt adds to a failure that only a person can lift what was tried, when it came after something
-// had been transferred for it: the execution is then all the memory that the next plan needs to
-// leave the branch alone.
+// withAttempt adds the attempt to a failure that only a person can resolve, if the run transferred something before
+// it failed. The next plan reads it from the failed execution, and leaves the branch alone.
 func withAttempt(ctx workflow.Context, try plan.Attempt, transferred bool, err error) error {
 	failure, ok := errors.AsType[*temporal.ApplicationError](err)
 	if !ok || !transferred || !failure.NonRetryable() || failure.Type() == activities.KindStagedFileMissing {

@@ -1,11 +1,11 @@
-// Package workflows orchestrates the syncs. It is deterministic: whatever touches a
-// clock, a network or a disk is an activity.
+// Package workflows orchestrates the syncs. It is deterministic: whatever touches a clock, a network or a disk is an
+// activity.
 //
-// On each side one parent workflow finds what has to move and starts one child workflow
-// for each branch that does; the child's activities are the steps.
+// On each side, one parent workflow finds the branches that have to move, and starts a child workflow for each of
+// them. The child's activities are the steps.
 package workflows
 
-// Registry is where a role's workflows are registered: a worker, or a test's environment.
+// Registry is where a role's workflows are registered: a worker, or a test environment.
 type Registry interface {
 	RegisterWorkflow(w any)
 }

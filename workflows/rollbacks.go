@@ -15,10 +15,11 @@ import (
 // maxRollbacks is how many destinations allow_rollback may name.
 const maxRollbacks = 100
 
-// rollbacks are the destinations for which the operator's word counts in this run, and was not used yet.
+// rollbacks are the destinations that allow_rollback names in this run and that have not been used yet.
 type rollbacks struct{ unused []project.Branch }
 
-// allowedRollbacks are those of a cycle, whose report says if they are not used. They hold for all pages of it.
+// allowedRollbacks checks and returns the destinations that a cycle's allow_rollback names. They hold for all pages
+// of the cycle. If this run must not use them, the report says so.
 func allowedRollbacks(ctx workflow.Context, in contract.CycleInput, state *contract.Continuation, possible bool) (r rollbacks, err error) {
 	if len(in.AllowRollback) == 0 {
 		return r, nil
@@ -46,12 +47,12 @@ func allowedRollbacks(ctx workflow.Context, in contract.CycleInput, state *contr
 	return r, nil
 }
 
-// allows tells whether a destination is named, however it is spelled.
+// allows tells whether a destination is named, in any spelling.
 func (r *rollbacks) allows(b project.Branch) bool {
 	return slices.ContainsFunc(r.unused, func(other project.Branch) bool { return other.Identity() == b.Identity() })
 }
 
-// markUsed notes that the word was passed on.
+// markUsed notes that a child was started that may roll its branch back.
 func (r *rollbacks) markUsed(b project.Branch) {
 	r.unused = slices.DeleteFunc(r.unused, func(other project.Branch) bool { return other.Identity() == b.Identity() })
 }
@@ -63,7 +64,7 @@ func (r *rollbacks) names() (names []string) {
 	return names
 }
 
-// reportUnused says of the others that there was no use for the word.
+// reportUnused adds a failure for each destination that was named in vain.
 func (r *rollbacks) reportUnused(report *contract.Report) {
 	for _, name := range r.names() {
 		report.Fail(plan.Failure{

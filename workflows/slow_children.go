@@ -4,11 +4,11 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// inFlightFactor times max_in_flight is how many children are at work at most, slow ones included.
+// inFlightFactor times max_in_flight is how many children may run at once, including slow ones.
 const inFlightFactor = 4
 
-// abandonSlow waits only for those that are not slow, as others are to start. Whoever continues the cycle is not told when the
-// slow ones end, and counts them until it ends. It is false when the cycle has waited long enough.
+// abandonSlow waits until only slow children are left, so that the cycle can continue as a new run. The new run is
+// not told when they end, and counts them as running until its own end. It returns false when the cycle's time is up.
 func (p *childPool) abandonSlow(ctx workflow.Context) (abandoned bool, err error) {
 	if len(p.inFlight) > 0 {
 		p.watchSlow()
@@ -25,8 +25,8 @@ func (p *childPool) abandonSlow(ctx workflow.Context) (abandoned bool, err error
 	return true, nil
 }
 
-// hasRoom tells whether another child may start. Slow ones count only against the number of all, whichever run of the
-// cycle has started them.
+// hasRoom tells whether another child may start. Slow children count only against the number of all children, no
+// matter which run of the cycle started them.
 func (p *childPool) hasRoom() bool {
 	all := len(p.inFlight) + p.state.Abandoned
 	return len(p.inFlight)-p.countSlow() < p.limits.MaxInFlight && all < inFlightFactor*p.limits.MaxInFlight
@@ -41,7 +41,7 @@ func (p *childPool) countSlow() (slow int) {
 	return slow
 }
 
-// watchSlow begins to tell slow children, when somebody waits for that.
+// watchSlow starts to mark slow children, if that has not been started yet.
 func (p *childPool) watchSlow() {
 	if !p.watchesSlow {
 		p.watchesSlow = true
@@ -49,7 +49,7 @@ func (p *childPool) watchSlow() {
 	}
 }
 
-// markSlow marks the children that have been at work for long, until the context ends.
+// markSlow marks children that have been running for long, until the context ends.
 func (p *childPool) markSlow(ctx workflow.Context) {
 	oldest := func() *runningChild {
 		for _, r := range p.inFlight {

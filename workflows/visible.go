@@ -10,7 +10,7 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// progress shows in the UI, and to whoever queries, what a workflow is doing.
+// progress shows in the UI and to queries what a workflow is doing.
 type progress struct {
 	ctx    workflow.Context
 	status contract.Status
@@ -21,13 +21,13 @@ func showProgress(ctx workflow.Context) (*progress, error) {
 	return p, workflow.SetQueryHandler(ctx, contract.QueryStatus, func() (contract.Status, error) { return p.status, nil })
 }
 
-// step says what the workflow does now.
+// step shows what the workflow does now.
 func (p *progress) step(format string, args ...any) {
 	p.status.Step = fmt.Sprintf(format, args...)
 	workflow.SetCurrentDetails(p.ctx, foreign.Markdown(p.status.Step))
 }
 
-// withDescription gives a child the words by which it is recognised in lists.
+// withDescription sets the summary, memo and search attributes by which people recognise a child in lists.
 func withDescription(ctx workflow.Context, role string, c child, searchAttributes bool) workflow.Context {
 	options := workflow.GetChildWorkflowOptions(ctx)
 	options.StaticSummary = summaryText(fmt.Sprintf("%s: %s", c.destination, c.reason))
@@ -39,7 +39,7 @@ func withDescription(ctx workflow.Context, role string, c child, searchAttribute
 	return workflow.WithChildOptions(ctx, options)
 }
 
-// recordOutcome notes how a child ended, where it was started with search attributes.
+// recordOutcome sets the search attribute for how a child ended, if the child was started with search attributes.
 func recordOutcome(ctx workflow.Context, err error) {
 	if _, ok := workflow.GetTypedSearchAttributes(ctx).GetKeyword(contract.AttributeDestination); !ok {
 		return
@@ -53,12 +53,12 @@ func recordOutcome(ctx workflow.Context, err error) {
 	}
 }
 
-// maxSummary is the size in bytes beyond which a server may refuse a summary: its setting
-// limit.userMetadataSummarySize is 400.
+// maxSummary is the largest size of a summary in bytes that servers accept: 400, their default of
+// limit.userMetadataSummarySize.
 const maxSummary = 400
 
-// summaryText makes a summary of a text that may have words of others in it: the UI shows summaries and details as
-// Markdown, with links and pictures. It is shortened at the end of a character.
+// summaryText makes a summary of a text that may contain words of others. The UI shows summaries and details as
+// Markdown, with links and pictures. It is cut at the end of a character.
 func summaryText(s string) string {
 	s = foreign.Markdown(s)
 	if len(s) <= maxSummary {

@@ -7,19 +7,19 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// Limits bound what one cycle does at once. Zero means the default, more than the maximum the maximum.
+// Limits bound what one cycle does at once. Zero means the default. Values above the maximum become the maximum.
 type Limits struct {
-	// MaxInFlight is how many children run at a time; the default is 16, the maximum 256.
+	// MaxInFlight is how many children run at a time. The default is 16, the maximum 256.
 	MaxInFlight int `json:"max_in_flight,omitempty"`
-	// PageSize is how many branches are planned at a time; the default is 200, the maximum 500.
+	// PageSize is how many branches are planned at a time. The default is 200, the maximum 500.
 	PageSize int `json:"page_size,omitempty"`
-	// WaitSeconds is how long the cycle waits for its children before it leaves
-	// those that are still at work alone. The default is four minutes, which is less than what
-	// usually lies between two cycles: while one runs, the server skips the next. The maximum is a day.
+	// WaitSeconds is how long the cycle waits for its children. Those that are still running are then left alone. The
+	// default is four minutes, which is less than the usual interval between two cycles: while one runs, the server
+	// skips the next. The maximum is a day.
 	WaitSeconds int `json:"wait_seconds,omitempty"`
 }
 
-// WithDefaults fills in what was left out, and takes back what is too much.
+// WithDefaults replaces zeros by defaults, and values above the maximum by the maximum.
 func (l Limits) WithDefaults() Limits {
 	within := func(n *int, value, most int) {
 		if *n <= 0 {
@@ -27,7 +27,7 @@ func (l Limits) WithDefaults() Limits {
 		}
 		*n = min(*n, most)
 	}
-	// Slow children included, it is four times as many. A Temporal server allows a workflow 2,000.
+	// Including slow children, four times as many may run. A Temporal server allows a workflow 2,000.
 	within(&l.MaxInFlight, 16, 256)
 	within(&l.PageSize, plan.DefaultPageSize, plan.MaxPageSize)
 	within(&l.WaitSeconds, 240, 24*60*60)
@@ -37,57 +37,58 @@ func (l Limits) WithDefaults() Limits {
 // Wait is WaitSeconds as a duration.
 func (l Limits) Wait() time.Duration { return time.Duration(l.WaitSeconds) * time.Second }
 
-// SlowAfter is how long a child may be at work before it no longer keeps others from starting.
+// SlowAfter is how long a child may run before it no longer counts against MaxInFlight.
 func (l Limits) SlowAfter() time.Duration { return min(time.Minute, l.Wait()/4) }
 
-// WaitSecondsFor is a number of WaitSeconds for cycles that start at an interval: it leaves a cycle time to end
-// before the next is due.
+// WaitSecondsFor returns WaitSeconds for cycles that start at an interval, so that a cycle ends before the next is
+// due.
 func WaitSecondsFor(interval time.Duration) int {
 	const longest = 10 * time.Minute
 	return max(1, int(min(longest, interval*4/5).Seconds()))
 }
 
-// CycleInput is what an operator may say when starting ProducerSync or ConsumerSync. All of it is optional.
+// CycleInput is the input of ProducerSync and ConsumerSync. All of it is optional.
 type CycleInput struct {
-	// DryRun plans only: nothing is cloned or downloaded, written, pushed or deleted.
+	// DryRun only plans: nothing is cloned or downloaded, written, pushed or deleted.
 	DryRun bool `json:"dry_run,omitempty"`
-	// SearchAttributes are set on the children. They have to be registered.
+	// SearchAttributes sets search attributes on the children. They have to be registered.
 	SearchAttributes bool `json:"search_attributes,omitempty"`
-	// AllowRollback names the destinations ("group/name@branch") for which an object may be older
-	// than what was applied last. It is the consumer's, and holds for one cycle: a cron or schedule must not have it.
+	// AllowRollback names the destinations ("group/name@branch") that may go back to an older object than the one
+	// applied last. Only a consumer accepts it, and only for one cycle: a cron or schedule must not have it.
 	AllowRollback []string `json:"allow_rollback,omitempty"`
 	Limits
 
-	// From is where a dry run goes on that has no room for all branches in one report: its Report.Next.
+	// From continues a dry run whose report had no room for all branches. It is that report's Next.
 	From *Position `json:"from,omitempty"`
-	// Continuation is set when a cycle continues as a new run. Whoever starts a cycle must not set it.
+	// Continuation is set by a cycle that continues as a new run. Nobody else may set it.
 	Continuation *Continuation `json:"continuation,omitempty"`
 }
 
-// Position is how far a cycle has come: the order in which it goes through the branches, and the place of the last one that it
-// has looked at. The zero value is before all of them.
+// Position is how far a cycle has come: the order in which it visits the branches, and the position of the last one
+// that it has planned. The zero value is before all of them.
 type Position struct {
 	Order turn.Order    `json:"turn"`
 	After turn.Position `json:"after"`
 }
 
-// Continuation is how far a cycle has come. What is left to do is planned anew.
+// Continuation is what a cycle tells the run that continues it. Whatever is left to do is planned anew.
 type Continuation struct {
 	Position
-	// Until is when the cycle's patience ends.
+	// Until is when the cycle's time is up.
 	Until time.Time `json:"until,omitzero"`
-	// Abandoned counts the children that were at work when an earlier run of the cycle ended. Nobody is told when they end.
+	// Abandoned counts the children that were still running when an earlier run of the cycle ended. The cycle is not
+	// told when they end.
 	Abandoned int `json:"abandoned,omitempty"`
-	// Moved counts the branches that the cycle has given to children, and Prune tells that there may be objects to delete.
+	// Moved counts the branches for which the cycle has started children. Prune says that there may be objects to
+	// delete.
 	Moved int  `json:"moved,omitempty"`
 	Prune bool `json:"prune,omitempty"`
-	// Rollbacks are those of AllowRollback that have not been used yet.
+	// Rollbacks are the entries of AllowRollback that have not been used yet.
 	Rollbacks []string `json:"rollbacks,omitempty"`
 	Report    Report   `json:"report,omitzero"`
 }
 
-// Outcome is what a child did, in words. It is the part of a child's result that its
-// parent reads.
+// Outcome is what a child did, in words. It is the part of a child's result that its parent reads.
 type Outcome struct {
 	Summary string `json:"summary"`
 }

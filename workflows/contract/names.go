@@ -1,5 +1,5 @@
-// Package contract is what is said to the workflows and heard from them: their names, inputs
-// and reports. Whoever only starts and watches them needs no more than this.
+// Package contract is the interface of the workflows: their names, inputs and reports. Programs that only start and
+// watch them need nothing else.
 package contract
 
 import (
@@ -48,12 +48,12 @@ const (
 	OutcomeFailed = "failed"
 )
 
-// ScanQueue is the task queue of the scans that are made for workflows of another queue. They have
-// one of their own, so that steps, which may take hours, leave them room.
+// ScanQueue is the task queue for the scans of workflows on another queue. Scans have a queue of their own so that
+// they do not wait behind steps, which may take hours.
 func ScanQueue(taskQueue string) string { return taskQueue + "/scans" }
 
-// escapeNonASCII writes other bytes, and the percent sign, as URLs do: Temporal's clients send workflow IDs as
-// gRPC headers, which can hold nothing else.
+// escapeNonASCII escapes everything but ASCII, and the percent sign, as URLs do. Temporal's clients send workflow IDs
+// as gRPC headers, which must be ASCII.
 func escapeNonASCII(s string) string {
 	var out strings.Builder
 	for _, b := range []byte(s) {

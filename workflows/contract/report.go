@@ -10,46 +10,46 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// maxQuotedReasons bounds the reasons in a parent's error: its details have them all.
+// maxQuotedReasons bounds the reasons in a parent's error message. Its details have them all.
 const maxQuotedReasons = 20
 
-// Report is what one cycle did. It is bounded: of each list it has the first entries, and the number of all others.
+// Report is what one cycle did. It is bounded: it has the first entries of each list, and counts the rest.
 type Report struct {
-	// Checked is how many branches were looked at, UpToDate how many of them had nothing to move.
+	// Checked counts the branches that were looked at, UpToDate those that did not have to move.
 	Checked  int `json:"checked"`
 	UpToDate int `json:"up_to_date"`
 	// Planned is what a dry run would have done, and why.
 	Planned []string `json:"planned,omitempty"`
-	// InSync and Behind are where a dry run found the branches.
+	// InSync and Behind list the branches of a dry run by where they are.
 	InSync []plan.BranchStatus `json:"in_sync,omitempty"`
 	Behind []plan.BranchStatus `json:"behind,omitempty"`
-	// Next is where a dry run goes on when one report has no room for all branches.
+	// Next is where to continue a dry run whose report had no room for all branches.
 	Next *Position `json:"next,omitempty"`
-	// Synced says of each branch that was moved what was moved.
+	// Synced has a line for each branch that was moved.
 	Synced     []string `json:"synced,omitempty"`
 	SyncedMore int      `json:"synced_more,omitempty"`
-	// Running are the children that were at work when the cycle ended, most often
-	// because they started in an earlier one. They are left alone.
+	// Running are the children that were still running when the cycle ended. Most often they were started by an earlier
+	// cycle.
 	Running     []string `json:"running,omitempty"`
 	RunningMore int      `json:"running_more,omitempty"`
-	// Deferred counts the branches that have to move, and were left for the next cycle because this one
-	// had waited long enough. Unchecked counts those that it has not looked at for the same reason.
+	// Deferred counts the branches that have to move but were left for the next cycle because the time was up. Unchecked
+	// counts those that were not looked at for the same reason.
 	Deferred  int `json:"deferred,omitempty"`
 	Unchecked int `json:"unchecked,omitempty"`
 	// Pruned are the keys of the objects that were deleted.
 	Pruned     []string `json:"pruned,omitempty"`
 	PrunedMore int      `json:"pruned_more,omitempty"`
-	// PruneLeft counts the objects that are no longer needed, but were left for the next cycle.
+	// PruneLeft counts the objects that are no longer needed but were left for the next cycle.
 	PruneLeft int `json:"prune_left,omitempty"`
-	// Absence is what the next cycle of a producer remembers of this one. Temporal hands it over.
+	// Absence is what the producer's next cycle remembers of this one. Temporal hands it on.
 	Absence plan.Absence `json:"absence,omitzero"`
-	// Warning is what an operator should know although nothing went wrong.
+	// Warning is what an operator should know although nothing failed.
 	Warning string `json:"warning,omitempty"`
 	// Failures are what went wrong.
 	plan.Failures
 }
 
-// What a list of a report has at most: entries, and bytes of JSON.
+// Each list of a report is bounded in entries, and in bytes of JSON.
 const (
 	maxListEntries = 200
 	maxListSize    = 64 << 10
@@ -58,13 +58,13 @@ const (
 // AddSynced notes that a branch was moved.
 func (r *Report) AddSynced(line string) { appendBounded(&r.Synced, &r.SyncedMore, line) }
 
-// AddRunning notes that a child is at work that the cycle does not wait for.
+// AddRunning notes a running child that the cycle does not wait for.
 func (r *Report) AddRunning(id string) { appendBounded(&r.Running, &r.RunningMore, id) }
 
 // AddPruned notes that an object was deleted.
 func (r *Report) AddPruned(key string) { appendBounded(&r.Pruned, &r.PrunedMore, key) }
 
-// appendBounded appends an entry to a list, or counts it when there is no room.
+// appendBounded appends an entry to a list. When there is no room, it only counts it.
 func appendBounded(entries *[]string, more *int, entry string) {
 	size := func(v any) int {
 		text, _ := json.Marshal(v) // strings have no errors
@@ -109,7 +109,7 @@ func (r Report) String() string {
 	return s
 }
 
-// Err is nil when nothing failed.
+// Err returns an error of the type plan.KindSyncsFailed with the report as its details, or nil when nothing failed.
 func (r Report) Err() error {
 	if r.Count() == 0 {
 		return nil

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// RoleOf tells which side is meant: the one that is named, or else the one that the only key is for which the
-// environment has, PUBLIC_KEY at the producer and PRIVATE_KEY at the consumer.
+// RoleOf returns the role with the given name. Without a name, it is the role whose key is in the environment, if
+// only one is: PUBLIC_KEY for the producer, PRIVATE_KEY for the consumer.
 func RoleOf(name string, hasPublicKey, hasPrivateKey bool) (Role, error) {
 	switch {
 	case name == Producer.Name, name == "" && hasPublicKey && !hasPrivateKey:

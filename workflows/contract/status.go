@@ -21,7 +21,7 @@ type Status struct {
 	AtWork []string `json:"at_work,omitempty"`
 }
 
-// FailureOf digs the step's failure out of what Temporal wraps around it.
+// FailureOf returns the kind and the reason of the failure that Temporal has wrapped.
 func FailureOf(err error) (kind, reason string) {
 	var application *temporal.ApplicationError
 	if errors.As(err, &application) {
