@@ -25,17 +25,17 @@ var ErrNoBranch = errors.New("branch does not exist")
 // Cloned is a branch as a Git bundle on a worker's disk.
 type Cloned struct {
 	Staged Staged         `json:"staged"`
-	Bundle archive.Bundle `json:"bundle"`          // not yet with its time
-	Before time.Time      `json:"before,omitzero"` // when the object that the upload follows was made
+	Bundle archive.Bundle `json:"bundle"`          // CreatedAt is still zero
+	Before time.Time      `json:"before,omitzero"` // the previous object's creation time
 }
 
-// Clone asks the source for the branch and keeps the pack as it comes, as a Git bundle. It asks
-// for an increment on the planned base; when the source does not know that any more, as after
-// a rewritten history, what comes is a snapshot, and is kept as one.
+// Clone fetches the branch from the source, and stores the pack as it arrives in a Git bundle. It asks for an
+// increment on the planned base. If the source no longer knows the base, as after a rewritten history, it sends a
+// snapshot, which is stored as one.
 //
-// It takes the branch as it is now, which may be newer than what was planned.
+// It takes the branch's current commit, which may be newer than the planned one.
 func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, err error) {
-	meter := startMeter(ctx, 0) // the configuration, the source and the bucket are asked first, which may take long
+	meter := startMeter(ctx, 0) // before the configuration, the source and the bucket are asked, which may take long
 	defer meter.stop()
 	upload := work.Plan
 	source := upload.Sync.Source
@@ -80,9 +80,9 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 	return cloned, nil
 }
 
-// restorableBase returns the planned base if the bucket still restores it. A run that was reset long after
-// its plan was made would otherwise build on objects that have been pruned, and one that was started by hand on
-// whatever it names.
+// restorableBase returns the planned base if the bucket still has the objects that restore it, and "" otherwise. A
+// run that was reset long after it was planned could build on objects that have been pruned, and a run that was
+// started by hand could name any objects.
 func (p *Producer) restorableBase(ctx context.Context, upload plan.Upload) (base string, err error) {
 	for _, key := range upload.BaseKeys {
 		id, err := object.ParseKey(key)
@@ -104,8 +104,8 @@ func (p *Producer) restorableBase(ctx context.Context, upload plan.Upload) (base
 	return base, nil
 }
 
-// previousCreationTime is when the object was made that the upload follows, as that says itself. One that does not, as it is
-// older or gone, was made before it was uploaded.
+// previousCreationTime returns when the newest object that the plan saw was made, according to the object. If it does
+// not say, because it is older or gone, the time of its upload is used, which is later.
 func (p *Producer) previousCreationTime(ctx context.Context, follows plan.ChainState) (time.Time, error) {
 	if follows.Key == "" {
 		return time.Time{}, nil
@@ -122,8 +122,8 @@ func (p *Producer) previousCreationTime(ctx context.Context, follows plan.ChainS
 	return newest.CreatedAt, nil
 }
 
-// writeBundle writes the bundle. When it fails nothing of the run stays behind: the next attempt
-// may be another worker's.
+// writeBundle writes the bundle. When it fails, it leaves no files of the run behind, because the next attempt may
+// run on another worker.
 func (p *Producer) writeBundle(staged Staged, id object.ID, pack io.Reader, meter *meter) (size int64, sum string, err error) {
 	run, err := p.Staging.Run(staged.Run)
 	if err != nil {

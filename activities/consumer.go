@@ -8,24 +8,24 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
-// Consumer is what the activities of the destination's side work with.
+// Consumer is what the activities on the destination's side work with.
 type Consumer struct {
 	Common
 
 	Destination DestinationForge
-	// Identities are the keys that objects are decrypted with.
+	// Identities are the keys that decrypt objects.
 	Identities []age.Identity
-	// Verifier trusts the keys that manifests are signed with; sign.Unverified says that there are none.
+	// Verifier verifies the signatures of manifests; sign.Unverified does not.
 	Verifier sign.Verifier
-	// Environment is the one that objects must be made for; archive.AnyEnvironment says that it does not matter.
+	// Environment is the environment that objects must be made for; archive.AnyEnvironment accepts all.
 	Environment archive.Environment
-	// Allow is which projects may be pushed to; project.AllowAll says that the token decides.
+	// Allow says which projects may be pushed to; project.AllowAll leaves that to the token.
 	Allow project.Allowlist
-	// FastForwardOnly is the policy not to overwrite what the destination has.
+	// FastForwardOnly refuses pushes that would drop commits of the destination.
 	FastForwardOnly bool
 }
 
-// Unverified is the warning that comes with everything a consumer without keys does.
+// Unverified is the warning on everything that a consumer without verification keys does.
 const Unverified = "signatures are not verified: set VERIFY_KEYS, or whoever can write to the bucket can push code"
 
 func (c *Consumer) warning() string {

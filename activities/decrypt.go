@@ -14,22 +14,22 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
-// ErrOtherRun says that the objects are not those of the run's destination.
+// ErrOtherRun says that a run's objects are not those of its destination.
 var ErrOtherRun = errors.New("the run's objects and its destination disagree")
 
-// DecryptInput is what Decrypt needs besides the work.
+// DecryptInput is what Decrypt needs besides the Work.
 type DecryptInput struct {
-	Commit  string          `json:"commit"` // that the objects lead to
+	Commit  string          `json:"commit"` // the last object's commit
 	Objects []object.Stored `json:"objects"`
 }
 
-// Decrypted is what the destination needs, as Git bundles on a worker's disk.
+// Decrypted is what the destination needs: Git bundles on a worker's disk.
 type Decrypted struct {
 	Bundles []archive.Bundle `json:"bundles"` // oldest first; the file names are numbered
 }
 
-// Decrypt takes the bundles out of the objects. An object that a trusted key has not signed, or
-// whose manifest, key and content do not agree, is refused.
+// Decrypt extracts the bundles from the objects. It refuses an object without a signature by a trusted key, and one
+// whose manifest, key and content do not agree.
 func (c *Consumer) Decrypt(ctx context.Context, work PushWork, in DecryptInput) (decrypted Decrypted, err error) {
 	run, err := c.Staging.Run(work.Staged.Run)
 	if err != nil {
@@ -65,8 +65,8 @@ func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, meter *meter
 	})
 }
 
-// openObject reads an object up to its bundle, and refuses it unless a trusted key has signed a manifest that agrees with the
-// object's key.
+// openObject reads an object up to its bundle. It refuses the object unless a trusted key has signed the manifest,
+// and the manifest agrees with the object's key.
 func (c *Consumer) openObject(encrypted io.Reader, id object.ID) (*archive.Reader, error) {
 	plaintext, err := crypt.Decrypt(encrypted, c.Identities)
 	if err != nil {
@@ -88,8 +88,8 @@ func (c *Consumer) openObject(encrypted io.Reader, id object.ID) (*archive.Reade
 	return reader, c.checkClock(reader.Manifest.CreatedAt)
 }
 
-// checkObjects refuses a run whose objects are not its destination's, or do not lead to its commit in their order:
-// whoever may start a workflow might name any.
+// checkObjects refuses a run whose objects are for another destination, or do not lead to its commit in their order.
+// Anyone who may start a workflow could name any objects.
 func checkObjects(destination project.Branch, commit string, objects []object.Stored) error {
 	at := ""
 	for i, o := range objects {

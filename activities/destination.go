@@ -14,26 +14,26 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
-// ownRefs is where the consumer keeps refs of its own in a destination repository:
+// ownRefs is the prefix of the consumer's own refs in a destination repository:
 //
-//	incoming/<branch>/tip              commits that came ahead of the branch
-//	applied/<branch>/at-<nanoseconds>  when the manifest was made that was applied last
-//	applied/<branch>/object-<seconds>  when the bucket got the newest object that was looked at
+//	incoming/<branch>/tip              commits that were sent before the branch moves
+//	applied/<branch>/at-<nanoseconds>  the creation time of the manifest that was applied last
+//	applied/<branch>/object-<seconds>  the upload time of the newest object that was looked at
 const ownRefs = "refs/git-partition-sync"
 
 func incomingRef(b project.Branch) string { return ownRefs + "/incoming/" + b.Branch + "/tip" }
 
 func appliedRefPrefix(b project.Branch) string { return ownRefs + "/applied/" + b.Branch + "/" }
 
-// objectRef says that the object which the bucket got at that time has been looked at.
+// objectRef is the ref which says that the object with this upload time has been looked at.
 func objectRef(b project.Branch, modified time.Time) string {
 	return appliedRefPrefix(b) + "object-" + strconv.FormatInt(modified.Unix(), 10)
 }
 
-// maxUnwanted bounds how many unwanted refs are kept in memory, and deleted in one push.
+// maxUnwanted bounds how many unwanted refs are kept in memory and deleted in one push.
 const maxUnwanted = 2000
 
-// destination is one branch of the Git server that is pushed to, and what the refs of its project said when they were read last.
+// destination is the branch to push to, with the refs of its project as they were read last.
 type destination struct {
 	forge  DestinationForge
 	branch project.Branch
@@ -42,7 +42,8 @@ type destination struct {
 	tip      string // "" when the branch does not exist
 	incoming string // likewise
 	guard    replayGuard
-	// unwanted are refs in our folders that are not ours, that block ours, or that later ones have replaced. There may be more.
+	// unwanted are refs below the consumer's prefixes that others put there, that block the consumer's refs, or that
+	// newer ones have replaced. There may be more than fit.
 	unwanted map[string]string
 }
 
@@ -52,7 +53,7 @@ func (c *Consumer) readDestination(ctx context.Context, b project.Branch) (desti
 	return d.reread(ctx)
 }
 
-// reread returns what the refs say now, read in one request.
+// reread returns the destination as its refs are now, read in one request.
 func (d destination) reread(ctx context.Context) (destination, error) {
 	d.tip, d.incoming, d.unwanted = "", "", map[string]string{}
 	d.guard = replayGuard{enabled: d.guard.enabled, prefix: appliedRefPrefix(d.branch)}
@@ -82,13 +83,13 @@ func (d destination) markUnwanted(ref, commit string) {
 	}
 }
 
-// commitOf reads where one ref is now; "" means that it does not exist.
+// commitOf reads the commit of one ref; "" means that the ref does not exist.
 func (d destination) commitOf(ctx context.Context, ref string) (string, error) {
 	refs, err := d.forge.Refs(ctx, d.branch.Path(), ref)
 	return refs[ref], err
 }
 
-// hasRefAt tells whether one of the refs is at the commit: then the destination has all that leads to it.
+// hasRefAt tells whether one of the refs is at the commit. Then the destination has the commit's whole history.
 func (d destination) hasRefAt(commit string) bool {
 	return slices.Contains([]string{d.tip, d.incoming}, commit)
 }
@@ -99,7 +100,7 @@ func (d destination) pushRefs(ctx context.Context, request smarthttp.PushRequest
 	return d.forge.Push(ctx, request)
 }
 
-// updateRefs moves refs to what the destination has.
+// updateRefs moves refs to commits that the destination has.
 func (d destination) updateRefs(ctx context.Context, updates ...smarthttp.RefUpdate) error {
 	return d.pushRefs(ctx, smarthttp.PushRequest{
 		RefUpdate: updates[0], MoreUpdates: updates[1:],
@@ -107,13 +108,13 @@ func (d destination) updateRefs(ctx context.Context, updates ...smarthttp.RefUpd
 	})
 }
 
-// deleteRefs is for updates to nothing, which go without a pack.
+// deleteRefs deletes refs, in a push without a pack.
 func (d destination) deleteRefs(ctx context.Context, deletions ...smarthttp.RefUpdate) error {
 	return d.pushRefs(ctx, smarthttp.PushRequest{RefUpdate: deletions[0], MoreUpdates: deletions[1:]})
 }
 
-// blocks tells whether a ref is where ours needs a folder, or has one where ours is a file. Git takes none at ownRefs
-// itself, which is too short a name.
+// blocks tells whether a ref has a name that is a folder of ours, or is below ours, so that ours cannot be created.
+// Git accepts no ref with the name ownRefs, which is too short.
 func blocks(ref, ours string) bool {
 	if strings.HasPrefix(ref, ours+"/") {
 		return true

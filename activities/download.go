@@ -16,35 +16,34 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// ErrBrokenChain says that a branch's objects do not lead back to anything that the destination
-// has.
+// ErrBrokenChain says that a branch's objects do not lead back to a commit that the destination has.
 var ErrBrokenChain = errors.New("the bucket's chain is broken")
 
-// maxReplans is how often a download follows a bucket that changes under it.
+// maxReplans is how often a download plans anew when the bucket changes meanwhile.
 const maxReplans = 3
 
-// Target is what a branch is to become.
+// Target is what a branch has to become.
 type Target struct {
 	Commit string `json:"commit"`
-	// SeenTip is where the branch was when the objects were picked for it; empty when it did not exist.
+	// SeenTip is the branch's commit when the objects were chosen; empty when it did not exist.
 	SeenTip string `json:"seen_tip,omitempty"`
 	// SeenChain is what the bucket held then.
 	SeenChain plan.ChainState `json:"follows,omitzero"`
-	// AtTip is what the newest object's manifest says when the branch was at its commit already.
+	// AtTip describes the newest object, according to its manifest, if the branch was at that object's commit already.
 	AtTip *archive.Bundle `json:"at_tip,omitempty"`
 }
 
-// Downloaded is what the destination needs, as objects on a worker's disk.
+// Downloaded is what the destination needs: objects on a worker's disk.
 type Downloaded struct {
 	Staged  Staged          `json:"staged"`
 	Target  Target          `json:"target"`
 	Objects []object.Stored `json:"objects"` // oldest first; the file names are numbered
 }
 
-// Download fetches the objects that the destination lacks. When one of them is gone, a newer one has replaced it
-// since the plan was made, and when the branch is elsewhere, others have moved it: then it is planned anew.
+// Download fetches the objects that the destination lacks. It plans anew when an object is gone, because a newer one
+// has replaced it, and when others have moved the branch.
 func (c *Consumer) Download(ctx context.Context, work PushWork) (downloaded Downloaded, err error) {
-	meter := startMeter(ctx, 0) // the destination and the bucket are asked first, which may take long
+	meter := startMeter(ctx, 0) // before the destination and the bucket are asked, which may take long
 	defer meter.stop()
 	push, staged := work.Plan, stage(ctx, c.Host)
 	run, err := c.Staging.Run(staged.Run)
@@ -79,8 +78,7 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 	if err != nil {
 		return downloaded, err
 	}
-	// The branch is read before the bucket, the other way round than for the plan: so what the bucket is
-	// seen to have is no older than what the branch was seen at.
+	// A plan reads the bucket first. Here the branch is read first, so that the bucket's state is not older than the branch's.
 	if stale, err := c.isStale(ctx, push, to.tip); err != nil {
 		return downloaded, err
 	} else if stale {
@@ -106,8 +104,8 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 	return downloaded, c.fetchObjects(ctx, run, downloaded.Objects, meter)
 }
 
-// isStale tells whether a plan is of another time, as in a run that is reset long after, or of a worker that was held up. What it
-// says may be older than what the destination has.
+// isStale tells whether the branch or the bucket has changed since the push was planned, as in a run that is reset
+// much later, or on a worker that was suspended. The planned objects may then be older than what the destination has.
 func (c *Consumer) isStale(ctx context.Context, push plan.Push, tip string) (bool, error) {
 	if tip != push.Head && tip != push.Commit {
 		return true, nil
@@ -121,8 +119,8 @@ func (c *Consumer) isStale(ctx context.Context, push plan.Push, tip string) (boo
 	return false, nil
 }
 
-// missingObjects asks the destination what it has, and picks the end of the chain that it has not.
-// A destination that cannot be pushed to fails here, before anything is fetched for it.
+// missingObjects asks the destination which commits it has, and returns the end of the chain that it lacks. If the
+// destination cannot be pushed to, this fails before anything is downloaded.
 func missingObjects(ctx context.Context, push plan.Push, to destination) ([]object.Stored, error) {
 	known := []string{to.tip, to.incoming}
 	bases := plan.Bases(push.Objects)
@@ -130,7 +128,7 @@ func missingObjects(ctx context.Context, push plan.Push, to destination) ([]obje
 	anchor := cmp.Or(to.tip, to.incoming)
 	switch {
 	case to.incoming == push.Commit:
-		return push.Objects[len(push.Objects)-1:], nil // its manifest is still wanted
+		return push.Objects[len(push.Objects)-1:], nil // for its manifest
 	case push.FromSnapshot || anchor == "":
 		known = nil
 	case len(bases) > 0 && !has:
@@ -155,7 +153,7 @@ func (c *Consumer) fetchObjects(ctx context.Context, run staging.Run, objects []
 	etags := make([]string, len(objects))
 	for i, o := range objects {
 		if o.Size <= objectHeadSize {
-			continue // all of it costs no more
+			continue // downloading the whole object costs no more
 		}
 		var err error
 		if etags[i], _, err = c.readManifest(ctx, o); err != nil {
@@ -180,8 +178,8 @@ func sizeOf(objects []object.Stored) (total int64) {
 	return total
 }
 
-// replan reads what the bucket has for the branch now. It may have nothing any more: its sync
-// has left the configuration, and there is nothing left to do.
+// replan reads what the bucket has for the branch now. If its sync has left the configuration, that may be nothing,
+// and nothing is left to do.
 func (c *Consumer) replan(ctx context.Context, push plan.Push) (plan.Push, error) {
 	held, err := readBucket(ctx, c.Bucket, selection{order: turn.At(c.Clock()), only: &push.Destination, allow: c.Allow})
 	if err != nil {

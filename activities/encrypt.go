@@ -9,13 +9,13 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/crypt"
 )
 
-// Encrypted is an object of the bucket that is still on a worker's disk.
+// Encrypted is an encrypted object on a worker's disk.
 type Encrypted struct {
 	Size int64 `json:"size"` // bytes
 }
 
-// Encrypt encrypts the archive to the recipients. What Package worked from is no longer
-// needed then, and makes room.
+// Encrypt encrypts the archive to the recipients. It first deletes the bundle, which is no longer needed, to make
+// room.
 func (p *Producer) Encrypt(ctx context.Context, work UploadWork) (encrypted Encrypted, err error) {
 	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {

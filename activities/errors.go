@@ -29,7 +29,7 @@ const (
 	KindTipMoved = "TipMoved"
 )
 
-// kind is a failure that has a name: operators search for it, and docs/errors.md explains it.
+// kind is a failure with a name that operators search for, and that docs/errors.md explains.
 type kind struct {
 	name    string
 	matches func(error) bool
@@ -41,12 +41,12 @@ func isError(target error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, target) }
 }
 
-// foundByPlan and givenByWorkflow match no error: it is plans and workflows that name such failures.
+// foundByPlan and givenByWorkflow match no error, because plans and workflows name such failures themselves.
 func foundByPlan(error) bool { return false }
 
 func givenByWorkflow(error) bool { return false }
 
-// remedyOf is what a kind's first row says to do; empty for a kind that is not in the table.
+// remedyOf returns what the kind's first row says to do. It is empty for a kind that is not in the table.
 func remedyOf(name string) string {
 	i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })
 	if i < 0 {
@@ -55,7 +55,7 @@ func remedyOf(name string) string {
 	return kinds[i].remedy
 }
 
-// WithRemedy adds what to do to the reason of a failure that a workflow gives, unless the reason has a line for that itself.
+// WithRemedy adds what to do to the reason of a workflow's failure, unless the reason has a second line already.
 func WithRemedy(name, reason string) string {
 	if remedy := remedyOf(name); remedy != "" && !strings.Contains(reason, "\n") {
 		return reason + "\n" + remedy
@@ -63,7 +63,7 @@ func WithRemedy(name, reason string) string {
 	return reason
 }
 
-// withRemedies adds what to do to the failures that a plan has found.
+// withRemedies adds what to do to the failures of a plan.
 func withRemedies(failures []plan.Failure) []plan.Failure {
 	for i, f := range failures {
 		if remedy := remedyOf(f.Kind); remedy != "" && !strings.Contains(f.Reason, remedy) {
@@ -78,7 +78,7 @@ func isType[T error](err error) bool {
 	return ok
 }
 
-// kinds are in the order in which they are tried: the more precise one first.
+// kinds are in the order in which they are tried: more precise ones come first.
 var kinds = []kind{
 	{KindStagedFileMissing, isError(staging.ErrMissing), false, "The worker that held the files is gone; the run starts over by itself."},
 	{"Panic", isError(ErrPanic), true, "This is a mistake in the software: report it, with the stack from the worker's log."},

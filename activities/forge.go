@@ -6,25 +6,27 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
-// RefReader reads the refs of a project ("group/name") by their full names. Those that do not exist are absent.
+// RefReader reads the refs of a project ("group/name") by their full names. Refs that do not exist are absent from
+// the map.
 type RefReader interface {
 	Refs(ctx context.Context, project string, names ...string) (map[string]string, error)
 }
 
-// SourceForge is what the producer needs of the server that the sources are on.
+// SourceForge is what the producer needs of the sources' server.
 type SourceForge interface {
 	RefReader
 	Heads(ctx context.Context, project string, branches ...string) (map[string]string, error)
 	FetchPack(ctx context.Context, request smarthttp.FetchRequest) (*smarthttp.PackStream, error)
 }
 
-// DestinationForge is what the consumer needs of the server that the destinations are on.
+// DestinationForge is what the consumer needs of the destinations' server.
 type DestinationForge interface {
 	RefReader
 	EachRef(ctx context.Context, project string, names []string, below string, visit func(ref, commit string)) error
 	// Known returns which of the commits the project has. Tip is the commit of one of its refs.
 	Known(ctx context.Context, project, tip string, commits ...string) ([]string, error)
-	// Descends tells whether a commit that the project has leads back to the one of one of its refs.
+	// Descends tells whether ancestor, the commit of one of the project's refs, is in the history of commit, which the
+	// project has.
 	Descends(ctx context.Context, project, commit, ancestor string) (bool, error)
 	Push(ctx context.Context, request smarthttp.PushRequest) error
 }

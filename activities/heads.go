@@ -15,28 +15,28 @@ import (
 )
 
 var (
-	// ErrGitServerDown says that no project answers, whichever is asked.
+	// ErrGitServerDown says that no project on the server answers.
 	ErrGitServerDown = errors.New("the git server is down")
-	// errNotAsked is the reason of the projects for which a scan had no time left.
+	// errNotAsked is the error of projects that a scan had no time for.
 	errNotAsked = errors.New("not asked: others took all of the scan's time")
 )
 
-// headSurveyLimits are how much a scan asks of a Git server.
+// headSurveyLimits bound what a scan asks of a Git server.
 type headSurveyLimits struct {
-	// Concurrent is how many projects' references are read at a time.
+	// Concurrent is how many projects are asked at a time.
 	Concurrent int
-	// Budget is the time in which questions are asked. It leaves the scan time for the bucket.
+	// Budget is the time for asking. It leaves the scan time for the bucket.
 	Budget time.Duration
-	// MaxSilent is after how many silent projects the others get only Impatience to answer: most that
+	// MaxSilent is how many projects may be silent before the others get only Impatience to answer. Most projects that
 	// answer at all do so at once.
 	MaxSilent  int
 	Impatience time.Duration
-	// MaxUnconnected is after how many failed connections, and MaxUnanswered after how many other projects
-	// without an answer, the server is down if no project has answered.
+	// MaxUnconnected is how many connections may fail, and MaxUnanswered how many other projects may not answer, before
+	// the server counts as down. It never does once a project has answered.
 	MaxUnconnected, MaxUnanswered int
-	// Backoff is the first pause after an answer of 429 that does not say how long to wait.
+	// Backoff is the first pause after an answer of 429 that names no time.
 	Backoff time.Duration
-	// Tries is how often a project is asked that is answered with 429.
+	// Tries is how often a project is asked that answers with 429.
 	Tries int
 }
 
@@ -51,19 +51,21 @@ var scanLimits = headSurveyLimits{
 	Tries:          4,
 }
 
-// headRequest is what a survey is to find out.
+// headRequest says which heads to read.
 type headRequest struct {
-	branches []project.Branch // in the order in which they are asked for
-	// notes are refs, one of a branch, that are looked for along with it.
+	branches []project.Branch // in the order in which they are read
+	// notes are further refs to read, at most one for each branch.
 	notes map[project.Branch]string
-	// enough tells, after each project's answer, whether no other has to be asked. Nil never does. Calls do not overlap.
+	// enough is called after each project's answer, and tells whether to ask no further project. Nil asks all. Its calls
+	// do not overlap.
 	enough func(answered []project.Branch, heads map[project.Branch]plan.Head) bool
 
 	of map[string][]project.Branch // by project
 }
 
-// readHeads asks the Git server for the heads of branches, one discovery for each project, until that is enough. It returns all
-// that the survey has found so far. One project's failure is noted in its heads; only a server that is down fails all.
+// readHeads reads the heads of branches from the Git server, with one request for each project, until the request has
+// enough. It returns all heads that the survey has read so far. If one project fails, its heads say so. Only if the
+// server is down, readHeads fails.
 func (s *headSurvey) readHeads(ctx context.Context, q headRequest) (map[project.Branch]plan.Head, error) {
 	var paths []string
 	q.of, s.hasAllHeads = map[string][]project.Branch{}, false
@@ -87,7 +89,7 @@ func (s *headSurvey) readHeads(ctx context.Context, q headRequest) (map[project.
 		group.Go(func() error { return s.askProject(asking, path, q) })
 	}
 	err := group.Wait()
-	if ctx.Err() != nil { // then everything failed, and nothing of it is the server's fault
+	if ctx.Err() != nil { // then every request failed, and the server is not to blame
 		return nil, context.Cause(ctx)
 	}
 	if err == nil && s.answered == 0 && s.unasked+s.silent+s.unconnected+s.unavailable > s.limits.MaxUnconnected {
@@ -106,7 +108,7 @@ func refNames(branches []project.Branch, notes map[project.Branch]string) (names
 	return names
 }
 
-// isDefinite tells the failures that will be the same when asked again.
+// isDefinite tells errors that will be the same when the server is asked again.
 func isDefinite(err error) bool {
 	return isAnyOf(err, smarthttp.ErrUnauthorized, smarthttp.ErrForbidden, smarthttp.ErrNotFound, smarthttp.ErrRejected,
 		smarthttp.ErrObjectFormat, smarthttp.ErrNotGit, smarthttp.ErrRedirected, smarthttp.ErrMovedElsewhere)
@@ -121,13 +123,13 @@ func isAnyOf(err error, targets ...error) bool {
 	return false
 }
 
-// downError is why a scan is given up.
+// downError says why a scan is given up.
 func (s *headSurvey) downError() error {
 	return fmt.Errorf("%w: none of %d projects has answered, the last of them: %w", ErrGitServerDown, s.unconnected+s.unavailable+s.silent, s.lastError)
 }
 
-// countAnswer notes what a project's answer, or the lack of one, says about the server. Whatever it answers,
-// but for what a proxy answers in its place, it is not down.
+// countAnswer counts what a project's answer, or its absence, says about the server. Any answer shows that the server
+// is up, except the answers that a proxy gives in its place.
 func (s *headSurvey) countAnswer(err error) {
 	switch {
 	case isAnyOf(err, httpclient.ErrSilent):

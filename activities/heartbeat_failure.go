@@ -8,13 +8,13 @@ import (
 	"go.temporal.io/api/serviceerror"
 )
 
-// ErrTemporalLost says that a step was cut off because Temporal could not be told that it lives.
+// ErrTemporalLost says that a step was ended because its heartbeats did not reach Temporal.
 var ErrTemporalLost = errors.New("the connection to Temporal was lost")
 
-// heartbeatFailure tells whether the SDK has ended an activity's context because a heartbeat failed. What the activity
-// was waiting for then fails, too, and reads as if the Git server or the bucket had: net/http
-// returns the context's cause as the failure of its request. A heartbeat that is answered, with a
-// cancellation or with the news that nobody waits for the activity any more, is no such failure.
+// heartbeatFailure returns an error if the SDK ended an activity's context because a heartbeat failed. The request
+// that the activity was waiting for fails as well, and looks like a failure of the Git server or the bucket, because
+// net/http returns the context's cause. A heartbeat that Temporal answered, with a cancellation or because nobody
+// waits for the activity any more, did not fail.
 func heartbeatFailure(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if !errors.Is(ctx.Err(), context.Canceled) {

@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	// maxParallelQueries is how many workflows' ends are asked for at a time.
+	// maxParallelQueries is how many workflows are asked for at a time.
 	maxParallelQueries = 8
-	// runQueryTimeout bounds the wait for one answer, and allRunsTimeout that for all of them.
+	// runQueryTimeout bounds the wait for one answer, allRunsTimeout the wait for all of them.
 	runQueryTimeout = 5 * time.Second
 	allRunsTimeout  = time.Minute
 )
 
-// Executions is the part of Temporal's client that tells how earlier runs ended.
+// Executions is the part of Temporal's client that tells how runs ended.
 type Executions interface {
 	GetWorkflowHistory(ctx context.Context, id, run string, longPoll bool, filter enums.HistoryEventFilterType) client.HistoryEventIterator
 }
@@ -37,8 +37,8 @@ type LastRuns struct {
 	ID func(project.Branch) string
 }
 
-// refusals finds out which of the branches ended their last run with something that only a person can
-// lift. Whatever cannot be found out is tried as if it had not been refused.
+// refusals returns the branches whose last run was refused in a way that only a person can resolve. A branch whose
+// last run cannot be read is tried as if it had not been refused.
 func (l LastRuns) refusals(ctx context.Context, branches []project.Branch) map[project.Branch]plan.Refusal {
 	found := make(map[project.Branch]plan.Refusal, len(branches))
 	if l.Executions == nil {
@@ -65,7 +65,7 @@ func (l LastRuns) refusals(ctx context.Context, branches []project.Branch) map[p
 	return found
 }
 
-// refusal reads the last event of a workflow's last run. The zero refusal means that there is none.
+// refusal reads the last event of a workflow's last run. The zero value means that it was not refused.
 func (l LastRuns) refusal(ctx context.Context, id string) (refusal plan.Refusal, err error) {
 	ctx, cancel := context.WithTimeout(ctx, runQueryTimeout)
 	defer cancel()

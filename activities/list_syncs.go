@@ -8,10 +8,10 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// maxSyncs is how many one producer handles. What else bounds their list is the GraphQL server's answer.
+// maxSyncs is how many syncs one producer handles. The limits of package graphql bound the answer before that.
 const maxSyncs = 50_000
 
-// listSyncs reads the desired syncs from the GraphQL server.
+// listSyncs reads the wanted syncs from the GraphQL server.
 func (p *Producer) listSyncs(ctx context.Context) ([]project.Sync, error) {
 	syncs, err := p.Syncs.Syncs(ctx)
 	if err != nil {

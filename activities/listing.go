@@ -13,50 +13,49 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// maxReportedKeys bounds how many unreadable keys are reported one by one.
+// maxReportedKeys bounds how many undecodable keys are reported one by one.
 const maxReportedKeys = 20
 
-// refusedBudget bounds what is kept of destinations that are not allowed, in bytes: their names are
-// reported, nothing else.
+// refusedBudget is the memory for destinations that are not allowed, in bytes. Only their names are reported.
 const refusedBudget = 64 << 10
 
-// maxCountedDestinations bounds the destinations that are told apart to be counted.
+// maxCountedDestinations bounds how many destinations are counted.
 const maxCountedDestinations = 100_000
 
-// selection says what is wanted of a bucket.
+// selection says what to read of a bucket.
 type selection struct {
-	// order is the order of the destinations: those that do not fit are its last.
+	// order is the order of the destinations. The last ones are left out if not all fit.
 	order turn.Order
 	// after leaves out the destinations up to a position, and those that are not configured. Zero leaves out none.
 	after turn.Position
-	// first are the destinations that come before all others; nil for none.
+	// first tells destinations that are kept before all others; nil prioritizes none.
 	first func(project.Branch) bool
-	// configured are the destinations that are wanted, by their identities; nil for all.
+	// configured tells by their identities which destinations are configured; nil means all.
 	configured func(project.Branch) bool
-	// only is the one destination that is wanted, however it is spelled; nil for all.
+	// only is the one destination to read, in any spelling; nil reads all.
 	only  *project.Branch
 	allow project.Allowlist
 }
 
-// wants tells whether a destination is looked for, and whether it is configured.
+// wants tells whether to read a destination, and whether it is configured.
 func (s selection) wants(b project.Branch, at turn.Position) (wanted, configured bool) {
 	configured = s.configured == nil || s.configured(b.Identity())
 	return s.after == 0 || configured && at > s.after, configured
 }
 
-// bucketContents are what a bucket holds, as far as it is wanted and fits into memory.
+// bucketContents is what a bucket holds of the selection, as far as it fits into memory.
 type bucketContents struct {
 	chains map[project.Branch]chain.Chain
-	// covers tells for which destinations chains are complete.
+	// covers tells for which destinations chains is complete.
 	covers func(project.Branch) bool
-	// failures are keys that are not ours, destinations that are not allowed, and what did not fit.
+	// failures are undecodable keys, destinations that are not allowed, and what did not fit.
 	failures []plan.Failure
 	refused  int // destinations that are not allowed
-	// omitted are the destinations that chains has no room for.
+	// omitted counts the destinations that did not fit.
 	omitted plan.Omitted
 }
 
-// readBucket lists the bucket. Whatever is in it, the memory that this takes is bounded.
+// readBucket lists the bucket. Its memory is bounded, whatever the bucket holds.
 func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketContents, error) {
 	wanted, refused := chain.NewInventory(want.order, want.first), chain.NewInventory(want.order, nil).WithBudget(refusedBudget)
 	seen := map[turn.Position]bool{} // configured
@@ -95,7 +94,7 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketCo
 	return c, nil
 }
 
-// count tells how many destinations there are besides those of the chains.
+// count counts the destinations that chains does not have.
 func (c *bucketContents) count(seen map[turn.Position]bool, want selection) {
 	for branch := range c.chains {
 		delete(seen, want.order.Position(branch))
@@ -114,7 +113,7 @@ func (c *bucketContents) count(seen map[turn.Position]bool, want selection) {
 	}
 }
 
-// undecodableKeys are keys that cannot be read.
+// undecodableKeys collects keys that cannot be decoded.
 type undecodableKeys struct {
 	first []plan.Failure
 	more  int

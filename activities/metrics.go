@@ -9,12 +9,12 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// What is counted besides what Temporal's SDK counts by itself. Everything is a counter: it means the
-// same however many workers share the work, and whichever of them is asked.
+// These metrics are counted besides those of Temporal's SDK. All are counters, so that they mean the same however
+// many workers share the work, and whichever of them is asked.
 const (
 	// metricBranches counts the branches that scans found, by state.
 	metricBranches = "git_partition_sync_branches"
-	// metricBytes counts the bytes that steps moved, those of failed attempts included.
+	// metricBytes counts the bytes that steps moved, including those of failed attempts.
 	metricBytes = "git_partition_sync_bytes"
 	// metricFailures counts the attempts of activities that failed, by kind.
 	metricFailures = "git_partition_sync_failures"
@@ -27,7 +27,7 @@ const (
 	stateRefused  = "refused" // left alone, with a reason that the report gives
 )
 
-// kindOther is the kind of failures that have no name, such as a network's.
+// kindOther is the kind of failures without a name, such as a network's.
 const kindOther = "Other"
 
 // metricsOf is where an activity counts. A plan that is made outside of one, because there is no Temporal, is not counted.

@@ -11,8 +11,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
-// push is one run of the step of that name. The branch moves once, to the last bundle's commit, in one transaction
-// with the replay guard. The packs before the last go to a ref of ours.
+// push is one run of the step Push. The branch moves once, to the last bundle's commit, in one transaction with the
+// replay guard. Earlier packs go to a ref of the consumer's.
 type push struct {
 	PushInput
 	destination
@@ -23,7 +23,7 @@ type push struct {
 	meter   *meter
 	probe   string // the ref that proveGuard has written; "" before
 	warning string
-	// rolledBack tells that the operator's word was needed.
+	// rolledBack says that the push succeeds only because of allowRollback.
 	rolledBack bool
 }
 
@@ -40,8 +40,8 @@ func (p *push) execute(ctx context.Context) error {
 	return p.verify(ctx)
 }
 
-// sendAndMove brings what the destination lacks, and then moves the branch. With the last pack the branch may move
-// at once, unless something has to be known first that only the destination can tell.
+// sendAndMove sends the packs that the destination lacks, and then moves the branch. The last pack moves the branch
+// in the same push, unless the destination first has to answer a question about it.
 func (p *push) sendAndMove(ctx context.Context) error {
 	next, last := max(countSent(p.Bundles, p.tip), countSent(p.Bundles, p.incoming)), len(p.Bundles)-1
 	descent := p.fastForwardOnly && p.tip != "" && p.tip != p.Target.Commit
@@ -64,7 +64,7 @@ func (p *push) sendAndMove(ctx context.Context) error {
 	return p.moveBranch(ctx, next)
 }
 
-// sendAhead sends a pack ahead of the branch, and has our ref point to its commit.
+// sendAhead sends a pack before the branch moves, and makes the incoming ref point to its commit.
 func (p *push) sendAhead(ctx context.Context, i int) error {
 	commit := p.Bundles[i].Commit
 	err := p.send(ctx, i, smarthttp.RefUpdate{Ref: p.incomingRef(), Old: p.incoming, New: commit})
@@ -74,8 +74,8 @@ func (p *push) sendAhead(ctx context.Context, i int) error {
 	return err
 }
 
-// proveGuard has the destination show that it keeps the replay guard, before the branch moves for the first time: a ref of the same
-// kind, that stands for no object, is written and read back.
+// proveGuard checks, before the branch moves for the first time, that the destination keeps the replay guard: it
+// writes a ref of the same kind that stands for no object, and reads it back.
 func (p *push) proveGuard(ctx context.Context) error {
 	probe := p.guard.refAt(time.Unix(0, 0))
 	if err := p.updateAndClassify(ctx, smarthttp.RefUpdate{Ref: probe, New: p.Target.Commit}); err != nil {
@@ -93,7 +93,7 @@ func (p *push) proveGuard(ctx context.Context) error {
 	return nil
 }
 
-// moveBranch moves the branch and the replay guard, and removes what was incoming, all or nothing.
+// moveBranch moves the branch and the replay guard, and deletes the incoming ref, all in one transaction.
 func (p *push) moveBranch(ctx context.Context, next int) error {
 	var updates []smarthttp.RefUpdate
 	if p.tip != p.Target.Commit {
@@ -120,7 +120,7 @@ func (p *push) newestObjectRef() string {
 	return objectRef(p.branch, p.Target.SeenChain.Modified)
 }
 
-// updateAndClassify moves refs to what the destination has.
+// updateAndClassify moves refs to commits that the destination has.
 func (p *push) updateAndClassify(ctx context.Context, updates ...smarthttp.RefUpdate) error {
 	return p.classify(ctx, archive.Bundle{}, p.updateRefs(ctx, updates...))
 }

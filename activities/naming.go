@@ -14,21 +14,21 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
-// maxErrorText is how much of an error Temporal is told, in characters. Its server cuts off what is
-// longer than 4 KiB while an activity is retried, and what to do stands at the end.
+// maxErrorText is how many characters of an error Temporal gets. While it retries an activity, its server cuts errors
+// after 4 KiB, and what to do is at the end.
 const maxErrorText = 3000
 
-// maxStack is how much of a panic's stack is logged, in characters.
+// maxStack is how many characters of a panic's stack are logged.
 const maxStack = 8 << 10
 
 // ErrPanic says that an activity has panicked.
 var ErrPanic = errors.New("the activity panicked")
 
-// maxRetryDelay is the longest pause before the next attempt that a server can ask for. After a longer one, the
-// next cycle has come.
+// maxRetryDelay is the longest pause before the next attempt that a server can ask for. After a longer one, the next
+// cycle is due anyway.
 const maxRetryDelay = 10 * time.Minute
 
-// retryAfter is how long the server that failed wants to be left alone; 0 if it did not say.
+// retryAfter is how long the server that failed wants not to be asked; 0 if it did not say.
 func retryAfter(err error) time.Duration {
 	var asked interface{ RetryAfter() time.Duration }
 	if errors.As(err, &asked) {
@@ -37,9 +37,9 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// ErrorNaming is the worker's interceptor that names failures, and counts them. It is the one place where
-// they are converted: a named error that is wrapped again would lose its name. It is also the last
-// net that every error passes on its way to Temporal, whoever's words are in it.
+// ErrorNaming is the worker's interceptor that gives failures their kinds, and counts them. Errors are converted only
+// here, because a converted error that is wrapped again would lose its kind. Every error passes it on the way to
+// Temporal, so it also masks secrets, whoever's words the error has.
 type ErrorNaming struct {
 	interceptor.WorkerInterceptorBase
 
@@ -64,7 +64,8 @@ func (e *errorNaming) ExecuteActivity(ctx context.Context, in *interceptor.Execu
 	return result, err
 }
 
-// execute makes an error of a panic. Temporal's SDK would put what it says, and the stack, into history and log as they are.
+// execute turns a panic into an error. Temporal's SDK would put its message and stack into the history and the log as
+// they are.
 func (e *errorNaming) execute(ctx context.Context, in *interceptor.ExecuteActivityInput) (result any, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -75,8 +76,8 @@ func (e *errorNaming) execute(ctx context.Context, in *interceptor.ExecuteActivi
 	return e.Next.ExecuteActivity(ctx, in)
 }
 
-// nameFailure names the failure of an activity whose context is ctx: when that was cut off, it is not the fault of
-// whom the activity was talking to.
+// nameFailure gives a failure of an activity its kind. If a failed heartbeat ended the activity's context ctx, that
+// is the failure, and not the server that the activity was talking to.
 func nameFailure(ctx context.Context, err error, mask *foreign.Mask) error {
 	if cut := heartbeatFailure(ctx); err != nil && cut != nil {
 		return withKind(cut, mask)
@@ -87,14 +88,14 @@ func nameFailure(ctx context.Context, err error, mask *foreign.Mask) error {
 // Named is the failure of something that is no activity, as that of an activity is told: see contract.FailureOf.
 func Named(err error, mask *foreign.Mask) error { return withKind(err, mask) }
 
-// withKind turns a failure into what Temporal keeps of it: the kind, whether it is retried, and a
-// text whose first line says what happened and whose last says what to do. Nothing of the error itself
-// is left in it: Temporal's SDK would put all that it wraps into history, word by word.
+// withKind turns a failure into what Temporal keeps of it: the kind, whether to retry, and a text whose first line
+// says what happened and whose last line says what to do. The error itself is left out, because Temporal's SDK would
+// put everything that it wraps into the history.
 func withKind(err error, mask *foreign.Mask) error {
 	if err == nil {
 		return nil
 	}
-	// The SDK cancels a context with an error of its own for a cause, which is what net/http then returns.
+	// The SDK cancels a context with an error of its own as the cause, and net/http returns that cause.
 	if errors.Is(err, context.Canceled) || temporal.IsCanceledError(err) {
 		return canceled(mask.Text(err.Error(), maxErrorText))
 	}
@@ -111,7 +112,7 @@ func withKind(err error, mask *foreign.Mask) error {
 	return temporal.NewApplicationError(mask.Text(err.Error(), maxErrorText), kindOther)
 }
 
-// canceled is the text of an error that is context.Canceled.
+// canceled is the text of an error that wraps context.Canceled.
 type canceled string
 
 func (c canceled) Error() string { return string(c) }

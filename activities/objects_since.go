@@ -10,9 +10,9 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// objectsSince lists the objects of a destination that may have come since a plan was made, some older ones among them. Whatever a
-// producer uploads is a snapshot, builds on a commit of the chain that was planned on, or builds on one of those:
-// these are found by the beginnings of their keys, without listing the bucket.
+// objectsSince lists the objects of a destination that may have been uploaded since a plan was made, and some older
+// ones. Whatever a producer uploads is a snapshot, or an increment on one of the planned chain's commits, or on one
+// of those. Their keys have known prefixes, so the bucket need not be listed as a whole.
 func objectsSince(ctx context.Context, b *bucket.Bucket, destination project.Branch, planned plan.ChainState) iter.Seq2[object.Stored, error] {
 	return func(yield func(object.Stored, error) bool) {
 		for _, base := range append([]string{""}, planned.Commits...) {

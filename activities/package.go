@@ -10,19 +10,19 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// PackageInput is what Package needs besides the work.
+// PackageInput is what Package needs besides the Work.
 type PackageInput struct {
 	Bundle archive.Bundle `json:"bundle"`
 	Before time.Time      `json:"before,omitzero"` // of Cloned
 }
 
-// Packaged is a branch as a tar archive on a worker's disk.
+// Packaged describes the tar archive on a worker's disk.
 type Packaged struct {
 	CreatedAt time.Time `json:"created_at"`     // of the manifest
-	Note      string    `json:"note,omitempty"` // what an operator should know of that time
+	Note      string    `json:"note,omitempty"` // what an operator should know about CreatedAt
 }
 
-// Package writes the archive: the manifest that describes the bundle, its signature, and the bundle.
+// Package writes the archive: the manifest that describes the bundle, the manifest's signature, and the bundle.
 func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput) (packaged Packaged, err error) {
 	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {

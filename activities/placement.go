@@ -12,13 +12,13 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// ErrOvertaken says that an upload was planned on what the bucket no longer holds.
+// ErrOvertaken says that an upload was planned on a state of the bucket that has changed since.
 var ErrOvertaken = errors.New("another upload came first")
 
-// maxTieChecks is how often an upload looks whether another one of the same second is taken back.
+// maxTieChecks is how often an upload checks whether another one of the same second is withdrawn.
 const maxTieChecks = 8
 
-// placement is an object that is put in its place among the others of its destination.
+// placement is an upload that has to become the newest object of its destination.
 type placement struct {
 	producer  *Producer
 	key       string
@@ -26,7 +26,7 @@ type placement struct {
 	UploadInput
 }
 
-// stored is the object in the bucket, if this run has put it there; else bucket.ErrNotFound.
+// stored returns the object if this run has stored it, and fails with bucket.ErrNotFound otherwise.
 func (u placement) stored(ctx context.Context) (bucket.ObjectInfo, error) {
 	own, err := u.producer.Bucket.Stat(ctx, u.key)
 	if err == nil && (own.Size != u.Size || !own.CreatedAt.Equal(u.CreatedAt)) {
@@ -35,8 +35,8 @@ func (u placement) stored(ctx context.Context) (bucket.ObjectInfo, error) {
 	return own, err
 }
 
-// findNewer looks for objects of the destination that are newer than what was planned on, those that build on this one among them:
-// the one that came first, and the one that came last.
+// findNewer returns the first and the last of the destination's objects that are newer than the planned state,
+// including those that build on this one. They are nil if there is none.
 func (u placement) findNewer(ctx context.Context) (first, last *object.Stored, err error) {
 	from := u.seenChain
 	from.Commits = append(slices.Clip(from.Commits), u.ID.Commit)
@@ -57,9 +57,10 @@ func (u placement) findNewer(ctx context.Context) (first, last *object.Stored, e
 	return first, last, nil
 }
 
-// withdrawIfOvertaken takes the object back when another one has come first after all, in the moment between the last check
-// and the upload. It must not stay as the newest: that the branch goes back to it is worse than that others may have built on what
-// had this key before, which a snapshot mends. When another one has come since, it does no harm.
+// withdrawIfOvertaken deletes the object again if another one came first after all, between the last check and the
+// upload. It must not stay as the newest object, which would move the branch back. Others may have built on the
+// object that had this key before; they are worse off, but a snapshot repairs that. If another object has come since,
+// this one does no harm and stays.
 func (u placement) withdrawIfOvertaken(ctx context.Context, own bucket.ObjectInfo) error {
 	placed := object.Stored{Key: own.Key, Modified: own.Modified}
 	rival, err := u.findEarlier(ctx, placed)
@@ -82,8 +83,9 @@ func (u placement) withdrawIfOvertaken(ctx context.Context, own bucket.ObjectInf
 	return u.overtakenError(*rival)
 }
 
-// findEarlier is the object that this one yields to; nil when it stays. Nobody can tell which of two came first in one second. The one
-// that First names waits for the other to go. If that stays, it was there and done before this one came.
+// findEarlier returns the object that this one has to give way to, or nil. Of two objects of one second, nobody can
+// tell which came first. The one that plan.Precedes puts first waits for the other to be withdrawn. If the other
+// stays, it was complete before this one came.
 func (u placement) findEarlier(ctx context.Context, own object.Stored) (*object.Stored, error) {
 	for looked := 1; ; looked++ {
 		first, _, err := u.findNewer(ctx)

@@ -33,7 +33,7 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 	})
 }
 
-// notes are the refs that say of each branch that its newest object has been looked at.
+// notes returns for each branch the ref which says that its newest object has been looked at.
 func (c *Consumer) notes(chains map[project.Branch]chain.Chain) map[project.Branch]string {
 	notes := map[project.Branch]string{}
 	for b, chain := range chains {

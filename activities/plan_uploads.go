@@ -9,8 +9,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// PlanUploads compares the heads of the sources with the bucket. The syncs, and what the bucket holds of them, are read
-// here: they would not fit into a history.
+// PlanUploads compares the heads of the sources with the bucket. It reads the syncs and the bucket itself, because
+// they would not fit into a history.
 func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page plan.Page[plan.Upload], err error) {
 	defer startMeter(ctx, 0).stop()
 	syncs, err := p.listSyncs(ctx)
@@ -33,7 +33,7 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 	})
 }
 
-// openPage begins the first page of a cycle with what is no single branch's.
+// openPage adds to the first page of a cycle what concerns no single branch.
 func (p *Producer) openPage(page *plan.Page[plan.Upload], syncs []project.Sync, held bucketContents, absence plan.Absence) {
 	_, refused := plan.ValidateSyncs(syncs)
 	page.Checked = len(refused)
@@ -50,8 +50,8 @@ func (p *Producer) openPage(page *plan.Page[plan.Upload], syncs []project.Sync, 
 	}
 }
 
-// readBucket lists the bucket. What is configured, and what was remembered to be absent, is never left out for
-// the sake of what nobody has asked for.
+// readBucket lists the bucket. Destinations that are configured, or remembered as absent, are kept before those that
+// nobody asked for.
 func (p *Producer) readBucket(ctx context.Context, t turn.Order, after turn.Position, syncs []project.Sync, absence plan.Absence) (bucketContents, error) {
 	ours := make(map[project.Branch]bool, len(syncs)+len(absence.Branches))
 	for _, a := range absence.Branches {
@@ -67,8 +67,7 @@ func (p *Producer) readBucket(ctx context.Context, t turn.Order, after turn.Posi
 	})
 }
 
-// nameHeads gives the failures of a plan that is only shown their kinds and remedies, as a run would that
-// ran into them.
+// nameHeads gives the failures of a plan that is only shown the kinds and remedies that a run would give them.
 func nameHeads(heads map[project.Branch]plan.Head) {
 	for b, head := range heads {
 		for _, k := range kinds {

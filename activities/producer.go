@@ -1,5 +1,5 @@
-// Package activities holds the steps of the workflows: one file for each, thin over
-// the libraries below internal.
+// Package activities holds the steps of the workflows, one in each file. They are thin: the work is done by the
+// libraries below internal.
 package activities
 
 import (
@@ -26,7 +26,7 @@ type Common struct {
 	LastRuns LastRuns
 }
 
-// Producer is what the activities of the source's side work with.
+// Producer is what the activities on the source's side work with.
 type Producer struct {
 	Common
 
@@ -34,13 +34,13 @@ type Producer struct {
 	Source SourceForge
 	// Recipients are the keys that objects are encrypted to.
 	Recipients []age.Recipient
-	// ThinPacks lets increments hold differences against what the destination has.
+	// ThinPacks allows increments to contain deltas against objects that the destination has.
 	ThinPacks bool
-	// Signer signs manifests; sign.Unsigned leaves them as they are.
+	// Signer signs manifests; sign.Unsigned does not.
 	Signer sign.Signer
-	// Environment is the name that manifests are given; empty for none.
+	// Environment is the name that manifests get; empty for none.
 	Environment string
-	// Retention decides when objects go whose sync has left the configuration.
+	// Retention decides when to delete the objects of destinations that have left the configuration.
 	Retention plan.Retention
 	// Version is written into manifests.
 	Version string

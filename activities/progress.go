@@ -12,25 +12,26 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
 
-// HeartbeatEvery is well below the steps' heartbeat timeout.
+// HeartbeatEvery is the time between two heartbeats. It is far below the steps' heartbeat timeout.
 const HeartbeatEvery = 5 * time.Second
 
-// standstillTimeout is after how long a step in which nothing moves is given up. It is longer than any wait that
-// ends by itself (docs/architecture.md, Limits of time): what stands still for longer, such as a disk, does not say why.
+// standstillTimeout is how long a step may make no progress before it is given up. It is longer than every wait that
+// has its own limit (docs/architecture.md, Limits of time). What stands still for longer, such as a disk, reports no
+// error.
 const standstillTimeout = time.Hour
 
-// Progress is what a step tells with its heartbeats.
+// Progress is the content of a step's heartbeats.
 type Progress struct {
 	Done  int64 `json:"bytes_done"`
 	Total int64 `json:"bytes_total,omitempty"` // 0 when it is not known
 }
 
-// meter counts the bytes that a step moves and reports them until it is stopped. A step's
-// cancellation, too, reaches it through its heartbeats.
+// meter counts the bytes that a step moves, and reports them in heartbeats until it is stopped. A step also learns of
+// its cancellation through its heartbeats.
 type meter struct {
 	done        atomic.Int64
 	total       atomic.Int64          // 0 while it is not known
-	signsOfLife atomic.Int64          // signs of life that are no bytes of what is moved
+	signsOfLife atomic.Int64          // bytes that the Git server takes or sends besides
 	counter     client.MetricsCounter // of all steps of this kind
 	quit        chan struct{}
 	stopped     chan struct{}
@@ -47,8 +48,8 @@ func startMeter(ctx context.Context, total int64) *meter {
 	return m
 }
 
-// sendHeartbeats reports until the step is over, or nothing has moved for as long as limit: then Temporal misses the
-// heartbeats, and lets another attempt begin.
+// sendHeartbeats reports until the step is over, or has made no progress for longer than limit. Temporal then misses
+// the heartbeats and starts another attempt.
 func (m *meter) sendHeartbeats(ctx context.Context, every, limit time.Duration, report func()) {
 	defer close(m.stopped)
 	tick := time.NewTicker(every)
@@ -71,13 +72,14 @@ func (m *meter) sendHeartbeats(ctx context.Context, every, limit time.Duration, 
 	}
 }
 
-// withSignsOfLife returns a context in which whatever a Git server takes or sends is a sign of the step's life. It may
-// index what was pushed for hours.
+// withSignsOfLife returns a context for requests in which every byte counts as progress. A Git server may index a
+// push for hours.
 func (m *meter) withSignsOfLife(ctx context.Context) context.Context {
 	return httpclient.WithActivityCallback(ctx, func() { m.signsOfLife.Add(1) })
 }
 
-// stop ends the heartbeats, and counts what was moved. None is sent after it: the step is over then.
+// stop ends the heartbeats, and adds the moved bytes to the counter. No heartbeat is sent afterwards, because the
+// step is over.
 func (m *meter) stop() {
 	close(m.quit)
 	<-m.stopped
@@ -86,13 +88,13 @@ func (m *meter) stop() {
 	}
 }
 
-// Write counts what is written along with others, as by io.MultiWriter.
+// Write counts bytes, for io.MultiWriter.
 func (m *meter) Write(p []byte) (int, error) {
 	m.done.Add(int64(len(p)))
 	return len(p), nil
 }
 
-// advanceTo notes that the bytes before offset have been seen.
+// advanceTo notes that all bytes before offset have been seen.
 func (m *meter) advanceTo(offset int64) {
 	for {
 		done := m.done.Load()

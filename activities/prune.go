@@ -19,27 +19,27 @@ import (
 )
 
 const (
-	// maxPruned bounds the objects that one cycle deletes: their keys are in its report.
+	// maxPruned bounds how many objects one cycle deletes, since its report lists their keys.
 	maxPruned = 500
-	// parallelStats is how many objects are asked for at a time before they are deleted.
+	// parallelStats is how many objects are checked at a time before they are deleted.
 	parallelStats = 8
 )
 
-// PruneRequest says what the plan found. Which objects are deleted is found out anew.
+// PruneRequest is what the plan found. Prune itself finds out which objects to delete.
 type PruneRequest struct {
 	Absence plan.Absence `json:"absence,omitzero"`
 }
 
-// Pruned is what Prune has deleted.
+// Pruned is what Prune deleted.
 type Pruned struct {
 	Keys []string `json:"keys,omitempty"`
-	// Left counts the objects that are no longer needed, but are left for the next cycle.
+	// Left counts the objects that are no longer needed but were left for the next cycle.
 	Left int `json:"left,omitempty"`
 	// Absence is what the next cycle has to remember.
 	Absence plan.Absence `json:"absence,omitzero"`
 }
 
-// removal is what may be deleted of one destination, given that what replaces it is there.
+// removal is what may be deleted of one destination, provided that the needed objects exist.
 type removal struct {
 	destination project.Branch
 	needed      []object.Stored
@@ -47,10 +47,10 @@ type removal struct {
 	orphaned    bool // nothing of the destination stays
 }
 
-// Prune deletes the objects that newer ones have replaced, and those whose sync has left the
-// configuration for long enough. It lists the bucket and the configuration anew and takes no keys from
-// its input. A listing may lag behind what was written, so that every object is asked for first: what is not as
-// it was listed leaves its destination for the next cycle.
+// Prune deletes the objects that newer ones have replaced, and those whose sync left the configuration long enough
+// ago. It lists the bucket and the configuration anew, and takes no keys from its input. Because a listing may be
+// older than the last writes, it checks every object first. If one is not as listed, its destination is left for the
+// next cycle.
 func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Pruned, err error) {
 	defer startMeter(ctx, 0).stop()
 	pruned.Absence = request.Absence
@@ -64,7 +64,7 @@ func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Prun
 	if err != nil {
 		return pruned, err
 	}
-	// Without anyone absent, syncs are not known, and it is an empty configuration.
+	// If no destination is absent, the syncs were not read. An empty configuration has no orphans that are due.
 	due := p.Retention.Orphans(syncs, held.chains, held.omitted, request.Absence, p.Clock()).Due
 	removals, left := removals(held.chains, due)
 	verified, err := p.verify(ctx, removals)
@@ -90,8 +90,8 @@ func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Prun
 	return pruned, p.Bucket.Delete(ctx, pruned.Keys...)
 }
 
-// removals are what to delete, as much of it as one cycle may. Go's order of maps gives every
-// destination its turn, whatever becomes of the others.
+// removals returns what to delete, up to the limit for one cycle. Go's random order of maps gives every destination
+// its turn, even if the removal of others fails each time.
 func removals(chains map[project.Branch]chain.Chain, due []project.Branch) (out []removal, left int) {
 	room := maxPruned
 	for branch, c := range chains {
@@ -135,7 +135,8 @@ func (p *Producer) verify(ctx context.Context, removals []removal) (verified []b
 	return verified, nil
 }
 
-// asListed asks for an object. A listing may have fractions of the second that the answer has not.
+// asListed tells whether an object is as it was listed. Listings may have fractions of a second that the object's own
+// time does not have.
 func (p *Producer) asListed(ctx context.Context, listed object.Stored) (bool, error) {
 	now, err := p.Bucket.Stat(ctx, listed.Key)
 	if errors.Is(err, bucket.ErrNotFound) {

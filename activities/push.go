@@ -13,16 +13,16 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// ErrTipDiffers says that a branch is not where the push has just put it.
+// ErrTipDiffers says that a branch is not at the commit that was just pushed.
 var ErrTipDiffers = errors.New("the branch is not at the pushed commit")
 
-// PushInput is what Push needs besides the work.
+// PushInput is what Push needs besides the Work.
 type PushInput struct {
 	Target  Target           `json:"target"`
 	Bundles []archive.Bundle `json:"bundles"`
 }
 
-// Pushed is what a destination branch has become.
+// Pushed is what happened to a destination branch.
 type Pushed struct {
 	Summary string `json:"summary"`
 	Old     string `json:"old,omitempty"` // the tip before; empty when the branch is new
@@ -31,10 +31,9 @@ type Pushed struct {
 	Warning string `json:"warning,omitempty"`
 }
 
-// Push brings the bundles to the destination, oldest first, then moves the branch once, and
-// verifies it afterwards. The branch is a mirror: when someone else has moved it, it is moved back, and
-// the result names the commit it was at. What an interrupted push has brought there already is
-// not sent again.
+// Push sends the bundles to the destination, oldest first, moves the branch once, and then verifies it. The branch is
+// a mirror: if someone else has moved it, it is moved back, and the result has the commit that it was at. What an
+// interrupted push has already sent is not sent again.
 func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushed Pushed, err error) {
 	branch := work.Plan.Destination
 	run, err := c.Staging.Run(work.Staged.Run)
@@ -76,7 +75,7 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 	return pushed, nil
 }
 
-// countSent is how many of the bundles a destination has that has a ref at the commit.
+// countSent is how many of the bundles a destination has if one of its refs is at the commit.
 func countSent(bundles []archive.Bundle, commit string) int {
 	for i, b := range slices.Backward(bundles) {
 		if b.Commit == commit {

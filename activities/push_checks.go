@@ -8,16 +8,16 @@ import (
 )
 
 var (
-	// ErrNotFastForward says that the destination has commits that the source has not, and the
-	// policy is not to overwrite them.
+	// ErrNotFastForward says that the destination has commits that the source does not have, and the policy is not to
+	// drop them.
 	ErrNotFastForward = errors.New("not a fast-forward")
 	// ErrTipMoved says that the branch may be at something newer than the run's objects.
 	ErrTipMoved = errors.New("the branch and the bucket have moved since the objects were downloaded")
-	// ErrNotAllowed says that the consumer is not to touch the project.
+	// ErrNotAllowed says that the consumer must not push to the project.
 	ErrNotAllowed = errors.New("destination is not in ALLOWED_DESTINATIONS")
 )
 
-// manifestTime is when the manifest was made that decides what the branch becomes.
+// manifestTime is the creation time of the manifest that decides what the branch becomes.
 func (p *push) manifestTime() time.Time {
 	if len(p.Bundles) == 0 {
 		return p.Target.AtTip.CreatedAt
@@ -25,7 +25,7 @@ func (p *push) manifestTime() time.Time {
 	return p.Bundles[len(p.Bundles)-1].CreatedAt
 }
 
-// check refuses what must not be pushed. A branch that is at its commit is not taken back by an old object.
+// check refuses what must not be pushed. A branch that is at its commit already is accepted, also with an old object.
 func (p *push) check(ctx context.Context) error {
 	replayed := p.guard.refuseOlder(p.manifestTime())
 	p.rolledBack = p.allowRollback && replayed != nil
@@ -38,9 +38,10 @@ func (p *push) check(ctx context.Context) error {
 	return replayed
 }
 
-// checkNewer refuses objects that are older than what the branch is at, as those of a worker that was held up. The branch has
-// been read: if the bucket has nothing newer now, nobody can have put anything newer there, and whoever else
-// has moved the branch is overruled. If it has, the branch must be where it was, and not have come back there.
+// checkNewer refuses objects that are older than the branch's commit, such as those of a worker that was suspended.
+// It runs after the branch was read. If the bucket has nothing newer now, no run can have pushed anything newer, and
+// anyone else who moved the branch is overruled. If it has something newer, the branch must be where it was when the
+// objects were chosen, and must not be at the newer object's commit.
 func (p *push) checkNewer(ctx context.Context) error {
 	for o, err := range objectsSince(ctx, p.bucket, p.branch, p.Target.SeenChain) {
 		switch {
@@ -53,8 +54,7 @@ func (p *push) checkNewer(ctx context.Context) error {
 	return nil
 }
 
-// checkDescent asks the destination, which has all commits by now, whether they lead back to the branch's
-// tip.
+// checkDescent asks the destination, which has all commits by now, whether the branch's tip is in their history.
 func (p *push) checkDescent(ctx context.Context) error {
 	descends, err := p.forge.Descends(ctx, p.branch.Path(), p.Target.Commit, p.tip)
 	if err == nil && !descends {
@@ -63,7 +63,7 @@ func (p *push) checkDescent(ctx context.Context) error {
 	return err
 }
 
-// guardTime is the time that the replay guard is to have: only an operator takes it back.
+// guardTime is the replay guard's new time. It only goes back if the operator allows it.
 func (p *push) guardTime() time.Time {
 	if made := p.manifestTime(); p.allowRollback || p.guard.ref == "" || made.After(p.guard.applied) {
 		return made
@@ -71,7 +71,7 @@ func (p *push) guardTime() time.Time {
 	return p.guard.applied
 }
 
-// verify reads the refs once more: what a destination answers is not yet what it has.
+// verify reads the refs again, because a destination's answer to a push does not prove what it stored.
 func (p *push) verify(ctx context.Context) error {
 	now, err := p.reread(ctx)
 	switch {

@@ -11,24 +11,24 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// ErrBucketClock says that the bucket's clock does not reach the time of what it holds.
+// ErrBucketClock says that the bucket's clock is behind the time of its newest object.
 var ErrBucketClock = errors.New("the bucket's clock is behind its newest object")
 
 const (
 	// maxClockStep is how long an upload waits for the bucket's clock.
 	maxClockStep = 10 * time.Second
-	// clockTick is how often it looks.
+	// clockTick is how often it checks the clock.
 	clockTick = 250 * time.Millisecond
-	// maxUploadTries is how often an object is uploaded that then is not of a later second. It was waited for, so
-	// that only a store with several clocks gives such times.
+	// maxUploadTries is how often an object is uploaded that does not get a later second. Since the upload waits for
+	// that second, only a store with several clocks makes this happen.
 	maxUploadTries = 3
 )
 
-// put uploads the object so that it is the newest of its branch, unless another one has become that since
-// the plan was made.
+// put uploads the object so that it becomes the newest of its branch, unless another object has become that since the
+// plan was made.
 func (p *Producer) put(ctx context.Context, u placement, body io.ReaderAt) error {
 	f := u.seenChain
-	// An attempt that was cut off may have stored it, and not looked what came before.
+	// An attempt that was interrupted may have stored the object without checking whether another one came first.
 	if own, err := u.stored(ctx); err == nil && f.InLaterSecond(own.Modified) {
 		return u.withdrawIfOvertaken(ctx, own)
 	} else if err != nil && !errors.Is(err, bucket.ErrNotFound) {
@@ -60,8 +60,8 @@ func (p *Producer) put(ctx context.Context, u placement, body io.ReaderAt) error
 	return fmt.Errorf("%w: %s, uploaded %s, was not given a later time", ErrBucketClock, f.Key, f.Modified)
 }
 
-// clockHasPassed tells whether the bucket's clock has reached a later second than that of the newest object. It
-// fails when it is not even near to that. A store that does not tell its time is asked for it by the upload.
+// clockHasPassed tells whether the bucket's clock has reached a later second than the newest object's. It fails if
+// the clock is far behind. If the store does not tell its time, the upload itself shows it.
 func (p *Producer) clockHasPassed(ctx context.Context, f plan.ChainState) (bool, error) {
 	if f.Modified.IsZero() {
 		return true, nil
@@ -78,8 +78,8 @@ func (p *Producer) clockHasPassed(ctx context.Context, f plan.ChainState) (bool,
 	return false, nil
 }
 
-// awaitLaterSecond waits for the second after that of the newest object: within one second it could not be told
-// which of the two came later.
+// awaitLaterSecond waits for the second after the newest object's, because within one second nobody could tell which
+// of the two came later.
 func (p *Producer) awaitLaterSecond(ctx context.Context, f plan.ChainState) error {
 	for {
 		if ok, err := p.clockHasPassed(ctx, f); ok || err != nil {

@@ -10,12 +10,12 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/object"
 )
 
-// objectHeadSize is how many bytes of an object have its manifest and signature in them for certain: at most 68 KiB, with what a tar
-// has around them, in age chunks of 64 KiB, behind a header of up to a hundred recipients.
+// objectHeadSize is how many bytes at the start of an object certainly contain its manifest and signature: at most 68
+// KiB, with tar headers, in age chunks of 64 KiB, behind an age header for up to a hundred recipients.
 const objectHeadSize = 256 << 10
 
-// readManifest reads an object's first bytes, and refuses it like Decrypt does, so that a forged object costs
-// no more than those. It returns the object's ETag and what its manifest says.
+// readManifest reads an object's first bytes and checks them like Decrypt does, so that a forged object costs no more
+// than those bytes. It returns the object's ETag and what its manifest says.
 func (c *Consumer) readManifest(ctx context.Context, o object.Stored) (etag string, b archive.Bundle, err error) {
 	start, etag, err := c.Bucket.ReadFirstBytes(ctx, o.Key, objectHeadSize)
 	if err != nil {
@@ -32,7 +32,7 @@ func (c *Consumer) readManifest(ctx context.Context, o object.Stored) (etag stri
 	return etag, reader.Manifest.Bundle, nil
 }
 
-// endOfHead is what follows the first bytes of a larger object.
+// endOfHead follows the first bytes of a larger object. Reading it is an error.
 type endOfHead struct{}
 
 func (endOfHead) Read([]byte) (int, error) {

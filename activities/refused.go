@@ -14,7 +14,7 @@ import (
 var (
 	// ErrBaseMissing says that the destination could not complete an increment.
 	ErrBaseMissing = errors.New("the destination lacks objects that the increment builds on")
-	// ErrOwnRefs says that the destination does not take, keep or show the refs that the consumer needs there.
+	// ErrOwnRefs says that the destination does not accept, keep or show the consumer's own refs.
 	ErrOwnRefs = errors.New("the destination hides or refuses " + ownRefs + "/")
 )
 
@@ -32,7 +32,7 @@ func (p *push) classify(ctx context.Context, b archive.Bundle, err error) error 
 		return fmt.Errorf("%w: %w", &smarthttp.MovedError{Ref: p.branch.Ref(), Expected: p.tip, Tip: now}, err)
 	}
 	if p.hasMoved(ctx, refused.Ref) {
-		return errors.New(err.Error()) // no rule of the server's: the next attempt reads anew
+		return errors.New(err.Error()) // not refused by a rule: the next attempt reads the refs again
 	}
 	lacks := errors.Is(err, smarthttp.ErrMissingObjects) || refused.Unexplained()
 	switch {
@@ -44,13 +44,14 @@ func (p *push) classify(ctx context.Context, b archive.Bundle, err error) error 
 	return err
 }
 
-// classifyMoved is about a ref that was not where it had been seen. One that is still seen there, and that is there for reads
-// or for pushes only, has not moved: it is hidden from the others.
+// classifyMoved classifies a push that was not sent because a ref was not where it had been read. If reads and pushes
+// see different things, and one of them sees no ref at all, the ref has not moved: the server hides it from reads or
+// from pushes.
 func (p *push) classifyMoved(ctx context.Context, moved *smarthttp.MovedError, err error) error {
 	seen, readErr := p.commitOf(ctx, moved.Ref)
 	oneSided := moved.Expected == "" || moved.Tip == ""
 	branch := moved.Ref == p.branch.Ref()
-	text := errors.New(err.Error()) // not as if the branch had moved
+	text := errors.New(err.Error()) // without MovedError, which would mean that the branch moved
 	switch {
 	case readErr == nil && seen == moved.Expected && oneSided:
 		hidden := ErrOwnRefs
@@ -61,11 +62,11 @@ func (p *push) classifyMoved(ctx context.Context, moved *smarthttp.MovedError, e
 	case branch:
 		return err
 	}
-	return text // another push of ours was at work, and the next attempt reads anew
+	return text // another push of ours is running: the next attempt reads the refs again
 }
 
-// hasMoved tells whether a ref of ours is no longer where it was seen, as after a push that is still at work there although its
-// worker is gone.
+// hasMoved tells whether one of our refs is no longer where it was read. That happens when the push of a worker that
+// is gone still runs on the server.
 func (p *push) hasMoved(ctx context.Context, ref string) bool {
 	if !strings.HasPrefix(ref, ownRefs) {
 		return false
@@ -81,7 +82,8 @@ func (p *push) hasMoved(ctx context.Context, ref string) bool {
 	return err == nil && now != before
 }
 
-// refusesOwnRefs tells whether a hook refuses refs of ours whatever is in them: not even what the branch has already.
+// refusesOwnRefs tells whether a hook refuses our refs whatever they contain: it tries one with a commit that the
+// branch has already.
 func (p *push) refusesOwnRefs(ctx context.Context) bool {
 	if p.tip == "" {
 		return false
@@ -89,13 +91,13 @@ func (p *push) refusesOwnRefs(ctx context.Context) bool {
 	probe := strings.TrimSuffix(p.incomingRef(), "tip") + "probe"
 	err := p.updateRefs(ctx, smarthttp.RefUpdate{Ref: probe, New: p.tip})
 	if err == nil {
-		_ = p.deleteRefs(ctx, smarthttp.RefUpdate{Ref: probe, Old: p.tip}) // what is left of it the next push removes
+		_ = p.deleteRefs(ctx, smarthttp.RefUpdate{Ref: probe, Old: p.tip}) // if that fails, the next push removes it
 	}
 	refused, ok := errors.AsType[*smarthttp.RefusedError](err)
 	return ok && refused.ByHook()
 }
 
-// discardSent removes what a failed push has brought in vain. Failures that may pass leave it for the next attempt.
+// discardSent deletes the refs that a failed push created. If the failure may pass, they stay for the next attempt.
 func (p *push) discardSent(ctx context.Context, err error) error {
 	var vain []smarthttp.RefUpdate
 	if p.incoming != "" {
@@ -107,14 +109,14 @@ func (p *push) discardSent(ctx context.Context, err error) error {
 	if len(vain) == 0 || !isFinal(err) {
 		return err
 	}
-	// Not joined: it must not hide why the push failed.
+	// Only as text: it must not hide why the push failed.
 	if failed := p.deleteRefs(ctx, vain...); failed != nil {
 		return fmt.Errorf("%w (and %s could not be removed: %v)", err, vain[0].Ref, failed)
 	}
 	return err
 }
 
-// isFinal tells the failures of a push that will be the same when it is tried again.
+// isFinal tells failures of a push that will be the same when it is tried again.
 func isFinal(err error) bool {
 	if isAnyOf(err, ErrOwnRefs, ErrNotFastForward, smarthttp.ErrHiddenRef) {
 		return true

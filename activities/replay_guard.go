@@ -11,16 +11,17 @@ import (
 )
 
 var (
-	// ErrReplayed says that an object is older than what the destination was given before.
+	// ErrReplayed says that an object is older than the one that was applied last.
 	ErrReplayed = errors.New("object is older than what was applied last")
-	// ErrFromFuture says that a manifest was made after now.
+	// ErrFromFuture says that a manifest's creation time is in the future.
 	ErrFromFuture = errors.New("object was made in the future")
 )
 
-// maxClockLead is how far a clock may be ahead of this one. A time beyond that would block a branch until it has come.
+// maxClockLead is how far another clock may be ahead of this one. A later time would block a branch until it has
+// come.
 const maxClockLead = 24 * time.Hour
 
-// checkClock refuses a manifest that a clock far ahead of this one has made.
+// checkClock refuses a manifest whose creation time is too far ahead of this clock.
 func (c *Consumer) checkClock(made time.Time) error {
 	if now := c.Clock(); made.After(now.Add(maxClockLead)) {
 		return fmt.Errorf("%w: it says %s, and now is %s", ErrFromFuture, made.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
@@ -28,26 +29,28 @@ func (c *Consumer) checkClock(made time.Time) error {
 	return nil
 }
 
-// replayGuard is a ref in the destination's repository that says which object was applied last to a branch: its name ends in the
-// time at which the object's manifest was made. It moves in the same transaction as the branch, and is lost only with the repository.
+// replayGuard is a ref in the destination's repository that says which object was applied last to a branch. Its name
+// ends in the creation time of the object's manifest. It moves in the same transaction as the branch, and is lost
+// only with the repository.
 //
-// Without keys to verify signatures with, anyone could write any time into a manifest: then there is
-// no guard.
+// Without keys to verify signatures there is no guard, because anyone could put any time into a manifest.
 type replayGuard struct {
 	enabled bool
 	prefix  string
 
 	applied     time.Time // when the manifest was made that was applied last
 	ref, commit string    // "" when there is none
-	// objects are the notes of which object was looked at; more than one only if something else wrote there.
+	// objects are the refs that note which object was looked at. There is more than one only if someone else wrote
+	// there.
 	objects map[string]string
 }
 
-// maxObjectNotes is more than a branch has, so that a few foreign ones go in the same transaction.
+// maxObjectNotes is more than a branch normally has, so that a few foreign ones can be deleted in the same
+// transaction.
 const maxObjectNotes = 8
 
-// addRef takes a ref in, if it is in the branch's folder. Of several times the latest counts, unless it is too far ahead to have
-// been true. All that does not count is unwanted.
+// addRef adds a ref if it is one of the branch's guard refs, and tells whether it is. Among several times the latest
+// counts, unless it is too far ahead to be true. All other refs are unwanted.
 func (g *replayGuard) addRef(ref, commit string, latest time.Time, unwant func(ref, commit string)) bool {
 	name, ours := strings.CutPrefix(ref, g.prefix)
 	if !ours || strings.Contains(name, "/") && !strings.HasPrefix(name, "at-") && !strings.HasPrefix(name, "object-") {
@@ -77,15 +80,15 @@ func timeOf(name string) (time.Time, bool) {
 	return time.Unix(0, nanoseconds).UTC(), ok && err == nil && nanoseconds >= 0
 }
 
-// refAt is the guard's ref for a manifest.
+// refAt is the guard's ref for a manifest's creation time.
 func (g replayGuard) refAt(made time.Time) string {
 	return g.prefix + "at-" + strconv.FormatInt(made.UnixNano(), 10)
 }
 
-// proven tells that the destination has shown that it keeps the guard.
+// proven tells whether the destination is known to keep the guard.
 func (g replayGuard) proven() bool { return !g.enabled || g.ref != "" }
 
-// refuseOlder refuses a manifest that was made before the last one that was applied.
+// refuseOlder refuses a manifest that is older than the one applied last.
 func (g replayGuard) refuseOlder(made time.Time) error {
 	if g.ref != "" && made.Before(g.applied) {
 		return fmt.Errorf("%w: it was made at %s, the last one at %s", ErrReplayed, made.Format(time.RFC3339Nano), g.applied.Format(time.RFC3339Nano))
@@ -93,7 +96,7 @@ func (g replayGuard) refuseOlder(made time.Time) error {
 	return nil
 }
 
-// updatesFor returns the updates that put a manifest, and the note of its object, in the place of the earlier ones.
+// updatesFor returns the updates that replace the guard's refs by those for a manifest and for its object.
 func (g replayGuard) updatesFor(made time.Time, note, commit string) (updates []smarthttp.RefUpdate) {
 	if !g.enabled {
 		return nil

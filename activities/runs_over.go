@@ -12,12 +12,12 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// unknownRunAge is how long the files of a run have to be unchanged before the run counts as over because
-// Temporal does not know it: it was deleted, as runs are after their retention. What has just been started is not in
-// Temporal's index either.
+// unknownRunAge is how long the files of a run that Temporal does not know have to be unchanged before the run counts
+// as over. Temporal deletes runs after their retention, but a run that has just started is not in its index either.
 const unknownRunAge = 24 * time.Hour
 
-// RunsOver returns a function that asks Temporal which of these runs are over, given when their files were last changed.
+// RunsOver returns a function that asks Temporal which runs are over. It is given the times when the runs' files last
+// changed.
 func RunsOver(temporal client.Client) func(context.Context, map[string]time.Time) ([]string, error) {
 	return func(ctx context.Context, runs map[string]time.Time) (over []string, err error) {
 		var quoted []string

@@ -10,20 +10,20 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// maxPassTime is after which time no further part of the bucket is read for the same page: the next page goes on there.
+// maxPassTime is how long a page goes on reading parts of the bucket. After that, the next page continues.
 const maxPassTime = time.Minute
 
-// PlanRequest says what is to be planned.
+// PlanRequest says what to plan.
 type PlanRequest struct {
 	plan.PageRequest
-	// Absence is what the last cycle of the producer has found to be absent.
+	// Absence is what the producer's last cycle found absent.
 	Absence plan.Absence `json:"absence,omitzero"`
-	// Retry names the destinations that are tried although they were refused: the operator has said
-	// something new about them.
+	// Retry names destinations to try although they were refused, because the operator has said something new about
+	// them.
 	Retry []project.Branch `json:"retry,omitempty"`
 }
 
-// scan fills a page of one side's plan.
+// scan fills a page of one role's plan.
 type scan[M any] struct {
 	Common
 
@@ -36,15 +36,15 @@ func newScan[M any](request PlanRequest, server RefReader, common Common) *scan[
 	return &scan[M]{Common: common, request: request, page: plan.NewPage[M](request.PageRequest), survey: newSurvey(scanLimits, server)}
 }
 
-// bucketPart is what of a bucket fits into memory: the next candidates, the refs to look for along with their heads, and
-// how many more there are.
+// bucketPart is the part of a bucket that fits into memory: the next candidates, the refs to read together with their
+// heads, and how many more candidates there are.
 type bucketPart[M any] struct {
 	candidates []plan.Candidate[M]
 	notes      map[project.Branch]string
 	more       int
 }
 
-// run fills the page with what next reads of the bucket after each position.
+// run fills the page with the parts of the bucket that next reads, each after a position.
 func (s *scan[M]) run(ctx context.Context, next func(after turn.Position) (bucketPart[M], error)) (page plan.Page[M], err error) {
 	for began := time.Now(); ; {
 		p, err := next(s.page.Reached)
@@ -65,7 +65,7 @@ func (s *scan[M]) run(ctx context.Context, next func(after turn.Position) (bucke
 	}
 }
 
-// take decides about the candidates in their order until the page is full, and returns about how many it has.
+// take decides about candidates in their order until the page is full, and returns how many it took.
 func (s *scan[M]) take(ctx context.Context, p bucketPart[M]) (took int, err error) {
 	for took < len(p.candidates) && !s.page.IsFull() {
 		rest := p.candidates[took:]
@@ -89,8 +89,8 @@ func (s *scan[M]) take(ctx context.Context, p bucketPart[M]) (took int, err erro
 	return took, nil
 }
 
-// heads reads those of the next candidates, until there is no room for more that have to move. When the activity itself is
-// cut off, all that is still asked for fails, and none of that is the Git server's fault.
+// heads reads the heads of the next candidates, until the page has no room for more moves. When the activity itself
+// is ended, every request fails, and the Git server is not to blame.
 func (s *scan[M]) heads(ctx context.Context, candidates []plan.Candidate[M], notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
 	q := headRequest{branches: make([]project.Branch, len(candidates)), notes: notes}
 	of := make(map[project.Branch]plan.Candidate[M], len(candidates))
@@ -113,7 +113,7 @@ func (s *scan[M]) heads(ctx context.Context, candidates []plan.Candidate[M], not
 	return heads, err
 }
 
-// retries tells whether a branch is to be tried in any case.
+// retries tells whether to try a branch in any case.
 func (r PlanRequest) retries(b project.Branch) bool {
 	return slices.ContainsFunc(r.Retry, func(other project.Branch) bool { return other.Identity() == b.Identity() })
 }

@@ -17,14 +17,14 @@ import (
 )
 
 var (
-	// ErrBundleDiffers says that a bundle does not carry what its manifest says.
+	// ErrBundleDiffers says that a bundle does not contain what its manifest says.
 	ErrBundleDiffers = errors.New("bundle and manifest disagree")
-	// ErrAltered says that a file is not what was verified.
+	// ErrAltered says that a staged file has changed since it was verified.
 	ErrAltered = errors.New("staged file was altered after it was verified")
 )
 
-// send pushes one bundle's pack, straight from disk. The end of it is held back until all of it is known to be what
-// Decrypt has verified: without its end a server takes no pack.
+// send pushes one bundle's pack, straight from disk. It holds the end back until the whole file is known to be what
+// Decrypt verified. A server accepts no pack without its end.
 func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) error {
 	b := p.Bundles[i]
 	file, err := p.run.Open(numbered(bundleFile, i))
@@ -46,7 +46,7 @@ func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) 
 		err = fmt.Errorf("%w: %+v instead of %+v", ErrBundleDiffers, id, want)
 	}
 	if err != nil {
-		_, _ = io.Copy(io.Discard, verified) // whether it came like this, or was altered here
+		_, _ = io.Copy(io.Discard, verified) // to tell whether the file was altered here
 		return cmp.Or(verified.err, err)
 	}
 	err = p.pushRefs(ctx, smarthttp.PushRequest{
@@ -58,12 +58,13 @@ func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) 
 		Thin:        b.Thin,
 	})
 	if err != nil && verified.err != nil {
-		return verified.err // which ended the push, however that looked to the transport
+		return verified.err // it ended the push, whatever the transport made of it
 	}
 	return p.classify(ctx, b, err)
 }
 
-// heldBackSize is how many bytes of a file are given away only when all of it has been verified: the checksum that ends a pack.
+// heldBackSize is how many bytes at the end of a file are held back until all of it is verified: the checksum that
+// ends a pack.
 const heldBackSize = 20
 
 // verifiedReader reads a file of known size and SHA-256.

@@ -9,24 +9,24 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// Staged says where a run's files are: on the worker that polls the task queue Host, in the
-// folder Run of its work directory.
+// Staged says where a run's files are: in the folder Run of the work directory, on the worker that polls the task
+// queue Host.
 type Staged struct {
 	Host string `json:"host"`
 	Run  string `json:"run"`
 }
 
-// Work is what every step of a run is told: what was planned, and where the run's files are. The workflow makes it
-// once. What one step makes and another needs is not in it.
+// Work is the input of every step of a run: what was planned, and where the run's files are. What only one step makes
+// or needs is not in it.
 type Work[Plan any] struct {
 	Plan   Plan   `json:"plan"`
 	Staged Staged `json:"staged,omitzero"` // zero for the first step, whose result says where it has staged them
 }
 
 type (
-	// UploadWork is that of the producer's steps.
+	// UploadWork is the Work of the producer's steps.
 	UploadWork = Work[plan.Upload]
-	// PushWork is that of the consumer's.
+	// PushWork is the Work of the consumer's steps.
 	PushWork = Work[plan.Push]
 )
 
@@ -37,10 +37,10 @@ const (
 	objectFile  = "package.tar.age"
 )
 
-// numbered names one of several files of a kind: a chain has several objects.
+// numbered names one of several files of a kind, since a chain has several objects.
 func numbered(name string, i int) string { return fmt.Sprintf("%02d-%s", i, name) }
 
-// stage names the folder of the workflow run that this activity belongs to.
+// stage returns the place for the files of the workflow run that this activity belongs to.
 func stage(ctx context.Context, host string) Staged {
 	return Staged{Host: host, Run: activity.GetInfo(ctx).WorkflowExecution.RunID}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
-// headSurvey is one scan's questions to a Git server. It gets impatient with a server that is silent, and slow
-// with one that is asked too much.
+// headSurvey asks a Git server for the heads of one scan. It waits less for a server that is silent, and asks a
+// server less often that gets too many requests.
 type headSurvey struct {
 	limits   headSurveyLimits
 	server   RefReader
@@ -38,7 +38,7 @@ func newSurvey(limits headSurveyLimits, server RefReader) *headSurvey {
 	}
 }
 
-// askProject reads one project's heads. Its error is that the server is down.
+// askProject reads one project's heads. It fails only when the server is down.
 func (s *headSurvey) askProject(ctx context.Context, path string, q headRequest) error {
 	branches := q.of[path]
 	found, err := s.read(ctx, path, refNames(branches, q.notes))
@@ -103,7 +103,7 @@ func (s *headSurvey) readOnce(ctx context.Context, path string, names []string) 
 	return s.server.Refs(ctx, path, names...)
 }
 
-// awaitTurn waits until the server may be asked again. It is not when there is no time left for that.
+// awaitTurn waits until the server may be asked again. It is false when there is not enough time left.
 func (s *headSurvey) awaitTurn(ctx context.Context) (leave func(), ok bool) {
 	leave = func() {}
 	if s.isRateLimited() {
@@ -135,7 +135,7 @@ func (s *headSurvey) isRateLimited() bool {
 	return !s.resume.IsZero()
 }
 
-// slowDown lets nobody ask for as long as the server wants that, or for longer each time if it does not say.
+// slowDown stops all requests for as long as the server wants, or, if it does not say, for a time that doubles.
 func (s *headSurvey) slowDown(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

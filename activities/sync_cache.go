@@ -11,28 +11,28 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// ErrNotConfigured says that a run is about a sync that is not in the list.
+// ErrNotConfigured says that a run's sync is not configured.
 var ErrNotConfigured = errors.New("no such sync is configured")
 
-// syncListTTL is how long a worker goes by the list of syncs that it read last, so that the many branches of
-// one cycle cost the GraphQL server one question.
+// syncListTTL is how long a worker uses the list of syncs that it has read, so that the many branches of one cycle
+// cost the GraphQL server one request.
 const syncListTTL = time.Minute
 
-// SyncList is where the wanted syncs are listed.
+// SyncList lists the wanted syncs.
 type SyncList interface {
 	Syncs(ctx context.Context) ([]project.Sync, error)
 }
 
-// syncCache are the syncs that may be worked on, as they were listed last.
+// syncCache holds the syncs that may be worked on, as they were listed last.
 type syncCache struct {
 	mu    sync.Mutex
 	read  time.Time
 	syncs map[project.Sync]bool
 }
 
-// requireConfigured refuses a sync that is not in the list: whoever may start workflows could
-// otherwise have any source that the token reads signed for any destination. A list that lacks it
-// is read anew.
+// requireConfigured refuses a sync that is not configured. Otherwise anyone who may start workflows could have any
+// source that the token can read signed for any destination. If the cached list does not have the sync, it is read
+// again.
 func (p *Producer) requireConfigured(ctx context.Context, s project.Sync) error {
 	p.syncCache.mu.Lock()
 	defer p.syncCache.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 // maxRemovals bounds how many pushes delete unwanted refs before a branch is pushed.
 const maxRemovals = 40
 
-// removeUnwanted deletes the refs that others have put where ours belong. Whoever may push to the destination may
-// do that; it must not stop a branch for good.
+// removeUnwanted deletes refs that others put where ours belong. Anyone who may push to the destination can do that,
+// and it must not stop a branch for good.
 func (p *push) removeUnwanted(ctx context.Context) error {
 	deleted, example := 0, ""
 	for range maxRemovals {

@@ -12,7 +12,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// UploadInput is what Upload needs besides the work.
+// UploadInput is what Upload needs besides the Work.
 type UploadInput struct {
 	ID        object.ID `json:"id"`
 	CreatedAt time.Time `json:"created_at"` // of Packaged
@@ -20,7 +20,7 @@ type UploadInput struct {
 	Size      int64     `json:"size"` // bytes
 }
 
-// Uploaded is an object that is in the bucket.
+// Uploaded describes an object that is in the bucket.
 type Uploaded struct {
 	Summary string    `json:"summary"`
 	ID      object.ID `json:"id"`
@@ -28,7 +28,7 @@ type Uploaded struct {
 	Size    int64     `json:"size"` // bytes
 }
 
-// Upload puts the object into the bucket. The archive it was made from makes room.
+// Upload puts the object into the bucket. It first deletes the archive, which is no longer needed, to make room.
 func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) (uploaded Uploaded, err error) {
 	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {
@@ -58,8 +58,8 @@ func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) 
 	return Uploaded{Summary: summary, ID: in.ID, Key: key, Size: in.Size}, nil
 }
 
-// meteredAt notes how far the object was read. The parts are read at the same time, and
-// more than once when they are signed or sent again.
+// meteredAt tracks how far the object has been read. Parts are read concurrently, and more than once when they are
+// signed or sent again.
 type meteredAt struct {
 	io.ReaderAt
 	meter *meter
@@ -71,7 +71,7 @@ func (r meteredAt) ReadAt(p []byte, offset int64) (int, error) {
 	return n, err
 }
 
-// Describe says in words what an object is.
+// Describe describes an object in words.
 func Describe(id object.ID) string {
 	if id.Base == "" {
 		return "snapshot " + plan.Short(id.Commit)
