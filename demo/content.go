@@ -12,14 +12,14 @@ import (
 //go:embed syncs.yaml
 var syncs []byte
 
-// sources are the repositories of the source, with what is on their main branches.
+// sources are the repositories of the source, with the size of their main branches.
 var sources = map[string]gitserver.History{
 	"platform/router": {Bytes: 2 << 20, Commits: 48},
 	"web/router":      {Bytes: 1 << 18, Commits: 24},
 	"tools/cli":       {Bytes: 1 << 16, Commits: 12},
 }
 
-// destinations are empty: a project has to exist before it can be pushed to.
+// destinations are empty projects, because a project has to exist before it can be pushed to.
 var destinations = []string{"enclave/platform/router", "enclave/web/router", "enclave/shared/command-line"}
 
 // createContent creates the repositories and says what is synced.

@@ -15,10 +15,10 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
-// dir is made anew by each start.
+// dir is created anew by each start.
 const dir = ".demo"
 
-// deadline is for one more commit or the first sync to arrive with -once.
+// deadline is how long the first sync, and one more commit, may take with -once.
 const deadline = 2 * time.Minute
 
 func main() {
@@ -86,7 +86,7 @@ func showUntilInterrupted(ctx context.Context, s *stack.Stack) error {
 	return screen.watch(ctx, s, func([]stack.State) bool { return false })
 }
 
-// verify waits until everything has arrived, and one more commit too.
+// verify waits until everything has arrived, and then until one more commit has.
 func verify(ctx context.Context, s *stack.Stack) error {
 	screen := newScreen(os.Stdout)
 	fmt.Printf("\nThe first sync:\n\n")

@@ -18,7 +18,7 @@ import (
 
 const refreshEvery = 500 * time.Millisecond
 
-// screen draws the table: in place on a terminal, and elsewhere the lines that changed.
+// screen draws the table: in place on a terminal, and otherwise only the lines that changed.
 type screen struct {
 	out     *os.File
 	drawn   int             // lines of the table that stand above the cursor
@@ -36,10 +36,10 @@ func (s *screen) width() int {
 	return int(size.Col)
 }
 
-// detach leaves the table as it is: the next one is drawn below.
+// detach leaves the table as it is. The next one is drawn below it.
 func (s *screen) detach() { s.drawn, s.printed = 0, nil }
 
-// watch draws until done says that it is, or ctx ends.
+// watch draws until done returns true, or ctx ends.
 func (s *screen) watch(ctx context.Context, st *stack.Stack, done func([]stack.State) bool) error {
 	ticker := time.NewTicker(refreshEvery)
 	defer ticker.Stop()

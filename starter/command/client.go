@@ -26,7 +26,7 @@ type roleClient struct {
 	namespace string
 }
 
-// connect finds out which side is meant and dials its Temporal.
+// connect determines the role and connects to its Temporal.
 func connect(ctx context.Context, c *cli.Command) (roleClient, error) {
 	role, err := contract.RoleOf(c.String("role"), os.Getenv("PUBLIC_KEY") != "", os.Getenv("PRIVATE_KEY") != "")
 	if err != nil {
@@ -48,7 +48,7 @@ func connect(ctx context.Context, c *cli.Command) (roleClient, error) {
 	return s, nil
 }
 
-// withClient is an action that talks to a side's Temporal.
+// withClient returns an action that uses the client of a role's Temporal.
 func withClient(do func(ctx context.Context, c *cli.Command, s roleClient) error) cli.ActionFunc {
 	return func(ctx context.Context, c *cli.Command) error {
 		s, err := connect(ctx, c)
@@ -60,7 +60,7 @@ func withClient(do func(ctx context.Context, c *cli.Command, s roleClient) error
 	}
 }
 
-// hasSearchAttributes tells whether setup has been run. Where we may not ask, they are not used.
+// hasSearchAttributes tells whether setup has been run. If it may not ask, it returns false.
 func (s roleClient) hasSearchAttributes(ctx context.Context) bool {
 	registered, err := s.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})
 	return err == nil && !slices.ContainsFunc(searchAttributes, func(name string) bool {

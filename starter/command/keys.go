@@ -27,8 +27,8 @@ func keysCommand() *cli.Command {
 	}
 }
 
-// writeKeys makes an encryption and a signing key pair and says which part goes where. Files that
-// exist are not replaced: a lost private key is not to be had again.
+// writeKeys makes an encryption and a signing key pair, and says which part goes where. It does not replace files,
+// because a lost private key cannot be recovered.
 func writeKeys(dir string) error {
 	files, err := keypair.Generate()
 	if err != nil {

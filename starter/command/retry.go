@@ -34,14 +34,14 @@ func retryCommand() *cli.Command {
 	}
 }
 
-// retryableStatuses are the ways of ending after which a run may be tried again.
+// retryableStatuses are the statuses of runs that may be tried again.
 var retryableStatuses = []enums.WorkflowExecutionStatus{
 	enums.WORKFLOW_EXECUTION_STATUS_FAILED, enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
 	enums.WORKFLOW_EXECUTION_STATUS_CANCELED, enums.WORKFLOW_EXECUTION_STATUS_TERMINATED,
 }
 
-// retry resets the last runs of the destinations' children to their beginning, as the UI's Reset
-// does, and waits for them. Without destinations it is those that have failed.
+// retry resets the last runs of the destinations' children to their beginning, like the UI's Reset, and waits for
+// them. Without destinations, it takes those whose last run failed.
 func (s roleClient) retry(ctx context.Context, destinations []string) error {
 	runs, err := s.lastRuns(ctx)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s roleClient) retry(ctx context.Context, destinations []string) error {
 	for _, destination := range destinations {
 		if err := s.reset(ctx, runs[destinationIdentity(destination)]); err != nil {
 			if ctx.Err() != nil {
-				return ctx.Err() // the sync has not failed, nor have those that were not retried yet
+				return ctx.Err() // neither this sync nor the remaining ones have failed
 			}
 			_, reason := contract.FailureOf(err)
 			printForeign(os.Stdout, "failed", destination+": "+reason)
@@ -103,7 +103,7 @@ func (s roleClient) reset(ctx context.Context, run *workflow.WorkflowExecutionIn
 	return s.GetWorkflow(ctx, run.Execution.WorkflowId, answer.RunId).Get(ctx, nil)
 }
 
-// firstTask is the event to which an execution can be reset so that it does everything again.
+// firstTask returns the event to which an execution has to be reset to do everything again.
 func (s roleClient) firstTask(ctx context.Context, run *common.WorkflowExecution) (int64, error) {
 	events := s.GetWorkflowHistory(ctx, run.WorkflowId, run.RunId, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {

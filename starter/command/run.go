@@ -89,7 +89,7 @@ func showReport(c *cli.Command, report contract.Report) (err error) {
 	return err
 }
 
-// runParts runs a single cycle. A dry run is one of several parts where one report has no room for all branches.
+// runParts runs one cycle. A dry run consists of several parts if one report has no room for all branches.
 func (s roleClient) runParts(ctx context.Context, in contract.CycleInput, show bool) (all contract.Report, err error) {
 	for {
 		part, err := s.runOnce(ctx, in, show)
@@ -107,9 +107,9 @@ func (s roleClient) runParts(ctx context.Context, in contract.CycleInput, show b
 	}
 }
 
-// runOnce runs a single cycle. A second one that is asked for meanwhile waits for the first, unless it is
-// asked for more than that; one that a cron or schedule runs does not hinder it, as the branches'
-// children lock out each other.
+// runOnce runs one cycle. If one is already running, it waits for that one, unless a rollback is asked for, which
+// that one does not allow. A cycle of a cron or schedule is no obstacle: the children of one branch lock each other
+// out.
 func (s roleClient) runOnce(ctx context.Context, in contract.CycleInput, show bool) (report contract.Report, err error) {
 	id := s.ParentID + "-once"
 	if in.DryRun {
@@ -143,7 +143,7 @@ func (s roleClient) runOnce(ctx context.Context, in contract.CycleInput, show bo
 	return reportOf(run.Get(ctx, &report), report)
 }
 
-// reportOf finds the report of a cycle that failed because syncs did.
+// reportOf returns the report of a cycle, also if the cycle failed because some syncs did.
 func reportOf(err error, report contract.Report) (contract.Report, error) {
 	failed, ok := errors.AsType[*temporal.ApplicationError](err)
 	if ok && failed.Type() == plan.KindSyncsFailed {

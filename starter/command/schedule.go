@@ -15,11 +15,11 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// jitterDivisor spreads the starts of many schedules that share a server. It is a tenth of the interval.
+// jitterDivisor spreads the starts of many schedules on one server: the jitter is a tenth of the interval.
 const jitterDivisor = 10
 
-// catchupWindow is how long after an outage a start that was missed is made up for. One is enough: a
-// cycle looks at the present.
+// catchupWindow is how long after an outage a missed start is made up for. One start is enough, because a cycle looks
+// at the present.
 const catchupWindow = time.Minute
 
 func scheduleCommand() *cli.Command {

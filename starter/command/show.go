@@ -11,7 +11,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
-// maxShownLength is how much of one text is shown, in characters.
+// maxShownLength is how many characters of one text are shown.
 const maxShownLength = 8 << 10
 
 // secrets are those that the environment has: a worker's, where check is run.

@@ -23,7 +23,7 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// branchStatus is what is known of one destination branch at this side.
+// branchStatus is what is known about a destination branch.
 type branchStatus struct {
 	Destination string    `json:"destination"`
 	InSync      bool      `json:"in_sync"`
@@ -52,8 +52,8 @@ func statusCommand() *cli.Command {
 	}
 }
 
-// status joins a plan, which knows where each branch is, with the last runs of the children,
-// which know since when and why.
+// status joins a plan, which says where each branch is, with the last runs of the children, which say since when and
+// why.
 func (s roleClient) status(ctx context.Context) ([]branchStatus, error) {
 	report, err := s.runParts(ctx, contract.CycleInput{DryRun: true}, false)
 	if err != nil {
@@ -86,7 +86,7 @@ func (s roleClient) status(ctx context.Context) ([]branchStatus, error) {
 	return sorted, nil
 }
 
-// addLastRun adds what the last run of a branch's child tells.
+// addLastRun adds what the last run of a branch's child says.
 func (s roleClient) addLastRun(ctx context.Context, b *branchStatus, run *workflow.WorkflowExecutionInfo) error {
 	if run == nil {
 		return nil
@@ -105,7 +105,7 @@ func (s roleClient) addLastRun(ctx context.Context, b *branchStatus, run *workfl
 	return nil
 }
 
-// lastRuns finds the newest execution of each branch's child, by the identity of the destination in its memo.
+// lastRuns returns the newest execution of each branch's child, by the identity of the destination in its memo.
 func (s roleClient) lastRuns(ctx context.Context) (map[string]*workflow.WorkflowExecutionInfo, error) {
 	runs := map[string]*workflow.WorkflowExecutionInfo{}
 	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, Query: fmt.Sprintf("WorkflowType = %q", s.Child)}
@@ -127,7 +127,7 @@ func (s roleClient) lastRuns(ctx context.Context) (map[string]*workflow.Workflow
 	}
 }
 
-// destinationIdentity is the same for all spellings of a destination.
+// destinationIdentity returns the same name for all spellings of a destination.
 func destinationIdentity(destination string) string {
 	b, err := project.ParseBranch(destination)
 	if err != nil {
@@ -157,8 +157,8 @@ func printStatus(out io.Writer, branches []branchStatus) error {
 	return w.Flush()
 }
 
-// whyNot is what keeps a branch behind: what fails now, when the plan already says so, as that may be
-// another thing than its last run ended with, or say more of it, such as the next try.
+// whyNot is what keeps a branch behind. A failure in the plan comes first: it may differ from what the last run ended
+// with, or say more, such as when the next try is.
 func (b branchStatus) whyNot() string {
 	if b.Kind != "" {
 		return b.Reason + " (" + b.Kind + ")"

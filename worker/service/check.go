@@ -14,9 +14,10 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// Check reports what a cycle of a side would do that has this environment, which has the shape of os.Environ. It needs no
-// Temporal, and changes nothing: it reads the list of syncs, the bucket's listing, and the refs of the side's Git server. What was
-// configured, and warnings, are logged. An error says that there is no plan; what a single sync lacks is a failure in the report.
+// Check reports what a cycle of a role would do with this environment, which has the shape of os.Environ. It needs no
+// Temporal and changes nothing: it reads the list of syncs, the bucket's listing, and the refs of the role's Git
+// server. It logs the configuration and its warnings. An error means that there is no plan; what is wrong with a
+// single sync is a failure in the report.
 func Check(ctx context.Context, named contract.Role, environ []string, log io.Writer) (contract.Report, error) {
 	r, err := roles[named.Name](environ)
 	if err != nil {

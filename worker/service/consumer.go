@@ -40,7 +40,7 @@ func consumer(environ []string) (role, error) {
 	return r, nil
 }
 
-// recipientsOf are the public halves of identities.
+// recipientsOf returns the public halves of identities.
 func recipientsOf(identities []age.Identity) (recipients []string) {
 	for _, identity := range identities {
 		switch identity := identity.(type) {

@@ -18,12 +18,12 @@ import (
 const (
 	// temporalTimeout is how long Temporal may take to answer a probe.
 	temporalTimeout = 2 * time.Second
-	// checkTimeout leaves a worker the time to say that Temporal does not answer.
+	// checkTimeout leaves a worker enough time to say that Temporal does not answer.
 	checkTimeout = 2 * temporalTimeout
 )
 
-// health answers the probes of what runs the worker, such as a kubelet: /livez as long as it serves,
-// /readyz with 503 and the reason while it cannot take work. Prometheus reads /metrics.
+// health answers the probes of whatever runs the worker, such as a kubelet. /livez succeeds as long as the worker
+// serves. /readyz answers 503 with the reason while the worker cannot take work. Prometheus reads /metrics.
 type health struct {
 	metrics  http.Handler
 	temporal func(context.Context) error // asks Temporal whether it serves
@@ -66,7 +66,7 @@ func (h *health) ready(ctx context.Context) error {
 	return nil
 }
 
-// listen serves at address, or not at all if that is empty, until the function it returns is called.
+// listen serves at address until the function that it returns is called. If address is empty, it does nothing.
 func (h *health) listen(ctx context.Context, address string) (func(), error) {
 	if address == "" {
 		return func() {}, nil
@@ -86,8 +86,8 @@ func (h *health) listen(ctx context.Context, address string) (func(), error) {
 	}, nil
 }
 
-// checkReadiness asks the worker that serves probes at the environment's HEALTH_ADDRESS, on this machine, whether it is ready. The image
-// has no other program that an exec probe could run.
+// checkReadiness asks the worker on this machine that serves probes at the environment's HEALTH_ADDRESS whether it is
+// ready. It is for exec probes, because the image has no other program that they could run.
 func checkReadiness(ctx context.Context, environ []string) error {
 	address, err := config.HealthAddress(environ)
 	if err != nil {
@@ -102,7 +102,7 @@ func checkReadiness(ctx context.Context, environ []string) error {
 	if err != nil {
 		return err
 	}
-	// A transport of its own: no proxy is asked for what is on this machine.
+	// A new transport, because the default one would use a proxy.
 	answer, err := (&http.Client{Transport: &http.Transport{}, Timeout: checkTimeout}).Do(request)
 	if err != nil {
 		return err

@@ -7,11 +7,11 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
-// maxLogged is how much of one value is logged, in characters.
+// maxLogged is how many characters of one value are logged.
 const maxLogged = 8 << 10
 
-// newLogger writes lines without secrets: much of what is logged, such as errors of Temporal's SDK and what it
-// was told, is not in our hands.
+// newLogger returns a logger that masks secrets, because much of what is logged, such as errors of Temporal's SDK, is
+// not under our control.
 func newLogger(w io.Writer, mask *foreign.Mask) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

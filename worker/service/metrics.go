@@ -14,12 +14,12 @@ import (
 	"go.temporal.io/sdk/contrib/opentelemetry"
 )
 
-// histogramBounds are the upper bounds of histograms in seconds, from what one call of Temporal takes to
-// what the transfer of a large repository takes.
+// histogramBounds are the upper bounds of histograms in seconds: from one call of Temporal to the transfer of a large
+// repository.
 var histogramBounds = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 21600}
 
-// newMetrics returns where Temporal's SDK and the activities count, and the page from which
-// Prometheus reads it.
+// newMetrics returns the handler for the metrics of Temporal's SDK and of the activities, and the page that
+// Prometheus reads.
 func newMetrics(role string) (client.MetricsHandler, http.Handler, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -21,25 +21,25 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// role is a side of the partition: what both have, and what each of them says of itself.
+// role is the configuration of a worker: what both roles have, and what each adds.
 type role struct {
 	config.Common
 	contract.Role
 	workflows func(workflows.Registry)
-	// redirects are the projects that renamed ones are followed to.
+	// redirects are the projects to which a redirect of a renamed project may lead.
 	redirects project.Allowlist
-	// kmsKeyID is the key that the store encrypts objects with; empty for its default.
+	// kmsKeyID is the key with which the store encrypts objects; empty for its default.
 	kmsKeyID string
 	// settings are those that decide whether a branch is refused.
 	settings []any
 	// logAttributes is what is logged of the configuration at the start, keys and values; warning what is wrong with it.
 	logAttributes []any
 	warning       string
-	// activities returns those of the role. They work with what both roles have.
+	// activities returns the role's activities.
 	activities func(dependencies) any
 }
 
-// roles read their configuration from an environment.
+// roles are functions that read a role's configuration from an environment.
 var roles = map[string]func(environ []string) (role, error){contract.Producer.Name: producer, contract.Consumer.Name: consumer}
 
 // dependencies are what the activities of both roles work with.
@@ -79,10 +79,10 @@ func (r role) open(ctx context.Context, logger *slog.Logger) (dependencies, erro
 	return d, nil
 }
 
-// openBucket opens the bucket with the credentials of the environment, if those are there, and
-// warns of a way to it that others can listen on.
+// openBucket opens the bucket with the credentials of the environment, if there are any, and warns if others could
+// listen on the way.
 func (r role) openBucket(ctx context.Context, logger *slog.Logger) (*bucket.Bucket, error) {
-	// The SDK would read the same variables, but knows nothing of files, nor of white space at their ends.
+	// The SDK would read the same variables, but cannot read files, and keeps white space at the ends of values.
 	load := []func(*awsconfig.LoadOptions) error{awsconfig.WithRegion(r.Region)}
 	if r.AccessKeyID != "" {
 		load = append(load, awsconfig.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(r.AccessKeyID, r.SecretAccessKey, r.SessionToken)))
@@ -97,7 +97,7 @@ func (r role) openBucket(ctx context.Context, logger *slog.Logger) (*bucket.Buck
 	return store, nil
 }
 
-// gitServer is the client of the side's GitLab.
+// gitServer returns the client of the side's GitLab.
 func (r role) gitServer() *smarthttp.Client {
 	return smarthttp.New(smarthttp.Options{
 		Forge:           gitlab.At(r.GitLab),

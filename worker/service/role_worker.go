@@ -17,11 +17,11 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// hostSlots is how many steps of runs whose files are here run at a time. It is more than one
-// cycle starts, or a step would wait here so long that its worker is taken for lost.
+// hostSlots is how many steps with files on this worker run at a time. It is more than one cycle starts: a step that
+// waited here for long would look as if its worker were lost.
 const hostSlots = 256
 
-// scanSlots is how many scans run at a time. A cycle makes one at a time, and operators who look make more.
+// scanSlots is how many scans run at a time. A cycle makes one at a time, and operators' commands make more.
 const scanSlots = 4
 
 // roleWorker is a role's worker, ready to serve.
@@ -33,19 +33,19 @@ type roleWorker struct {
 	metrics http.Handler  // the page that is served with the probes
 }
 
-// options are those of all of the side's workers. Failed is told when one of them gives up.
+// options are common to all of the role's workers. Failed is called when one of them gives up.
 func (s *roleWorker) options(failed func(error)) worker.Options {
 	return worker.Options{
 		OnFatalError:      failed,
 		Interceptors:      []interceptor.WorkerInterceptor{&activities.ErrorNaming{Mask: s.mask}},
 		WorkerStopTimeout: s.DrainTimeout,
-		// By default the SDK holds heartbeats back for most of their timeout, and cancellations with them.
+		// By default the SDK delays heartbeats for most of their timeout, and with them the news of a cancellation.
 		MaxHeartbeatThrottleInterval: activities.HeartbeatEvery,
 	}
 }
 
-// serve polls the task queues until ctx is done, or until Temporal refuses for good, and lets
-// running steps finish then.
+// serve polls the task queues until ctx is done, or until Temporal refuses for good. Then it lets running steps
+// finish.
 func (s *roleWorker) serve(ctx context.Context, temporal client.Client) error {
 	ctx, give := context.WithCancelCause(ctx)
 	defer give(nil)
@@ -96,7 +96,7 @@ func (s *roleWorker) serve(ctx context.Context, temporal client.Client) error {
 	return nil
 }
 
-// stopAll drains all at once, as each of them may take as long as the drain does.
+// stopAll drains all workers concurrently, because each of them may take as long as the drain does.
 func stopAll(workers []worker.Worker) {
 	var draining sync.WaitGroup
 	for _, w := range workers {

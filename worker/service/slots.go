@@ -9,21 +9,21 @@ import (
 )
 
 const (
-	// slowAfter is how long a step may run before it no longer keeps others from starting.
+	// slowAfter is how long a step may run before its slot no longer counts.
 	slowAfter = time.Minute
-	// slotFactor times the number of slots is how many steps run at most, slow ones included.
+	// slotFactor times the number of slots is how many steps may run, including slow ones.
 	slotFactor = 4
 )
 
-// slots gives out a number of slots. A step that has run for long does not count any more, so that a few slow
-// transfers do not hold everyone up: there are more slots then, up to slotFactor times as many. It
-// implements [worker.SlotSupplier].
+// slots hands out a number of slots. A step that has run for long no longer counts, so that a few slow transfers do
+// not delay everyone else: there are then more slots, up to slotFactor times as many. It implements
+// [worker.SlotSupplier].
 type slots struct {
 	size      int
 	slowAfter time.Duration
 
 	mu        sync.Mutex
-	heldSince map[*worker.SlotPermit]time.Time // since when a step runs; zero while one is waited for
+	heldSince map[*worker.SlotPermit]time.Time // since when a step runs; zero before it has started
 	freed     chan struct{}                    // closed and replaced when a slot is given back
 }
 

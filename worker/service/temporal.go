@@ -14,7 +14,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/config"
 )
 
-// temporalOptions reads how Temporal is reached, and warns of a way that others can listen on.
+// temporalOptions reads how Temporal is reached, and warns if others could listen on the way.
 func temporalOptions(environ config.Environ, logger *slog.Logger) (client.Options, error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: environ})
 	if err != nil {
@@ -27,7 +27,8 @@ func temporalOptions(environ config.Environ, logger *slog.Logger) (client.Option
 	return options, nil
 }
 
-// plaintextTemporalWarning says what someone between the worker and Temporal could do; empty where there is nobody.
+// plaintextTemporalWarning says what someone between the worker and Temporal could do. It is empty where that is not
+// possible.
 func plaintextTemporalWarning(options client.Options) string {
 	tls := options.ConnectionOptions.TLS
 	switch {
@@ -45,7 +46,8 @@ func plaintextTemporalWarning(options client.Options) string {
 	return ""
 }
 
-// plaintextStoreWarning says the same of the S3 server at this URL, which is empty for AWS.
+// plaintextStoreWarning says what someone between the worker and the S3 server at this URL could do. The URL is empty
+// for AWS.
 func plaintextStoreWarning(endpoint string) string {
 	address, plain := strings.CutPrefix(strings.ToLower(endpoint), "http://")
 	if address, _, _ = strings.Cut(address, "/"); !plain || isLoopback(address) {

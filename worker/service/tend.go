@@ -6,13 +6,14 @@ import (
 )
 
 const (
-	// maintainInterval is how often a worker looks after its folder.
+	// maintainInterval is how often a worker maintains its folder.
 	maintainInterval = 15 * time.Second
 	// maintainTimeout is how long Temporal may take to say which runs are over.
 	maintainTimeout = 10 * time.Second
 )
 
-// maintainFolder looks after the worker's folder until ctx is done. What fails is tried again: it concerns disk space, not runs.
+// maintainFolder maintains the worker's folder until ctx is done. A failure is only logged and tried again, because
+// it concerns disk space and no run.
 func (s *roleWorker) maintainFolder(ctx context.Context, runsOver func(context.Context, map[string]time.Time) ([]string, error), every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()

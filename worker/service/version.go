@@ -2,7 +2,7 @@ package service
 
 import "runtime/debug"
 
-// version is the software and its version, as Git servers and manifests are told.
+// version is the software and its version, for Git servers and manifests.
 func version() string {
 	version := "(devel)"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
