@@ -54,8 +54,5 @@ func Quote[T ~string | ~[]byte](name T, limit int) string { return fmt.Sprintf("
 // Cut returns at most size bytes of a text, and never half a character. It is for a size that something else demands,
 // such as a table's row. For what people read, use Line.
 func Cut(text string, size int) string {
-	if len(text) <= size {
-		return text
-	}
-	return strings.ToValidUTF8(text[:max(0, size)], "")
+	return strings.ToValidUTF8(text[:min(len(text), max(0, size))], "")
 }

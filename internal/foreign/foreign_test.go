@@ -3,6 +3,7 @@ package foreign_test
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"runtime"
 	"strings"
 	"testing"
@@ -46,6 +47,8 @@ func TestTextKeepsBothEnds(t *testing.T) {
 	require.True(t, strings.HasPrefix(long, "what happened\nwords"))
 	require.Contains(t, long, "\n…\n")
 	require.True(t, strings.HasSuffix(long, "\nwhat to do"))
+	fits := strings.Repeat("ü", 100)
+	require.Equal(t, fits, foreign.Text(fits, 100))
 }
 
 func TestWordsKeepFirstAndLastLines(t *testing.T) {
@@ -143,11 +146,28 @@ func TestMarkdown(t *testing.T) {
 		"# a | b":                               `\# a \| b`,
 		`\*`:                                    `\\\*`,
 		"- a":                                   `\- a`,
+		"+ a":                                   `\+ a`,
+		"=":                                     `\=`,
 		"12. a":                                 `12\. a`,
+		"12) a":                                 `12\) a`,
+		"12 a":                                  "12 a",
+		".a":                                    ".a",
+		")":                                     ")",
 		"see www.evil.example":                  `see www\.evil.example`,
 	} {
 		require.Equal(t, want, foreign.Markdown(in))
 	}
+}
+
+// What an error says is masked; what it is stays the same.
+func TestErrorIsMasked(t *testing.T) {
+	t.Parallel()
+	refused := fmt.Errorf("refused %s: %w", secret, fs.ErrPermission)
+	masked := newMask().Error(refused, 300)
+	require.EqualError(t, masked, "refused ***: permission denied")
+	require.ErrorIs(t, masked, fs.ErrPermission)
+	require.EqualError(t, newMask().Error(refused, 9), "ref\n…\nied")
+	require.NoError(t, newMask().Error(nil, 300))
 }
 
 func TestQuoteShowsNamesExactly(t *testing.T) {
@@ -158,6 +178,7 @@ func TestQuoteShowsNamesExactly(t *testing.T) {
 
 func TestCutEndsWithACharacter(t *testing.T) {
 	require.Equal(t, "größe", foreign.Cut("größe", 7))
+	require.Equal(t, "größe", foreign.Cut("größe", 8))
 	require.Equal(t, "gr", foreign.Cut("größe", 3), "in bytes")
 	require.Equal(t, "grö", foreign.Cut("größe", 4))
 	require.Empty(t, foreign.Cut("größe", -1))

@@ -54,10 +54,8 @@ func NewMask(secrets ...string) *Mask {
 // spellings are the forms of a secret that searchText does not decode.
 func spellings(secret string) []string {
 	whole := base64.StdEncoding.EncodeToString([]byte(secret))
-	forms := []string{secret, hex.EncodeToString([]byte(secret)), whole, strings.TrimRight(whole, "=")}
-	if fields := strings.Fields(secret); len(fields) > 1 {
-		forms = append(forms, strings.Join(fields, "+"))
-	}
+	query := strings.Join(strings.Fields(secret), "+")
+	forms := []string{secret, query, hex.EncodeToString([]byte(secret)), whole, strings.TrimRight(whole, "=")}
 	for lead := range 3 { // of the bytes before it, modulo 3
 		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(" ", lead) + secret))
 		first, last := (lead*8+5)/6, (lead+len(secret))*8/6 // the characters that the secret alone decides

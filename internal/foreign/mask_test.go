@@ -139,6 +139,15 @@ func TestSecretOfSeveralLines(t *testing.T) {
 	t.Parallel()
 	m := foreign.NewMask("first-secret\r\nsecond-secret\n")
 	require.Equal(t, "*** and ***", m.Line("first-secret and second-secret", 300))
+	require.Equal(t, "***", m.Line(hex.EncodeToString([]byte("first-secret")), 300))
+}
+
+func TestSecretOfSeveralWords(t *testing.T) {
+	t.Parallel()
+	m := foreign.NewMask("correct horse battery")
+	for _, form := range []string{"correct horse battery", "correct+horse+battery", "correct%20horse%20battery", "correct\nhorse\nbattery"} {
+		require.Equal(t, "sent ***", m.Line("sent "+form, 300))
+	}
 }
 
 // Masking one secret does not put another together.
