@@ -75,6 +75,7 @@ func TestLoadConsumer(t *testing.T) {
 	require.NoError(t, err, "credentials may come from elsewhere")
 	require.Len(t, c.Identities, 1)
 	require.Equal(t, "/work", c.WorkDir)
+	require.NotNil(t, c.HTTP, "the system's certificates are trusted where no others are given")
 }
 
 // Everything that is wrong is said at once, and nothing of what is secret.

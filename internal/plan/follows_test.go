@@ -71,4 +71,5 @@ func TestFollowsIsBounded(t *testing.T) {
 	require.Len(t, f.Commits, maxSeenCommits)
 	require.Equal(t, long.Tip(), f.Commits[maxSeenCommits-1])
 	require.Equal(t, long.Newest().Key, f.Key)
+	require.Equal(t, f, Push{Objects: long.Objects, Since: day}.ChainState(), "both sides see the same")
 }

@@ -150,7 +150,7 @@ func TestFailuresAreBounded(t *testing.T) {
 		var f Failures
 		for i := range 1000 {
 			text := Failures{Failed: f.Failed, FailedMore: f.FailedMore}
-			if i%100 == 50 { // it has been through a history
+			if i%100 == 10 { // it has been through a history
 				f = text
 			}
 			f.Fail(Failure{Subject: fmt.Sprint(i), Kind: "k", Reason: tt.reason})
@@ -159,10 +159,13 @@ func TestFailuresAreBounded(t *testing.T) {
 		require.Equal(t, 1000, f.Count())
 		require.LessOrEqual(t, size(t, f), maxFailuresSize+100)
 		require.LessOrEqual(t, utf8.RuneCountInString(f.Failed[0].Reason), maxReason)
+		f.Fail(Failure{Subject: "one that would fit"})
+		require.Len(t, f.Failed, tt.listed, "%s: the first are listed", name)
+		require.Equal(t, 1001, f.Count())
 		all := Failures{}
 		all.FailAll(f)
 		all.FailAll(f)
-		require.Equal(t, 2000, all.Count())
+		require.Equal(t, 2002, all.Count())
 	}
 }
 
