@@ -108,6 +108,15 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 	require.NotContains(t, err.Error(), "canary")
 }
 
+func TestEndsOfWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	producer := map[string]string{"GRAPHQL_SERVER": "https://graphql.example.com", "PUBLIC_KEY": identity(t).Recipient().String()}
+	for _, setting := range []string{"MAX_CONCURRENT=1", "DRAIN_TIMEOUT=0s", "PRUNE_AFTER=0s", "PRUNE_MAX_SHARE=0", "PRUNE_MAX_SHARE=1"} {
+		_, err := LoadProducer(append(environ(producer), setting))
+		require.NoError(t, err, setting)
+	}
+}
+
 func TestLoadConsumerKeepsItsKeySecret(t *testing.T) {
 	key := identity(t).String()
 	_, err := LoadConsumer(environ(map[string]string{"PRIVATE_KEY": key[:len(key)-1]}))

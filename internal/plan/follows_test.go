@@ -58,6 +58,8 @@ func TestOvertakes(t *testing.T) {
 	require.False(t, Precedes(stored("b", time.Second), stored("a", 0)))
 	require.True(t, Precedes(stored("a", time.Millisecond), stored("b", 0)), "of one second, names decide")
 	require.False(t, Precedes(stored("b", 0), stored("a", time.Millisecond)), "of one second, names decide")
+	require.False(t, Precedes(stored("a", time.Second), stored("b", 0)), "of two seconds, they do not")
+	require.False(t, Precedes(stored("a", 0), stored("a", 0)))
 	require.False(t, UploadedBefore(stored("a", 0), stored("b", time.Millisecond)))
 	require.True(t, UploadedBefore(stored("b", 0), stored("a", time.Second)))
 }
