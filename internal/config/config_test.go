@@ -68,6 +68,26 @@ func TestLoadProducer(t *testing.T) {
 	require.NotEmpty(t, c.WorkDir)
 }
 
+// Where no query is named, the file that the image may bring is asked for one.
+func TestDefaultQueryFile(t *testing.T) {
+	was := defaultQueryFile
+	t.Cleanup(func() { defaultQueryFile = was })
+	defaultQueryFile = filepath.Join(t.TempDir(), "query.graphql")
+	load := func() (Producer, error) {
+		return LoadProducer(environ(map[string]string{"GRAPHQL_SERVER": "https://graphql.example.com", "PUBLIC_KEY": identity(t).Recipient().String()}))
+	}
+	c, err := load()
+	require.NoError(t, err)
+	require.Empty(t, c.Query)
+	require.NoError(t, os.WriteFile(defaultQueryFile, []byte("{ apps_v1 }"), 0o600))
+	c, err = load()
+	require.NoError(t, err)
+	require.Equal(t, Query("{ apps_v1 }"), c.Query)
+	require.NoError(t, os.WriteFile(defaultQueryFile, nil, 0o600))
+	_, err = load()
+	require.ErrorContains(t, err, "GRAPHQL_QUERY_FILE is not set, and its default: there is nothing in")
+}
+
 func TestLoadConsumer(t *testing.T) {
 	c, err := LoadConsumer(environ(map[string]string{
 		"PRIVATE_KEY": identity(t).String(), "WORKDIR": "/work", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
@@ -292,6 +312,9 @@ func TestKeysFromFiles(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, c.Identities, 1)
 	require.Equal(t, 1, c.Verifier.Keys())
+	require.True(t, c.Verifier.Verifies())
+	require.True(t, c.Allow.AllowsPath("mirror/router"))
+	require.False(t, c.Allow.AllowsPath("other/router"))
 
 	_, err = LoadConsumer(environ(map[string]string{"PRIVATE_KEY": "@" + dir + "/missing", "VERIFY_KEYS": "canary", "PUSH_POLICY": "hope", "ALLOWED_DESTINATIONS": "*"}))
 	for _, want := range []string{"PRIVATE_KEY: open ", "VERIFY_KEYS: ", "PUSH_POLICY: \"hope\" is not overwrite or fast-forward", "ALLOWED_DESTINATIONS: "} {

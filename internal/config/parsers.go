@@ -95,8 +95,8 @@ func clientTrusting(file string) (*http.Client, error) {
 // Query is the text of a GraphQL query.
 type Query string
 
-// defaultQueryFile is read when GRAPHQL_QUERY_FILE is not set and this file exists.
-const defaultQueryFile = "/query.graphql"
+// defaultQueryFile is read when GRAPHQL_QUERY_FILE is not set and this file exists. A test has another.
+var defaultQueryFile = "/query.graphql"
 
 func readQuery(file string) (Query, error) {
 	text, err := os.ReadFile(file)

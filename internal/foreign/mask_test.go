@@ -130,6 +130,7 @@ func TestShortSecretsDoNotTurnTextsIntoStars(t *testing.T) {
 		text := "the token of a branch main is a token"
 		require.Equal(t, text, m.Line(text, 300), "%q", short)
 	}
+	require.Equal(t, "sent *** to you", foreign.NewMask("tokens").Line("sent tokens to you", 300))
 	m := foreign.NewMask("token", "robot:token")
 	require.Equal(t, "***", m.Line("robot:token", 300))
 	require.Equal(t, "Basic ***", m.Line("Basic "+base64.StdEncoding.EncodeToString([]byte("robot:token")), 300))
@@ -139,7 +140,10 @@ func TestSecretOfSeveralLines(t *testing.T) {
 	t.Parallel()
 	m := foreign.NewMask("first-secret\r\nsecond-secret\n")
 	require.Equal(t, "*** and ***", m.Line("first-secret and second-secret", 300))
-	require.Equal(t, "***", m.Line(hex.EncodeToString([]byte("first-secret")), 300))
+	m = foreign.NewMask("one-key\r\n two-keys\n")
+	for _, line := range []string{"one-key", "two-keys"} {
+		require.Equal(t, "sent *** to you", m.Line("sent "+hex.EncodeToString([]byte(line))+" to you", 300))
+	}
 }
 
 func TestSecretOfSeveralWords(t *testing.T) {

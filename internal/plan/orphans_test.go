@@ -69,6 +69,7 @@ func TestOrphans(t *testing.T) {
 		"a refused duplicate":      {syncs: configured("one", "two", "three", "four", "four"), remembered: gone(24, "four")},
 		"deleted ones count, yet": {syncs: configured("one", "two", "three"), remembered: Absence{Branches: gone(24, "four").Branches, Deleted: []Deletion{{day.Add(-23 * time.Hour), 4}}},
 			absent: Absence{Branches: gone(24, "four").Branches, Deleted: []Deletion{{day.Add(-23 * time.Hour), 4}}}, refused: "5 of 8 destinations in the bucket are no longer configured, 4 of them deleted already"},
+		"nobody is gone, though many were deleted": {syncs: configured(all...), remembered: Absence{Deleted: []Deletion{{day, 100}}}, absent: Absence{Deleted: []Deletion{{day, 100}}}},
 		"and no longer": {syncs: configured("one", "two", "three"), remembered: Absence{Branches: gone(24, "four").Branches, Deleted: []Deletion{{day.Add(-24 * time.Hour), 4}}},
 			absent: gone(24, "four"), due: []string{"four"}},
 	}
@@ -85,6 +86,7 @@ func TestOrphans(t *testing.T) {
 				return
 			}
 			require.Equal(t, KindPruneRefused, out.Failure.Kind)
+			require.Equal(t, "bucket", out.Failure.Subject)
 			require.Contains(t, out.Failure.Reason, test.refused)
 		})
 	}
@@ -107,6 +109,11 @@ func TestForget(t *testing.T) {
 	absence := Absence{Branches: []Absent{one, two}}
 	require.Equal(t, absence, absence.RecordDeletion(nil, day))
 	require.Equal(t, Absence{Branches: []Absent{two}, Deleted: []Deletion{{day, 1}}}, absence.RecordDeletion([]project.Branch{one.Destination}, day))
+}
+
+// Before anything is configured, an empty bucket is as it should be.
+func TestNoOrphansInAnEmptyBucket(t *testing.T) {
+	require.Equal(t, Orphans{}, Retention{MaxShare: 1}.Orphans(nil, nil, Omitted{}, Absence{}, day))
 }
 
 func TestOrphansAtOnce(t *testing.T) {
