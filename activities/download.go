@@ -181,12 +181,12 @@ func sizeOf(objects []object.Stored) (total int64) {
 // replan reads what the bucket has for the branch now. If its sync has left the configuration, that may be nothing,
 // and nothing is left to do.
 func (c *Consumer) replan(ctx context.Context, push plan.Push) (plan.Push, error) {
-	held, err := readBucket(ctx, c.Bucket, selection{order: turn.At(c.Clock()), only: &push.Destination, allow: c.Allow})
+	contents, err := readBucket(ctx, c.Bucket, selection{order: turn.At(c.Clock()), only: &push.Destination, allow: c.Allow})
 	if err != nil {
 		return push, err
 	}
 	push.Objects = nil
-	if chain, ok := held.chains[push.Destination]; ok {
+	if chain, ok := contents.chains[push.Destination]; ok {
 		push.Commit, push.Objects, push.Since = chain.Tip(), chain.Objects, chain.Newest().Modified
 	}
 	return push, nil

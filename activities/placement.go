@@ -63,8 +63,8 @@ func (u placement) findNewer(ctx context.Context) (first, last *object.Stored, e
 // this one does no harm and stays.
 func (u placement) withdrawIfOvertaken(ctx context.Context, own bucket.ObjectInfo) error {
 	placed := object.Stored{Key: own.Key, Modified: own.Modified}
-	rival, err := u.findEarlier(ctx, placed)
-	if err != nil || rival == nil {
+	earlier, err := u.findEarlier(ctx, placed)
+	if err != nil || earlier == nil {
 		return err
 	}
 	_, last, err := u.findNewer(ctx)
@@ -80,7 +80,7 @@ func (u placement) withdrawIfOvertaken(ctx context.Context, own bucket.ObjectInf
 			return err
 		}
 	}
-	return u.overtakenError(*rival)
+	return u.overtakenError(*earlier)
 }
 
 // findEarlier returns the object that this one has to give way to, or nil. Of two objects of one second, nobody can

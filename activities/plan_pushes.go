@@ -15,20 +15,20 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 	s := newScan[plan.Push](request, c.Destination, c.Common)
 	s.page.Warning = c.warning()
 	return s.run(ctx, func(after turn.Position) (next bucketPart[plan.Push], err error) {
-		held, err := readBucket(ctx, c.Bucket, selection{order: request.Order, after: after, allow: c.Allow})
+		contents, err := readBucket(ctx, c.Bucket, selection{order: request.Order, after: after, allow: c.Allow})
 		if err != nil {
 			return next, err
 		}
 		if after == 0 {
-			s.page.Checked = held.refused
-			for _, failure := range held.failures {
+			s.page.Checked = contents.refused
+			for _, failure := range contents.failures {
 				s.page.Fail(failure)
 			}
 		}
 		next.candidates = plan.PushPlanner{
-			Chains: held.chains, Allow: c.Allow, RequireNoted: c.Verifier.Verifies(), Settings: c.Settings, Order: request.Order, After: after, Detail: request.Detail,
+			Chains: contents.chains, Allow: c.Allow, RequireNoted: c.Verifier.Verifies(), Settings: c.Settings, Order: request.Order, After: after, Detail: request.Detail,
 		}.Candidates()
-		next.notes, next.more = c.notes(held.chains), held.omitted.Configured
+		next.notes, next.more = c.notes(contents.chains), contents.omitted.Configured
 		return next, nil
 	})
 }

@@ -19,33 +19,33 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 	}
 	s := newScan[plan.Upload](request, p.Source, p.Common)
 	return s.run(ctx, func(after turn.Position) (next bucketPart[plan.Upload], err error) {
-		held, err := p.readBucket(ctx, request.Order, after, syncs, request.Absence)
+		contents, err := p.readBucket(ctx, request.Order, after, syncs, request.Absence)
 		if err != nil {
 			return next, err
 		}
 		if after == 0 {
-			p.openPage(s.page, syncs, held, request.Absence)
+			p.openPage(s.page, syncs, contents, request.Absence)
 		}
 		next.candidates, next.more = plan.UploadPlanner{
-			Syncs: syncs, Chains: held.chains, Covers: held.covers, Settings: p.Settings, Order: request.Order, After: after, Detail: request.Detail,
+			Syncs: syncs, Chains: contents.chains, Covers: contents.covers, Settings: p.Settings, Order: request.Order, After: after, Detail: request.Detail,
 		}.Candidates()
 		return next, nil
 	})
 }
 
 // openPage adds to the first page of a cycle what concerns no single branch.
-func (p *Producer) openPage(page *plan.Page[plan.Upload], syncs []project.Sync, held bucketContents, absence plan.Absence) {
+func (p *Producer) openPage(page *plan.Page[plan.Upload], syncs []project.Sync, contents bucketContents, absence plan.Absence) {
 	_, refused := plan.ValidateSyncs(syncs)
 	page.Checked = len(refused)
-	for _, c := range held.chains {
+	for _, c := range contents.chains {
 		page.Superseded += len(c.Superseded)
 	}
-	page.Orphans = p.Retention.Orphans(syncs, held.chains, held.omitted, absence, p.Clock())
+	page.Orphans = p.Retention.Orphans(syncs, contents.chains, contents.omitted, absence, p.Clock())
 	page.Warning = page.Orphans.Warning
 	if failure := page.Orphans.Failure; failure != nil {
 		page.Fail(*failure)
 	}
-	for _, failure := range append(held.failures, refused...) {
+	for _, failure := range append(contents.failures, refused...) {
 		page.Fail(failure)
 	}
 }

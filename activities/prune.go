@@ -60,13 +60,13 @@ func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Prun
 			return pruned, err
 		}
 	}
-	held, err := p.readBucket(ctx, turn.At(p.Clock()), 0, syncs, request.Absence)
+	contents, err := p.readBucket(ctx, turn.At(p.Clock()), 0, syncs, request.Absence)
 	if err != nil {
 		return pruned, err
 	}
 	// If no destination is absent, the syncs were not read. An empty configuration has no orphans that are due.
-	due := p.Retention.Orphans(syncs, held.chains, held.omitted, request.Absence, p.Clock()).Due
-	removals, left := removals(held.chains, due)
+	due := p.Retention.Orphans(syncs, contents.chains, contents.omitted, request.Absence, p.Clock()).Due
+	removals, left := removals(contents.chains, due)
 	verified, err := p.verify(ctx, removals)
 	if err != nil {
 		return pruned, err

@@ -13,20 +13,20 @@ const growthFactor = 2
 // The size of the upload is not known yet, so the rule repairs what the last upload left behind: it keeps the longest
 // prefix in which every object is at least twice as large as all later ones together. When not even the snapshot is,
 // the increments have outgrown half of it, and a new snapshot is due.
-func (c Chain) ReusablePrefix() (kept []object.Stored, reason string) {
+func (c Chain) ReusablePrefix() (prefix []object.Stored, reason string) {
 	if c.Broken() {
 		return nil, "the bucket's chain is broken"
 	}
 	var following int64
-	keep := len(c.Objects)
-	for i := keep - 1; i >= 0; i-- {
+	length := len(c.Objects)
+	for i := length - 1; i >= 0; i-- {
 		if c.Objects[i].Size < growthFactor*following {
-			keep = i
+			length = i
 		}
 		following += c.Objects[i].Size
 	}
-	if keep == 0 {
+	if length == 0 {
 		return nil, "increments have outgrown half of the snapshot"
 	}
-	return c.Objects[:keep], ""
+	return c.Objects[:length], ""
 }

@@ -35,8 +35,8 @@ func (m *Mask) Text(text string, limit int) string {
 		return text
 	}
 	const gap = "\n" + ellipsis + "\n"
-	keep := limit - len([]rune(gap))
-	head, tail := runes[:(keep+1)/2], runes[len(runes)-keep/2:]
+	rest := limit - len([]rune(gap))
+	head, tail := runes[:(rest+1)/2], runes[len(runes)-rest/2:]
 	return m.Hide(strings.TrimSpace(string(head)) + gap + strings.TrimSpace(string(tail)))
 }
 

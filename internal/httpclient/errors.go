@@ -68,13 +68,13 @@ func DescribeError(err error) error {
 	if wrapper, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapper.Err
 	}
-	for _, explain := range []func(error) *connectionError{describeProxyRefusal, describeNameFailure, describeCertificateFailure, describeConnectionFailure} {
-		if explained := explain(err); explained != nil {
-			explained.err = err
+	for _, describe := range []func(error) *connectionError{describeProxyRefusal, describeNameFailure, describeCertificateFailure, describeConnectionFailure} {
+		if described := describe(err); described != nil {
+			described.err = err
 			if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
-				explained.text = "the proxy cannot be reached: " + explained.text
+				described.text = "the proxy cannot be reached: " + described.text
 			}
-			return explained
+			return described
 		}
 	}
 	return err

@@ -148,7 +148,7 @@ func (p *Page[M]) add(c Candidate[M], head Head, last Refusal, now time.Time) bo
 			p.inSyncSize += jsonSize(d.inSync) + 1
 		}
 	default:
-		if failure, held := d.attempt.backOff(c.Destination, last, now); held {
+		if failure, wait := d.attempt.backOff(c.Destination, last, now); wait {
 			p.Fail(failure)
 			return true
 		}

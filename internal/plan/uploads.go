@@ -80,7 +80,7 @@ func checkKeyLength(destination project.Branch) error {
 // them. Left counts those that it does not cover.
 func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
 	accepted, _ := ValidateSyncs(p.Syncs)
-	held := chainsByIdentity(p.Chains)
+	byIdentity := chainsByIdentity(p.Chains)
 	for _, s := range accepted {
 		position := p.Order.Position(s.Destination)
 		if position <= p.After {
@@ -90,7 +90,7 @@ func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
 			left++
 			continue
 		}
-		c, inBucket := held[s.Destination.Identity()]
+		c, inBucket := byIdentity[s.Destination.Identity()]
 		candidates = append(candidates, Candidate[Upload]{
 			Destination: s.Destination, Read: s.Source, Position: position,
 			decide: func(head Head) decision[Upload] { return p.decide(s, c, inBucket, head) },
@@ -137,11 +137,11 @@ func unreadableReason(head Head) (kind, reason string) {
 // chainsByIdentity indexes the chains by their destinations' identities, so that a chain is found whichever spelling
 // was uploaded last.
 func chainsByIdentity(chains map[project.Branch]chain.Chain) map[project.Branch]chain.Chain {
-	held := make(map[project.Branch]chain.Chain, len(chains))
+	byIdentity := make(map[project.Branch]chain.Chain, len(chains))
 	for b, c := range chains {
-		held[b.Identity()] = c
+		byIdentity[b.Identity()] = c
 	}
-	return held
+	return byIdentity
 }
 
 // planUpload returns what has to be uploaded on top of the bucket's chain. It is false when nothing has to be.
@@ -161,14 +161,14 @@ func planUpload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload
 	if c.Tip() == head.Commit {
 		moved = "source is at " + Short(head.Commit)
 	}
-	follows := chainState(c)
-	kept, why := c.ReusablePrefix()
-	if len(kept) == 0 {
-		return Upload{Sync: s, SeenChain: follows, Reason: moved + ", " + why + ": snapshot"}, true
+	seen := chainState(c)
+	prefix, why := c.ReusablePrefix()
+	if len(prefix) == 0 {
+		return Upload{Sync: s, SeenChain: seen, Reason: moved + ", " + why + ": snapshot"}, true
 	}
-	u := Upload{Sync: s, SeenChain: follows, Base: kept[len(kept)-1].Commit}
+	u := Upload{Sync: s, SeenChain: seen, Base: prefix[len(prefix)-1].Commit}
 	u.Reason = fmt.Sprintf("%s: increment on %s", moved, Short(u.Base))
-	for _, o := range kept {
+	for _, o := range prefix {
 		u.BaseKeys = append(u.BaseKeys, o.Key)
 	}
 	return u, true
