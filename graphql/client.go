@@ -35,6 +35,8 @@ type Options struct {
 	// Query is the text of one query operation that replaces the built-in one.
 	// It may select more than the built-in one does, but not less.
 	Query string
+	// Saas says that Query, if there is one, replaces the built-in query of SaasFile, too.
+	Saas bool
 
 	// HTTP is http.DefaultClient when nil. Its CheckRedirect is not used.
 	HTTP *http.Client
@@ -48,7 +50,11 @@ type Client struct {
 // New refuses a query that could never work. It does not connect.
 func New(opts Options) (*Client, error) {
 	if opts.Query != "" {
-		if err := checkQuery(opts.Query); err != nil {
+		required := syncPaths()
+		if opts.Saas {
+			required = append(required, saasPaths...)
+		}
+		if err := checkQuery(opts.Query, required); err != nil {
 			return nil, err
 		}
 	}

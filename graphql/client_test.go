@@ -209,3 +209,13 @@ func TestWhatStatusesMean(t *testing.T) {
 		require.Equal(t, 90*time.Second, later.RetryAfter())
 	}
 }
+
+func TestSaasFile(t *testing.T) {
+	client := newClient(t, graphql.Options{URL: endpoint(t, demo(t, "syncs: []\n")), Username: "reader", Password: "secret"})
+	refs, err := client.SaasFile(t.Context(), "saas-git-partition-sync-producer")
+	require.NoError(t, err)
+	require.Equal(t, [][]string{{"main"}}, refs)
+	refs, err = client.SaasFile(t.Context(), "another")
+	require.NoError(t, err)
+	require.Nil(t, refs)
+}

@@ -60,6 +60,42 @@ type gitlabSyncsResponse struct {
 // GetApps_v1 returns gitlabSyncsResponse.Apps_v1, and is useful for accessing the field via an interface.
 func (v *gitlabSyncsResponse) GetApps_v1() []*app { return v.Apps_v1 }
 
+// saasFile includes the requested fields of the GraphQL type SaasFile_v2.
+type saasFile struct {
+	Name              string          `json:"name"`
+	ResourceTemplates []*saasTemplate `json:"resourceTemplates"`
+}
+
+// GetName returns saasFile.Name, and is useful for accessing the field via an interface.
+func (v *saasFile) GetName() string { return v.Name }
+
+// GetResourceTemplates returns saasFile.ResourceTemplates, and is useful for accessing the field via an interface.
+func (v *saasFile) GetResourceTemplates() []*saasTemplate { return v.ResourceTemplates }
+
+// saasFilesResponse is returned by saasFiles on success.
+type saasFilesResponse struct {
+	Saas_files []*saasFile `json:"saas_files"`
+}
+
+// GetSaas_files returns saasFilesResponse.Saas_files, and is useful for accessing the field via an interface.
+func (v *saasFilesResponse) GetSaas_files() []*saasFile { return v.Saas_files }
+
+// saasTarget includes the requested fields of the GraphQL type SaasResourceTemplateTarget_v2.
+type saasTarget struct {
+	Ref string `json:"ref"`
+}
+
+// GetRef returns saasTarget.Ref, and is useful for accessing the field via an interface.
+func (v *saasTarget) GetRef() string { return v.Ref }
+
+// saasTemplate includes the requested fields of the GraphQL type SaasResourceTemplate_v2.
+type saasTemplate struct {
+	Targets []*saasTarget `json:"targets"`
+}
+
+// GetTargets returns saasTemplate.Targets, and is useful for accessing the field via an interface.
+func (v *saasTemplate) GetTargets() []*saasTarget { return v.Targets }
+
 // The query executed by gitlabSyncs.
 const gitlabSyncs_Operation = `
 query gitlabSyncs {
@@ -92,6 +128,41 @@ func gitlabSyncs(
 	}
 
 	data_ = &gitlabSyncsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by saasFiles.
+const saasFiles_Operation = `
+query saasFiles {
+	saas_files: saas_files_v2 {
+		name
+		resourceTemplates {
+			targets {
+				ref
+			}
+		}
+	}
+}
+`
+
+func saasFiles(
+	ctx_ context.Context,
+	client_ graphql.Client,
+) (data_ *saasFilesResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "saasFiles",
+		Query:  saasFiles_Operation,
+	}
+
+	data_ = &saasFilesResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(

@@ -13,7 +13,7 @@ import (
 // checkQuery refuses a replacement for the built-in query from which the syncs could not be read. It looks for the
 // fields that are read instead of validating the query against Schema, because the server's own schema has more
 // fields.
-func checkQuery(text string) error {
+func checkQuery(text string, required [][]string) error {
 	doc, err := parser.ParseQuery(&ast.Source{Name: "query", Input: text})
 	if err != nil {
 		return fmt.Errorf("graphql query: %w", err)
@@ -28,7 +28,7 @@ func checkQuery(text string) error {
 	if len(op.VariableDefinitions) > 0 {
 		return errors.New("graphql query declares variables, and nothing sets them")
 	}
-	for _, path := range requiredPaths() {
+	for _, path := range required {
 		if !selects(op.SelectionSet, doc.Fragments, path) {
 			return fmt.Errorf("graphql query does not select %s", strings.Join(path, "."))
 		}
@@ -36,9 +36,12 @@ func checkQuery(text string) error {
 	return nil
 }
 
-// requiredPaths lists the paths that Syncs reads. The server would answer a query without one of them with no sync,
+// saasPaths are the paths that SaasFile reads.
+var saasPaths = [][]string{{"saas_files", "name"}, {"saas_files", "resourceTemplates", "targets", "ref"}}
+
+// syncPaths lists the paths that Syncs reads. The server would answer a query without one of them with no sync,
 // or with none that is valid, but not with an error.
-func requiredPaths() [][]string {
+func syncPaths() [][]string {
 	var paths [][]string
 	for _, project := range []string{"sourceProject", "destinationProject"} {
 		for _, field := range []string{"name", "group", "branch"} {

@@ -39,7 +39,7 @@ func documented(t *testing.T, section string) map[string]string {
 func TestVariablesAreDocumented(t *testing.T) {
 	side := reflect.TypeFor[Common]()
 	for section, configuration := range map[string]reflect.Type{
-		"Both sides": side, "Producer": reflect.TypeFor[Producer](), "Consumer": reflect.TypeFor[Consumer](), "Standalone": reflect.TypeFor[Standalone](),
+		"Both sides": side, "Producer": reflect.TypeFor[Producer](), "Consumer": reflect.TypeFor[Consumer](), "Standalone": reflect.TypeFor[Standalone](), "Check": reflect.TypeFor[PreviousBundle](),
 	} {
 		got := documented(t, section)
 		if section == "Both sides" {
@@ -107,7 +107,7 @@ func TestVariablesOfTheReadme(t *testing.T) {
 
 // A misspelt form would be that of a word, and one that is a list's text checked as nothing.
 func TestFormsAreKnown(t *testing.T) {
-	for _, configuration := range []reflect.Type{reflect.TypeFor[Producer](), reflect.TypeFor[Consumer](), reflect.TypeFor[Standalone]()} {
+	for _, configuration := range []reflect.Type{reflect.TypeFor[Producer](), reflect.TypeFor[Consumer](), reflect.TypeFor[Standalone](), reflect.TypeFor[PreviousBundle]()} {
 		for _, field := range reflect.VisibleFields(configuration) {
 			require.Contains(t, forms, field.Tag.Get("form"), field.Name)
 			if guard, ok := field.Tag.Lookup("guard"); ok {

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/urfave/cli/v3"
@@ -25,6 +26,15 @@ func checkSide(ctx context.Context, c *cli.Command) error {
 	role, err := contract.RoleOf(c.String("role"), os.Getenv("PUBLIC_KEY") != "", os.Getenv("PRIVATE_KEY") != "")
 	if err != nil {
 		return err
+	}
+	if role == contract.Producer {
+		switch same, err := service.Unchanged(ctx, os.Environ()); {
+		case err != nil:
+			return err
+		case same:
+			_, err := fmt.Fprintln(c.Root().Writer, "nothing to check: the syncs, and the version that is deployed, are those of PREVIOUS_BUNDLE_SHA")
+			return err
+		}
 	}
 	report, err := service.Check(ctx, role, os.Environ(), os.Stderr)
 	if err != nil {

@@ -40,9 +40,14 @@ func Check(ctx context.Context, named contract.Role, environ []string, log io.Wr
 	for i, f := range report.Failed {
 		report.Failed[i].Reason = mask.Text(f.Reason, maxLogged)
 	}
-	if err != nil && !errors.Is(err, context.Canceled) {
-		kind, reason := contract.FailureOf(activities.Named(err, mask))
-		err = fmt.Errorf("%s (%s)", reason, kind)
+	return report, explain(err, mask)
+}
+
+// explain gives an error its kind, and what to do, as Temporal would show it.
+func explain(err error, mask *foreign.Mask) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
 	}
-	return report, err
+	kind, reason := contract.FailureOf(activities.Named(err, mask))
+	return fmt.Errorf("%s (%s)", reason, kind)
 }

@@ -16,6 +16,12 @@ type (
 		Name       string
 		GitlabSync *sync
 	}
+	saasFile struct {
+		Name              string
+		ResourceTemplates *[]*saasTemplate
+	}
+	saasTemplate struct{ Targets *[]*saasTarget }
+	saasTarget   struct{ Ref string }
 )
 
 // AppsV1 has one component per sync and, as App-Interface does, also components
@@ -33,6 +39,14 @@ func (q *query) AppsV1() (*[]*app, error) {
 		{Name: "without-components"},
 		{Name: "with-components", CodeComponents: &components},
 	}, nil
+}
+
+// SaasFilesV2 has the one that deploys the producer.
+func (q *query) SaasFilesV2() *[]*saasFile {
+	return &[]*saasFile{{
+		Name:              "saas-git-partition-sync-producer",
+		ResourceTemplates: &[]*saasTemplate{{Targets: &[]*saasTarget{{Ref: "main"}}}},
+	}}
 }
 
 // SourceProject is null, which the schema forbids, when the file leaves it out:
