@@ -6,7 +6,6 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
-	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 // PlanPushes compares the bucket with the heads of the destinations.
@@ -14,19 +13,19 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 	defer startMeter(ctx, 0).stop()
 	s := newScan[plan.Push](request, c.Destination, c.Common)
 	s.page.Warning = c.warning()
-	return s.run(ctx, func(after turn.Position) (next bucketPart[plan.Push], err error) {
-		contents, err := readBucket(ctx, c.Bucket, selection{order: request.Order, after: after, allow: c.Allow})
+	return s.run(ctx, func(part plan.PageRequest) (next bucketPart[plan.Push], err error) {
+		contents, err := readBucket(ctx, c.Bucket, selection{order: part.Order, after: part.After, allow: c.Allow})
 		if err != nil {
 			return next, err
 		}
-		if after == 0 {
+		if part.After == 0 {
 			s.page.Checked = contents.refused
 			for _, failure := range contents.failures {
 				s.page.Fail(failure)
 			}
 		}
 		next.candidates = plan.PushPlanner{
-			Chains: contents.chains, Allow: c.Allow, RequireNoted: c.Verifier.Verifies(), Settings: c.Settings, Order: request.Order, After: after, Detail: request.Detail,
+			PageRequest: part, Chains: contents.chains, Allow: c.Allow, RequireNoted: c.Verifier.Verifies(), Settings: c.Settings,
 		}.Candidates()
 		next.notes, next.more = c.notes(contents.chains), contents.omitted.Configured
 		return next, nil

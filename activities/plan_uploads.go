@@ -18,16 +18,16 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 		return page, err
 	}
 	s := newScan[plan.Upload](request, p.Source, p.Common)
-	return s.run(ctx, func(after turn.Position) (next bucketPart[plan.Upload], err error) {
-		contents, err := p.readBucket(ctx, request.Order, after, syncs, request.Absence)
+	return s.run(ctx, func(part plan.PageRequest) (next bucketPart[plan.Upload], err error) {
+		contents, err := p.readBucket(ctx, part.Order, part.After, syncs, request.Absence)
 		if err != nil {
 			return next, err
 		}
-		if after == 0 {
+		if part.After == 0 {
 			p.openPage(s.page, syncs, contents, request.Absence)
 		}
 		next.candidates, next.more = plan.UploadPlanner{
-			Syncs: syncs, Chains: contents.chains, Covers: contents.covers, Settings: p.Settings, Order: request.Order, After: after, Detail: request.Detail,
+			PageRequest: part, Syncs: syncs, Chains: contents.chains, Covers: contents.covers, Settings: p.Settings,
 		}.Candidates()
 		return next, nil
 	})

@@ -7,7 +7,6 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
-	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 // maxPassTime is how long a page goes on reading parts of the bucket. After that, the next page continues.
@@ -45,9 +44,10 @@ type bucketPart[M any] struct {
 }
 
 // run fills the page with the parts of the bucket that next reads, each after a position.
-func (s *scan[M]) run(ctx context.Context, next func(after turn.Position) (bucketPart[M], error)) (page plan.Page[M], err error) {
-	for began := time.Now(); ; {
-		p, err := next(s.page.Reached)
+func (s *scan[M]) run(ctx context.Context, next func(plan.PageRequest) (bucketPart[M], error)) (page plan.Page[M], err error) {
+	for began, request := time.Now(), s.request.PageRequest; ; {
+		request.After = s.page.Reached
+		p, err := next(request)
 		if err != nil {
 			return page, err
 		}

@@ -11,56 +11,45 @@ import (
 
 // ProduceProject moves one branch from the source into the bucket:
 // clone -> package -> encrypt -> upload.
-func ProduceProject(ctx workflow.Context, upload plan.Upload) (uploaded activities.Uploaded, err error) {
-	progress, err := showProgress(ctx)
-	if err != nil {
-		return uploaded, err
-	}
-	if err := requireLock(ctx, contract.Producer.ChildID(upload.Sync.Destination)); err != nil {
-		return uploaded, err
-	}
-	transferred := false
-	uploaded, err = onOneHost(ctx, func(ctx workflow.Context) (activities.Uploaded, error) {
-		return runProduceSteps(ctx, progress, upload, &transferred)
+func ProduceProject(ctx workflow.Context, upload plan.Upload) (activities.Uploaded, error) {
+	return runChild(ctx, contract.Producer.ChildID(upload.Sync.Destination), upload.Attempt, func(run *childRun) (activities.Uploaded, error) {
+		return onOneHost(ctx, func(ctx workflow.Context) (activities.Uploaded, error) { return run.produce(ctx, upload) })
 	})
-	err = withAttempt(ctx, upload.Attempt, transferred, err)
-	recordOutcome(ctx, err)
-	return uploaded, err
 }
 
-// runProduceSteps runs the steps once. It sets transferred when it has transferred anything.
-func runProduceSteps(ctx workflow.Context, progress *progress, upload plan.Upload, transferred *bool) (uploaded activities.Uploaded, err error) {
+// produce runs the steps once.
+func (r *childRun) produce(ctx workflow.Context, upload plan.Upload) (uploaded activities.Uploaded, err error) {
 	var producer *activities.Producer
 	work := activities.UploadWork{Plan: upload}
 
-	progress.step("cloning %s", upload.Sync.Source)
+	r.step("cloning %s", upload.Sync.Source)
 	var cloned activities.Cloned
 	err = workflow.ExecuteActivity(transferContext(ctx, upload.Sync.Source.String()), producer.Clone, work).Get(ctx, &cloned)
 	if err != nil {
 		return uploaded, err
 	}
-	*transferred = true
+	r.transferred = true
 	work.Staged = cloned.Staged
 	defer cleanup(ctx, work.Staged)
 	id := cloned.Bundle.ID
 	onHost := hostTransferContext(ctx, work.Staged.Host, activities.Describe(id)+", "+humanize.Bytes(uint64(cloned.Bundle.Size)))
 
-	progress.step("packaging %s", activities.Describe(id))
+	r.step("packaging %s", activities.Describe(id))
 	var packaged activities.Packaged
 	packageInput := activities.PackageInput{Bundle: cloned.Bundle, Before: cloned.Before}
 	if err = workflow.ExecuteActivity(onHost, producer.Package, work, packageInput).Get(ctx, &packaged); err != nil {
 		return uploaded, err
 	}
-	progress.step("encrypting %s", activities.Describe(id))
+	r.step("encrypting %s", activities.Describe(id))
 	var encrypted activities.Encrypted
 	if err = workflow.ExecuteActivity(onHost, producer.Encrypt, work).Get(ctx, &encrypted); err != nil {
 		return uploaded, err
 	}
-	progress.step("uploading %s, %s", activities.Describe(id), humanize.Bytes(uint64(encrypted.Size)))
+	r.step("uploading %s, %s", activities.Describe(id), humanize.Bytes(uint64(encrypted.Size)))
 	uploadInput := activities.UploadInput{ID: id, CreatedAt: packaged.CreatedAt, Note: packaged.Note, Size: encrypted.Size}
 	if err = workflow.ExecuteActivity(onHost, producer.Upload, work, uploadInput).Get(ctx, &uploaded); err != nil {
 		return uploaded, err
 	}
-	progress.step("uploaded %s", uploaded.Summary)
+	r.step("uploaded %s", uploaded.Summary)
 	return uploaded, nil
 }

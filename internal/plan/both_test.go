@@ -15,12 +15,12 @@ import (
 // planUploads is the producer's plan for heads that are given, in one page.
 func planUploads(p UploadPlanner, heads map[project.Branch]Head) Page[Upload] {
 	candidates, left := p.Candidates()
-	return planned(candidates, left, PageRequest{Order: p.Order, After: p.After, Detail: p.Detail}, heads, nil)
+	return planned(candidates, left, p.PageRequest, heads, nil)
 }
 
 // planPushes is that of the consumer.
 func planPushes(p PushPlanner, heads map[project.Branch]Head) Page[Push] {
-	return planned(p.Candidates(), 0, PageRequest{Order: p.Order, After: p.After, Detail: p.Detail}, heads, nil)
+	return planned(p.Candidates(), 0, p.PageRequest, heads, nil)
 }
 
 func planned[M any](candidates []Candidate[M], left int, r PageRequest, heads map[project.Branch]Head, last map[project.Branch]Refusal) Page[M] {

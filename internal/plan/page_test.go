@@ -105,13 +105,13 @@ func TestPagesHaveEachBranchOnce(t *testing.T) {
 		var uploads, pushes []project.Branch
 		request := PageRequest{Order: 3, Size: size}
 		for {
-			candidates, _ := UploadPlanner{Syncs: syncs, Chains: bucket(commits), Order: 3, After: request.After}.Candidates()
+			candidates, _ := UploadPlanner{Syncs: syncs, Chains: bucket(commits), PageRequest: request}.Candidates()
 			page := planned(candidates, 0, request, heads, nil)
 			require.LessOrEqual(t, len(page.Moves), size)
 			for _, u := range page.Moves {
 				uploads = append(uploads, u.Sync.Destination)
 			}
-			other := planned(PushPlanner{Allow: project.AllowAll(), Chains: bucket(commits), Order: 3, After: request.After}.Candidates(), 0, request, heads, nil)
+			other := planned(PushPlanner{Allow: project.AllowAll(), Chains: bucket(commits), PageRequest: request}.Candidates(), 0, request, heads, nil)
 			require.Equal(t, page.Reached, other.Reached)
 			for _, p := range other.Moves {
 				pushes = append(pushes, p.Destination)

@@ -8,7 +8,6 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
-	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 // Push is a destination branch that is behind the bucket.
@@ -30,6 +29,8 @@ type Push struct {
 
 // PushPlanner decides which destinations have to be pushed to.
 type PushPlanner struct {
+	PageRequest
+
 	Chains map[project.Branch]chain.Chain
 	Allow  project.Allowlist
 	// RequireNoted plans a push also when the destination is at the right commit but has not recorded the branch's
@@ -37,11 +38,6 @@ type PushPlanner struct {
 	RequireNoted bool
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
-	// Order is the order in which the cycle visits the branches. Planning starts behind position After.
-	Order turn.Order
-	After turn.Position
-	// Detail is PageRequest.Detail.
-	Detail bool
 }
 
 // Candidates returns the branches behind position After that the bucket has objects of, in the cycle's order.

@@ -112,7 +112,7 @@ func TestDetailNamesWhatCannotBeRead(t *testing.T) {
 	s := sync("router", "main")
 	unreadable := Head{Err: errors.New("404"), Kind: "ProjectNotFound"}
 	uploads := func(head Head) Page[Upload] {
-		return planUploads(UploadPlanner{Syncs: []project.Sync{s}, Detail: true}, map[project.Branch]Head{s.Source: head})
+		return planUploads(UploadPlanner{Syncs: []project.Sync{s}, PageRequest: PageRequest{Detail: true}}, map[project.Branch]Head{s.Source: head})
 	}
 	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "ProjectNotFound", Reason: "source src/router@main: the source cannot be read: 404"}}, uploads(unreadable).Failed)
 	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "BranchNotFound", Reason: "source src/router@main: the source branch does not exist"}}, uploads(Head{}).Failed)
@@ -120,7 +120,7 @@ func TestDetailNamesWhatCannotBeRead(t *testing.T) {
 
 	pushes := planPushes(PushPlanner{
 		Allow:  project.AllowAll(),
-		Chains: bucket(map[project.Branch][]string{s.Destination: {a}}), Detail: true,
+		Chains: bucket(map[project.Branch][]string{s.Destination: {a}}), PageRequest: PageRequest{Detail: true},
 	}, map[project.Branch]Head{s.Destination: unreadable})
 	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "ProjectNotFound", Reason: "404"}}, pushes.Failed)
 	require.Empty(t, pushes.Moves)

@@ -8,7 +8,6 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
-	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 // Upload is a branch that has to be packed and put into the bucket.
@@ -27,17 +26,14 @@ type Upload struct {
 
 // UploadPlanner decides which sources have to be uploaded.
 type UploadPlanner struct {
+	PageRequest
+
 	Syncs  []project.Sync // as configured
 	Chains map[project.Branch]chain.Chain
 	// Covers tells for which destinations Chains is complete. Nil means for all.
 	Covers func(project.Branch) bool
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
-	// Order is the order in which the cycle visits the branches. Planning starts behind position After.
-	Order turn.Order
-	After turn.Position
-	// Detail is PageRequest.Detail.
-	Detail bool
 }
 
 // maxNameLength is how many characters of an invalid name are shown.
