@@ -27,6 +27,8 @@ type Cloned struct {
 	Staged Staged         `json:"staged"`
 	Bundle archive.Bundle `json:"bundle"`          // CreatedAt is still zero
 	Before time.Time      `json:"before,omitzero"` // the previous object's creation time
+	// WhySnapshot says why the bundle is a snapshot although an increment was planned, if an operator should know.
+	WhySnapshot string `json:"why_snapshot,omitempty"`
 }
 
 // Clone fetches the branch from the source, and stores the pack as it arrives in a Git bundle. It asks for an
@@ -57,7 +59,7 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 	if err != nil {
 		return cloned, err
 	}
-	base, err := p.restorableBase(ctx, upload)
+	base, whySnapshot, err := p.restorableBase(ctx, upload)
 	if err != nil {
 		return cloned, err
 	}
@@ -72,6 +74,8 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 		Staged: stage(ctx, p.Host),
 		Bundle: archive.Bundle{ID: id, Thin: id.Base != "" && p.ThinPacks},
 		Before: before,
+
+		WhySnapshot: whySnapshot,
 	}
 	cloned.Bundle.Size, cloned.Bundle.SHA256, err = p.writeBundle(cloned.Staged, id, pack, meter)
 	if err != nil {
@@ -83,25 +87,30 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 // restorableBase returns the planned base if the bucket still has the objects that restore it, and "" otherwise. A
 // run that was reset long after it was planned could build on objects that have been pruned, and a run that was
 // started by hand could name any objects.
-func (p *Producer) restorableBase(ctx context.Context, upload plan.Upload) (base string, err error) {
+//
+// The first versions of the predecessor wrote keys like ours. Their objects lack the creation time that our producers
+// store with an object, and nothing can build on them: then whySnapshot tells the operator.
+func (p *Producer) restorableBase(ctx context.Context, upload plan.Upload) (base, whySnapshot string, err error) {
 	for _, key := range upload.BaseKeys {
 		id, err := object.ParseKey(key)
 		if err != nil || id.Destination.Identity() != upload.Sync.Destination.Identity() || id.Base != base {
-			return "", nil
+			return "", "", nil
 		}
 		base = id.Commit
-		_, err = p.Bucket.Stat(ctx, key)
-		if errors.Is(err, bucket.ErrNotFound) {
-			return "", nil
-		}
-		if err != nil {
-			return "", err
+		stored, err := p.Bucket.Stat(ctx, key)
+		switch {
+		case errors.Is(err, bucket.ErrNotFound):
+			return "", "", nil
+		case err != nil:
+			return "", "", err
+		case stored.CreatedAt.IsZero():
+			return "", fmt.Sprintf("a snapshot in the place of an increment on %s, as no producer has marked %s as its own", plan.Short(upload.Base), key), nil
 		}
 	}
 	if base != upload.Base {
-		return "", nil
+		return "", "", nil
 	}
-	return base, nil
+	return base, "", nil
 }
 
 // previousCreationTime returns when the newest object that the plan saw was made, according to the object. If it does

@@ -21,6 +21,9 @@ type Consumer struct {
 	Environment archive.Environment
 	// Allow says which projects may be pushed to; project.AllowAll leaves that to the token.
 	Allow project.Allowlist
+	// ReadPredecessor has the consumer push objects of the predecessor, which nobody has signed. It has no effect where
+	// signatures are verified.
+	ReadPredecessor bool
 	// FastForwardOnly refuses pushes that would drop commits of the destination.
 	FastForwardOnly bool
 }

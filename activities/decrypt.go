@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/predecessor"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
@@ -56,36 +58,52 @@ func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, meter *meter
 		return bundle, err
 	}
 	defer encrypted.Close()
-	reader, err := c.openObject(meter.read(encrypted), o.ID)
+	opened, err := c.openObject(meter.read(encrypted), o)
 	if err != nil {
 		return bundle, err
 	}
-	return reader.Manifest.Bundle, run.Create(numbered(bundleFile, i), func(f *os.File) error {
-		return reader.CopyBundle(f)
+	if opened.predecessors != nil {
+		return c.bundlePredecessors(run, i, o, opened.predecessors)
+	}
+	return opened.archive.Manifest.Bundle, run.Create(numbered(bundleFile, i), func(f *os.File) error {
+		return opened.archive.CopyBundle(f)
 	})
 }
 
+// opened is an object whose content is about to be read. Exactly one of the fields is set.
+type opened struct {
+	archive      *archive.Reader // up to the bundle
+	predecessors io.Reader       // the archive that the predecessor has made
+}
+
 // openObject reads an object up to its bundle. It refuses the object unless a trusted key has signed the manifest,
-// and the manifest agrees with the object's key.
-func (c *Consumer) openObject(encrypted io.Reader, id object.ID) (*archive.Reader, error) {
-	plaintext, err := crypt.Decrypt(encrypted, c.Identities)
+// and the manifest agrees with the object's key. It refuses objects of the predecessor, which have no manifest, unless
+// ReadPredecessor is set.
+func (c *Consumer) openObject(encrypted io.Reader, o object.Stored) (opened opened, err error) {
+	decrypted, err := crypt.Decrypt(encrypted, c.Identities)
 	if err != nil {
-		return nil, err
+		return opened, err
+	}
+	plaintext := bufio.NewReaderSize(decrypted, predecessor.StartSize)
+	if o.ByPredecessor() || o.Base == "" && recognised(plaintext) {
+		opened.predecessors = plaintext
+		return opened, c.mayReadPredecessors()
 	}
 	reader, err := archive.NewReader(plaintext)
 	if err != nil {
-		return nil, err
+		return opened, err
 	}
 	if err := c.Verifier.Verify(reader.ManifestBytes, reader.Signature); err != nil {
-		return nil, err
+		return opened, err
 	}
-	if err := reader.Manifest.CheckID(id); err != nil {
-		return nil, err
+	if err := reader.Manifest.CheckID(o.ID); err != nil {
+		return opened, err
 	}
 	if err := reader.Manifest.CheckEnvironment(c.Environment); err != nil {
-		return nil, err
+		return opened, err
 	}
-	return reader, c.checkClock(reader.Manifest.CreatedAt)
+	opened.archive = reader
+	return opened, c.checkClock(reader.Manifest.CreatedAt)
 }
 
 // checkObjects refuses a run whose objects are for another destination, or do not lead to its commit in their order.

@@ -64,6 +64,7 @@ func (d destination) reread(ctx context.Context) (destination, error) {
 			d.tip = commit
 		case ref == d.incomingRef():
 			d.incoming = commit
+		case !d.guard.enabled && d.guard.addNote(ref, commit):
 		case d.guard.enabled && d.guard.addRef(ref, commit, latest, d.markUnwanted):
 		case path.Dir(ref) == path.Dir(d.incomingRef()), blocks(ref, d.incomingRef()), d.guard.enabled && blocks(ref, d.guard.prefix+"at-0"):
 			d.markUnwanted(ref, commit)

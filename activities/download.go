@@ -187,7 +187,7 @@ func (c *Consumer) replan(ctx context.Context, push plan.Push) (plan.Push, error
 	}
 	push.Objects = nil
 	if chain, ok := contents.chains[push.Destination]; ok {
-		push.Commit, push.Objects, push.Since = chain.Tip(), chain.Objects, chain.Newest().Modified
+		push.Commit, push.Objects, push.Since = chain.Tip(), chain.Restoring(), chain.Newest().Modified
 	}
 	return push, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/predecessor"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
@@ -164,6 +165,8 @@ var kinds = []kind{
 	{"CorruptObject", isError(crypt.ErrCorrupt), false, "The object is damaged or cut off: delete it, and the producer uploads it again."},
 	{"MalformedObject", isError(archive.ErrMalformed), false, "The object was not made by a producer: delete it, and the producer uploads it again."},
 	{"MalformedObject", isError(bundle.ErrMalformed), false, "The object was not made by a producer: delete it, and the producer uploads it again."},
+	{"MalformedObject", isError(predecessor.ErrMalformed), false, "The predecessor has made the object, or someone in its place: the producer replaces it with the branch's next commit, or after it was deleted."},
+	{plan.KindPredecessorObject, isError(ErrPredecessor), false, "The producer replaces it: in its next cycle, or, if the key is like one of ours, with the branch's next commit or after it was deleted. READ_PREDECESSOR=true pushes it as it is."},
 	{"UnknownFormat", isError(archive.ErrVersion), false, "Upgrade the consumer to the producer's version."},
 	{"ObjectMismatch", isError(archive.ErrMismatch), false, "The object was made for another key: someone has renamed or replaced it. Delete it, and the producer uploads it again."},
 	{"ObjectMismatch", isError(ErrBundleDiffers), false, "Delete the object, and the producer uploads it again."},

@@ -17,6 +17,9 @@ type push struct {
 	PushInput
 	destination
 	allowRollback, fastForwardOnly bool
+	// foundCommit is what the predecessor's archive has the branch at, where its key says another commit: the plan has to
+	// be told, by a note. It is empty otherwise.
+	foundCommit string
 
 	bucket  *bucket.Bucket
 	run     staging.Run
@@ -114,7 +117,7 @@ func (p *push) moveBranch(ctx context.Context, next int) error {
 }
 
 func (p *push) newestObjectRef() string {
-	if p.Target.SeenChain.Modified.IsZero() {
+	if p.Target.SeenChain.Modified.IsZero() || !p.guard.enabled && p.foundCommit == "" {
 		return ""
 	}
 	return objectRef(p.branch, p.Target.SeenChain.Modified)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
@@ -14,12 +15,14 @@ import (
 type PackageInput struct {
 	Bundle archive.Bundle `json:"bundle"`
 	Before time.Time      `json:"before,omitzero"` // of Cloned
+	// WhySnapshot is likewise.
+	WhySnapshot string `json:"why_snapshot,omitempty"`
 }
 
 // Packaged describes the tar archive on a worker's disk.
 type Packaged struct {
 	CreatedAt time.Time `json:"created_at"`     // of the manifest
-	Note      string    `json:"note,omitempty"` // what an operator should know about CreatedAt
+	Note      string    `json:"note,omitempty"` // what an operator should know about CreatedAt, and about the pack
 }
 
 // Package writes the archive: the manifest that describes the bundle, the manifest's signature, and the bundle.
@@ -38,9 +41,10 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	defer bundle.Close()
 
 	created, followed := plan.NextCreationTime(p.Clock(), in.Before)
-	packaged.CreatedAt = created
+	packaged.CreatedAt, packaged.Note = created, in.WhySnapshot
 	if !followed {
-		packaged.Note = fmt.Sprintf("the object before claims to be of %s, far ahead of this clock: its time was not followed", in.Before.Format(time.RFC3339))
+		notes := []string{in.WhySnapshot, fmt.Sprintf("the object before claims to be of %s, far ahead of this clock: its time was not followed", in.Before.Format(time.RFC3339))}
+		packaged.Note = strings.TrimPrefix(strings.Join(notes, "; "), "; ")
 	}
 	in.Bundle.CreatedAt = created
 	manifest, err := archive.Manifest{Bundle: in.Bundle, CreatedBy: p.Version, Environment: p.Environment}.Encode()

@@ -25,7 +25,8 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 			}
 		}
 		next.candidates = plan.PushPlanner{
-			PageRequest: part, Chains: contents.chains, Allow: c.Allow, RequireNoted: c.Verifier.Verifies(), Settings: c.Settings,
+			PageRequest: part, Chains: contents.chains, Allow: c.Allow, RequireNoted: c.Verifier.Verifies(),
+			ReadPredecessor: c.readsPredecessors(), Settings: c.Settings,
 		}.Candidates()
 		next.notes, next.more = c.notes(contents.chains), contents.omitted.Configured
 		return next, nil
@@ -36,7 +37,7 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 func (c *Consumer) notes(chains map[project.Branch]chain.Chain) map[project.Branch]string {
 	notes := map[project.Branch]string{}
 	for b, chain := range chains {
-		if c.Verifier.Verifies() {
+		if c.Verifier.Verifies() || c.readsPredecessors() {
 			notes[b] = objectRef(b, chain.Newest().Modified)
 		}
 	}

@@ -97,7 +97,7 @@ func removals(chains map[project.Branch]chain.Chain, due []project.Branch) (out 
 	for branch, c := range chains {
 		r := removal{destination: branch, needed: c.Objects, unneeded: c.Superseded}
 		if r.orphaned = slices.Contains(due, branch); r.orphaned {
-			r.needed, r.unneeded = nil, slices.Concat(c.Objects, c.Superseded)
+			r.needed, r.unneeded = nil, c.All()
 		}
 		if n := len(r.unneeded); n > room {
 			r.unneeded, r.orphaned = r.unneeded[:room], false

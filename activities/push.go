@@ -51,11 +51,14 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 	meter := startMeter(ctx, 0)
 	defer meter.stop()
 	ctx = meter.withSignsOfLife(ctx)
-	p := push{PushInput: in, allowRollback: work.Plan.AllowRollback, fastForwardOnly: c.FastForwardOnly, bucket: c.Bucket, run: run, meter: meter}
+	p := push{PushInput: in, foundCommit: c.foundCommit(in), allowRollback: work.Plan.AllowRollback, fastForwardOnly: c.FastForwardOnly, bucket: c.Bucket, run: run, meter: meter}
+	if p.foundCommit != "" {
+		p.Target.Commit = p.foundCommit
+	}
 	if p.destination, err = c.readDestination(ctx, branch); err != nil {
 		return pushed, err
 	}
-	pushed = Pushed{Old: p.tip, Commit: in.Target.Commit}
+	pushed = Pushed{Old: p.tip, Commit: p.Target.Commit}
 	if len(in.Bundles) == 0 && in.Target.AtTip == nil {
 		pushed.Summary, pushed.Commit, pushed.Warning = "nothing to push", p.tip, c.warning()
 		return pushed, nil

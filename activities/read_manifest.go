@@ -15,7 +15,7 @@ import (
 const objectHeadSize = 256 << 10
 
 // readManifest reads an object's first bytes and checks them like Decrypt does, so that a forged object costs no more
-// than those bytes. It returns the object's ETag and what its manifest says.
+// than those bytes. It returns the object's ETag and what its manifest says, if it has one.
 func (c *Consumer) readManifest(ctx context.Context, o object.Stored) (etag string, b archive.Bundle, err error) {
 	start, etag, err := c.Bucket.ReadFirstBytes(ctx, o.Key, objectHeadSize)
 	if err != nil {
@@ -25,11 +25,14 @@ func (c *Consumer) readManifest(ctx context.Context, o object.Stored) (etag stri
 	if int64(len(start)) < o.Size {
 		head = io.MultiReader(head, endOfHead{})
 	}
-	reader, err := c.openObject(head, o.ID)
+	opened, err := c.openObject(head, o)
 	if err != nil {
 		return etag, b, fmt.Errorf("object %s: %w", o.Key, err)
 	}
-	return etag, reader.Manifest.Bundle, nil
+	if opened.archive == nil {
+		return etag, b, nil // the predecessor writes no manifests
+	}
+	return etag, opened.archive.Manifest.Bundle, nil
 }
 
 // endOfHead follows the first bytes of a larger object. Reading it is an error.

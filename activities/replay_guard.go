@@ -56,13 +56,11 @@ func (g *replayGuard) addRef(ref, commit string, latest time.Time, unwant func(r
 	if !ours || strings.Contains(name, "/") && !strings.HasPrefix(name, "at-") && !strings.HasPrefix(name, "object-") {
 		return false
 	}
+	if g.addNote(ref, commit) {
+		return true
+	}
 	made, ok := timeOf(name)
 	switch {
-	case strings.HasPrefix(name, "object-") && !strings.Contains(name, "/") && len(g.objects) < maxObjectNotes:
-		if g.objects == nil {
-			g.objects = map[string]string{}
-		}
-		g.objects[ref] = commit
 	case !ok || made.After(latest) || g.ref != "" && !made.After(g.applied):
 		unwant(ref, commit)
 	default:
@@ -71,6 +69,19 @@ func (g *replayGuard) addRef(ref, commit string, latest time.Time, unwant func(r
 		}
 		g.applied, g.ref, g.commit = made, ref, commit
 	}
+	return true
+}
+
+// addNote takes in a note of which object was looked at.
+func (g *replayGuard) addNote(ref, commit string) bool {
+	name, ours := strings.CutPrefix(ref, g.prefix+"object-")
+	if !ours || strings.Contains(name, "/") || len(g.objects) == maxObjectNotes {
+		return false
+	}
+	if g.objects == nil {
+		g.objects = map[string]string{}
+	}
+	g.objects[ref] = commit
 	return true
 }
 
@@ -96,12 +107,15 @@ func (g replayGuard) refuseOlder(made time.Time) error {
 	return nil
 }
 
-// updatesFor returns the updates that replace the guard's refs by those for a manifest and for its object.
+// updatesFor returns the updates that replace the guard's refs by those for a manifest and for its object. Without a guard,
+// it only replaces the refs that record objects, and only if there is a new one.
 func (g replayGuard) updatesFor(made time.Time, note, commit string) (updates []smarthttp.RefUpdate) {
-	if !g.enabled {
+	current := ""
+	if g.enabled {
+		current = g.refAt(made)
+	} else if note == "" {
 		return nil
 	}
-	current := g.refAt(made)
 	old := map[string]string{g.ref: g.commit}
 	for ref, commit := range g.objects {
 		old[ref] = commit

@@ -25,7 +25,7 @@ func (r *rig) clone(ctx context.Context, u plan.Upload) (p producing, err error)
 
 func (r *rig) pack(ctx context.Context, p producing) (producing, error) {
 	var err error
-	p.Packaged, err = r.producer.Package(ctx, p.Work, PackageInput{Bundle: p.Bundle, Before: p.Before})
+	p.Packaged, err = r.producer.Package(ctx, p.Work, PackageInput{Bundle: p.Bundle, Before: p.Before, WhySnapshot: p.WhySnapshot})
 	return p, err
 }
 

@@ -52,7 +52,7 @@ func (s *headSurvey) askProject(ctx context.Context, path string, q headRequest)
 	}
 	for _, b := range branches {
 		s.heads[b] = plan.Head{
-			Commit: found[b.Ref()], Noted: found[q.notes[b]] != "",
+			Commit: found[b.Ref()], Noted: found[q.notes[b]],
 			Err: err, Unreachable: err != nil && !isDefinite(err), NotQueried: !asked,
 		}
 	}

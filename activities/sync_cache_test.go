@@ -79,9 +79,10 @@ func TestCloneBuildsOnlyOnTheChain(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			base, err := r.producer.restorableBase(t.Context(), plan.Upload{Sync: r.sync, Base: test.base, BaseKeys: test.carriers})
+			base, why, err := r.producer.restorableBase(t.Context(), plan.Upload{Sync: r.sync, Base: test.base, BaseKeys: test.carriers})
 			require.NoError(t, err)
 			require.Equal(t, test.want, base)
+			require.Empty(t, why)
 		})
 	}
 }

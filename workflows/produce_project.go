@@ -36,7 +36,7 @@ func (r *childRun) produce(ctx workflow.Context, upload plan.Upload) (uploaded a
 
 	r.step("packaging %s", activities.Describe(id))
 	var packaged activities.Packaged
-	packageInput := activities.PackageInput{Bundle: cloned.Bundle, Before: cloned.Before}
+	packageInput := activities.PackageInput{Bundle: cloned.Bundle, Before: cloned.Before, WhySnapshot: cloned.WhySnapshot}
 	if err = workflow.ExecuteActivity(onHost, producer.Package, work, packageInput).Get(ctx, &packaged); err != nil {
 		return uploaded, err
 	}

@@ -3,6 +3,8 @@
 //
 // A snapshot restores a branch by itself. An increment needs the commit that it is based on, which an older object
 // carries, and so on back to a snapshot. The objects from that snapshot to the newest object are the branch's chain.
+//
+// Objects of the predecessor restore a branch, too, but nothing can build on them: they are in no chain.
 package chain
 
 import (
@@ -15,20 +17,43 @@ import (
 
 // Chain is what the bucket holds for one destination branch.
 type Chain struct {
-	// Objects restore the branch when they are applied in this order: a snapshot first, the newest object last.
+	// Objects restore the branch when they are applied in this order: a snapshot first, the newest object last. There
+	// are none where the bucket has only objects of the predecessor.
 	Objects []object.Stored
 	// Superseded are the objects that Objects does not need. They may be deleted.
 	Superseded []object.Stored
 	// MissingBase is the base that no object carries, if the newest object does not lead back to a snapshot. Objects
 	// then starts with the increment on it.
 	MissingBase string
+	// Predecessors are the predecessor's objects while one of them was uploaded after all of Objects, the newest
+	// first. Nothing is superseded then. When one of Objects is newer, they are.
+	Predecessors []object.Stored
 }
 
-// Newest is the object that was uploaded last. It decides the branch's tip.
-func (c Chain) Newest() object.Stored { return c.Objects[len(c.Objects)-1] }
+// ByPredecessor tells whether the predecessor has uploaded the newest object.
+func (c Chain) ByPredecessor() bool { return len(c.Predecessors) > 0 }
 
-// Tip is the commit that the chain restores.
+// Newest is the object that was uploaded last, whoever has made it. It decides the branch's tip.
+func (c Chain) Newest() object.Stored {
+	if c.ByPredecessor() {
+		return c.Predecessors[0]
+	}
+	return c.Objects[len(c.Objects)-1]
+}
+
+// Tip is the commit that the newest object restores.
 func (c Chain) Tip() string { return c.Newest().Commit }
+
+// Restoring are the objects that restore the tip, in the order in which they are applied.
+func (c Chain) Restoring() []object.Stored {
+	if c.ByPredecessor() {
+		return c.Predecessors[:1]
+	}
+	return c.Objects
+}
+
+// All are the chain's objects, and those that are not needed by it.
+func (c Chain) All() []object.Stored { return slices.Concat(c.Objects, c.Predecessors, c.Superseded) }
 
 // Broken tells whether the chain cannot restore the branch by itself.
 func (c Chain) Broken() bool { return c.MissingBase != "" }
@@ -51,6 +76,31 @@ func Build(objects []object.Stored) map[project.Branch]Chain {
 
 // buildChain builds one destination's chain from at least one object.
 func buildChain(objects []object.Stored) Chain {
+	var ours, predecessors []object.Stored
+	for _, o := range objects {
+		if o.ByPredecessor() {
+			predecessors = append(predecessors, o)
+		} else {
+			ours = append(ours, o)
+		}
+	}
+	slices.SortFunc(predecessors, newestFirst)
+	c := buildOwnChain(ours)
+	switch {
+	case len(predecessors) == 0:
+	case len(ours) == 0 || predecessors[0].Modified.After(c.Newest().Modified):
+		c.Predecessors, c.Superseded = predecessors, nil
+	case !c.Broken():
+		c.Superseded = append(c.Superseded, predecessors...)
+	}
+	return c
+}
+
+// buildOwnChain is the chain of objects of ours; the zero chain where there are none.
+func buildOwnChain(objects []object.Stored) Chain {
+	if len(objects) == 0 {
+		return Chain{}
+	}
 	sortNewestFirst(objects)
 	path, missing := traceToSnapshot(filterSpelling(objects))
 	needed := map[string]bool{}

@@ -14,7 +14,10 @@ const growthFactor = 2
 // prefix in which every object is at least twice as large as all later ones together. When not even the snapshot is,
 // the increments have outgrown half of it, and a new snapshot is due.
 func (c Chain) ReusablePrefix() (prefix []object.Stored, reason string) {
-	if c.Broken() {
+	switch {
+	case c.ByPredecessor():
+		return nil, "the bucket's newest object is the predecessor's"
+	case c.Broken():
 		return nil, "the bucket's chain is broken"
 	}
 	var following int64

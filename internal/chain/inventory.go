@@ -93,7 +93,7 @@ func (v *Inventory) rank(identity project.Branch) uint64 {
 func (v *Inventory) retain(d *destinationObjects, o object.Stored) {
 	oldest, alike := -1, 0
 	for i := range d.objects {
-		if bits.Len64(uint64(d.objects[i].Size)) != bits.Len64(uint64(o.Size)) {
+		if !alikeIn(d.objects[i], o) {
 			continue
 		}
 		alike++
@@ -114,6 +114,11 @@ func (v *Inventory) retain(d *destinationObjects, o object.Stored) {
 	if len(v.surplus) < maxSurplus {
 		v.surplus = append(v.surplus, o)
 	}
+}
+
+// alikeIn tells whether two objects are of one class. The predecessor's displace none of ours.
+func alikeIn(a, b object.Stored) bool {
+	return a.ByPredecessor() == b.ByPredecessor() && bits.Len64(uint64(a.Size)) == bits.Len64(uint64(b.Size))
 }
 
 func (v *Inventory) adjustSize(d *destinationObjects, o object.Stored, sign int) {
@@ -139,13 +144,23 @@ func (v *Inventory) Chains() map[project.Branch]Chain {
 	}
 	for identity, d := range v.destinations {
 		c := buildChain(d.objects)
-		if !c.Broken() {
-			c.Superseded = append(c.Superseded, spare[identity]...)
-		}
+		c.add(spare[identity])
 		chains[c.Newest().Destination] = c
 	}
 	v.destinations, v.surplus = nil, nil
 	return chains
+}
+
+// add takes in objects of which there are newer ones.
+func (c *Chain) add(spare []object.Stored) {
+	for _, o := range spare {
+		switch {
+		case c.ByPredecessor() && o.ByPredecessor():
+			c.Predecessors = append(c.Predecessors, o)
+		case !c.ByPredecessor() && !c.Broken():
+			c.Superseded = append(c.Superseded, o)
+		}
+	}
 }
 
 // Omitted counts the objects of the destinations that did not fit.

@@ -92,6 +92,19 @@ func (c *Consumer) complete(v variables) []error {
 	if c.RequireSignatures && !c.Verifier.Verifies() {
 		problems = append(problems, errors.New("VERIFY_KEYS is not set, and REQUIRE_SIGNATURES=true asks for it"))
 	}
+	return append(problems, c.checkPredecessor(v)...)
+}
+
+// checkPredecessor refuses to read what nobody has signed, and what names no environment, where either counts.
+func (c *Consumer) checkPredecessor(v variables) (problems []error) {
+	for _, other := range []struct {
+		name   string
+		counts bool
+	}{{"VERIFY_KEYS", v.isSet("VERIFY_KEYS")}, {"REQUIRE_SIGNATURES=true", c.RequireSignatures}, {"ENVIRONMENT", v.isSet("ENVIRONMENT")}} {
+		if c.ReadPredecessor && other.counts {
+			problems = append(problems, fmt.Errorf("READ_PREDECESSOR=true does not go together with %s: the predecessor's objects are not signed, and name no environment", other.name))
+		}
+	}
 	return problems
 }
 

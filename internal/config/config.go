@@ -91,6 +91,8 @@ type Consumer struct {
 	Identities []age.Identity `env:"PRIVATE_KEY,notEmpty" form:"secret list"`
 	// Verifier has the minisign public keys of the trusted producers; sign.Unverified when it is not set.
 	Verifier sign.Verifier `env:"VERIFY_KEYS" form:"list" guard:"true"`
+	// ReadPredecessor has objects pushed that the predecessor of this software has made. Nobody signs those.
+	ReadPredecessor bool `env:"READ_PREDECESSOR"`
 	// PushPolicy is Overwrite, for mirrors, or FastForward.
 	PushPolicy PushPolicy `env:"PUSH_POLICY" envDefault:"overwrite" guard:"true"`
 	// Allow has the projects (group/name) and groups (group/*) that may be pushed to; project.AllowAll when it is not set.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -131,6 +132,35 @@ func TestRequireSignatures(t *testing.T) {
 	_, err = LoadConsumer(environ(consumer))
 	require.EqualError(t, err, "configuration:\n  VERIFY_KEYS is not set, and REQUIRE_SIGNATURES=true asks for it")
 	require.ErrorContains(t, loadWith(t, "REQUIRE_SIGNATURES", "perhaps"), "REQUIRE_SIGNATURES is not true or false")
+}
+
+// What nobody has signed, and names no environment, is not read where either counts. Set to nothing, it is off.
+func TestReadPredecessor(t *testing.T) {
+	_, consumer := sides(t)
+	unchecked := maps.Clone(consumer)
+	for _, name := range []string{"VERIFY_KEYS", "REQUIRE_SIGNATURES", "ENVIRONMENT"} {
+		delete(unchecked, name)
+	}
+	for value, want := range map[string]bool{"true": true, "false": false, "": false, " true\n": true} {
+		c, err := LoadConsumer(append(environ(unchecked), "READ_PREDECESSOR="+value))
+		require.NoError(t, err)
+		require.Equal(t, want, c.ReadPredecessor, "%q", value)
+		_, err = LoadConsumer(append(environ(consumer), "REQUIRE_SIGNATURES=true", "READ_PREDECESSOR="+value))
+		require.Equal(t, want, err != nil, "%q", value)
+	}
+	for _, mistake := range []string{"yes", " ", "tru"} {
+		c, err := LoadConsumer(append(environ(unchecked), "READ_PREDECESSOR="+mistake))
+		require.ErrorContains(t, err, "READ_PREDECESSOR")
+		require.Zero(t, c)
+	}
+	for name, values := range map[string][]string{
+		"VERIFY_KEYS": {consumer["VERIFY_KEYS"], "nonsense", ""}, "ENVIRONMENT": {"full-1", ""}, "REQUIRE_SIGNATURES": {"true"},
+	} {
+		for _, value := range values {
+			_, err := LoadConsumer(append(environ(unchecked), "READ_PREDECESSOR=true", name+"="+value))
+			require.ErrorContains(t, err, "READ_PREDECESSOR=true does not go together with "+name, "%q", value)
+		}
+	}
 }
 
 // The newline at the end of a secret that was made from a file is not sent along.

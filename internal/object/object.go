@@ -7,6 +7,9 @@
 //	{"group":"…","project_name":"…","commit_sha":"…","branch":"…"}
 //
 // followed by ".tar.age". An increment has the same key below a folder that is named after its base.
+//
+// The predecessor of this software has its own objects in such a bucket. Their keys have the members local_branch and
+// remote_branch instead of branch.
 package object
 
 import (
@@ -53,12 +56,20 @@ type Stored struct {
 	Key      string    `json:"key"`      // under which it is found; see ParseKey
 	Size     int64     `json:"size"`     // bytes
 	Modified time.Time `json:"modified"` // when it was uploaded, as the bucket says it; S3 gives whole seconds
+	// SourceBranch is what the archive of an object of the predecessor has the branch as; empty for one of ours.
+	SourceBranch string `json:"-"`
 }
 
-// NewStored returns the object that a listing describes. It fails with ErrUndecodable.
+// ByPredecessor tells whether the predecessor writes such a key.
+func (s Stored) ByPredecessor() bool { return s.SourceBranch != "" }
+
+// NewStored returns the object that a listing describes: one of ours, or of the predecessor. It fails with ErrUndecodable.
 func NewStored(key string, size int64, modified time.Time) (Stored, error) {
-	id, err := ParseKey(key)
-	return Stored{ID: id, Key: key, Size: size, Modified: modified}, err
+	id, sourceBranch, err := parseID(key)
+	if err != nil {
+		return Stored{}, undecodable(key, err)
+	}
+	return Stored{ID: id, Key: key, Size: size, Modified: modified, SourceBranch: sourceBranch}, nil
 }
 
 // UnmarshalJSON fails with ErrUndecodable when the key is not one of ours.

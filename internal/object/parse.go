@@ -14,26 +14,34 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// ParseKey decodes a key from a bucket listing, whoever wrote it. The order of the JSON members does not matter,
-// unknown members are ignored, and the older member remote_branch replaces a missing branch. So the ID's own Key may
-// differ from the key that was listed, and only the listed one finds the object.
+// ParseKey decodes the key of one of our objects, whoever wrote it. The order of the JSON members does not matter, and
+// unknown members are ignored. So the ID's own Key may differ from the key that was listed, and only the listed one
+// finds the object.
 //
 // Every error is an ErrUndecodable.
 func ParseKey(key string) (ID, error) {
-	id, err := parseID(key)
+	id, sourceBranch, err := parseID(key)
+	if err == nil && sourceBranch != "" {
+		err = errors.New("it is one of the predecessor's")
+	}
 	if err != nil {
-		return ID{}, fmt.Errorf("%w %s: %w", ErrUndecodable, foreign.Quote(key, 300), err)
+		return ID{}, undecodable(key, err)
 	}
 	return id, nil
 }
 
-func parseID(key string) (ID, error) {
+func undecodable(key string, err error) error {
+	return fmt.Errorf("%w %s: %w", ErrUndecodable, foreign.Quote(key, 300), err)
+}
+
+// parseID returns what the key says, and of one of the predecessor's the branch at the source.
+func parseID(key string) (id ID, sourceBranch string, err error) {
 	if len(key) > maxKeyLength {
-		return ID{}, fmt.Errorf("%d bytes, limit %d", len(key), maxKeyLength)
+		return ID{}, "", fmt.Errorf("%d bytes, limit %d", len(key), maxKeyLength)
 	}
 	encoded, ok := strings.CutSuffix(key, keySuffix)
 	if !ok {
-		return ID{}, fmt.Errorf("does not end in %q", keySuffix)
+		return ID{}, "", fmt.Errorf("does not end in %q", keySuffix)
 	}
 	// The base64 of other encoders may contain a '/', too. What is before that is base64 of JSON, and never a commit.
 	base := ""
@@ -42,17 +50,41 @@ func parseID(key string) (ID, error) {
 	}
 	members, err := decodeMembers(encoded)
 	if err != nil {
-		return ID{}, err
+		return ID{}, "", err
 	}
-	id := ID{
+	id = ID{
 		Destination: project.Branch{Group: members["group"], Name: members["project_name"], Branch: members["branch"]},
 		Commit:      members["commit_sha"],
 		Base:        base,
 	}
-	if id.Destination.Branch == "" {
-		id.Destination.Branch = members["remote_branch"]
+	if id.Destination.Branch != "" {
+		if members[sourceMember]+members[destinationMember] != "" {
+			return ID{}, "", errors.New("it names its branch as we do and as the predecessor does")
+		}
+		return id, "", id.Validate()
 	}
-	return id, id.Validate()
+	id.Destination.Branch = members[destinationMember]
+	sourceBranch = members[sourceMember]
+	return id, sourceBranch, validatePredecessor(id, sourceBranch)
+}
+
+// Members of the predecessor's keys.
+const (
+	sourceMember      = "local_branch"
+	destinationMember = "remote_branch"
+)
+
+func validatePredecessor(id ID, sourceBranch string) error {
+	if err := id.Validate(); err != nil {
+		return err
+	}
+	if id.Base != "" {
+		return errors.New("the predecessor writes no increments")
+	}
+	if err := project.ValidateBranch(sourceBranch); err != nil {
+		return fmt.Errorf("%s: %w", sourceMember, err)
+	}
+	return nil
 }
 
 func decodeMembers(encoded string) (map[string]string, error) {

@@ -2,9 +2,11 @@ package object
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -27,7 +29,6 @@ func TestParse(t *testing.T) {
 		"increment":     {commitB + "/" + keyOf(mainJSON), increment},
 		"other order":   {keyOf(`{ "branch": "main", "commit_sha": "` + commitA + `", "project_name": "proxy", "group": "platform/edge" }`), snapshot()},
 		"unknown":       {keyOf(`{"group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `","branch":"main","x":{"branch":"y"},"Branch":"z"}`), snapshot()},
-		"older shape":   {keyOf(`{"group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `","local_branch":"trunk","remote_branch":"main"}`), snapshot()},
 		"raw non-ASCII": {keyOf(`{"branch":"aÿ","group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `"}`), slash},
 	}
 	for name, test := range tests {
@@ -35,6 +36,51 @@ func TestParse(t *testing.T) {
 			got, err := ParseKey(test.key)
 			require.NoError(t, err)
 			require.Equal(t, test.want, got)
+			listed, err := NewStored(test.key, 1, time.Unix(1, 0))
+			require.NoError(t, err)
+			require.False(t, listed.ByPredecessor())
+		})
+	}
+}
+
+const predecessorJSON = `{"group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `","local_branch":"trunk","remote_branch":"main"}`
+
+func TestPredecessorsKeyIsTold(t *testing.T) {
+	t.Parallel()
+	listed, err := NewStored(keyOf(predecessorJSON), 7, time.Unix(1, 0))
+	require.NoError(t, err)
+	require.Equal(t, Stored{ID: snapshot(), Key: keyOf(predecessorJSON), Size: 7, Modified: time.Unix(1, 0), SourceBranch: "trunk"}, listed)
+	require.True(t, listed.ByPredecessor())
+	text, err := json.Marshal(listed)
+	require.NoError(t, err)
+	var again Stored
+	require.NoError(t, json.Unmarshal(text, &again))
+	require.Equal(t, "trunk", again.SourceBranch, "as it travels through a history")
+
+	_, err = ParseKey(keyOf(predecessorJSON))
+	require.ErrorIs(t, err, ErrUndecodable, "it is none of ours")
+}
+
+func TestPredecessorsKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	replaced := func(old, with string) string { return keyOf(strings.Replace(predecessorJSON, old, with, 1)) }
+	for name, test := range map[string]struct{ key, want string }{
+		"increment":        {commitB + "/" + keyOf(predecessorJSON), "writes no increments"},
+		"both ways":        {replaced(`"local_branch"`, `"branch":"main","local_branch"`), "as we do and as the predecessor does"},
+		"half of it":       {replaced(`,"remote_branch":"main"`, `,"branch":"main"`), "as we do and as the predecessor does"},
+		"no destination":   {replaced(`,"remote_branch":"main"`, ""), `branch ""`},
+		"no source":        {replaced(`"local_branch":"trunk",`, ""), "local_branch"},
+		"bad source":       {replaced("trunk", "../trunk"), "local_branch"},
+		"bad destination":  {replaced(`"main"`, `"-main"`), `branch "-main"`},
+		"group climbs":     {replaced("platform", ".."), `group ".."`},
+		"source no string": {replaced(`"trunk"`, "1"), "local_branch"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := NewStored(test.key, 1, time.Unix(1, 0))
+			require.ErrorIs(t, err, ErrUndecodable)
+			require.ErrorContains(t, err, test.want)
+			require.Zero(t, got)
 		})
 	}
 }
@@ -99,11 +145,18 @@ func FuzzParse(f *testing.F) {
 	f.Add(keyOf(`{"branch":"\ud800","group":"g","project_name":"p","commit_sha":"` + commitA + `"}`))
 	f.Add("abc.tar.age")
 	f.Fuzz(func(t *testing.T, s string) {
-		k, err := ParseKey(s)
+		listed, err := NewStored(s, 1, time.Unix(1, 0))
 		if err != nil {
 			require.ErrorIs(t, err, ErrUndecodable)
 			return
 		}
+		require.NoError(t, listed.Validate())
+		k, err := ParseKey(s)
+		if listed.ByPredecessor() {
+			require.ErrorIs(t, err, ErrUndecodable)
+			return
+		}
+		require.NoError(t, err)
 		key, err := k.Key()
 		if errors.Is(err, ErrTooLong) {
 			return // only S3's own limit binds other encoders

@@ -82,9 +82,10 @@ func TestPushesForTheNote(t *testing.T) {
 	t.Parallel()
 	main := destination("router", "main")
 	for name, tt := range map[string]struct {
-		note, noted bool
-		due         int
-	}{"no notes are kept": {false, false, 0}, "noted": {true, true, 0}, "not yet": {true, false, 1}} {
+		note  bool
+		noted string
+		due   int
+	}{"no notes are kept": {false, "", 0}, "noted": {true, a, 0}, "noted with another tip": {true, b, 0}, "not yet": {true, "", 1}} {
 		p := PushPlanner{
 			Allow: project.AllowAll(), RequireNoted: tt.note,
 			Chains: bucket(map[project.Branch][]string{main: {a}}),

@@ -14,6 +14,7 @@ const (
 	KindKeyTooLong           = "KeyTooLong"
 	KindBranchNotFound       = "BranchNotFound"
 	KindTooManyObjects       = "TooManyObjects"
+	KindPredecessorObject    = "PredecessorObject"
 )
 
 // Kinds that workflows give.

@@ -28,15 +28,16 @@ func (f Failure) String() string {
 // BranchStatus says where one destination branch is. Plans list it on request (PageRequest.Detail).
 type BranchStatus struct {
 	Destination string    `json:"destination"`
-	Reason      string    `json:"reason,omitempty"` // why it has to move
+	Reason      string    `json:"reason,omitempty"` // why it has to move, or what is to be known of it
 	Since       time.Time `json:"since,omitzero"`   // when its newest object was uploaded
 }
 
 // Head is what is known of a branch on its Git server.
 type Head struct {
 	Commit string // "" when it could not be read or does not exist
-	// Noted says that the destination has recorded the branch's newest object.
-	Noted bool
+	// Noted is the commit of the ref by which the destination has recorded the branch's newest object; "" when there is
+	// none.
+	Noted string
 	// Err is why the head could not be read. The plan then moves the branch, so that the run reads it again and reports
 	// the error.
 	Err error

@@ -36,6 +36,8 @@ type PushPlanner struct {
 	// RequireNoted plans a push also when the destination is at the right commit but has not recorded the branch's
 	// newest object.
 	RequireNoted bool
+	// ReadPredecessor has the predecessor's objects pushed.
+	ReadPredecessor bool
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
 }
@@ -66,28 +68,58 @@ func (p PushPlanner) decide(branch project.Branch, c chain.Chain, head Head) (d 
 		return fail(KindNotAllowed, "the destination is not in ALLOWED_DESTINATIONS")
 	case head.Unreachable:
 		return fail(KindUnreachable, fmt.Sprintf("%v; the next cycle tries again", head.Err))
-	case head.Err == nil && head.Commit == c.Tip() && (head.Noted || !p.RequireNoted):
+	case p.inSync(c, head):
 		d.inSync = BranchStatus{Destination: branch.String(), Since: c.Newest().Modified}
+		if c.ByPredecessor() {
+			d.inSync.Reason = replacedByProducer
+		}
 		return d
 	case head.Err != nil && p.Detail:
 		return fail(head.Kind, head.Err.Error())
+	case c.ByPredecessor() && !p.ReadPredecessor:
+		return fail(KindPredecessorObject, fmt.Sprintf("%s, the bucket's newest object of it at %s: %s", whereIs(head), Short(c.Tip()), replacedByProducer))
 	}
 	push := planPush(branch, head, c)
 	push.Evidence = fingerprint(head.Commit, c.Newest(), p.Settings)
 	return decision[Push]{move: &push, attempt: &push.Attempt}
 }
 
-func planPush(branch project.Branch, head Head, c chain.Chain) Push {
-	p := Push{Destination: branch, Head: head.Commit, Commit: c.Tip(), Objects: c.Objects, Since: c.Newest().Modified}
+const replacedByProducer = "the predecessor has uploaded that; the producer, when it runs, replaces it in its next cycle"
+
+// inSync tells whether the destination is where the bucket's newest object puts it.
+func (p PushPlanner) inSync(c chain.Chain, head Head) bool {
+	switch there := head.Commit == c.Tip(); {
+	case head.Err != nil || head.Commit == "":
+		return false
+	case !p.RequireNoted: // the archive of a predecessor's object may have had another commit than its key
+		return there || p.ReadPredecessor && head.Commit == head.Noted
+	case c.ByPredecessor(): // nobody has signed that: it must not keep back an object of the producer's own
+		return there && (len(c.Objects) == 0 || c.Objects[len(c.Objects)-1].Commit == head.Commit)
+	default:
+		return there && head.Noted != ""
+	}
+}
+
+func whereIs(head Head) string {
 	switch {
 	case head.Err != nil:
-		p.Reason = "the destination cannot be read: " + head.Err.Error()
-	case head.Commit == c.Tip():
-		p.Reason = fmt.Sprintf("the destination is at %s and has yet to note the bucket's newest object", Short(head.Commit))
+		return "the destination cannot be read: " + head.Err.Error()
 	case head.Commit == "":
-		p.Reason = fmt.Sprintf("the branch does not exist yet: create it at %s", Short(c.Tip()))
+		return "the branch does not exist yet"
+	}
+	return "the destination is at " + Short(head.Commit)
+}
+
+func planPush(branch project.Branch, head Head, c chain.Chain) Push {
+	p := Push{Destination: branch, Head: head.Commit, Commit: c.Tip(), Objects: c.Restoring(), Since: c.Newest().Modified}
+	switch p.Reason = whereIs(head); {
+	case head.Err != nil:
+	case head.Commit == c.Tip():
+		p.Reason += " and has yet to note the bucket's newest object"
+	case head.Commit == "":
+		p.Reason += ": create it at " + Short(c.Tip())
 	default:
-		p.Reason = fmt.Sprintf("the destination is at %s, the bucket at %s", Short(head.Commit), Short(c.Tip()))
+		p.Reason += ", the bucket at " + Short(c.Tip())
 	}
 	return p
 }

@@ -150,7 +150,7 @@ func planUpload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload
 		return Upload{Sync: s, Reason: "nothing in the bucket yet: snapshot"}, true
 	case c.Newest().Destination != s.Destination: // its objects are good for that name only, but come before this one's
 		return Upload{Sync: s, SeenChain: chainState(c), Reason: fmt.Sprintf("the bucket has it as %s: snapshot", c.Newest().Destination)}, true
-	case !c.Broken() && c.Tip() == head.Commit:
+	case !c.Broken() && !c.ByPredecessor() && c.Tip() == head.Commit:
 		return Upload{}, false
 	}
 	moved := fmt.Sprintf("source moved from %s to %s", Short(c.Tip()), Short(head.Commit))

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
+	"github.com/app-sre/git-partition-sync/internal/packfile"
 	"github.com/app-sre/git-partition-sync/internal/redirect"
 )
 
@@ -23,7 +24,7 @@ var (
 	ErrRedirected   = redirect.ErrRefused
 	ErrObjectFormat = errors.New("repository does not use SHA-1")
 	ErrNotOurRef    = errors.New("commit is no longer on any branch of the repository")
-	ErrCorruptPack  = errors.New("corrupt pack")
+	ErrCorruptPack  = packfile.ErrCorrupt
 	ErrNoThin       = errors.New("server does not accept thin packs")
 	ErrNoAtomic     = errors.New("server does not move several refs in one transaction (atomic)")
 

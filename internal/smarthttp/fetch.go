@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+
+	"github.com/app-sre/git-partition-sync/internal/packfile"
 )
 
 // FetchRequest names the commit whose history is fetched.
@@ -70,7 +72,7 @@ func (c *Client) fetch(ctx context.Context, repo *url.URL, req FetchRequest) (*P
 	return &PackStream{
 		origin: repo,
 		body:   resp.Body,
-		pack:   newPackVerifier(newSideband(pkts)),
+		pack:   packfile.NewVerifier(newSideband(pkts)),
 		common: common,
 	}, nil
 }
@@ -198,7 +200,7 @@ func readCommonCommits(pkts *pktReader, commits []string) ([]string, error) {
 type PackStream struct {
 	origin *url.URL
 	body   io.Closer
-	pack   *packVerifier
+	pack   *packfile.Verifier
 	common string
 }
 

@@ -1,8 +1,6 @@
 package smarthttp
 
 import (
-	"bytes"
-	"crypto/sha1"
 	"errors"
 	"io"
 	"strings"
@@ -11,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/packfile"
 )
 
 func FuzzAdvertisement(f *testing.F) {
@@ -67,7 +66,7 @@ func FuzzUploadPackAnswer(f *testing.F) {
 			return
 		}
 		require.Contains(t, []string{"", hashA}, common)
-		_, err = io.Copy(io.Discard, newPackVerifier(newSideband(pkts)))
+		_, err = io.Copy(io.Discard, packfile.NewVerifier(newSideband(pkts)))
 		checkText(t, err)
 	})
 }
@@ -97,34 +96,4 @@ func FuzzReport(f *testing.F) {
 			require.LessOrEqual(t, len(refused.Messages), 21)
 		}
 	})
-}
-
-func FuzzPackVerifier(f *testing.F) {
-	f.Add([]byte(testPack("objects")), 7)
-	f.Add([]byte(testPack("")), 1)
-	f.Add([]byte("PACK"), 20)
-	f.Fuzz(func(t *testing.T, pack []byte, step int) {
-		step = max(1, step%64)
-		verifier := newPackVerifier(bytes.NewReader(pack))
-		var got []byte
-		var err error
-		for buffer := make([]byte, step); err == nil; {
-			var n int
-			n, err = verifier.Read(buffer)
-			got = append(got, buffer[:n]...)
-		}
-		require.Equal(t, whole(pack), err == io.EOF, "%v", err)
-		require.True(t, bytes.HasPrefix(pack, got))
-	})
-}
-
-// whole says the same as the verifier, with the pack at hand.
-func whole(pack []byte) bool {
-	if len(pack) < packHeaderSize+sha1.Size {
-		return false
-	}
-	body, trailer := pack[:len(pack)-sha1.Size], pack[len(pack)-sha1.Size:]
-	sum := sha1.Sum(body)
-	version := string(body[4:8])
-	return string(body[:4]) == "PACK" && (version == "\x00\x00\x00\x02" || version == "\x00\x00\x00\x03") && bytes.Equal(sum[:], trailer)
 }

@@ -65,7 +65,7 @@ func (s roleClient) status(ctx context.Context) ([]branchStatus, error) {
 	}
 	branches := map[string]*branchStatus{}
 	for _, b := range report.InSync {
-		branches[b.Destination] = &branchStatus{Destination: b.Destination, InSync: true, Since: b.Since}
+		branches[b.Destination] = &branchStatus{Destination: b.Destination, InSync: true, Reason: b.Reason, Since: b.Since}
 	}
 	for _, b := range report.Behind {
 		branches[b.Destination] = &branchStatus{Destination: b.Destination, Reason: b.Reason, Since: b.Since}

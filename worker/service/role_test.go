@@ -97,6 +97,7 @@ func TestConsumerConfigurationArrives(t *testing.T) {
 		"PRIVATE_KEY":          {value: id.String(), seen: func(b *built) any { return b.consumer.Identities }, want: []age.Identity{id}, other: other.String()},
 		"VERIFY_KEYS":          {value: public, seen: func(b *built) any { return b.consumer.Verifier }, want: verifier, other: another},
 		"PUSH_POLICY":          {value: "fast-forward", seen: func(b *built) any { return b.consumer.FastForwardOnly }, want: true, other: "overwrite"},
+		"READ_PREDECESSOR":     {value: "false", seen: func(b *built) any { return b.consumer.ReadPredecessor }, want: false}, // the other: below
 		"ALLOWED_DESTINATIONS": {value: "mirror/*", seen: func(b *built) any { return b.consumer.Allow }, want: allow, other: "mirror/app"},
 	})
 	table["ENVIRONMENT"] = arrival{value: "full-1", seen: func(b *built) any { return b.consumer.Environment }, want: environment, other: "full-2"}
@@ -119,6 +120,23 @@ func TestSyncsFileIsReadAtTheStart(t *testing.T) {
 		_, err := roles["producer"](append(environ, "SYNCS_FILE="+file))
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// It goes together with nothing that checks who has made an object.
+func TestReadPredecessorArrives(t *testing.T) {
+	w := newWorld(t)
+	environ := map[string]string{"PRIVATE_KEY": identity(t).String()}
+	for variable, a := range both(t, w) {
+		if variable != "REQUIRE_SIGNATURES" {
+			environ[variable] = a.value
+		}
+	}
+	off := build(t, "consumer", w, environ)
+	require.False(t, off.consumer.ReadPredecessor)
+	environ["READ_PREDECESSOR"] = "true"
+	on := build(t, "consumer", w, environ)
+	require.True(t, on.consumer.ReadPredecessor)
+	require.NotEqual(t, off.Settings, on.Settings, "what was refused is tried again")
 }
 
 // both are the arrivals of the variables that both roles have.

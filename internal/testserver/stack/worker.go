@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,8 @@ func (s *Stack) startWorkers(ctx context.Context) error {
 }
 
 // StartWorker starts a side's worker, in place of one that has ended, and returns when
-// it takes work. Of its environment, what is given here replaces what WorkerEnviron has.
+// it takes work. Of its environment, what is given here replaces what WorkerEnviron has; a name without a value takes
+// the variable out.
 func (s *Stack) StartWorker(ctx context.Context, role Role, environ ...string) error {
 	part := string(role) + "-worker"
 	log, err := s.openLog(part)
@@ -57,7 +59,7 @@ func (s *Stack) StartWorker(ctx context.Context, role Role, environ ...string) e
 	}
 	defer func() { _ = log.Close() }()
 	cmd := exec.Command(s.Binaries.Worker, "-role", string(role))
-	cmd.Env = append(s.WorkerEnviron(role), environ...) // of two of one name the last counts
+	cmd.Env = replaced(s.WorkerEnviron(role), environ)
 	cmd.Stdout, cmd.Stderr = log, log
 	process, err := child.Start(cmd)
 	if err != nil {
@@ -71,6 +73,17 @@ func (s *Stack) StartWorker(ctx context.Context, role Role, environ ...string) e
 	}
 	s.started(string(role)+" worker", fmt.Sprintf("process %d", process.PID()), func() error { return nil })
 	return nil
+}
+
+func replaced(environ, replacements []string) []string {
+	for _, replacement := range replacements {
+		name, _, set := strings.Cut(replacement, "=")
+		environ = slices.DeleteFunc(environ, func(s string) bool { return strings.HasPrefix(s, name+"=") })
+		if set {
+			environ = append(environ, replacement)
+		}
+	}
+	return environ
 }
 
 var errNotPolling = errors.New("the worker does not poll its task queue")

@@ -1,0 +1,346 @@
+package activities
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/sign"
+	"github.com/app-sre/git-partition-sync/internal/testserver/oldproducer"
+)
+
+// recipient is the key that the consumer's identity decrypts.
+func (r *rig) recipient() age.Recipient {
+	return r.consumer.Identities[0].(*age.X25519Identity).Recipient()
+}
+
+// predecessor uploads what the predecessor's producer would. Keys of its first versions are for branches of one name.
+func (r *rig) predecessor(form oldproducer.Form) oldproducer.Object {
+	r.Helper()
+	if form.BranchKey {
+		r.sync.Destination.Branch = r.sync.Source.Branch
+		r.configure(r.sync)
+	}
+	o, err := oldproducer.Make(r.Context(), form, r.source.Dir(sourceRepo), r.sync.Source.Branch, r.sync.Destination, r.recipient())
+	require.NoError(r, err)
+	r.put(o.Key, o.Body)
+	return o
+}
+
+// arriveAt runs the consumer's cycle, which brings the destination to the commit, and another one, which finds nothing to do.
+func (r *rig) arriveAt(commit string) Pushed {
+	r.Helper()
+	pushed := r.consume()
+	require.Len(r, pushed, 1)
+	require.Equal(r, commit, r.tip())
+	require.Equal(r, commit, pushed[0].Commit)
+	again := r.planPushes()
+	require.Empty(r, again.Moves)
+	require.Empty(r, again.Failed)
+	return pushed[0]
+}
+
+var forms = map[string]oldproducer.Form{
+	"newest": {}, "plain": {PlainTar: true}, "first": {BranchKey: true}, "first, plain": {BranchKey: true, PlainTar: true},
+}
+
+// What the predecessor has uploaded arrives, where that is asked for; then our producer takes over in the same bucket.
+func TestPredecessorsObjectsArrive(t *testing.T) {
+	t.Parallel()
+	for name, form := range forms {
+		for size, content := range map[string]string{"small": "one", "large": random(300_000)} {
+			t.Run(name+"/"+size, func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t)
+				r.consumer.ReadPredecessor = true
+				first := r.commit(content)
+				old := r.predecessor(form)
+				require.Equal(t, first, old.Commit)
+				pushed := r.arriveAt(first)
+				require.Equal(t, Unverified, pushed.Warning)
+				require.Empty(t, r.ownRefs())
+
+				second := r.commit("two")
+				snapshot := r.produce()[0]
+				require.Empty(t, snapshot.ID.Base, "nothing builds on what the predecessor has made")
+				r.arriveAt(second)
+				require.Equal(t, []string{old.Key}, must(r, r.producer.Prune, PruneRequest{}).Keys)
+				require.Equal(t, []string{snapshot.Key}, r.keys())
+				third := r.commit("three")
+				require.Equal(t, second, r.produce()[0].ID.Base)
+				r.arriveAt(third)
+			})
+		}
+	}
+}
+
+// Without being asked, nothing of the predecessor's is read. It is no failure where it would change nothing.
+func TestPredecessorsObjectsAreNotRead(t *testing.T) {
+	t.Parallel()
+	for name, form := range forms {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			first := r.commit("one")
+			r.predecessor(form)
+			kind, text := r.refused()
+			require.Equal(t, plan.KindPredecessorObject, kind, text)
+			require.Contains(t, text, "READ_PREDECESSOR=true")
+			require.Contains(t, text, "The producer replaces it")
+
+			r.atSource("push", "--quiet", r.destination.Dir(destinationRepo), first+":"+r.sync.Destination.Ref())
+			page := r.planPushes()
+			require.Empty(t, page.Failed)
+			require.Empty(t, page.Moves)
+			require.Equal(t, 1, page.UpToDate)
+
+			second := r.commit("two")
+			require.Empty(t, r.produce()[0].ID.Base)
+			r.arriveAt(second)
+		})
+	}
+}
+
+// refused is what the consumer says of the one branch that is behind: in its plan, or in the first step that finds out.
+func (r *rig) refused() (kind, text string) {
+	r.Helper()
+	page := r.planPushes()
+	if len(page.Failed) > 0 {
+		return page.Failed[0].Kind, page.Failed[0].Reason
+	}
+	require.Len(r, page.Moves, 1)
+	downloaded, err := execute(r, r.download, page.Moves[0])
+	if err == nil {
+		_, err = execute(r, r.decrypt, downloaded)
+	}
+	var failure *temporal.ApplicationError
+	require.ErrorAs(r, err, &failure)
+	require.True(r, failure.NonRetryable())
+	return failure.Type(), failure.Message()
+}
+
+// With keys to verify, no switch makes the consumer read what nobody has signed: not even one that its own configuration refuses.
+func TestSignaturesForbidPredecessorsObjects(t *testing.T) {
+	t.Parallel()
+	_, trusted := signingKey(t)
+	for name, verifier := range map[string]sign.Verifier{"keys": trusted, "nobody has said": {}} {
+		for _, form := range forms {
+			r := newRig(t)
+			r.consumer.ReadPredecessor, r.consumer.Verifier = true, verifier
+			r.commit("one")
+			r.predecessor(form)
+			kind, text := r.refused()
+			require.Equal(t, plan.KindPredecessorObject, kind, "%s: %s", name, text)
+		}
+	}
+}
+
+// An archive of the predecessor is for no environment: where there is one, it is refused like any that names none.
+func TestEnvironmentsForbidPredecessorsObjects(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.consumer.ReadPredecessor = true
+	r.commit("one")
+	r.predecessor(oldproducer.Form{})
+	r.consumer.Environment = archive.Environment{}
+	kind, _ := r.refused()
+	require.Equal(t, "WrongEnvironment", kind)
+}
+
+func TestGuardsHoldForPredecessorsObjects(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.consumer.ReadPredecessor = true
+	first := r.commit("one")
+	r.predecessor(oldproducer.Form{})
+	none, err := project.ParseAllowlist("other/*")
+	require.NoError(t, err)
+	allowed := r.planPushes().Moves[0]
+	r.consumer.Allow = none
+	require.Equal(t, "NotAllowed", r.planPushes().Failed[0].Kind)
+	fails(r, "NotAllowed", r.download, allowed)
+
+	r.consumer.Allow, r.consumer.FastForwardOnly = project.AllowAll(), true
+	other, err := r.destination.Commit(t.Context(), destinationRepo, r.sync.Destination.Branch, map[string]string{"x": "x"}, "theirs")
+	require.NoError(t, err)
+	decrypted := must(r, r.decrypt, r.received())
+	fails(r, "NotFastForward", r.push, decrypted)
+	require.Equal(t, other, r.tip())
+	require.Empty(t, r.ownRefs())
+	r.consumer.FastForwardOnly = false
+	require.Equal(t, other, r.arriveAt(first).Old)
+}
+
+// What the archive has counts, not what the key says of it. The note tells the next plans, until somebody moves the branch.
+func TestKeysOfThePredecessorMayLie(t *testing.T) {
+	t.Parallel()
+	for name, form := range forms {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.consumer.ReadPredecessor = true
+			first := r.commit("one")
+			second := r.commit("two")
+			o := r.predecessor(form)
+			require.NoError(t, r.producer.Bucket.Delete(t.Context(), o.Key))
+			lie, err := form.Key(r.sync.Destination, strings.Repeat("1", 40), r.sync.Source.Branch)
+			require.NoError(t, err)
+			r.put(lie, o.Body)
+
+			r.arriveAt(second)
+			require.Len(t, r.ownRefs(), 1)
+			r.at(first)
+			r.arriveAt(second)
+			require.Len(t, r.ownRefs(), 1)
+
+			awaitNextSecond()
+			r.put(lie, o.Body) // another upload
+			r.at(first)
+			r.arriveAt(second)
+			require.Len(t, r.ownRefs(), 1, "the note of the object before is gone")
+
+			third := r.commit("three")
+			r.produce()
+			r.arriveAt(third)
+		})
+	}
+}
+
+// A push that was cut off after the branch had moved, and is tried again, finds nothing left to do but the note.
+func TestPushOfPredecessorsObjectIsRepeated(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.consumer.ReadPredecessor = true
+	r.commit("one")
+	o := r.predecessor(oldproducer.Form{})
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), o.Key))
+	lie, err := oldproducer.Form{}.Key(r.sync.Destination, strings.Repeat("1", 40), r.sync.Source.Branch)
+	require.NoError(t, err)
+	r.put(lie, o.Body)
+	d := r.received()
+	decrypted := must(r, r.decrypt, d)
+	require.Equal(t, decrypted.Bundles, must(r, r.decrypt, d).Bundles, "and so does a second decryption")
+	must(r, r.push, decrypted)
+	again := must(r, r.push, decrypted)
+	require.Equal(t, o.Commit, again.Old)
+	require.Equal(t, o.Commit, r.tip())
+	require.Len(t, r.ownRefs(), 1)
+}
+
+// The predecessor goes on to upload while our producer does, too: the newest wins, and nothing of either's breaks the other's.
+func TestNewestOfTwoProducersWins(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.consumer.ReadPredecessor = true
+	r.commit("one")
+	ours := r.produce()[0]
+	second := r.commit("two")
+	awaitNextSecond()
+	old := r.predecessor(oldproducer.Form{})
+	r.arriveAt(second)
+	require.Empty(t, must(r, r.producer.Prune, PruneRequest{}).Keys)
+	again := r.produce()
+	require.Len(t, again, 1)
+	require.Empty(t, again[0].ID.Base)
+	require.Equal(t, second, again[0].ID.Commit)
+	require.ElementsMatch(t, []string{ours.Key, old.Key}, must(r, r.producer.Prune, PruneRequest{}).Keys)
+	require.Empty(t, r.planPushes().Moves)
+}
+
+// An upload of the predecessor between the plan of ours and its end comes first, as one of any other producer would.
+func TestPredecessorOvertakes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.commit("one")
+	u := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
+	object := must(r, r.encrypt, must(r, r.pack, must(r, r.clone, u)))
+	r.predecessor(oldproducer.Form{})
+	fails(r, "Overtaken", r.upload, object)
+}
+
+// An object of the first versions has a key like one of ours, and an increment is planned on it. What our producers keep with
+// theirs tells them apart: a snapshot takes its place, and the upload says why.
+func TestIncrementIsNotMadeOnUnmarkedObjects(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.commit(random(50_000))
+	old := r.predecessor(oldproducer.Form{BranchKey: true})
+	second := r.commit("two")
+	u := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
+	require.Equal(t, old.Commit, u.Base)
+	uploaded := must(r, r.upload, must(r, r.encrypt, must(r, r.pack, must(r, r.clone, u))))
+	require.Empty(t, uploaded.ID.Base)
+	require.Contains(t, uploaded.Summary, "a snapshot in the place of an increment on "+plan.Short(old.Commit)+", as no producer has marked "+old.Key)
+	r.arriveAt(second)
+	third := r.commit("three")
+	again := r.produce()[0]
+	require.Equal(t, second, again.ID.Base)
+	require.NotContains(t, again.Summary, "marked")
+	r.arriveAt(third)
+}
+
+func TestHostileObjectsOfThePredecessor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.consumer.ReadPredecessor = true
+	first := r.commit("one")
+	form := oldproducer.Form{}
+	o := r.predecessor(form)
+	stranger, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	zipped, err := oldproducer.Zip([]byte("not a tar"))
+	require.NoError(t, err)
+	seal := func(content []byte, to age.Recipient) []byte {
+		body, err := oldproducer.Form{PlainTar: true}.Seal(content, to)
+		require.NoError(t, err)
+		return body
+	}
+	flipped := bytes.Clone(o.Body)
+	flipped[len(flipped)-1] ^= 1
+	for name, tt := range map[string]struct {
+		body []byte
+		kind string
+	}{
+		"not age":           {[]byte("hello"), "ForeignObject"},
+		"empty":             {nil, "ForeignObject"},
+		"another's key":     {seal([]byte("x"), stranger.Recipient()), "WrongKey"},
+		"cut off":           {o.Body[:len(o.Body)-1], "CorruptObject"},
+		"flipped":           {flipped, "CorruptObject"},
+		"not an archive":    {seal(zipped, r.recipient()), "MalformedObject"},
+		"nothing in it":     {seal(nil, r.recipient()), "MalformedObject"},
+		"longer than it is": {seal(append(bytes.Clone(zipped), make([]byte, 300_000)...), r.recipient()), "MalformedObject"},
+	} {
+		r.put(o.Key, tt.body)
+		kind, text := r.refused()
+		require.Equal(t, tt.kind, kind, "%s: %s", name, text)
+	}
+	r.put(o.Key, o.Body)
+	r.arriveAt(first)
+}
+
+// An object of ours does not pass for one of the predecessor's, which nobody has to have signed, nor the other way round.
+func TestKeysAndBodiesOfTheTwo(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.commit("one")
+	ours := r.produce()[0]
+	var body bytes.Buffer
+	_, err := r.consumer.Bucket.Download(t.Context(), ours.Key, &body)
+	require.NoError(t, err)
+	key, err := oldproducer.Form{}.Key(r.sync.Destination, ours.ID.Commit, "main")
+	require.NoError(t, err)
+	awaitNextSecond()
+	r.put(key, body.Bytes())
+	kind, _ := r.refused()
+	require.Equal(t, plan.KindPredecessorObject, kind)
+	r.consumer.Verifier, r.consumer.ReadPredecessor = sign.Unverified(), true
+	kind, _ = r.refused()
+	require.Equal(t, "MalformedObject", kind)
+}

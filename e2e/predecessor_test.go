@@ -1,0 +1,99 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/testserver/oldproducer"
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
+)
+
+// uploadOld puts into the bucket what the predecessor's producer would.
+func uploadOld(t *testing.T, b *bucket.Bucket, source, destination string, form oldproducer.Form) oldproducer.Object {
+	t.Helper()
+	from := branch(source)
+	o, err := oldproducer.Make(t.Context(), form, both.Source.Dir(from.Path()), from.Branch, branch(destination), both.Identity.Recipient())
+	require.NoError(t, err)
+	require.NoError(t, b.Upload(t.Context(), o.Key, bytes.NewReader(o.Body), int64(len(o.Body))))
+	return o
+}
+
+// restarted has the consumer run with another environment for the rest of the test.
+func restarted(t *testing.T, environ ...string) {
+	t.Helper()
+	restart := func(environ ...string) {
+		require.NoError(t, both.Workers[stack.Consumer].Stop())
+		require.NoError(t, both.StartWorker(context.WithoutCancel(t.Context()), stack.Consumer, environ...))
+	}
+	restart(environ...)
+	t.Cleanup(func() { restart() })
+}
+
+// moves are the names of two syncs, of the predecessor's newest and of its first form.
+var moves = map[string]oldproducer.Form{"move/newest": {}, "move/first": {BranchKey: true}}
+
+// A team moves in its own bucket, without a day on which nothing works: our consumer pushes what the predecessor's producer
+// uploads, until ours takes over.
+func TestMoveInTheSameBucket(t *testing.T) {
+	b := begin(t)
+	restarted(t, "VERIFY_KEYS", "READ_PREDECESSOR=true")
+	var pairs [][2]string
+	for name := range moves {
+		source, destination := name+"@main", "mirror/"+name+"@main"
+		pairs = append(pairs, [2]string{source, destination})
+		commit(t, source)
+		create(t, both.Destination, branch(destination).Path())
+		uploadOld(t, b, source, destination, moves[name])
+	}
+	configure(t, pairs...)
+	cycle(t, stack.Consumer)
+	requireInSync(t, len(moves))
+	require.Contains(t, cycle(t, stack.Consumer), "2 up to date")
+
+	for _, pair := range pairs {
+		commit(t, pair[0])
+	}
+	cycle(t, stack.Producer) // and none of the predecessor's objects is left
+	require.Len(t, keys(t, b), len(moves))
+	cycle(t, stack.Consumer)
+	requireInSync(t, len(moves))
+	for _, pair := range pairs {
+		commit(t, pair[0])
+	}
+	cycle(t, stack.Producer)
+	require.Len(t, keys(t, b), 2*len(moves), "increments")
+	cycle(t, stack.Consumer)
+	requireInSync(t, len(moves))
+}
+
+// A consumer that verifies signatures takes none of the predecessor's objects. Its cycles fail only where that matters, and say
+// what to do.
+func TestPredecessorsObjectsBesideSignatures(t *testing.T) {
+	b := begin(t)
+	source, destination := "move/signed@main", "mirror/move/signed@main"
+	configure(t, [2]string{source, destination})
+	sha := commit(t, source)
+	create(t, both.Destination, branch(destination).Path())
+	uploadOld(t, b, source, destination, oldproducer.Form{})
+	out := failingCycle(t, stack.Consumer)
+	require.Contains(t, out, "(PredecessorObject)")
+	require.Contains(t, out, "the producer, when it runs, replaces it in its next cycle")
+
+	_, err := both.Source.Git(t.Context(), branch(source).Path(), "push", "--quiet", both.Destination.Dir(branch(destination).Path()), "main")
+	require.NoError(t, err)
+	cycle(t, stack.Consumer)
+	out, err = both.Starter(t.Context(), stack.Consumer, "status")
+	require.NoError(t, err)
+	require.Contains(t, out, "the predecessor has uploaded that")
+
+	out = cycle(t, stack.Producer)
+	require.Contains(t, out, "snapshot "+sha[:7])
+	require.Contains(t, out, "1 objects pruned")
+	require.Len(t, keys(t, b), 1)
+	cycle(t, stack.Consumer)
+	require.Equal(t, sha, arrived(t, destination))
+}
