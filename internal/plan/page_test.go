@@ -78,6 +78,8 @@ func TestPagesFitIntoTemporal(t *testing.T) {
 				require.Less(t, size(t, p), temporalLimit*3/4, "%s, %+v", name, r)
 				require.Equal(t, branches, u.Checked+u.Left)
 				require.Equal(t, branches, p.Checked+p.Left)
+				require.Equal(t, u.Checked, u.UpToDate+len(u.Moves)+u.Count(), "none is passed over")
+				require.Equal(t, p.Checked, p.UpToDate+len(p.Moves)+p.Count(), "none is passed over")
 				require.Positive(t, u.Checked)
 				require.Positive(t, p.Checked)
 				require.LessOrEqual(t, max(len(u.Moves), len(p.Moves)), MaxPageSize)
