@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,27 @@ func TestWordsKeepFirstAndLastLines(t *testing.T) {
 	require.Equal(t, "line ej", lines[20])
 }
 
+// Nothing is left out of what just fits, and it is said when something is.
+func TestWordsThatJustFit(t *testing.T) {
+	t.Parallel()
+	half := strings.Repeat(strings.Repeat("x", 127)+"\n", 64) // 8 KiB, of 32 that are kept
+	for _, pieces := range [][]string{{half + half, half + half}, {half, half, half, half}, {half + half + half + half}} {
+		var w foreign.Transcript
+		for _, piece := range pieces {
+			fmt.Fprint(&w, piece)
+		}
+		require.Contains(t, w.Lines(nil), "… 236 more lines …", "of 256")
+		for range 2 {
+			fmt.Fprint(&w, strings.Repeat("y", 5_000), "\n")
+		}
+		require.Contains(t, w.Lines(nil), "… 161 more lines …", "of 128, a gap, 50 and 2")
+	}
+	var none, short foreign.Transcript
+	require.Empty(t, none.Lines(nil))
+	fmt.Fprint(&short, strings.Repeat("a\n", 20))
+	require.Equal(t, slices.Repeat([]string{"a"}, 20), short.Lines(nil))
+}
+
 func TestWordsAreBounded(t *testing.T) {
 	t.Parallel()
 	var w foreign.Transcript
@@ -113,8 +135,8 @@ func TestWordsKeepTheLastStateOfCounters(t *testing.T) {
 	for n := range 100 {
 		fmt.Fprintf(&w, "Unpacking objects: %3d%% (%d/100)\r", n+1, n+1)
 	}
-	fmt.Fprint(&w, "\nGL-HOOK-ERR: no\n")
-	require.Equal(t, []string{"Unpacking objects: 100% (100/100)", "GL-HOOK-ERR: no"}, w.Lines(nil))
+	fmt.Fprint(&w, "\nResolving deltas:   9% (9/100)\rResolving deltas: 100% (100/100)\ntry 1\ntry 2\n")
+	require.Equal(t, []string{"Unpacking objects: 100% (100/100)", "Resolving deltas: 100% (100/100)", "try 1", "try 2"}, w.Lines(nil))
 }
 
 // A secret that was written in several pieces, or over several lines, is still one; where words were dropped

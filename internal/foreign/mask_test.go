@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -110,6 +111,7 @@ func TestCutSecretsAreMasked(t *testing.T) {
 		for cut := range form {
 			require.Less(t, len(telling(newMask().Line("sent "+form[:cut], 300), form)), 16, "%s, cut off after %d", name, cut)
 			require.Less(t, len(telling(newMask().Line("sent "+form[:cut]+"...", 300), form)), 16, "%s, cut off after %d", name, cut)
+			require.Less(t, len(telling(newMask().Line(form[:cut], 300), form)), 16, "%s, cut off after %d", name, cut)
 			require.Less(t, len(telling(newMask().Line(form[cut:]+" to you", 300), form)), 16, "%s, begun after %d", name, cut)
 			require.NotContains(t, newMask().Line("sent "+form+" to you", cut+3), form[:8], "%s, cut by us after %d", name, cut)
 		}
@@ -146,9 +148,35 @@ func TestSecretOfSeveralLines(t *testing.T) {
 	}
 }
 
+// A form that is not in forms, and is masked to its last character.
+func TestEscapedSecretsAreMasked(t *testing.T) {
+	t.Parallel()
+	const word = "größe-~~~???>>>"
+	each := func(format string) string {
+		var escaped strings.Builder
+		for _, b := range []byte(word) {
+			fmt.Fprintf(&escaped, format, b)
+		}
+		return escaped.String()
+	}
+	for name, form := range map[string]string{
+		"plain":               word,
+		"hex":                 each(`\x%02x`),
+		"octal":               each(`\%03o`),
+		"URL":                 each("%%%02X"),
+		"Unicode":             strings.Trim(strconv.QuoteToASCII(word), `"`),
+		"HTML":                "gr&#246;&szlig;e-~~~???&gt;&#x3E;&gt;",
+		"escaped white space": strings.Join(strings.Split(word, ""), "%0A%7F\\n"),
+		"base64 of URLs":      base64.RawURLEncoding.EncodeToString([]byte(word)),
+	} {
+		require.Equal(t, "sent ***", foreign.NewMask(word).Line("sent "+form, 1000), name)
+		require.Equal(t, "sent *** to you", foreign.NewMask(word).Line("sent "+form+" to you", 1000), name)
+	}
+}
+
 func TestSecretOfSeveralWords(t *testing.T) {
 	t.Parallel()
-	m := foreign.NewMask("correct horse battery")
+	m := foreign.NewMask("correct horse\u00a0battery")
 	for _, form := range []string{"correct horse battery", "correct+horse+battery", "correct%20horse%20battery", "correct\nhorse\nbattery"} {
 		require.Equal(t, "sent ***", m.Line("sent "+form, 300))
 	}

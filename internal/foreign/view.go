@@ -23,11 +23,9 @@ type span struct{ start, end int }
 
 func newSearchText(text string) searchText {
 	v := searchText{text: make([]byte, 0, len(text)), origins: make([]span, 0, len(text))}
-	for i, r := range text {
-		size := utf8.RuneLen(r)
-		if r == utf8.RuneError {
-			size = 1
-		}
+	for i, size := 0, 0; i < len(text); i += size {
+		var r rune
+		r, size = utf8.DecodeRuneInString(text[i:])
 		if !unicode.IsSpace(r) && !unicode.Is(unicode.M, r) {
 			v.add(text[i:i+size], span{i, i + size})
 		}
@@ -75,10 +73,9 @@ func unescape(text []byte) (plain string, size int) {
 	case '&':
 		const longest = len("&#x0000ff;")
 		head := string(text[:min(len(text), longest)])
-		if end := strings.IndexByte(head, ';'); end > 0 {
-			if plain := html.UnescapeString(head[:end+1]); plain != head[:end+1] {
-				return plain, end + 1
-			}
+		escape := head[:strings.IndexByte(head, ';')+1]
+		if plain := html.UnescapeString(escape); plain != escape {
+			return plain, len(escape)
 		}
 	}
 	return string(text[:1]), 1

@@ -68,5 +68,5 @@ func (m *Mask) lines(text []byte) (lines []string) {
 }
 
 func withoutDigits(line string) string {
-	return strings.Join(strings.FieldsFunc(line, func(r rune) bool { return unicode.IsDigit(r) || r == ' ' }), " ")
+	return strings.Join(strings.FieldsFunc(line, unicode.IsDigit), "")
 }
