@@ -119,6 +119,5 @@ func (s *Common) checkPlainHTTP(name string, u *url.URL) error {
 
 // IsLoopback tells whether a host, without a port, is this machine.
 func IsLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }

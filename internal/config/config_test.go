@@ -175,6 +175,7 @@ func TestPlainHTTP(t *testing.T) {
 	key := identity(t).String()
 	for base, want := range map[string]string{
 		"http://gitlab.example.com": "GITLAB_BASE_URL would send credentials over plain HTTP to gitlab.example.com",
+		"http://10.0.0.1:8080":      "GITLAB_BASE_URL would send credentials over plain HTTP to 10.0.0.1",
 		"http://127.0.0.1:8080":     "",
 		"http://[::1]:8080":         "",
 		"http://localhost":          "",
@@ -315,6 +316,10 @@ func TestKeysFromFiles(t *testing.T) {
 	require.True(t, c.Verifier.Verifies())
 	require.True(t, c.Allow.AllowsPath("mirror/router"))
 	require.False(t, c.Allow.AllowsPath("other/router"))
+
+	t.Chdir(dir)
+	_, err = LoadConsumer(environ(map[string]string{"PRIVATE_KEY": "@age.key"}))
+	require.NoError(t, err)
 
 	_, err = LoadConsumer(environ(map[string]string{"PRIVATE_KEY": "@" + dir + "/missing", "VERIFY_KEYS": "canary", "PUSH_POLICY": "hope", "ALLOWED_DESTINATIONS": "*"}))
 	for _, want := range []string{"PRIVATE_KEY: open ", "VERIFY_KEYS: ", "PUSH_POLICY: \"hope\" is not overwrite or fast-forward", "ALLOWED_DESTINATIONS: "} {

@@ -179,6 +179,15 @@ func TestCredentials(t *testing.T) {
 	})
 	require.Contains(t, Secrets(environ(producer)), "@a pass:\"word\"")
 	require.Contains(t, Secrets(environ(producer)), "secret/key+")
+
+	for name, value := range map[string]string{
+		"GITLAB_USERNAME": "@" + write(t, "bot\n"), "GRAPHQL_USERNAME": "@" + write(t, "reader\n"), "GRAPHQL_PASSWORD": "@" + write(t, "pass word\n"),
+	} {
+		producer[name] = value
+	}
+	c, err = LoadProducer(environ(producer))
+	require.NoError(t, err)
+	require.Equal(t, []string{"bot", "reader", "pass word"}, []string{c.GitLabUsername, c.GraphQLUsername, c.GraphQLPassword})
 }
 
 func TestCredentialsThatAreRefused(t *testing.T) {
@@ -228,6 +237,7 @@ func TestKeysInDisguise(t *testing.T) {
 				}
 				require.NoError(t, err, "%s=%q", name, disguised)
 			}
+			require.Error(t, loadWith(t, name, `"`+value), "%s: a quote that does not end", name)
 		}
 	}
 }

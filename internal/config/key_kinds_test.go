@@ -18,7 +18,11 @@ func TestKeysInTheWrongPlace(t *testing.T) {
 	agePublic := identity(t).Recipient().String()
 	hybrid, err := age.GenerateHybridIdentity()
 	require.NoError(t, err)
-	_, signature, _ := strings.Cut(secret, "\n")
+	_, secretLine, _ := strings.Cut(secret, "\n")
+	signer, err := sign.ParseSigner(secret)
+	require.NoError(t, err)
+	signature, err := signer.Sign([]byte("manifest"))
+	require.NoError(t, err)
 	texts := map[string]struct{ text, what, belongs string }{
 		"age private":             {agePrivate, "an age private key", "PRIVATE_KEY"},
 		"age private, lower case": {strings.ToLower(agePrivate), "an age private key", "PRIVATE_KEY"},
@@ -26,10 +30,11 @@ func TestKeysInTheWrongPlace(t *testing.T) {
 		"age public":              {agePublic, "an age public key", "PUBLIC_KEY"},
 		"age public, hybrid":      {hybrid.Recipient().String(), "an age public key", "PUBLIC_KEY"},
 		"minisign secret":         {secret, "a minisign secret key", "SIGNING_KEY"},
-		"minisign secret, a line": {signature, "a minisign secret key", "SIGNING_KEY"},
+		"minisign secret, a line": {secretLine, "a minisign secret key", "SIGNING_KEY"},
 		"minisign public":         {public, "a minisign public key", "VERIFY_KEYS"},
 		"minisign public, a file": {"untrusted comment: minisign public key\n" + public, "a minisign public key", "VERIFY_KEYS"},
 		"minisign, as a path":     {"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7/FO3", "a minisign public key", "VERIFY_KEYS"},
+		"minisign signature":      {string(signature), "a minisign signature", ""},
 		"age plugin, public":      {"age1yubikey1qwertyqwertyqwerty", "a recipient of an age plugin", ""},
 		"age plugin, private":     {"AGE-PLUGIN-YUBIKEY-1QWERTY", "an identity of an age plugin", ""},
 		"ssh public":              {"ssh-ed25519 AAAAC3Nza x@y", "an SSH public key", ""},
