@@ -23,12 +23,12 @@ type span struct{ start, end int }
 
 func newSearchText(text string) searchText {
 	v := searchText{text: make([]byte, 0, len(text)), origins: make([]span, 0, len(text))}
-	for i, size := 0, 0; i < len(text); i += size {
-		var r rune
-		r, size = utf8.DecodeRuneInString(text[i:])
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
 		if !unicode.IsSpace(r) && !unicode.Is(unicode.M, r) {
 			v.add(text[i:i+size], span{i, i + size})
 		}
+		i += size
 	}
 	return v
 }
