@@ -95,6 +95,7 @@ func newCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInpu
 	if c.state = in.Continuation; !continuing {
 		c.state = &contract.Continuation{
 			Position:  contract.Position{Order: turn.At(workflow.Now(ctx))},
+			Began:     workflow.Now(ctx),
 			Rollbacks: in.AllowRollback,
 			Report:    contract.Report{Absence: lastAbsence(ctx)},
 		}

@@ -50,8 +50,9 @@ type Common struct {
 	MaxConcurrent int `env:"MAX_CONCURRENT" envDefault:"8"`
 	// DrainTimeout is how long a worker that was told to stop lets running steps finish.
 	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT" envDefault:"30s"`
-	// HealthAddress is where probes and metrics are served. If it is empty, they are not.
-	HealthAddress Address `env:"HEALTH_ADDRESS"`
+	Probes
+	// Shard is what the metrics of cycles call this installation.
+	Shard string `env:"INSTANCE_SHARD" envDefault:"fedramp"`
 
 	// Temporal is the environment for Temporal's SDK to read.
 	Temporal Environ `env:"-"`
@@ -104,12 +105,3 @@ func LoadProducer(environ []string) (Producer, error) { return load(environ, (*P
 
 // LoadConsumer reads the configuration from environ, which has the shape of os.Environ.
 func LoadConsumer(environ []string) (Consumer, error) { return load(environ, (*Consumer).complete) }
-
-// HealthAddress reads the only variable that is needed to ask a worker whether it is ready.
-func HealthAddress(environ []string) (Address, error) {
-	type probe struct {
-		HealthAddress Address `env:"HEALTH_ADDRESS,notEmpty"`
-	}
-	p, err := load(environ, func(*probe, variables) []error { return nil })
-	return p.HealthAddress, err
-}

@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -123,16 +122,4 @@ func (p *PushPolicy) UnmarshalText(text []byte) error {
 		return nil
 	}
 	return fmt.Errorf("%q is not %s or %s", text, Overwrite, FastForward)
-}
-
-// Address is a host, which may be empty, and a port.
-type Address string
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (a *Address) UnmarshalText(text []byte) error {
-	if _, port, err := net.SplitHostPort(string(text)); err != nil || port == "" {
-		return fmt.Errorf("%q is not host:port or :port", text)
-	}
-	*a = Address(text)
-	return nil
 }

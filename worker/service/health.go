@@ -66,14 +66,11 @@ func (h *health) ready(ctx context.Context) error {
 	return nil
 }
 
-// listen serves at address until the function that it returns is called. If address is empty, it does nothing.
-func (h *health) listen(ctx context.Context, address string) (func(), error) {
-	if address == "" {
-		return func() {}, nil
-	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+// listen serves at an endpoint until the function that it returns is called.
+func (h *health) listen(ctx context.Context, at config.Endpoint) (func(), error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", string(at.Address))
 	if err != nil {
-		return nil, fmt.Errorf("HEALTH_ADDRESS: %w", err)
+		return nil, fmt.Errorf("%s: %w", at.Variable, err)
 	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: checkTimeout}
 	go server.Serve(listener) //nolint:errcheck // should it fail, so do the probes
@@ -86,14 +83,14 @@ func (h *health) listen(ctx context.Context, address string) (func(), error) {
 	}, nil
 }
 
-// checkReadiness asks the worker on this machine that serves probes at the environment's HEALTH_ADDRESS whether it is
+// checkReadiness asks the worker on this machine that serves probes where the environment says whether it is
 // ready. It is for exec probes, because the image has no other program that they could run.
 func checkReadiness(ctx context.Context, environ []string) error {
-	address, err := config.HealthAddress(environ)
+	probes, err := config.LoadProbes(environ)
 	if err != nil {
 		return err
 	}
-	host, port, err := net.SplitHostPort(string(address))
+	host, port, err := net.SplitHostPort(string(probes.Endpoints()[0].Address))
 	if err != nil {
 		return err
 	}

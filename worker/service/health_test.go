@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/config"
 )
 
 func TestProbes(t *testing.T) {
@@ -64,7 +66,8 @@ func TestReadyBoundsTheQuestion(t *testing.T) {
 func TestCheck(t *testing.T) {
 	address := freeAddress(t)
 	h := &health{temporal: func(context.Context) error { return nil }}
-	stop, err := h.listen(t.Context(), address)
+	endpoint := config.Endpoint{Variable: "HEALTH_ADDRESS", Address: config.Address(address)}
+	stop, err := h.listen(t.Context(), endpoint)
 	require.NoError(t, err)
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
@@ -73,8 +76,9 @@ func TestCheck(t *testing.T) {
 	h.started.Store(true)
 	require.NoError(t, checkReadiness(t.Context(), []string{"HEALTH_ADDRESS=" + address}))
 	require.NoError(t, checkReadiness(t.Context(), []string{"HEALTH_ADDRESS=:" + port + "\n"}))
+	require.NoError(t, checkReadiness(t.Context(), []string{"METRICS_SERVER_PORT=" + port}))
 
-	_, err = h.listen(t.Context(), address)
+	_, err = h.listen(t.Context(), endpoint)
 	require.ErrorContains(t, err, "HEALTH_ADDRESS: listen tcp "+address)
 	stop()
 	require.ErrorContains(t, checkReadiness(t.Context(), []string{"HEALTH_ADDRESS=" + address}), "connection refused")
@@ -88,10 +92,4 @@ func freeAddress(t *testing.T) string {
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	return listener.Addr().String()
-}
-
-func TestNoHealthAddress(t *testing.T) {
-	stop, err := new(health).listen(t.Context(), "")
-	require.NoError(t, err)
-	stop()
 }

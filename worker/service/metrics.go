@@ -18,14 +18,20 @@ import (
 // repository.
 var histogramBounds = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 21600}
 
-// newMetrics returns the handler for the metrics of Temporal's SDK and of the activities, and the page that
-// Prometheus reads.
-func newMetrics(role string) (client.MetricsHandler, http.Handler, error) {
+// metrics are where a worker counts.
+type metrics struct {
+	handler client.MetricsHandler // for Temporal's SDK and the activities
+	cycles  *cycleMetrics
+	page    http.Handler // from which Prometheus reads all of it
+}
+
+// newMetrics makes the metrics of a role. The metrics of its cycles have the shard as a label.
+func newMetrics(role, shard string) (*metrics, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry), otelprometheus.WithoutScopeInfo(), otelprometheus.WithoutTargetInfo())
 	if err != nil {
-		return nil, nil, fmt.Errorf("metrics: %w", err)
+		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	seconds := metric.NewView(metric.Instrument{Unit: "s"}, metric.Stream{
 		Aggregation: metric.AggregationExplicitBucketHistogram{Boundaries: histogramBounds},
@@ -36,5 +42,5 @@ func newMetrics(role string) (client.MetricsHandler, http.Handler, error) {
 		InitialAttributes:    attribute.NewSet(attribute.String("role", role)),
 		UseMonotonicCounters: true,
 	})
-	return handler, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), nil
+	return &metrics{handler, newCycleMetrics(role, shard, registry), promhttp.HandlerFor(registry, promhttp.HandlerOpts{})}, nil
 }

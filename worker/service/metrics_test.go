@@ -9,12 +9,12 @@ import (
 )
 
 func TestMetricsPage(t *testing.T) {
-	handler, page, err := newMetrics("producer")
+	m, err := newMetrics("producer", "fedramp")
 	require.NoError(t, err)
-	handler.WithTags(map[string]string{"kind": "DiskFull"}).Counter("failures").Inc(2)
-	handler.Timer("step_latency").Record(20 * time.Minute)
+	m.handler.WithTags(map[string]string{"kind": "DiskFull"}).Counter("failures").Inc(2)
+	m.handler.Timer("step_latency").Record(20 * time.Minute)
 
-	h := &health{metrics: page}
+	h := &health{metrics: m.page}
 	status, text := probe(t, h, "/metrics")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, text, `failures_total{kind="DiskFull",role="producer"} 2`)
@@ -25,11 +25,11 @@ func TestMetricsPage(t *testing.T) {
 
 // Two sides in one process, as in tests, do not share what they count.
 func TestMetricsAreNotGlobal(t *testing.T) {
-	producer, _, err := newMetrics("producer")
+	producer, err := newMetrics("producer", "fedramp")
 	require.NoError(t, err)
-	_, page, err := newMetrics("consumer")
+	consumer, err := newMetrics("consumer", "fedramp")
 	require.NoError(t, err)
-	producer.Counter("failures").Inc(1)
-	_, text := probe(t, page, "/metrics")
+	producer.handler.Counter("failures").Inc(1)
+	_, text := probe(t, consumer.page, "/metrics")
 	require.NotContains(t, text, "failures")
 }

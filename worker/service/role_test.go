@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -161,9 +160,15 @@ func both(t *testing.T, w *world) map[string]arrival {
 			_, err := os.Stat(filepath.Join(workdir, b.Staging.ID()))
 			return err == nil
 		}},
-		"MAX_CONCURRENT": {value: "3", seen: func(b *built) any { return b.MaxConcurrent }, want: 3},
-		"DRAIN_TIMEOUT":  {value: "7s", seen: func(b *built) any { return b.options(nil).WorkerStopTimeout }, want: 7 * time.Second},
-		"HEALTH_ADDRESS": {value: "127.0.0.1:18080", seen: func(b *built) any { return b.HealthAddress }, want: config.Address("127.0.0.1:18080")},
+		"MAX_CONCURRENT":      {value: "3", seen: func(b *built) any { return b.MaxConcurrent }, want: 3},
+		"DRAIN_TIMEOUT":       {value: "7s", seen: func(b *built) any { return b.options(nil).WorkerStopTimeout }, want: 7 * time.Second},
+		"HEALTH_ADDRESS":      {value: "127.0.0.1:18080", seen: func(b *built) any { return b.Endpoints()[0] }, want: config.Endpoint{Variable: "HEALTH_ADDRESS", Address: "127.0.0.1:18080"}},
+		"METRICS_SERVER_PORT": {value: "19090", seen: func(b *built) any { return b.Endpoints()[1] }, want: config.Endpoint{Variable: "METRICS_SERVER_PORT", Address: ":19090"}},
+		"INSTANCE_SHARD": {value: "full-shard", want: true, seen: func(b *built) any {
+			b.metrics.cycles.record(time.Second, nil)
+			_, page := probe(t, b.metrics.page, "/metrics")
+			return strings.Contains(page, `shard_id="full-shard"`)
+		}},
 	}
 }
 
@@ -235,7 +240,9 @@ func build(t *testing.T, name string, w *world, environ map[string]string) *buil
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Staging.Close()) })
 	s.LastRuns.ID = r.ChildID
-	b := &built{roleWorker: &roleWorker{r, s, logger, foreign.NewMask(), http.NotFoundHandler()}, activities: r.activities(s), world: w}
+	m, err := newMetrics(name, r.Shard)
+	require.NoError(t, err)
+	b := &built{roleWorker: &roleWorker{r, s, logger, foreign.NewMask(), m}, activities: r.activities(s), world: w}
 	b.producer, _ = b.activities.(*activities.Producer)
 	b.consumer, _ = b.activities.(*activities.Consumer)
 	return b

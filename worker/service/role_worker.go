@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 
 	"go.temporal.io/sdk/client"
@@ -30,14 +29,14 @@ type roleWorker struct {
 	dependencies
 	log     *slog.Logger
 	mask    *foreign.Mask // of all secrets of the worker
-	metrics http.Handler  // the page that is served with the probes
+	metrics *metrics
 }
 
 // options are common to all of the role's workers. Failed is called when one of them gives up.
 func (s *roleWorker) options(failed func(error)) worker.Options {
 	return worker.Options{
 		OnFatalError:      failed,
-		Interceptors:      []interceptor.WorkerInterceptor{&activities.ErrorNaming{Mask: s.mask}},
+		Interceptors:      []interceptor.WorkerInterceptor{&activities.ErrorNaming{Mask: s.mask}, &cycleRecorder{metrics: s.metrics.cycles}},
 		WorkerStopTimeout: s.DrainTimeout,
 		// By default the SDK delays heartbeats for most of their timeout, and with them the news of a cancellation.
 		MaxHeartbeatThrottleInterval: activities.HeartbeatEvery,
@@ -68,15 +67,17 @@ func (s *roleWorker) serve(ctx context.Context, temporal client.Client) error {
 	scans.RegisterActivity(steps)
 	workers := []worker.Worker{own, scans, common} // the workflows last, when what they start is taken up
 
-	probes := &health{metrics: s.metrics, temporal: func(ctx context.Context) error {
+	probes := &health{metrics: s.metrics.page, temporal: func(ctx context.Context) error {
 		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
 		return err
 	}}
-	closeProbes, err := probes.listen(ctx, string(s.HealthAddress))
-	if err != nil {
-		return err
+	for _, e := range s.Endpoints() {
+		closeProbes, err := probes.listen(ctx, e)
+		if err != nil {
+			return err
+		}
+		defer closeProbes()
 	}
-	defer closeProbes()
 	for i, w := range workers {
 		if err := w.Start(); err != nil {
 			stopAll(workers[:i])

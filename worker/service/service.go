@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -58,10 +57,11 @@ func run(ctx context.Context, name string, logger *slog.Logger, mask *foreign.Ma
 	if err != nil {
 		return err
 	}
-	var metrics http.Handler
-	if options.MetricsHandler, metrics, err = newMetrics(r.Name); err != nil {
+	metrics, err := newMetrics(r.Name, r.Shard)
+	if err != nil {
 		return err
 	}
+	options.MetricsHandler = metrics.handler
 	s, err := r.open(ctx, logger)
 	if err != nil {
 		return err

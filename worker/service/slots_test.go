@@ -153,7 +153,10 @@ func devClient(t *testing.T, connection client.ConnectionOptions) client.Client 
 // serve lets a worker serve the queue "steps" until the test ends.
 func serve(t *testing.T, c client.Client, workflows func(workflows.Registry), steps any) {
 	t.Helper()
+	m, err := newMetrics("producer", "fedramp")
+	require.NoError(t, err)
 	s := &roleWorker{
+		metrics: m,
 		role: role{
 			Common: config.Common{MaxConcurrent: 1, DrainTimeout: time.Second}, Role: contract.Role{TaskQueue: "steps"},
 			workflows: workflows, activities: func(dependencies) any { return steps },

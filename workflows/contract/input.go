@@ -71,9 +71,19 @@ type Position struct {
 	After turn.Position `json:"after"`
 }
 
+// Began returns when the cycle began. The argument is when its present run did.
+func (in CycleInput) Began(run time.Time) time.Time {
+	if in.Continuation != nil && !in.Continuation.Began.IsZero() {
+		return in.Continuation.Began
+	}
+	return run
+}
+
 // Continuation is what a cycle tells the run that continues it. Whatever is left to do is planned anew.
 type Continuation struct {
 	Position
+	// Began is when the first run of the cycle began.
+	Began time.Time `json:"began,omitzero"`
 	// Until is when the cycle's time is up.
 	Until time.Time `json:"until,omitzero"`
 	// Abandoned counts the children that were still running when an earlier run of the cycle ended. The cycle is not

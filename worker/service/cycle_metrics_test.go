@@ -1,0 +1,102 @@
+package service
+
+import (
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
+)
+
+// runRecorded makes a run of a workflow that takes a minute, and returns what the page then has of cycles.
+func runRecorded(t *testing.T, m *metrics, input any, ends error) string {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&cycleRecorder{metrics: m.cycles}}})
+	minute := func(ctx workflow.Context) error {
+		if err := workflow.Sleep(ctx, time.Minute); err != nil {
+			return err
+		}
+		return ends
+	}
+	if _, ok := input.(contract.CycleInput); ok {
+		env.ExecuteWorkflow(func(ctx workflow.Context, _ contract.CycleInput) error { return minute(ctx) }, input)
+	} else {
+		env.ExecuteWorkflow(func(ctx workflow.Context, _ string) error { return minute(ctx) }, input)
+	}
+	require.True(t, env.IsWorkflowCompleted())
+	_, page := probe(t, m.page, "/metrics")
+	return page
+}
+
+// The names, types, labels and meanings are those of the software that this one replaces.
+func TestCycleMetrics(t *testing.T) {
+	t.Parallel()
+	m, err := newMetrics("producer", "fedramp")
+	require.NoError(t, err)
+	const labels = `{integration="git-partition-sync-producer",shard_id="fedramp"}`
+	for name, input := range map[string]any{"a branch": "a branch's workflow", "a dry run": contract.CycleInput{DryRun: true}} {
+		require.NotContains(t, runRecorded(t, m, input, nil), "qontract_reconcile", name)
+	}
+	continues := &workflow.ContinueAsNewError{WorkflowType: &workflow.Type{Name: contract.Producer.Parent}}
+	require.NotContains(t, runRecorded(t, m, contract.CycleInput{}, continues), "qontract_reconcile", "the cycle has not ended")
+
+	page := runRecorded(t, m, contract.CycleInput{}, nil)
+	for _, want := range []string{
+		"# TYPE qontract_reconcile_execution_counter_total counter\nqontract_reconcile_execution_counter_total" + labels + " 1\n",
+		"# TYPE qontract_reconcile_last_run_status gauge\nqontract_reconcile_last_run_status" + labels + " 0\n",
+		"# TYPE qontract_reconcile_last_run_seconds gauge\nqontract_reconcile_last_run_seconds" + labels + " 60\n",
+	} {
+		require.Contains(t, page, want)
+	}
+
+	page = runRecorded(t, m, contract.CycleInput{}, errors.New("a branch failed"))
+	require.Contains(t, page, "qontract_reconcile_execution_counter_total"+labels+" 1\n", "only cycles without a failure are counted")
+	require.Contains(t, page, "qontract_reconcile_last_run_status"+labels+" 1\n")
+
+	page = runRecorded(t, m, contract.CycleInput{DryRun: true}, nil)
+	require.Contains(t, page, "qontract_reconcile_last_run_status"+labels+" 1\n", "a plan does not end an alert")
+	page = runRecorded(t, m, contract.CycleInput{}, nil)
+	require.Contains(t, page, "qontract_reconcile_execution_counter_total"+labels+" 2\n")
+	require.Contains(t, page, "qontract_reconcile_last_run_status"+labels+" 0\n")
+}
+
+// A cycle that continued as a new run took as long as all of its runs.
+func TestContinuedCycleIsOne(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	require.Equal(t, now, contract.CycleInput{}.Began(now))
+	require.Equal(t, now, contract.CycleInput{Continuation: &contract.Continuation{}}.Began(now), "an earlier version did not say")
+	began := now.Add(-time.Hour)
+	require.Equal(t, began, contract.CycleInput{Continuation: &contract.Continuation{Began: began}}.Began(now))
+}
+
+// A history that is replayed, such as after a worker's restart or for a query, is no cycle that has ended.
+func TestReplayedCyclesAreNotRecorded(t *testing.T) {
+	t.Parallel()
+	m, err := newMetrics("producer", "fedramp")
+	require.NoError(t, err)
+	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{Interceptors: []interceptor.WorkerInterceptor{&cycleRecorder{metrics: m.cycles}}})
+	require.NoError(t, err)
+	workflows.RegisterProducer(replayer)
+	histories, err := filepath.Glob("../../workflows/testdata/histories/producer-sync*.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, histories)
+	for _, history := range histories {
+		require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(nil, history))
+	}
+	_, page := probe(t, m.page, "/metrics")
+	require.NotContains(t, page, "qontract_reconcile")
+}
