@@ -21,7 +21,10 @@ func TestMetrics(t *testing.T) {
 	for _, role := range stack.Roles {
 		address[role] = freeAddress(t)
 		require.NoError(t, both.Workers[role].Stop())
-		require.NoError(t, both.StartWorker(t.Context(), role, "HEALTH_ADDRESS="+address[role]))
+		_, port, err := net.SplitHostPort(address[role])
+		require.NoError(t, err)
+		environ := map[stack.Role][]string{stack.Producer: {"METRICS_SERVER_PORT=" + port, "INSTANCE_SHARD=one"}, stack.Consumer: {"HEALTH_ADDRESS=" + address[role]}}
+		require.NoError(t, both.StartWorker(t.Context(), role, environ[role]...))
 	}
 	defer restartWorkers(t) // the others serve nothing
 	configure(t,
@@ -40,6 +43,7 @@ func TestMetrics(t *testing.T) {
 		`git_partition_sync_failures_total{activity_type="Clone",[^}]*kind="BranchNotFound",[^}]*role="producer"[^}]*} 1`,
 		`git_partition_sync_bytes_total{activity_type="Upload",[^}]*} [1-9]`,
 		`temporal_workflow_failed_total{[^}]*workflow_type="ProducerSync"} 1`,
+		`qontract_reconcile_last_run_status{integration="git-partition-sync-producer",shard_id="one"} 1`,
 	} {
 		require.Regexp(t, "(?m)^"+want, producer)
 	}
@@ -48,9 +52,14 @@ func TestMetrics(t *testing.T) {
 		`git_partition_sync_branches_total{[^}]*state="behind"[^}]*} 1`,
 		`git_partition_sync_bytes_total{activity_type="Push",[^}]*role="consumer"[^}]*} [1-9]`,
 		`temporal_workflow_completed_total{[^}]*workflow_type="ConsumerSync"} 2`,
+		`qontract_reconcile_execution_counter_total{integration="git-partition-sync-consumer",shard_id="fedramp"} 2`,
+		`qontract_reconcile_last_run_status{integration="git-partition-sync-consumer",shard_id="fedramp"} 0`,
+		`qontract_reconcile_last_run_seconds{integration="git-partition-sync-consumer",shard_id="fedramp"} \d`,
 	} {
 		require.Regexp(t, "(?m)^"+want, consumer)
 	}
+
+	require.NotContains(t, producer, "qontract_reconcile_execution_counter_total{", "its cycle failed")
 
 	name := regexp.MustCompile(`\b(git_partition_sync|temporal|process|go)_[a-z_]+`)
 	for _, file := range []string{"rules.yml", "dashboard.json"} {

@@ -39,9 +39,10 @@ func settingsOfType(configuration reflect.Type) (settings []setting) {
 // load reads an environment into a configuration, which complete then fills in and checks as a whole. A configuration
 // with a problem is not returned.
 func load[C any](environ []string, complete func(*C, variables) []error) (C, error) {
-	v := variables(env.ToMap(environ))
+	v, problems := variables(env.ToMap(environ)).withOwnNames()
 	settings := settingsOfType(reflect.TypeFor[C]())
-	clean, problems := v.cleanTexts(settings)
+	clean, malformed := v.cleanTexts(settings)
+	problems = append(problems, malformed...)
 	c, err := env.ParseAsWithOptions[C](env.Options{Environment: clean, FuncMap: parsers})
 	problems = append(problems, parseProblems(err, settings, v, clean)...)
 	problems = append(problems, thirdPartyProblems(v, settings)...)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"go.temporal.io/sdk/client"
@@ -52,6 +53,9 @@ func run(ctx context.Context, name string, logger *slog.Logger, mask *foreign.Ma
 	r, err := roles[named.Name](os.Environ())
 	if err != nil {
 		return err
+	}
+	if notes := config.Unused(os.Environ()); len(notes) > 0 {
+		logger.Warn("Not used here: " + strings.Join(notes, "; "))
 	}
 	options, err := temporalOptions(r.Temporal, logger)
 	if err != nil {
