@@ -14,12 +14,13 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/object"
 )
 
-// beside does something as another producer, whose disk is another one.
-func (r *rig) beside(do func()) {
-	own := r.producer.Staging
-	r.producer.Staging = r.area()
-	do()
-	r.producer.Staging = own
+// increment is one that is ready to be uploaded, on the snapshot that the bucket has.
+func (r *rig) increment() producing {
+	r.Helper()
+	r.commit(random(20_000))
+	r.produce()
+	r.commit("two")
+	return r.encrypted(r.planned())
 }
 
 // A producer that was held up does not put an old state over a newer one.
@@ -36,7 +37,7 @@ func TestStaleUploadIsNotMade(t *testing.T) {
 			r.commit("two")
 			slow := r.encrypted(r.planned())
 			three := r.commit("three")
-			r.beside(func() { require.Len(t, r.produce(), 1) })
+			onAnotherDisk(r, &r.producer.Common, func() { require.Len(t, r.produce(), 1) })
 			before := r.keys()
 			sent := r.puts()
 			require.Contains(t, fails(r, "Overtaken", r.upload, slow), "another upload came first")
@@ -62,7 +63,7 @@ func TestWhatOvertakesNoUpload(t *testing.T) {
 	key, err := other.Key()
 	require.NoError(t, err)
 	r.put(key, nil)
-	r.beside(func() { require.Equal(t, slow.Bundle.ID, r.produce()[0].ID) })
+	onAnotherDisk(r, &r.producer.Common, func() { require.Equal(t, slow.Bundle.ID, r.produce()[0].ID) })
 	must(r, r.upload, slow)
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), key))
 	r.consume()
@@ -90,10 +91,7 @@ func TestOtherSpellingStopsNoUpload(t *testing.T) {
 func TestUploadThatLostTheRace(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.commit(random(20_000))
-	r.produce()
-	r.commit("two")
-	slow := r.encrypted(r.planned())
+	slow := r.increment()
 	key, err := slow.Bundle.ID.Key()
 	require.NoError(t, err)
 	rival, err := object.ID{Destination: slow.Bundle.Destination, Commit: strings.Repeat("f", 40)}.Key()
@@ -139,7 +137,7 @@ func TestUploadThatWasCutOff(t *testing.T) {
 			require.NoError(t, err)
 			upload := func(content string) (commit string) {
 				commit = r.commit(content)
-				r.beside(func() { require.Len(t, r.produce(), 1) })
+				onAnotherDisk(r, &r.producer.Common, func() { require.Len(t, r.produce(), 1) })
 				return commit
 			}
 			if len(others) > 0 {
@@ -184,10 +182,7 @@ func TestUploadsOfOneSecond(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			r.commit(random(20_000))
-			r.produce()
-			r.commit("two")
-			slow := r.encrypted(r.planned())
+			slow := r.increment()
 			key, err := slow.Bundle.ID.Key()
 			require.NoError(t, err)
 			rival := r.rivalOf(slow.Bundle.ID, test.rivalFirst)

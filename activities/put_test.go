@@ -169,10 +169,7 @@ func TestUploadWaitsByTheStoresClock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			r.commit(random(20_000))
-			r.produce()
-			r.commit("two")
-			encrypted := r.encrypted(r.planned())
+			encrypted := r.increment()
 			newest := encrypted.Work.Plan.SeenChain.Modified
 			require.False(t, newest.IsZero())
 			sent, asked := r.puts(), 0

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,28 +42,20 @@ func TestRelay(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func twice[I, O any](r *rig, activity func(context.Context, I) (O, error), in I) O {
+	r.Helper()
+	must(r, activity, in)
+	return must(r, activity, in)
+}
+
 // A step that is run again, as after a lost completion, comes to the same result.
 func TestStepsRunAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	tip := r.commit("one")
 	u := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
-	must(r, r.clone, u)
-	cloned := must(r, r.clone, u)
-	must(r, r.pack, cloned)
-	packaged := must(r, r.pack, cloned)
-	must(r, r.encrypt, packaged)
-	encrypted := must(r, r.encrypt, packaged)
-	must(r, r.upload, encrypted)
-	must(r, r.upload, encrypted)
-
-	p := r.planPushes().Moves[0]
-	must(r, r.download, p)
-	downloaded := must(r, r.download, p)
-	must(r, r.decrypt, downloaded)
-	decrypted := must(r, r.decrypt, downloaded)
-	must(r, r.push, decrypted)
-	pushed := must(r, r.push, decrypted)
+	twice(r, r.upload, twice(r, r.encrypt, twice(r, r.pack, twice(r, r.clone, u))))
+	pushed := twice(r, r.push, twice(r, r.decrypt, twice(r, r.download, r.planPushes().Moves[0])))
 	require.Equal(t, "already at "+plan.Short(tip), pushed.Summary)
 	require.Equal(t, tip, r.tip())
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/testsuite"
 
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -57,12 +58,23 @@ type scanned struct {
 	reached                 turn.Position
 }
 
-func scannedOf[M any](p plan.Page[M], destination func(M) project.Branch) scanned {
-	s := scanned{checked: p.Checked, upToDate: p.UpToDate, left: p.Left, reached: p.Reached}
-	for _, move := range p.Moves {
-		s.moves = append(s.moves, destination(move))
+// scanner runs a scan. What it is told of each move is its destination, and the length of the chain that it knows.
+func scanner[M any](t *testing.T, env *testsuite.TestActivityEnvironment, scan func(context.Context, PlanRequest) (plan.Page[M], error), tell func(M) (project.Branch, int)) func(PlanRequest) scanned {
+	return func(r PlanRequest) scanned {
+		t.Helper()
+		value, err := env.ExecuteActivity(scan, r)
+		require.NoError(t, err)
+		var p plan.Page[M]
+		require.NoError(t, value.Get(&p))
+		require.Empty(t, p.Failed)
+		s := scanned{checked: p.Checked, upToDate: p.UpToDate, left: p.Left, reached: p.Reached}
+		for _, move := range p.Moves {
+			destination, length := tell(move)
+			require.Equal(t, chainLength, length)
+			s.moves = append(s.moves, destination)
+		}
+		return s
 	}
-	return s
 }
 
 // refsOf answers for all branches with one commit, and with another one for every tenth project if those have moved. It counts how
@@ -139,28 +151,8 @@ func TestLargeBucketIsReadInParts(t *testing.T) {
 	env.RegisterActivity(producer)
 	env.RegisterActivity(consumer)
 	for name, scan := range map[string]func(PlanRequest) scanned{
-		"producer": func(r PlanRequest) scanned {
-			value, err := env.ExecuteActivity(producer.PlanUploads, r)
-			require.NoError(t, err)
-			var page plan.Page[plan.Upload]
-			require.NoError(t, value.Get(&page))
-			require.Empty(t, page.Failed)
-			for _, u := range page.Moves {
-				require.Len(t, u.SeenChain.Commits, chainLength)
-			}
-			return scannedOf(page, func(u plan.Upload) project.Branch { return u.Sync.Destination })
-		},
-		"consumer": func(r PlanRequest) scanned {
-			value, err := env.ExecuteActivity(consumer.PlanPushes, r)
-			require.NoError(t, err)
-			var page plan.Page[plan.Push]
-			require.NoError(t, value.Get(&page))
-			require.Empty(t, page.Failed)
-			for _, p := range page.Moves {
-				require.Len(t, p.Objects, chainLength)
-			}
-			return scannedOf(page, func(p plan.Push) project.Branch { return p.Destination })
-		},
+		"producer": scanner(t, env, producer.PlanUploads, func(u plan.Upload) (project.Branch, int) { return u.Sync.Destination, len(u.SeenChain.Commits) }),
+		"consumer": scanner(t, env, consumer.PlanPushes, func(p plan.Push) (project.Branch, int) { return p.Destination, len(p.Objects) }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			heads.moved, heads.asked = false, map[string]int{}

@@ -43,12 +43,13 @@ func (r *rig) first() string {
 	return r.chains()[r.sync.Destination].Objects[0].Commit
 }
 
-// otherConsumer does something as another worker of the consumer, whose disk is another one.
-func (r *rig) otherConsumer(do func()) {
-	own := r.consumer.Staging
-	r.consumer.Staging = r.area()
+// onAnotherDisk does something as another worker of a side.
+func onAnotherDisk(r *rig, side *Common, do func()) {
+	r.Helper()
+	own := side.Staging
+	side.Staging = r.area()
 	do()
-	r.consumer.Staging = own
+	side.Staging = own
 }
 
 // A consumer is held up between its steps, and goes on where the branch is no longer, or is again.
@@ -71,13 +72,13 @@ func TestPushOfWhatWasDownloadedBefore(t *testing.T) {
 		"the source moves on, and another consumer": {meanwhile: func(r *rig, _, _ string) {
 			third := r.commit("three")
 			r.produce()
-			r.otherConsumer(func() { r.consume() })
+			onAnotherDisk(r, &r.consumer.Common, func() { r.consume() })
 			require.Equal(r, third, r.tip())
 		}, moved: true},
 		"the same, and then the source moves on to where the bucket no longer has that": {meanwhile: func(r *rig, _, _ string) {
 			third := r.commit("three")
 			r.produce()
-			r.otherConsumer(func() { r.consume() })
+			onAnotherDisk(r, &r.consumer.Common, func() { r.consume() })
 			r.commit("four")
 			r.produce()
 			must(r, r.producer.Prune, PruneRequest{})
@@ -88,11 +89,11 @@ func TestPushOfWhatWasDownloadedBefore(t *testing.T) {
 			}
 		}, moved: true},
 		"the source goes back, and another consumer there and back": {meanwhile: func(r *rig, first, second string) {
-			r.otherConsumer(func() { r.consume() })
+			onAnotherDisk(r, &r.consumer.Common, func() { r.consume() })
 			require.Equal(r, second, r.tip())
 			r.reset(first)
 			r.produce()
-			r.otherConsumer(func() { r.consume() })
+			onAnotherDisk(r, &r.consumer.Common, func() { r.consume() })
 			require.Equal(r, first, r.tip())
 		}, moved: true},
 	} {

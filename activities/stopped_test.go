@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -73,59 +74,41 @@ func (r *rig) twin(g *gate) *rig {
 	return z
 }
 
+// next runs an activity unless one before it has failed.
+func next[I, O any](r *rig, err *error, activity func(context.Context, I) (O, error), in I) (out O) {
+	if *err == nil {
+		out, *err = execute(r, activity, in)
+	}
+	return out
+}
+
+// cleanup has no result.
+func (r *rig) cleanup(err *error, side *Common, staged Staged) {
+	if *err == nil {
+		_, *err = r.activities.ExecuteActivity(side.Cleanup, staged)
+	}
+}
+
 // produceAll is one whole cycle of the producer.
-func (r *rig) produceAll() error {
-	planned, err := execute(r, r.producer.PlanUploads, PlanRequest{})
-	if err != nil {
-		return err
-	}
+func (r *rig) produceAll() (err error) {
+	planned := next(r, &err, r.producer.PlanUploads, PlanRequest{})
 	for _, u := range planned.Moves {
-		cloned, err := execute(r, r.clone, u)
-		if err != nil {
-			return err
-		}
-		packaged, err := execute(r, r.pack, cloned)
-		if err != nil {
-			return err
-		}
-		encrypted, err := execute(r, r.encrypt, packaged)
-		if err != nil {
-			return err
-		}
-		if _, err = execute(r, r.upload, encrypted); err != nil {
-			return err
-		}
-		if _, err = r.activities.ExecuteActivity(r.producer.Cleanup, cloned.Staged); err != nil {
-			return err
-		}
+		cloned := next(r, &err, r.clone, u)
+		next(r, &err, r.upload, next(r, &err, r.encrypt, next(r, &err, r.pack, cloned)))
+		r.cleanup(&err, &r.producer.Common, cloned.Staged)
 	}
-	_, err = execute(r, r.producer.Prune, PruneRequest{Absence: planned.Orphans.Absence})
+	next(r, &err, r.producer.Prune, PruneRequest{Absence: planned.Orphans.Absence})
 	return err
 }
 
 // consumeAll is one whole cycle of the consumer.
-func (r *rig) consumeAll() error {
-	planned, err := execute(r, r.consumer.PlanPushes, PlanRequest{})
-	if err != nil {
-		return err
+func (r *rig) consumeAll() (err error) {
+	for _, p := range next(r, &err, r.consumer.PlanPushes, PlanRequest{}).Moves {
+		downloaded := next(r, &err, r.download, p)
+		next(r, &err, r.push, next(r, &err, r.decrypt, downloaded))
+		r.cleanup(&err, &r.consumer.Common, downloaded.Staged)
 	}
-	for _, p := range planned.Moves {
-		downloaded, err := execute(r, r.download, p)
-		if err != nil {
-			return err
-		}
-		decrypted, err := execute(r, r.decrypt, downloaded)
-		if err != nil {
-			return err
-		}
-		if _, err = execute(r, r.push, decrypted); err != nil {
-			return err
-		}
-		if _, err = r.activities.ExecuteActivity(r.consumer.Cleanup, downloaded.Staged); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // settled requires that both sides are at the commit, and that nothing is left over.
