@@ -93,7 +93,7 @@ func (v *Inventory) rank(identity project.Branch) uint64 {
 func (v *Inventory) retain(d *destinationObjects, o object.Stored) {
 	oldest, alike := -1, 0
 	for i := range d.objects {
-		if !alikeIn(d.objects[i], o) {
+		if !sameSizeClass(d.objects[i], o) {
 			continue
 		}
 		alike++
@@ -116,8 +116,9 @@ func (v *Inventory) retain(d *destinationObjects, o object.Stored) {
 	}
 }
 
-// alikeIn tells whether two objects are of one class. The predecessor's displace none of ours.
-func alikeIn(a, b object.Stored) bool {
+// sameSizeClass tells whether two objects compete for the places of one size class. The predecessor's objects never
+// displace ours.
+func sameSizeClass(a, b object.Stored) bool {
 	return a.ByPredecessor() == b.ByPredecessor() && bits.Len64(uint64(a.Size)) == bits.Len64(uint64(b.Size))
 }
 
@@ -151,9 +152,9 @@ func (v *Inventory) Chains() map[project.Branch]Chain {
 	return chains
 }
 
-// add takes in objects of which there are newer ones.
-func (c *Chain) add(spare []object.Stored) {
-	for _, o := range spare {
+// add takes in the objects that the size classes had no place for.
+func (c *Chain) add(surplus []object.Stored) {
+	for _, o := range surplus {
 		switch {
 		case c.ByPredecessor() && o.ByPredecessor():
 			c.Predecessors = append(c.Predecessors, o)
