@@ -44,6 +44,7 @@ func (m *memory) Prune(_ context.Context, request activities.PruneRequest) (acti
 // a failure; a schedule also when that cycle took more than one run. A cron goes on where there is more
 // than one page.
 func TestAbsenceIsHandedOver(t *testing.T) {
+	t.Parallel()
 	paged := contract.CycleInput{Limits: contract.Limits{PageSize: 1}}
 	starters := map[string]func(context.Context, client.Client) error{
 		"schedule": func(ctx context.Context, c client.Client) error {
@@ -63,6 +64,7 @@ func TestAbsenceIsHandedOver(t *testing.T) {
 	}
 	for name, start := range starters {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			m := &memory{script: newScript(), remembered: make(chan plan.Absence, 1000)}
 			require.NoError(t, start(t.Context(), scripted(t, m)))
 			for cycle := range 5 {

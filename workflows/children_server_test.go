@@ -30,6 +30,7 @@ func standIn(t *testing.T, child func(workflow.Context) error) client.Client {
 
 // A cancelled cycle ends after its children, also on a real server, where a parent can end before them.
 func TestCancelledCycleEndsAfterItsChildren(t *testing.T) {
+	t.Parallel()
 	c := standIn(t, func(ctx workflow.Context) error {
 		cancelled := workflow.Await(ctx, func() bool { return false })
 		ctx, cancel := workflow.NewDisconnectedContext(ctx)
@@ -63,6 +64,7 @@ func TestCancelledCycleEndsAfterItsChildren(t *testing.T) {
 
 // A child owns files and may be in the middle of a push: it outlives its parent, and is recognised in lists.
 func TestChildrenOutliveTheirParent(t *testing.T) {
+	t.Parallel()
 	const goOn = "go on"
 	c := standIn(t, func(ctx workflow.Context) error {
 		workflow.GetSignalChannel(ctx, goOn).Receive(ctx, nil)

@@ -84,9 +84,9 @@ var fastShard = []string{"--dynamic-config-value", "history.transferProcessorMax
 
 // A server takes branches that all move at once, in a cycle of several runs, and their children with all of their steps.
 func TestManyBranchesAtOnce(t *testing.T) {
-	m := &many{script: newScript(), branches: 300}
-	c := worked(t, m, workflows.RegisterConsumer, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=1000")
-	runs := m.cycle(t, c, contract.Consumer, contract.Limits{MaxInFlight: 64, PageSize: 40})
+	m := &many{script: newScript(), branches: 120}
+	c := worked(t, m, workflows.RegisterConsumer, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=150")
+	runs := m.cycle(t, c, contract.Consumer, contract.Limits{MaxInFlight: 64, PageSize: 16})
 	require.Greater(t, runs, 1)
 	require.EqualValues(t, 8, m.pages.Load())
 }

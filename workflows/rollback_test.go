@@ -41,6 +41,7 @@ func reset(t *testing.T, c client.Client, id, run string, n int) client.Workflow
 
 // What an operator says of one run and one destination holds for them alone, whatever repeats the run.
 func TestRollbackHoldsForOneRun(t *testing.T) {
+	t.Parallel()
 	s := newScript()
 	c := scripted(t, s)
 	in := contract.CycleInput{AllowRollback: []string{"group/ok@main", "group/elsewhere@main"}}
@@ -81,6 +82,7 @@ func failureOf(t *testing.T, err error) *temporal.ApplicationError {
 
 // Nobody lets a branch go back again and again.
 func TestSchedulesDoNotAllowRollbacks(t *testing.T) {
+	t.Parallel()
 	s := newScript()
 	c := scripted(t, s)
 	refused := func(id, run, by string) {

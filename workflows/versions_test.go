@@ -46,6 +46,7 @@ func withStepAtOnce(ctx workflow.Context, upload plan.Upload) (uploaded activiti
 
 // A run that is in flight when a step is added goes on without it, and a new one has it.
 func TestAddedStep(t *testing.T) {
+	t.Parallel()
 	named := workflow.RegisterOptions{Name: contract.Producer.Child}
 	replayAs := func(history *historypb.History, code any) error {
 		r := worker.NewWorkflowReplayer()
