@@ -107,7 +107,7 @@ func branches(n int) func(activities.PlanRequest) (findings, error) {
 
 // executeAs runs a parent as a server would have it that says more of it than a test's environment can.
 func executeAs(env *testsuite.TestWorkflowEnvironment, role string, in contract.CycleInput, say func(*workflow.Info)) {
-	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&told{say: say}}})
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&told{say: say}}, DeadlockDetectionTimeout: noDeadlock})
 	env.ExecuteWorkflow(bothSides[role].parent, in)
 }
 

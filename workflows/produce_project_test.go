@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/archive"
@@ -27,11 +28,16 @@ var (
 )
 
 // environment runs workflows with activities that each test replaces.
+// noDeadlock is how long workflow code may compute without being taken for stuck: a busy machine with the race detector needs more
+// than the usual second.
+const noDeadlock = time.Minute
+
 func environment(t *testing.T) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(time.Minute)
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: noDeadlock})
 	workflows.RegisterProducer(env)
 	workflows.RegisterConsumer(env)
 	env.RegisterActivity(&activities.Producer{})

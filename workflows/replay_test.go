@@ -134,7 +134,7 @@ func worked(t *testing.T, activities any, register func(workflows.Registry), set
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	for _, queue := range []string{contract.ScanQueue(scriptQueue), scriptQueue} {
-		w := worker.New(c, queue, worker.Options{})
+		w := worker.New(c, queue, worker.Options{DeadlockDetectionTimeout: noDeadlock})
 		register(w)
 		w.RegisterActivity(activities)
 		require.NoError(t, w.Start())

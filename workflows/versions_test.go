@@ -64,7 +64,7 @@ func TestAddedStep(t *testing.T) {
 	c, err := client.Dial(client.Options{HostPort: devServer(t).FrontendHostPort(), Logger: quiet})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	w := worker.New(c, scriptQueue, worker.Options{})
+	w := worker.New(c, scriptQueue, worker.Options{DeadlockDetectionTimeout: noDeadlock})
 	w.RegisterWorkflowWithOptions(withStep, named)
 	w.RegisterActivity(newScript())
 	checked := 0
