@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,17 +18,11 @@ import (
 // hook installs a script at the destination; an empty one removes it.
 func (r *rig) hook(name, script string) {
 	r.Helper()
-	path := filepath.Join(r.destination.Dir(destinationRepo), "hooks", name)
 	if script == "" {
-		require.NoError(r, os.Remove(path))
+		require.NoError(r, os.Remove(filepath.Join(r.destination.Dir(destinationRepo), "hooks", name)))
 		return
 	}
-	require.NoError(r, os.MkdirAll(filepath.Dir(path), 0o700))
-	// A program that another test starts meanwhile would have the file open for a moment, and whoever writes to a
-	// script keeps it from being run (go.dev/issue/22315).
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	require.NoError(r, os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o700))
+	require.NoError(r, r.destination.Hook(destinationRepo, name, script))
 }
 
 // watch has the destination write down each value that its branch ever has.

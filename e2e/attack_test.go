@@ -18,7 +18,7 @@ type timeline struct{ a, b, c, d string }
 
 // victim is a destination that is attacked.
 type victim struct {
-	*testing.T
+	sides
 	name string
 	timeline
 }
@@ -68,10 +68,10 @@ func (k attack) fails() string {
 }
 
 // refs are the references that the attack is about, those of the consumer included.
-func (k attack) refs(t *testing.T) (refs string) {
+func (k attack) refs(t sides) (refs string) {
 	t.Helper()
 	b := branch(k.fails())
-	out, err := both.Destination.Git(t.Context(), b.Path(), "for-each-ref", "--format=%(refname) %(objectname)")
+	out, err := t.Destination.Git(t.Context(), b.Path(), "for-each-ref", "--format=%(refname) %(objectname)")
 	require.NoError(t, err)
 	for line := range strings.Lines(out) {
 		if k.elsewhere == "" || strings.Contains(line, "/"+b.Branch) {
@@ -82,23 +82,25 @@ func (k attack) refs(t *testing.T) (refs string) {
 }
 
 // grow adds a commit with that much content to the source and brings it into the bucket.
-func grow(t *testing.T, content int) string {
+func grow(t sides, content int) string {
 	t.Helper()
-	sha, err := both.Source.Commit(t.Context(), "attack/app", "main", map[string]string{"file": incompressible(content)}, "more")
+	sha, err := t.Source.Commit(t.Context(), "attack/app", "main", map[string]string{"file": incompressible(content)}, "more")
 	require.NoError(t, err)
 	cycle(t, stack.Producer)
 	return sha
 }
 
 // Somebody has all access to the bucket and the public key, but not the signing key.
-func TestAttacksOnTheBucket(t *testing.T) {
-	b := begin(t)
+func TestAttacksOnTheBucket(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	b := t.bucket
 	a := newAttacker(t)
-	create(t, both.Source, "attack/app")
+	create(t, t.Source, "attack/app")
 	pairs := [][2]string{}
 	for _, k := range attacks {
 		pairs = append(pairs, [2]string{"attack/app@main", victim{name: k.name}.branch()})
-		create(t, both.Destination, branch(pairs[len(pairs)-1][1]).Path())
+		create(t, t.Destination, branch(pairs[len(pairs)-1][1]).Path())
 	}
 	configure(t, pairs...)
 	h := timeline{a: grow(t, 40_000), b: grow(t, 10_000), c: grow(t, 100)}
@@ -135,16 +137,16 @@ func (a *attacker) attack(h timeline) (before map[string]string) {
 	before = map[string]string{}
 	a.awaitNextSecond()
 	for _, k := range attacks {
-		v := victim{a.T, k.name, h}
+		v := victim{a.sides, k.name, h}
 		for _, key := range v.chain() {
 			require.NotEmpty(a, a.kept[key], "%s is not in the bucket", key)
 		}
 		if k.fresh {
-			require.NoError(a, os.RemoveAll(both.Destination.Dir(branch(v.branch()).Path())))
-			create(a.T, both.Destination, branch(v.branch()).Path())
+			require.NoError(a, os.RemoveAll(a.Destination.Dir(branch(v.branch()).Path())))
+			create(a.sides, a.Destination, branch(v.branch()).Path())
 		}
-		create(a.T, both.Destination, branch(k.fails()).Path())
-		before[k.name] = k.refs(a.T)
+		create(a.sides, a.Destination, branch(k.fails()).Path())
+		before[k.name] = k.refs(a.sides)
 		k.do(a, v)
 	}
 	return before
@@ -152,7 +154,7 @@ func (a *attacker) attack(h timeline) (before map[string]string) {
 
 // requireUnmoved checks that what was attacked in vain is as it was, and that what only lost
 // objects is what the others lead to.
-func requireUnmoved(t *testing.T, a *attacker, h timeline, before map[string]string) {
+func requireUnmoved(t sides, a *attacker, h timeline, before map[string]string) {
 	t.Helper()
 	for _, k := range attacks {
 		now := k.refs(t)
@@ -161,7 +163,7 @@ func requireUnmoved(t *testing.T, a *attacker, h timeline, before map[string]str
 		} else {
 			require.Equal(t, before[k.name], now, k.name)
 		}
-		_, err := both.Destination.Git(t.Context(), branch(k.fails()).Path(), "cat-file", "-e", a.commit)
+		_, err := t.Destination.Git(t.Context(), branch(k.fails()).Path(), "cat-file", "-e", a.commit)
 		require.Error(t, err, "%s: the destination has the attacker's commit", k.name)
 	}
 }
@@ -175,7 +177,7 @@ func (a *attacker) deleteRefused() {
 		if !k.deleted {
 			continue
 		}
-		failure := childFailure(a.T, stack.Consumer, consumeID(k.fails()))
+		failure := childFailure(a.sides, stack.Consumer, consumeID(k.fails()))
 		require.Contains(a, strings.ToLower(failure.Message()), "delete", k.name)
 		named := objectInError.FindStringSubmatch(failure.Message())
 		require.Len(a, named, 2, failure.Message())

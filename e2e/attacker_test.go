@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"testing"
 	"time"
 
 	"filippo.io/age"
@@ -31,7 +30,7 @@ import (
 // has kept every object that there ever was. To cut and stretch archives it knows what is in
 // them, too, which the private key alone tells.
 type attacker struct {
-	*testing.T
+	sides
 	bucket *bucket.Bucket
 	signer sign.Signer
 	kept   map[string][]byte
@@ -40,18 +39,18 @@ type attacker struct {
 	pack   []byte
 }
 
-func newAttacker(t *testing.T) *attacker {
+func newAttacker(t sides) *attacker {
 	t.Helper()
-	b, err := bucket.Open(t.Context(), bucket.Options{Name: stack.BucketName, PathStyle: true}, both.S3.ClientConfig(both.S3.Root))
+	b, err := bucket.Open(t.Context(), bucket.Options{Name: stack.BucketName, PathStyle: true}, t.S3.ClientConfig(t.S3.Root))
 	require.NoError(t, err)
 	secret, _, err := sign.Generate()
 	require.NoError(t, err)
 	signer, err := sign.ParseSigner(secret)
 	require.NoError(t, err)
-	a := &attacker{T: t, bucket: b, signer: signer, kept: map[string][]byte{}}
+	a := &attacker{sides: t, bucket: b, signer: signer, kept: map[string][]byte{}}
 	a.commit = commit(t, "attack/evil@main")
 	file := filepath.Join(t.TempDir(), "bundle")
-	_, err = both.Source.Git(t.Context(), "attack/evil", "bundle", "create", "--quiet", file, "main")
+	_, err = t.Source.Git(t.Context(), "attack/evil", "bundle", "create", "--quiet", file, "main")
 	require.NoError(t, err)
 	content, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -64,16 +63,16 @@ func newAttacker(t *testing.T) *attacker {
 // keep copies what is in the bucket now.
 func (a *attacker) keep() {
 	a.Helper()
-	for _, key := range keys(a.T, a.bucket) {
+	for _, key := range keys(a.sides, a.bucket) {
 		if a.kept[key] == nil {
-			a.kept[key] = get(a.T, a.bucket, key)
+			a.kept[key] = get(a.sides, a.bucket, key)
 		}
 	}
 }
 
 func (a *attacker) put(key string, content []byte) {
 	a.Helper()
-	put(a.T, a.bucket, key, content)
+	put(a.sides, a.bucket, key, content)
 }
 
 func (a *attacker) delete(keys ...string) {
@@ -123,7 +122,7 @@ func (a *attacker) forge(key string, signer sign.Signer) []byte {
 func (a *attacker) encrypt(plaintext io.Reader) []byte {
 	a.Helper()
 	var out bytes.Buffer
-	w, err := crypt.Encrypt(&out, []age.Recipient{both.Identity.Recipient()})
+	w, err := crypt.Encrypt(&out, []age.Recipient{a.Identity.Recipient()})
 	require.NoError(a, err)
 	_, err = io.Copy(w, plaintext)
 	require.NoError(a, err)
@@ -133,7 +132,7 @@ func (a *attacker) encrypt(plaintext io.Reader) []byte {
 
 func (a *attacker) decrypt(object []byte) []byte {
 	a.Helper()
-	r, err := age.Decrypt(bytes.NewReader(object), both.Identity)
+	r, err := age.Decrypt(bytes.NewReader(object), a.Identity)
 	require.NoError(a, err)
 	plaintext, err := io.ReadAll(r)
 	require.NoError(a, err)

@@ -39,13 +39,13 @@ func BenchmarkSync(b *testing.B) {
 	for _, size := range []int64{smallRepository, largeRepository} {
 		b.Run(fmt.Sprintf("%dMB", size/1_000_000), func(b *testing.B) {
 			repo := fmt.Sprintf("bench/%d", size)
-			begin(b)
-			generate(b, repo, size)
-			b.Run("snapshot", func(b *testing.B) { measureSync(b, repo, 1, 0) })
-			b.Run("1-commit", func(b *testing.B) { measureSync(b, repo, 1, 1) })
-			b.Run("50-commits", func(b *testing.B) { measureSync(b, repo, 1, 50) })
+			s := begin(b)
+			generate(s, repo, size)
+			b.Run("snapshot", func(b *testing.B) { measureSync(b, s, repo, 1, 0) })
+			b.Run("1-commit", func(b *testing.B) { measureSync(b, s, repo, 1, 1) })
+			b.Run("50-commits", func(b *testing.B) { measureSync(b, s, repo, 1, 50) })
 			if size == largeRepository {
-				b.Run("one-by-one", func(b *testing.B) { measureSync(b, repo, *oneByOne, 1) })
+				b.Run("one-by-one", func(b *testing.B) { measureSync(b, s, repo, *oneByOne, 1) })
 			}
 		})
 	}
@@ -61,43 +61,44 @@ type traffic struct {
 }
 
 // measureSync makes updates of some commits each, or syncs from scratch when there are none.
-func measureSync(b *testing.B, repo string, updates, commits int) {
-	restartWorkers(b)
+func measureSync(b *testing.B, s sides, repo string, updates, commits int) {
+	s.TB = b
+	restartWorkers(s)
 	var used time.Duration
 	var sum traffic
 	for b.Loop() {
 		if commits == 0 {
-			begin(b)
-			require.NoError(b, os.RemoveAll(both.Destination.Dir("mirror/"+repo)))
-			create(b, both.Destination, "mirror/"+repo)
+			emptyBucket(s)
+			require.NoError(b, os.RemoveAll(s.Destination.Dir("mirror/"+repo)))
+			create(b, s.Destination, "mirror/"+repo)
 		} else {
-			syncOnce(b) // finds nothing to do: connections are made, as in any cycle but a worker's first
+			syncOnce(s) // finds nothing to do: connections are made, as in any cycle but a worker's first
 		}
-		used -= cpuTime(b, stack.Producer)
+		used -= cpuTime(s, stack.Producer)
 		for range updates {
-			sum.add(b, repo, commits)
+			sum.add(s, repo, commits)
 		}
-		used += cpuTime(b, stack.Producer)
+		used += cpuTime(s, stack.Producer)
 	}
 	sum.report(b)
 	b.ReportMetric(used.Seconds()/float64(b.N), "producer-cpu-s")
 	for _, role := range stack.Roles {
-		b.ReportMetric(float64(peakMemory(b, role))/1e6, string(role)+"-peak-MB")
+		b.ReportMetric(float64(peakMemory(s, role))/1e6, string(role)+"-peak-MB")
 	}
 }
 
 // add syncs one update.
-func (s *traffic) add(b *testing.B, repo string, commits int) {
+func (s *traffic) add(b sides, repo string, commits int) {
 	previous := head(b, repo)
 	for range commits {
-		_, err := both.Source.Commit(b.Context(), repo, "main", map[string]string{"changed": randomText(4000)}, "update")
+		_, err := b.Source.Commit(b.Context(), repo, "main", map[string]string{"changed": randomText(4000)}, "update")
 		require.NoError(b, err)
 	}
 	produced, consumed := syncOnce(b)
 	s.produced += produced
 	s.consumed += consumed
 
-	bucket, err := both.Bucket(b.Context(), stack.Consumer)
+	bucket, err := b.Bucket(b.Context(), stack.Consumer)
 	require.NoError(b, err)
 	c := chainsOf(b, bucket)[branch("mirror/"+repo+"@main")]
 	newest := c.Newest()
@@ -123,9 +124,9 @@ func (s *traffic) report(b *testing.B) {
 	b.ReportMetric(float64(s.objects), "objects")
 }
 
-func head(b *testing.B, repo string) string {
+func head(b sides, repo string) string {
 	b.Helper()
-	commit, err := both.Source.Git(b.Context(), repo, "rev-parse", "refs/heads/main")
+	commit, err := b.Source.Git(b.Context(), repo, "rev-parse", "refs/heads/main")
 	require.NoError(b, err)
 	return commit
 }

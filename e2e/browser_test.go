@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
@@ -20,11 +19,11 @@ const windowWidth, windowHeight = 1280, 900
 
 // browser is a headless Chromium with one tab.
 type browser struct {
-	*testing.T
+	sides
 	tab context.Context
 }
 
-func openBrowser(t *testing.T) browser {
+func openBrowser(t sides) browser {
 	t.Helper()
 	binary, err := exec.LookPath("chromium")
 	if errors.Is(err, exec.ErrNotFound) {

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
@@ -25,14 +24,14 @@ var secretVariables = []string{"GITLAB_TOKEN", "AWS_SECRET_ACCESS_KEY", "PRIVATE
 
 // canaries look for secrets where none may be.
 type canaries struct {
-	*testing.T
+	sides
 	forms map[string][]byte // what to look for, by what it is
 	// places counts the bytes that have been searched, by where.
 	places map[string]int
 }
 
-func newCanaries(t *testing.T) *canaries {
-	return &canaries{T: t, forms: map[string][]byte{}, places: map[string]int{}}
+func newCanaries(t sides) *canaries {
+	return &canaries{sides: t, forms: map[string][]byte{}, places: map[string]int{}}
 }
 
 // learn takes the secrets from a worker's environment.
@@ -95,7 +94,7 @@ func (c *canaries) searchFiles(place, dir string) {
 // searchArguments looks at what every user of the machine sees of the worker.
 func (c *canaries) searchArguments(role stack.Role) {
 	c.Helper()
-	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", both.Workers[role].PID()))
+	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", c.Workers[role].PID()))
 	require.NoError(c, err)
 	c.search("arguments", string(role), arguments)
 }
@@ -104,7 +103,7 @@ func (c *canaries) searchArguments(role stack.Role) {
 // base64, and as it is, where they are plain.
 func (c *canaries) searchHistories(role stack.Role) {
 	c.Helper()
-	temporal := both.Temporal.Clients[role]
+	temporal := c.Temporal.Clients[role]
 	request := &workflowservice.ListWorkflowExecutionsRequest{}
 	for more := true; more; more = len(request.NextPageToken) > 0 {
 		page, err := temporal.ListWorkflow(c.Context(), request)

@@ -15,25 +15,27 @@ import (
 )
 
 // check runs a program in a worker's environment, with further variables, and without any Temporal.
-func check(t *testing.T, role stack.Role, program []string, environ ...string) (string, error) {
+func check(t sides, role stack.Role, program []string, environ ...string) (string, error) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(binDir, program[0]), program[1:]...)
-	cmd.Env = append(withoutTemporal(role), environ...)
+	cmd.Env = append(withoutTemporal(t, role), environ...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
-func withoutTemporal(role stack.Role) []string {
-	return slices.DeleteFunc(both.WorkerEnviron(role), func(v string) bool { return strings.HasPrefix(v, "TEMPORAL_") })
+func withoutTemporal(t sides, role stack.Role) []string {
+	return slices.DeleteFunc(t.WorkerEnviron(role), func(v string) bool { return strings.HasPrefix(v, "TEMPORAL_") })
 }
 
 // A check says what a cycle would do and changes nothing, and fails if a sync cannot work.
-func TestCheck(t *testing.T) {
-	b := begin(t)
+func TestCheck(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	b := t.bucket
 	source, destination := "check/app@main", "mirror/check/app@main"
 	configure(t, [2]string{source, destination})
 	commit(t, source)
-	create(t, both.Destination, branch(destination).Path())
+	create(t, t.Destination, branch(destination).Path())
 	for _, program := range [][]string{
 		{"starter", "check"}, {"starter", "-dry-run=true", "-run-once=true"}, {"standalone"}, {"standalone", "-dry-run=true", "-run-once=true"},
 		{"standalone", "starter", "check"},
@@ -59,7 +61,9 @@ func TestCheck(t *testing.T) {
 	require.Contains(t, out, "ProjectNotFound")
 }
 
-func TestCheckOfWhatCannotWork(t *testing.T) {
+func TestCheckOfWhatCannotWork(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	tests := map[string]struct{ variable, want string }{
 		"not configured": {"GITLAB_TOKEN=", "GITLAB_TOKEN is not set"},
 		"no list":        {"GRAPHQL_PASSWORD=wrong", "GraphQLAuthFailed"},
@@ -67,7 +71,7 @@ func TestCheckOfWhatCannotWork(t *testing.T) {
 		"no Git server":  {"GITLAB_BASE_URL=http://127.0.0.1:1", "nothing listens there"},
 	}
 	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
+		t.run(name, func(t sides) {
 			configure(t, [2]string{"check/app@main", "mirror/check/app@main"})
 			out, err := check(t, stack.Producer, []string{"starter", "check"}, tt.variable)
 			require.EqualError(t, err, "exit status 1", out)

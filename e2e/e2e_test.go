@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -19,8 +18,6 @@ import (
 )
 
 var (
-	// both are the sides that all tests work with, one test at a time.
-	both *stack.Stack
 	// binDir has the binaries that are tested.
 	binDir string
 	// buildFlags make workers as careful as the tests that run them.
@@ -55,27 +52,14 @@ func run(m *testing.M) (code int, err error) {
 	if err := stack.Isolate(); err != nil {
 		return 1, err
 	}
-	both, err = stack.Start(context.Background(), stack.Options{Dir: filepath.Join(dir, "stack"), Binaries: binaries})
-	if err != nil {
-		return 1, err
-	}
-	// A worker that found a data race says so with its exit status.
-	defer func() { err = errors.Join(err, both.Close()) }()
+	stacks.dir, stacks.binaries = dir, binaries
+	defer func() { err = errors.Join(err, stacks.close()) }()
 	return m.Run(), nil
 }
 
-// begin gives a test an empty bucket, and afterwards checks that no run has left files behind.
-func begin(t testing.TB) *bucket.Bucket {
+func emptyBucket(t sides) {
 	t.Helper()
-	b, err := both.Bucket(t.Context(), stack.Producer)
-	require.NoError(t, err)
-	require.NoError(t, b.Delete(t.Context(), keys(t, b)...))
-	t.Cleanup(func() {
-		for _, role := range stack.Roles {
-			require.Empty(t, staged(t, role), "the %s's work directory", role)
-		}
-	})
-	return b
+	require.NoError(t, t.bucket.Delete(t.Context(), keys(t, t.bucket)...))
 }
 
 func keys(t testing.TB, b *bucket.Bucket) (keys []string) {
@@ -88,9 +72,9 @@ func keys(t testing.TB, b *bucket.Bucket) (keys []string) {
 }
 
 // staged lists what is in a side's work directory, apart from locks and the folders of workers.
-func staged(t testing.TB, role stack.Role) (files []string) {
+func staged(t sides, role stack.Role) (files []string) {
 	t.Helper()
-	dir := both.WorkDir(role)
+	dir := t.WorkDir(role)
 	require.NoError(t, filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -112,7 +96,7 @@ func branch(s string) project.Branch {
 }
 
 // configure replaces what is synced by pairs of source and destination.
-func configure(t testing.TB, pairs ...[2]string) {
+func configure(t sides, pairs ...[2]string) {
 	t.Helper()
 	var text strings.Builder
 	text.WriteString("syncs:\n")
@@ -124,15 +108,15 @@ func configure(t testing.TB, pairs ...[2]string) {
 	if len(pairs) == 0 {
 		text.WriteString("  []\n")
 	}
-	require.NoError(t, os.WriteFile(both.SyncsFile(), []byte(text.String()), 0o600))
+	require.NoError(t, os.WriteFile(t.SyncsFile(), []byte(text.String()), 0o600))
 }
 
 // commit adds a commit to a branch of the source, which is created when need be.
-func commit(t *testing.T, source string) string {
+func commit(t sides, source string) string {
 	t.Helper()
 	b := branch(source)
-	create(t, both.Source, b.Path())
-	sha, err := both.Source.Commit(t.Context(), b.Path(), b.Branch, map[string]string{"branch": source + "\n"}, t.Name())
+	create(t, t.Source, b.Path())
+	sha, err := t.Source.Commit(t.Context(), b.Path(), b.Branch, map[string]string{"branch": source + "\n"}, t.Name())
 	require.NoError(t, err)
 	return sha
 }
@@ -146,28 +130,28 @@ func create(t testing.TB, server *stack.GitServer, repos ...string) {
 
 // upload has one sync configured, "name/app@main" to the same below "mirror", with a commit that is in the bucket
 // and a destination that has nothing of it. It returns the sync's names and the commit.
-func upload(t *testing.T, name string) (source, destination, sha string) {
+func upload(t sides, name string) (source, destination, sha string) {
 	t.Helper()
 	source, destination = name+"/app@main", "mirror/"+name+"/app@main"
 	configure(t, [2]string{source, destination})
 	sha = commit(t, source)
-	create(t, both.Destination, branch(destination).Path())
+	create(t, t.Destination, branch(destination).Path())
 	cycle(t, stack.Producer)
 	return source, destination, sha
 }
 
 // cycle runs one cycle of a side, which must succeed, and returns what the starter prints.
-func cycle(t *testing.T, role stack.Role) string {
+func cycle(t sides, role stack.Role) string {
 	t.Helper()
-	out, err := both.Starter(t.Context(), role, "-run-once")
+	out, err := t.Starter(t.Context(), role, "-run-once")
 	require.NoError(t, err, out)
 	return out
 }
 
 // failingCycle is one that must end with exit status 1.
-func failingCycle(t *testing.T, role stack.Role) string {
+func failingCycle(t sides, role stack.Role) string {
 	t.Helper()
-	out, err := both.Starter(t.Context(), role, "-run-once")
+	out, err := t.Starter(t.Context(), role, "-run-once")
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit, out)
 	require.Equal(t, 1, exit.ExitCode(), out)
@@ -175,18 +159,18 @@ func failingCycle(t *testing.T, role stack.Role) string {
 }
 
 // childFailure is what an operator finds in the web UI at the last run of a child workflow.
-func childFailure(t *testing.T, role stack.Role, id string) *temporal.ApplicationError {
+func childFailure(t sides, role stack.Role, id string) *temporal.ApplicationError {
 	t.Helper()
-	err := both.Temporal.Clients[role].GetWorkflow(t.Context(), id, "").Get(t.Context(), nil)
+	err := t.Temporal.Clients[role].GetWorkflow(t.Context(), id, "").Get(t.Context(), nil)
 	var failure *temporal.ApplicationError
 	require.ErrorAs(t, err, &failure, id)
 	return failure
 }
 
 // requireInSync asks both Git servers.
-func requireInSync(t *testing.T, want int) {
+func requireInSync(t sides, want int) {
 	t.Helper()
-	states, err := both.States(t.Context())
+	states, err := t.States(t.Context())
 	require.NoError(t, err)
 	require.Len(t, states, want)
 	for _, state := range states {

@@ -13,13 +13,15 @@ import (
 // Events of the history of a cycle in which nothing moved: docs/architecture.md.
 var idleEvents = map[stack.Role]int{stack.Producer: 11, stack.Consumer: 11}
 
-func TestIdleCycleCostsTheSameForAnyNumberOfSyncs(t *testing.T) {
+func TestIdleCycleCostsTheSameForAnyNumberOfSyncs(test *testing.T) {
+	test.Parallel()
 	for _, n := range []int{1, 20} {
-		t.Run(fmt.Sprintf("%d syncs", n), func(t *testing.T) {
-			begin(t)
+		test.Run(fmt.Sprintf("%d syncs", n), func(test *testing.T) {
+			test.Parallel()
+			t := begin(test)
 			var pairs [][2]string
 			commit(t, "idle/app@main")
-			create(t, both.Destination, "mirror/idle/app")
+			create(t, t.Destination, "mirror/idle/app")
 			for i := range n {
 				pairs = append(pairs, [2]string{"idle/app@main", fmt.Sprintf("mirror/idle/app@%d", i)})
 			}
@@ -34,9 +36,9 @@ func TestIdleCycleCostsTheSameForAnyNumberOfSyncs(t *testing.T) {
 }
 
 // events is the length of the history of a workflow's last run.
-func events(t *testing.T, role stack.Role, id string) (n int) {
+func events(t sides, role stack.Role, id string) (n int) {
 	t.Helper()
-	history := both.Temporal.Clients[role].GetWorkflowHistory(t.Context(), id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	history := t.Temporal.Clients[role].GetWorkflowHistory(t.Context(), id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for history.HasNext() {
 		_, err := history.Next()
 		require.NoError(t, err)

@@ -3,9 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"context"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,7 +25,7 @@ func containsLine(text, line string) bool {
 type broken struct{ destination, kind, text string }
 
 // requireFailed checks that each sync failed by itself, in its child and in its parent's report.
-func requireFailed(t *testing.T, role stack.Role, id func(destination string) string, out string, all []broken) {
+func requireFailed(t sides, role stack.Role, id func(destination string) string, out string, all []broken) {
 	t.Helper()
 	for _, b := range all {
 		failure := childFailure(t, role, id(b.destination))
@@ -42,8 +40,10 @@ func requireFailed(t *testing.T, role stack.Role, id func(destination string) st
 func produceID(destination string) string { return contract.Producer.ChildID(branch(destination)) }
 func consumeID(destination string) string { return contract.Consumer.ChildID(branch(destination)) }
 
-func TestBrokenSourcesFailAlone(t *testing.T) {
-	b := begin(t)
+func TestBrokenSourcesFailAlone(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	b := t.bucket
 	put(t, b, "notes.txt", []byte("someone's notes"))
 	configure(t,
 		[2]string{"broken/good@main", "mirror/broken/good@main"},
@@ -53,7 +53,7 @@ func TestBrokenSourcesFailAlone(t *testing.T) {
 		[2]string{"broken/good@other", "mirror/broken/twice@main"},
 	)
 	commit(t, "broken/good@main")
-	create(t, both.Destination, "mirror/broken/good")
+	create(t, t.Destination, "mirror/broken/good")
 
 	out := failingCycle(t, stack.Producer)
 	requireFailed(t, stack.Producer, produceID, out, []broken{
@@ -73,20 +73,22 @@ func TestBrokenSourcesFailAlone(t *testing.T) {
 	requireInSync(t, 1)
 }
 
-func TestBrokenDestinationsFailAlone(t *testing.T) {
-	b := begin(t)
+func TestBrokenDestinationsFailAlone(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	b := t.bucket
 	configure(t,
 		[2]string{"hostile/good@main", "mirror/hostile/good@main"},
 		[2]string{"hostile/good@main", "mirror/hostile/absent@main"},
 		[2]string{"hostile/good@main", "mirror/hostile/frozen@main"},
 	)
 	sha := commit(t, "hostile/good@main")
-	create(t, both.Destination, "mirror/hostile/good", "mirror/hostile/frozen")
+	create(t, t.Destination, "mirror/hostile/good", "mirror/hostile/frozen")
 	hook(t, "mirror/hostile/frozen", "echo 'frozen until Monday' >&2; exit 1")
 	cycle(t, stack.Producer)
 
 	key := func(name string) string {
-		create(t, both.Destination, "mirror/hostile/"+name)
+		create(t, t.Destination, "mirror/hostile/"+name)
 		key, err := object.ID{Destination: branch("mirror/hostile/" + name + "@main"), Commit: sha}.Key()
 		require.NoError(t, err)
 		return key
@@ -114,19 +116,17 @@ func TestBrokenDestinationsFailAlone(t *testing.T) {
 }
 
 // hook makes a destination repository run a shell script before it accepts a push.
-func hook(t *testing.T, repo, script string) {
+func hook(t sides, repo, script string) {
 	t.Helper()
-	file := filepath.Join(both.Destination.Dir(repo), "hooks", "pre-receive")
-	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
-	require.NoError(t, os.WriteFile(file, []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+	require.NoError(t, t.Destination.Hook(repo, "pre-receive", script))
 }
 
-func put(t *testing.T, b *bucket.Bucket, key string, content []byte) {
+func put(t testing.TB, b *bucket.Bucket, key string, content []byte) {
 	t.Helper()
 	require.NoError(t, b.Upload(t.Context(), key, bytes.NewReader(content), int64(len(content))))
 }
 
-func get(t *testing.T, b *bucket.Bucket, key string) []byte {
+func get(t testing.TB, b *bucket.Bucket, key string) []byte {
 	t.Helper()
 	var content bytes.Buffer
 	_, err := b.Download(context.Background(), key, &content)
@@ -134,7 +134,7 @@ func get(t *testing.T, b *bucket.Bucket, key string) []byte {
 	return content.Bytes()
 }
 
-func encryptedToOther(t *testing.T) []byte {
+func encryptedToOther(t testing.TB) []byte {
 	t.Helper()
 	other, err := age.GenerateX25519Identity()
 	require.NoError(t, err)
@@ -148,8 +148,9 @@ func encryptedToOther(t *testing.T) []byte {
 }
 
 // A dry run on a new side tells what would fail, with exit status 1.
-func TestPlanFailsForWhatCannotBeRead(t *testing.T) {
-	begin(t)
+func TestPlanFailsForWhatCannotBeRead(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	configure(t,
 		[2]string{"readable/app@main", "mirror/readable/app@main"},
 		[2]string{"readable/absent@main", "mirror/readable/app@absent-project"},
@@ -158,7 +159,7 @@ func TestPlanFailsForWhatCannotBeRead(t *testing.T) {
 	commit(t, "readable/app@main")
 	requirePlanFails := func(role stack.Role, lines ...string) {
 		t.Helper()
-		out, err := both.Starter(t.Context(), role, "plan")
+		out, err := t.Starter(t.Context(), role, "plan")
 		var exit *exec.ExitError
 		require.ErrorAs(t, err, &exit, out)
 		require.Equal(t, 1, exit.ExitCode(), out)
@@ -174,14 +175,14 @@ func TestPlanFailsForWhatCannotBeRead(t *testing.T) {
 	requirePlanFails(stack.Consumer, "failed mirror/readable/app@main: ", "(ProjectNotFound)")
 
 	for _, role := range stack.Roles {
-		require.NoError(t, both.Workers[role].Stop())
-		require.NoError(t, both.StartWorker(t.Context(), role, "GITLAB_TOKEN=expired-token"))
+		require.NoError(t, t.Workers[role].Stop())
+		require.NoError(t, t.StartWorker(t.Context(), role, "GITLAB_TOKEN=expired-token"))
 		requirePlanFails(role, "failed mirror/readable/app@main: ", "(GitAuthFailed)")
-		require.NoError(t, both.Workers[role].Stop())
-		require.NoError(t, both.StartWorker(t.Context(), role))
+		require.NoError(t, t.Workers[role].Stop())
+		require.NoError(t, t.StartWorker(t.Context(), role))
 	}
 	configure(t, [2]string{"readable/app@main", "mirror/readable/app@main"})
-	create(t, both.Destination, "mirror/readable/app")
+	create(t, t.Destination, "mirror/readable/app")
 	syncOnce(t)
 	for _, role := range stack.Roles {
 		starter(t, role, "plan")

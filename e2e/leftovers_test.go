@@ -13,11 +13,12 @@ import (
 
 // TestLeftoversOfRuns has a worker hold one run's files, finds it another's that is over, and then has all
 // of its work directory deleted in the middle of the run.
-func TestLeftoversOfRuns(t *testing.T) {
-	begin(t)
+func TestLeftoversOfRuns(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	source, destination, _ := upload(t, "left")
 	cycle(t, stack.Consumer)
-	temporal := both.Temporal.Clients[stack.Consumer]
+	temporal := t.Temporal.Clients[stack.Consumer]
 	runID := func() string {
 		about, err := temporal.DescribeWorkflowExecution(t.Context(), consumeID(destination), "")
 		require.NoError(t, err)
@@ -32,7 +33,7 @@ func TestLeftoversOfRuns(t *testing.T) {
 	gate.await(t)
 	alive := runID()
 	require.NotEqual(t, over, alive)
-	folders, err := filepath.Glob(filepath.Join(both.WorkDir(stack.Consumer), "worker-*", alive))
+	folders, err := filepath.Glob(filepath.Join(t.WorkDir(stack.Consumer), "worker-*", alive))
 	require.NoError(t, err)
 	require.Len(t, folders, 1)
 	left := filepath.Join(filepath.Dir(folders[0]), over)
@@ -44,7 +45,7 @@ func TestLeftoversOfRuns(t *testing.T) {
 	require.Eventually(t, func() bool { _, err := os.Stat(left); return os.IsNotExist(err) }, time.Minute, 50*time.Millisecond)
 	require.DirExists(t, folders[0], "its run is not over")
 
-	require.NoError(t, os.RemoveAll(both.WorkDir(stack.Consumer)))
+	require.NoError(t, os.RemoveAll(t.WorkDir(stack.Consumer)))
 	gate.pass(t)
 	out, err := wait()
 	require.NoError(t, err, out)

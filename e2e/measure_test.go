@@ -24,13 +24,14 @@ import (
 )
 
 // No step may hold a repository in memory, on either side.
-func TestMemoryDoesNotGrowWithRepository(t *testing.T) {
-	needProc(t)
+func TestMemoryDoesNotGrowWithRepository(test *testing.T) {
+	needProc(test)
 	const small, big, allowed = 3 << 20, 120 << 20, 40 << 20
+	t := begin(test)
 	restartWorkers(t)
 	before := map[stack.Role]int64{}
 	for _, size := range []int64{small, big} {
-		begin(t)
+		emptyBucket(t)
 		generate(t, fmt.Sprintf("memory/%d", size), size)
 		syncOnce(t)
 		for _, role := range stack.Roles {
@@ -52,11 +53,11 @@ func needProc(t testing.TB) {
 }
 
 // generate makes a project the only one that is synced, with a long history.
-func generate(t testing.TB, repo string, size int64) {
+func generate(t sides, repo string, size int64) {
 	t.Helper()
-	create(t, both.Source, repo)
-	create(t, both.Destination, "mirror/"+repo)
-	_, err := both.Source.Generate(t.Context(), repo, "main", longHistory(size))
+	create(t, t.Source, repo)
+	create(t, t.Destination, "mirror/"+repo)
+	_, err := t.Source.Generate(t.Context(), repo, "main", longHistory(size))
 	require.NoError(t, err)
 	configure(t, [2]string{repo + "@main", "mirror/" + repo + "@main"})
 }
@@ -67,17 +68,17 @@ func longHistory(size int64) gitserver.History {
 }
 
 // restartWorkers gives both sides a new worker.
-func restartWorkers(t testing.TB) {
+func restartWorkers(t sides) {
 	t.Helper()
 	for _, role := range stack.Roles {
-		require.NoError(t, both.Workers[role].Stop())
-		require.NoError(t, both.StartWorker(t.Context(), role))
+		require.NoError(t, t.Workers[role].Stop())
+		require.NoError(t, t.StartWorker(t.Context(), role))
 	}
 }
 
 // syncOnce runs a cycle of either side, without the starter's own start, and returns how long
 // each took.
-func syncOnce(t testing.TB) (produced, consumed time.Duration) {
+func syncOnce(t sides) (produced, consumed time.Duration) {
 	t.Helper()
 	begin := time.Now()
 	runCycle(t, stack.Producer, contract.Producer.TaskQueue, workflows.ProducerSync, contract.CycleInput{})
@@ -86,20 +87,20 @@ func syncOnce(t testing.TB) (produced, consumed time.Duration) {
 	return produced, time.Since(begin) - produced
 }
 
-func runCycle(t testing.TB, role stack.Role, queue string, workflow, input any) {
+func runCycle(t sides, role stack.Role, queue string, workflow, input any) {
 	t.Helper()
 	options := client.StartWorkflowOptions{ID: "measured-cycle", TaskQueue: queue}
-	run, err := both.Temporal.Clients[role].ExecuteWorkflow(t.Context(), options, workflow, input)
+	run, err := t.Temporal.Clients[role].ExecuteWorkflow(t.Context(), options, workflow, input)
 	require.NoError(t, err)
 	require.NoError(t, run.Get(t.Context(), nil))
 }
 
 // packSize asks the source for a pack as stock git would get it.
-func packSize(t testing.TB, repo, want, have string) int64 {
+func packSize(t sides, repo, want, have string) int64 {
 	t.Helper()
-	base, err := url.Parse(both.Source.URL())
+	base, err := url.Parse(t.Source.URL())
 	require.NoError(t, err)
-	git := smarthttp.New(smarthttp.Options{Forge: gitlab.At(base), Username: both.Source.Credentials.User, Password: both.Source.Credentials.Password})
+	git := smarthttp.New(smarthttp.Options{Forge: gitlab.At(base), Username: t.Source.Credentials.User, Password: t.Source.Credentials.Password})
 	pack, err := git.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: want, Have: have, Thin: true})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, pack.Close()) }()
@@ -112,9 +113,9 @@ func packSize(t testing.TB, repo, want, have string) int64 {
 var vmHWM = regexp.MustCompile(`(?m)^VmHWM:\s*(\d+) kB$`)
 
 // peakMemory is the most that a worker was ever given, in bytes (proc(5), VmHWM).
-func peakMemory(t testing.TB, role stack.Role) int64 {
+func peakMemory(t sides, role stack.Role) int64 {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", both.Workers[role].PID()))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", t.Workers[role].PID()))
 	require.NoError(t, err)
 	match := vmHWM.FindSubmatch(status)
 	require.NotNil(t, match)
@@ -124,10 +125,10 @@ func peakMemory(t testing.TB, role stack.Role) int64 {
 }
 
 // cpuTime is what a worker has used so far, in user and kernel mode (proc(5), utime and stime).
-func cpuTime(t testing.TB, role stack.Role) time.Duration {
+func cpuTime(t sides, role stack.Role) time.Duration {
 	t.Helper()
 	const ticksPerSecond = 100 // of the kernel's interface, on every architecture that Go runs on
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", both.Workers[role].PID()))
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.Workers[role].PID()))
 	require.NoError(t, err)
 	_, rest, _ := strings.Cut(string(stat), ") ")
 	var ticks int64

@@ -10,28 +10,30 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/testserver/port"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
 // TestMetrics reads what workers count while branches move and one cannot, and finds there all that
 // the alerts and the dashboard ask for.
-func TestMetrics(t *testing.T) {
-	begin(t)
+func TestMetrics(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	address := map[stack.Role]string{}
 	for _, role := range stack.Roles {
 		address[role] = freeAddress(t)
-		require.NoError(t, both.Workers[role].Stop())
+		require.NoError(t, t.Workers[role].Stop())
 		_, port, err := net.SplitHostPort(address[role])
 		require.NoError(t, err)
 		environ := map[stack.Role][]string{stack.Producer: {"METRICS_SERVER_PORT=" + port, "INSTANCE_SHARD=one"}, stack.Consumer: {"HEALTH_ADDRESS=" + address[role]}}
-		require.NoError(t, both.StartWorker(t.Context(), role, environ[role]...))
+		require.NoError(t, t.StartWorker(t.Context(), role, environ[role]...))
 	}
 	defer restartWorkers(t) // the others serve nothing
 	configure(t,
 		[2]string{"metrics/app@main", "mirror/metrics/app@main"},
 		[2]string{"metrics/app@gone", "mirror/metrics/app@gone"})
 	commit(t, "metrics/app@main")
-	create(t, both.Destination, "mirror/metrics/app")
+	create(t, t.Destination, "mirror/metrics/app")
 
 	failingCycle(t, stack.Producer)
 	cycle(t, stack.Consumer)
@@ -73,15 +75,14 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := port.Free()
 	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return listener.Addr().String()
+	return address
 }
 
-func scrape(t *testing.T, address string) string {
+func scrape(t testing.TB, address string) string {
 	t.Helper()
 	answer, err := http.Get("http://" + address + "/metrics")
 	require.NoError(t, err)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,7 +17,7 @@ var other = flag.String("other", "", "folder of another version's worker and sta
 
 // mixed is a source and a destination between which two versions of the workers take turns.
 type mixed struct {
-	*testing.T
+	sides
 	repo string
 	// versions are folders of binaries.
 	ours, other string
@@ -26,17 +25,17 @@ type mixed struct {
 }
 
 // needOther has our workers back when the test ends.
-func needOther(t *testing.T) {
+func needOther(t sides) {
 	t.Helper()
 	if *other == "" {
 		t.Skip("needs a build of another version: make versions OTHER=<commit>")
 	}
-	before := both.Binaries
+	before := t.Binaries
 	t.Cleanup(func() {
-		both.Binaries = before
+		t.Binaries = before
 		for _, role := range stack.Roles {
-			require.NoError(t, both.Workers[role].Stop())
-			require.NoError(t, both.StartWorker(context.WithoutCancel(t.Context()), role))
+			require.NoError(t, t.Workers[role].Stop())
+			require.NoError(t, t.StartWorker(context.WithoutCancel(t.Context()), role))
 		}
 	})
 }
@@ -46,34 +45,34 @@ func (m *mixed) configure(branches ...string) {
 	for _, b := range branches {
 		pairs = append(pairs, [2]string{m.repo + "@" + b, "mirror/" + m.repo + "@" + b})
 	}
-	configure(m.T, pairs...)
+	configure(m.sides, pairs...)
 }
 
 // run starts workers of these versions in place of those that run.
 func (m *mixed) run(versions map[stack.Role]string, environ ...string) {
 	m.Helper()
 	for _, role := range stack.Roles {
-		require.NoError(m, both.Workers[role].Stop())
+		require.NoError(m, m.Workers[role].Stop())
 		m.use(versions[role])
-		require.NoError(m, both.StartWorker(m.Context(), role, environ...))
+		require.NoError(m, m.StartWorker(m.Context(), role, environ...))
 	}
 }
 
 // use names a version's binaries. Without keys a worker must not have the variables at all.
 func (m *mixed) use(version string) {
 	m.Helper()
-	both.Binaries.Worker, both.Binaries.Starter = filepath.Join(version, "worker"), filepath.Join(version, "starter")
+	m.Binaries.Worker, m.Binaries.Starter = filepath.Join(version, "worker"), filepath.Join(version, "starter")
 	if m.unsigned {
 		script := filepath.Join(m.TempDir(), "worker")
-		text := "#!/bin/sh\nunset SIGNING_KEY VERIFY_KEYS\nexec " + both.Binaries.Worker + " \"$@\"\n"
+		text := "#!/bin/sh\nunset SIGNING_KEY VERIFY_KEYS\nexec " + m.Binaries.Worker + " \"$@\"\n"
 		require.NoError(m, os.WriteFile(script, []byte(text), 0o700))
-		both.Binaries.Worker = script
+		m.Binaries.Worker = script
 	}
 }
 
 func (m *mixed) git(args ...string) string {
 	m.Helper()
-	out, err := both.Source.Git(m.Context(), m.repo, args...)
+	out, err := m.Source.Git(m.Context(), m.repo, args...)
 	require.NoError(m, err)
 	return out
 }
@@ -81,16 +80,16 @@ func (m *mixed) git(args ...string) string {
 func (m *mixed) commit() {
 	m.Helper()
 	n := m.git("rev-list", "--all", "--count")
-	_, err := both.Source.Commit(m.Context(), m.repo, "main", map[string]string{"file-" + n: randomText(200)}, "commit "+n)
+	_, err := m.Source.Commit(m.Context(), m.repo, "main", map[string]string{"file-" + n: randomText(200)}, "commit "+n)
 	require.NoError(m, err)
 }
 
 // newest is what the bucket has last of the branch, and of a chain that is whole.
 func (m *mixed) newest() object.Stored {
 	m.Helper()
-	b, err := both.Bucket(m.Context(), stack.Consumer)
+	b, err := m.Bucket(m.Context(), stack.Consumer)
 	require.NoError(m, err)
-	c := chainsOf(m.T, b)[branch("mirror/"+m.repo+"@main")]
+	c := chainsOf(m.sides, b)[branch("mirror/"+m.repo+"@main")]
 	if len(c.Objects) == 0 {
 		return object.Stored{}
 	}
@@ -102,7 +101,7 @@ func (m *mixed) newest() object.Stored {
 // requireRefs checks that of what one version has noted at the destination the other leaves nothing beside its own.
 func (m *mixed) requireRefs() {
 	m.Helper()
-	refs, err := both.Destination.Git(m.Context(), "mirror/"+m.repo, "for-each-ref", "--format=%(refname)", "refs/git-partition-sync")
+	refs, err := m.Destination.Git(m.Context(), "mirror/"+m.repo, "for-each-ref", "--format=%(refname)", "refs/git-partition-sync")
 	require.NoError(m, err)
 	want := 2 // when the newest object was made, and which it is
 	if m.unsigned {

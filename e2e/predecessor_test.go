@@ -13,21 +13,21 @@ import (
 )
 
 // uploadOld puts into the bucket what the predecessor's producer would.
-func uploadOld(t *testing.T, b *bucket.Bucket, source, destination string, form oldproducer.Form) oldproducer.Object {
+func uploadOld(t sides, b *bucket.Bucket, source, destination string, form oldproducer.Form) oldproducer.Object {
 	t.Helper()
 	from := branch(source)
-	o, err := oldproducer.Make(t.Context(), form, both.Source.Dir(from.Path()), from.Branch, branch(destination), both.Identity.Recipient())
+	o, err := oldproducer.Make(t.Context(), form, t.Source.Dir(from.Path()), from.Branch, branch(destination), t.Identity.Recipient())
 	require.NoError(t, err)
 	require.NoError(t, b.Upload(t.Context(), o.Key, bytes.NewReader(o.Body), int64(len(o.Body))))
 	return o
 }
 
 // restarted has the consumer run with another environment for the rest of the test.
-func restarted(t *testing.T, environ ...string) {
+func restarted(t sides, environ ...string) {
 	t.Helper()
 	restart := func(environ ...string) {
-		require.NoError(t, both.Workers[stack.Consumer].Stop())
-		require.NoError(t, both.StartWorker(context.WithoutCancel(t.Context()), stack.Consumer, environ...))
+		require.NoError(t, t.Workers[stack.Consumer].Stop())
+		require.NoError(t, t.StartWorker(context.WithoutCancel(t.Context()), stack.Consumer, environ...))
 	}
 	restart(environ...)
 	t.Cleanup(func() { restart() })
@@ -38,15 +38,17 @@ var moves = map[string]oldproducer.Form{"move/newest": {}, "move/first": {Branch
 
 // A team moves in its own bucket, without a day on which nothing works: our consumer pushes what the predecessor's producer
 // uploads, until ours takes over.
-func TestMoveInTheSameBucket(t *testing.T) {
-	b := begin(t)
+func TestMoveInTheSameBucket(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	b := t.bucket
 	restarted(t, "VERIFY_KEYS", "READ_PREDECESSOR=true")
 	var pairs [][2]string
 	for name := range moves {
 		source, destination := name+"@main", "mirror/"+name+"@main"
 		pairs = append(pairs, [2]string{source, destination})
 		commit(t, source)
-		create(t, both.Destination, branch(destination).Path())
+		create(t, t.Destination, branch(destination).Path())
 		uploadOld(t, b, source, destination, moves[name])
 	}
 	configure(t, pairs...)
@@ -72,21 +74,23 @@ func TestMoveInTheSameBucket(t *testing.T) {
 
 // A consumer that verifies signatures takes none of the predecessor's objects. Its cycles fail only where that matters, and say
 // what to do.
-func TestPredecessorsObjectsBesideSignatures(t *testing.T) {
-	b := begin(t)
+func TestPredecessorsObjectsBesideSignatures(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	b := t.bucket
 	source, destination := "move/signed@main", "mirror/move/signed@main"
 	configure(t, [2]string{source, destination})
 	sha := commit(t, source)
-	create(t, both.Destination, branch(destination).Path())
+	create(t, t.Destination, branch(destination).Path())
 	uploadOld(t, b, source, destination, oldproducer.Form{})
 	out := failingCycle(t, stack.Consumer)
 	require.Contains(t, out, "(PredecessorObject)")
 	require.Contains(t, out, "the producer, when it runs, replaces it in its next cycle")
 
-	_, err := both.Source.Git(t.Context(), branch(source).Path(), "push", "--quiet", both.Destination.Dir(branch(destination).Path()), "main")
+	_, err := t.Source.Git(t.Context(), branch(source).Path(), "push", "--quiet", t.Destination.Dir(branch(destination).Path()), "main")
 	require.NoError(t, err)
 	cycle(t, stack.Consumer)
-	out, err = both.Starter(t.Context(), stack.Consumer, "status")
+	out, err = t.Starter(t.Context(), stack.Consumer, "status")
 	require.NoError(t, err)
 	require.Contains(t, out, "the predecessor has uploaded that")
 

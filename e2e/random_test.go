@@ -22,7 +22,7 @@ const maxChain = 8
 
 // team plays the people who work on the source's branches.
 type team struct {
-	*testing.T
+	sides
 	*rand.Rand
 	branches []string
 	updates  int
@@ -30,11 +30,13 @@ type team struct {
 
 // TestRandomUpdates rewrites, deletes and re-creates branches while both sides are at work. The
 // consumer's cycles begin at any moment, and go on while the producer replaces objects.
-func TestRandomUpdates(t *testing.T) {
+func TestRandomUpdates(test *testing.T) {
+	test.Parallel()
 	const updates = 100
-	bucket := begin(t)
+	t := begin(test)
+	bucket := t.bucket
 	t.Logf("drawn with -seed %d", *seed)
-	team := &team{T: t, Rand: rand.New(rand.NewPCG(*seed, 0)), branches: []string{
+	team := &team{sides: t, Rand: rand.New(rand.NewPCG(*seed, 0)), branches: []string{
 		"random/a@main", "random/a@next", "random/a@release/1.0", "random/b@main", "random/b@next",
 	}}
 	team.start()
@@ -61,7 +63,7 @@ func TestRandomUpdates(t *testing.T) {
 	team.requireMirrored()
 }
 
-func requireCycle(t *testing.T, wait func() (string, error)) {
+func requireCycle(t testing.TB, wait func() (string, error)) {
 	t.Helper()
 	out, err := wait()
 	require.NoError(t, err, out)
@@ -71,16 +73,16 @@ func (t *team) start() {
 	var pairs [][2]string
 	for _, name := range t.branches {
 		pairs = append(pairs, [2]string{name, "mirror/" + name})
-		create(t.T, both.Source, branch(name).Path())
-		create(t.T, both.Destination, "mirror/"+branch(name).Path())
+		create(t.sides, t.Source, branch(name).Path())
+		create(t.sides, t.Destination, "mirror/"+branch(name).Path())
 		t.commit(name)
 	}
-	configure(t.T, pairs...)
+	configure(t.sides, pairs...)
 }
 
 func (t *team) git(name string, args ...string) string {
 	t.Helper()
-	out, err := both.Source.Git(t.Context(), branch(name).Path(), args...)
+	out, err := t.Source.Git(t.Context(), branch(name).Path(), args...)
 	require.NoError(t, err)
 	return out
 }
@@ -127,7 +129,7 @@ func (t *team) commit(name string) {
 		content[i] = byte(t.Uint32())
 	}
 	files := map[string]string{fmt.Sprintf("file-%d", t.IntN(10)): string(content)}
-	_, err := both.Source.Commit(t.Context(), b.Path(), b.Branch, files, "commit")
+	_, err := t.Source.Commit(t.Context(), b.Path(), b.Branch, files, "commit")
 	require.NoError(t, err)
 }
 
@@ -164,15 +166,15 @@ func (t *team) create(name string) {
 func (t *team) collectGarbage() {
 	name := t.branches[t.IntN(len(t.branches))]
 	t.git(name, "gc", "--quiet", "--prune=now")
-	_, err := both.Destination.Git(t.Context(), "mirror/"+branch(name).Path(), "gc", "--quiet", "--prune=now")
+	_, err := t.Destination.Git(t.Context(), "mirror/"+branch(name).Path(), "gc", "--quiet", "--prune=now")
 	require.NoError(t, err)
 }
 
 // produce runs a cycle of the producer, in which only the branches that do not exist may fail.
 func (t *team) produce(b *bucket.Bucket) {
 	t.Helper()
-	out, err := both.Starter(t.Context(), stack.Producer, "-run-once")
-	chains := chainsOf(t.T, b)
+	out, err := t.Starter(t.Context(), stack.Producer, "-run-once")
+	chains := chainsOf(t.sides, b)
 	failed := 0
 	for _, name := range t.branches {
 		tip, c := t.tip(name), chains[branch("mirror/"+name)]
@@ -196,10 +198,10 @@ func (t *team) requireMirrored() {
 	t.Helper()
 	for _, name := range t.branches {
 		b := branch(name)
-		got, err := both.Destination.Git(t.Context(), "mirror/"+b.Path(), "rev-parse", b.Ref())
+		got, err := t.Destination.Git(t.Context(), "mirror/"+b.Path(), "rev-parse", b.Ref())
 		require.NoError(t, err)
 		require.Equal(t, t.git(name, "rev-parse", b.Ref()), got, name)
-		_, err = both.Destination.Git(t.Context(), "mirror/"+b.Path(), "fsck", "--connectivity-only")
+		_, err = t.Destination.Git(t.Context(), "mirror/"+b.Path(), "fsck", "--connectivity-only")
 		require.NoError(t, err)
 	}
 }

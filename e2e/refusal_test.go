@@ -15,12 +15,13 @@ import (
 )
 
 // A refusal that only a person can lift is not paid for again in each cycle, until something has changed.
-func TestRefusalCostsOnce(t *testing.T) {
-	begin(t)
+func TestRefusalCostsOnce(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	const destination, repo = "mirror/refused/app@main", "mirror/refused/app"
 	configure(t, [2]string{"refused/app@main", destination})
 	commit(t, "refused/app@main")
-	create(t, both.Destination, repo)
+	create(t, t.Destination, repo)
 	asked := filepath.Join(t.TempDir(), "asked")
 	hook(t, repo, "echo . >> '"+asked+"'; echo 'frozen until Monday' >&2; exit 1")
 	cycle(t, stack.Producer)
@@ -44,17 +45,17 @@ func TestRefusalCostsOnce(t *testing.T) {
 		require.Contains(t, out, "Tried once since ")
 		require.Contains(t, out, "starter retry at once")
 	}
-	out, err := both.Starter(t.Context(), stack.Consumer, "plan")
+	out, err := t.Starter(t.Context(), stack.Consumer, "plan")
 	require.Error(t, err)
 	require.Contains(t, out, "frozen until Monday")
 	requireTried(1)
 	require.Equal(t, once, downloads(t), "nothing is downloaded for a refusal that is known")
 
-	_, err = both.Starter(t.Context(), stack.Consumer, "retry", destination)
+	_, err = t.Starter(t.Context(), stack.Consumer, "retry", destination)
 	require.Error(t, err)
 	requireTried(2)
-	require.NoError(t, both.Workers[stack.Consumer].Stop())
-	require.NoError(t, both.StartWorker(t.Context(), stack.Consumer))
+	require.NoError(t, t.Workers[stack.Consumer].Stop())
+	require.NoError(t, t.StartWorker(t.Context(), stack.Consumer))
 	failingCycle(t, stack.Consumer) // the memory is not the worker's
 	requireTried(2)
 
@@ -63,12 +64,12 @@ func TestRefusalCostsOnce(t *testing.T) {
 	failingCycle(t, stack.Consumer)
 	requireTried(3)
 
-	require.NoError(t, both.Workers[stack.Consumer].Stop())
-	require.NoError(t, both.StartWorker(t.Context(), stack.Consumer, "PUSH_POLICY=fast-forward"))
+	require.NoError(t, t.Workers[stack.Consumer].Stop())
+	require.NoError(t, t.StartWorker(t.Context(), stack.Consumer, "PUSH_POLICY=fast-forward"))
 	failingCycle(t, stack.Consumer)
 	requireTried(4)
-	require.NoError(t, both.Workers[stack.Consumer].Stop())
-	require.NoError(t, both.StartWorker(t.Context(), stack.Consumer))
+	require.NoError(t, t.Workers[stack.Consumer].Stop())
+	require.NoError(t, t.StartWorker(t.Context(), stack.Consumer))
 
 	unprotect(t, repo)
 	starter(t, stack.Consumer, "retry", destination)
@@ -76,9 +77,9 @@ func TestRefusalCostsOnce(t *testing.T) {
 }
 
 // downloads counts the answers of the bucket that had an object's content.
-func downloads(t *testing.T) (n int) {
+func downloads(t sides) (n int) {
 	t.Helper()
-	log, err := os.ReadFile(filepath.Join(filepath.Dir(both.SyncsFile()), "logs", "s3.log"))
+	log, err := os.ReadFile(filepath.Join(filepath.Dir(t.SyncsFile()), "logs", "s3.log"))
 	require.NoError(t, err)
 	for _, line := range strings.Split(string(log), "\n") {
 		if strings.Contains(line, "| GET |") && strings.Contains(line, ".tar.age") {
@@ -89,20 +90,21 @@ func downloads(t *testing.T) (n int) {
 }
 
 // An operator's word is not lost in a run that was started without it.
-func TestRollbackIsNotSaidToAnotherRun(t *testing.T) {
-	begin(t)
+func TestRollbackIsNotSaidToAnotherRun(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	_, destination, _ := upload(t, "joined")
 	gate := closeGate(t, branch(destination).Path())
 	wait := startCycle(t)
 	gate.await(t)
 
-	out, err := both.Starter(t.Context(), stack.Consumer, "run", "--allow-rollback", destination)
+	out, err := t.Starter(t.Context(), stack.Consumer, "run", "--allow-rollback", destination)
 	require.Error(t, err)
 	require.Contains(t, out, "consumer-sync-once is running already, without --allow-rollback, which was not used")
 
 	in := contract.CycleInput{AllowRollback: []string{destination}}
 	options := client.StartWorkflowOptions{ID: "beside", TaskQueue: contract.Consumer.TaskQueue}
-	beside, err := both.Temporal.Clients[stack.Consumer].ExecuteWorkflow(t.Context(), options, contract.Consumer.Parent, in)
+	beside, err := t.Temporal.Clients[stack.Consumer].ExecuteWorkflow(t.Context(), options, contract.Consumer.Parent, in)
 	require.NoError(t, err)
 	err = beside.Get(t.Context(), nil)
 	require.ErrorContains(t, err, "without allow_rollback")

@@ -19,13 +19,13 @@ import (
 )
 
 // protect makes a destination refuse pushes as GitLab does, and unprotect lets them in.
-func protect(t *testing.T, repo string) {
+func protect(t sides, repo string) {
 	t.Helper()
-	create(t, both.Destination, repo)
+	create(t, t.Destination, repo)
 	hook(t, repo, "echo 'GitLab: You are not allowed to push code to protected branches on this project.' >&2; exit 1")
 }
 
-func unprotect(t *testing.T, repo string) {
+func unprotect(t sides, repo string) {
 	t.Helper()
 	hook(t, repo, "exit 0")
 }
@@ -37,9 +37,9 @@ type execution struct {
 	tasks []int64 // the events to which the UI offers to reset it
 }
 
-func lastRun(t *testing.T, destination string) execution {
+func lastRun(t sides, destination string) execution {
 	t.Helper()
-	c := both.Temporal.Clients[stack.Consumer]
+	c := t.Temporal.Clients[stack.Consumer]
 	id := consumeID(destination)
 	r := execution{WorkflowExecution: &common.WorkflowExecution{WorkflowId: id, RunId: c.GetWorkflow(t.Context(), id, "").GetRunID()}}
 	events := c.GetWorkflowHistory(t.Context(), id, r.RunId, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
@@ -57,9 +57,9 @@ func lastRun(t *testing.T, destination string) execution {
 }
 
 // reset is the call that the UI's Reset makes.
-func (r execution) reset(t *testing.T, task int64) client.WorkflowRun {
+func (r execution) reset(t sides, task int64) client.WorkflowRun {
 	t.Helper()
-	c := both.Temporal.Clients[stack.Consumer]
+	c := t.Temporal.Clients[stack.Consumer]
 	answer, err := c.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
 		Namespace:                 string(stack.Consumer),
 		WorkflowExecution:         r.WorkflowExecution,
@@ -71,31 +71,31 @@ func (r execution) reset(t *testing.T, task int64) client.WorkflowRun {
 	return c.GetWorkflow(t.Context(), r.WorkflowId, answer.RunId)
 }
 
-func starter(t *testing.T, role stack.Role, args ...string) {
+func starter(t sides, role stack.Role, args ...string) {
 	t.Helper()
-	out, err := both.Starter(t.Context(), role, args...)
+	out, err := t.Starter(t.Context(), role, args...)
 	require.NoError(t, err, out)
 }
 
-func arrived(t *testing.T, destination string) string {
+func arrived(t sides, destination string) string {
 	t.Helper()
 	b := branch(destination)
-	heads, err := both.Destination.Heads(t.Context(), b.Path())
+	heads, err := t.Destination.Heads(t.Context(), b.Path())
 	require.NoError(t, err)
 	return heads[b.Branch]
 }
 
 // awaitHead waits for whoever pushes a destination.
-func awaitHead(t *testing.T, destination, sha string) {
+func awaitHead(t sides, destination, sha string) {
 	t.Helper()
 	require.Eventually(t, func() bool { return arrived(t, destination) == sha }, time.Minute, 50*time.Millisecond)
 }
 
 // schedule creates a side's schedule for the rest of the test. Its first cycle starts at once.
-func schedule(t *testing.T, role stack.Role, every string) client.ScheduleHandle {
+func schedule(t sides, role stack.Role, every string) client.ScheduleHandle {
 	t.Helper()
 	starter(t, role, "schedule", "create", "--every", every)
-	h := both.Temporal.Clients[role].ScheduleClient().GetHandle(t.Context(), string(role)+"-sync")
+	h := t.Temporal.Clients[role].ScheduleClient().GetHandle(t.Context(), string(role)+"-sync")
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
 		require.NoError(t, h.Pause(ctx, client.SchedulePauseOptions{}))
@@ -105,7 +105,7 @@ func schedule(t *testing.T, role stack.Role, every string) client.ScheduleHandle
 	return h
 }
 
-func awaitSchedule(t *testing.T, h client.ScheduleHandle, ready func(client.ScheduleInfo) bool) {
+func awaitSchedule(t testing.TB, h client.ScheduleHandle, ready func(client.ScheduleInfo) bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		d, err := h.Describe(context.WithoutCancel(t.Context()))
@@ -114,7 +114,7 @@ func awaitSchedule(t *testing.T, h client.ScheduleHandle, ready func(client.Sche
 }
 
 // awaitCycles waits until a schedule has started cycles and the last of them has ended.
-func awaitCycles(t *testing.T, h client.ScheduleHandle, n int) {
+func awaitCycles(t testing.TB, h client.ScheduleHandle, n int) {
 	t.Helper()
 	awaitSchedule(t, h, func(i client.ScheduleInfo) bool { return i.NumActions >= n && len(i.RunningWorkflows) == 0 })
 }
@@ -124,7 +124,7 @@ func awaitCycles(t *testing.T, h client.ScheduleHandle, n int) {
 // was transferred for it.
 var retries = []struct {
 	name  string
-	retry func(t *testing.T, destination string)
+	retry func(t sides, destination string)
 	cycle bool
 }{
 	{"reset-to-beginning", resetTo(func(tasks []int64) int64 { return tasks[0] }), false},
@@ -133,32 +133,33 @@ var retries = []struct {
 	{"reset-after-failure", resetTo(func(tasks []int64) int64 { return tasks[3] }), false},
 	{"reset-to-end", resetTo(func(tasks []int64) int64 { return tasks[4] }), false},
 	{"started-again", startAgain, false},
-	{"starter-retry", func(t *testing.T, destination string) { starter(t, stack.Consumer, "retry", destination) }, false},
-	{"starter-run", func(t *testing.T, _ string) { _, _ = both.Starter(t.Context(), stack.Consumer, "run") }, true}, // others fail
-	{"schedule-trigger", func(t *testing.T, _ string) { starter(t, stack.Consumer, "schedule", "trigger") }, true},
-	{"next-cycle", func(t *testing.T, _ string) { starter(t, stack.Consumer, "schedule", "update", "--every", "1s") }, true},
+	{"starter-retry", func(t sides, destination string) { starter(t, stack.Consumer, "retry", destination) }, false},
+	{"starter-run", func(t sides, _ string) { _, _ = t.Starter(t.Context(), stack.Consumer, "run") }, true}, // others fail
+	{"schedule-trigger", func(t sides, _ string) { starter(t, stack.Consumer, "schedule", "trigger") }, true},
+	{"next-cycle", func(t sides, _ string) { starter(t, stack.Consumer, "schedule", "update", "--every", "1s") }, true},
 }
 
-func resetTo(choose func(tasks []int64) int64) func(*testing.T, string) {
-	return func(t *testing.T, destination string) {
+func resetTo(choose func(tasks []int64) int64) func(sides, string) {
+	return func(t sides, destination string) {
 		r := lastRun(t, destination)
 		require.NoError(t, r.reset(t, choose(r.tasks)).Get(t.Context(), nil))
 	}
 }
 
 // startAgain is the UI's "Start Workflow Like This One".
-func startAgain(t *testing.T, destination string) {
+func startAgain(t sides, destination string) {
 	r := lastRun(t, destination)
 	var input plan.Push
 	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(r.input, &input))
-	again, err := both.Temporal.Clients[stack.Consumer].ExecuteWorkflow(t.Context(),
+	again, err := t.Temporal.Clients[stack.Consumer].ExecuteWorkflow(t.Context(),
 		client.StartWorkflowOptions{ID: r.WorkflowId, TaskQueue: contract.Consumer.TaskQueue}, "ConsumeProject", input)
 	require.NoError(t, err)
 	require.NoError(t, again.Get(t.Context(), nil))
 }
 
-func TestEveryRetryMendsTheSync(t *testing.T) {
-	begin(t)
+func TestEveryRetryMendsTheSync(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	const lost = "mirror/retry/lost"
 	pairs := [][2]string{{"retry/app@main", lost + "@main"}}
 	protect(t, lost)
@@ -174,8 +175,8 @@ func TestEveryRetryMendsTheSync(t *testing.T) {
 	failingCycle(t, stack.Consumer)
 
 	// The server waits for the worker that is gone, for half a minute, while the others are retried.
-	both.Workers[stack.Consumer].Kill()
-	require.NoError(t, both.StartWorker(t.Context(), stack.Consumer))
+	t.Workers[stack.Consumer].Kill()
+	require.NoError(t, t.StartWorker(t.Context(), stack.Consumer))
 	unprotect(t, lost)
 	r := lastRun(t, lost+"@main")
 	overLostHost := r.reset(t, r.tasks[2])
@@ -183,10 +184,10 @@ func TestEveryRetryMendsTheSync(t *testing.T) {
 	failingCycle(t, stack.Consumer)
 	awaitCycles(t, schedule(t, stack.Consumer, "24h"), 1)
 	for _, r := range retries {
-		t.Run(r.name, func(t *testing.T) {
+		t.run(r.name, func(t sides) {
 			repo := "mirror/retry/" + r.name
 			if r.cycle {
-				create(t, both.Destination, repo)
+				create(t, t.Destination, repo)
 			} else {
 				unprotect(t, repo)
 			}
@@ -199,8 +200,9 @@ func TestEveryRetryMendsTheSync(t *testing.T) {
 	requireInSync(t, len(pairs))
 }
 
-func TestPauseLetsRunningWorkFinish(t *testing.T) {
-	begin(t)
+func TestPauseLetsRunningWorkFinish(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	source, destination, first := upload(t, "paused")
 	gate := closeGate(t, "mirror/paused/app")
 	consumer := schedule(t, stack.Consumer, "1s")

@@ -25,12 +25,12 @@ const nowhere = "http://127.0.0.1:1"
 type mishap struct {
 	step    string
 	role    stack.Role
-	environ []string         // of the worker
-	before  func(*testing.T) // undone by the test's cleanup
+	environ []string    // of the worker
+	before  func(sides) // undone by the test's cleanup
 	says    string
 }
 
-func mishaps(t *testing.T) []mishap {
+func mishaps(t testing.TB) []mishap {
 	identity, err := age.GenerateX25519Identity()
 	require.NoError(t, err)
 	signing, verify, err := sign.Generate()
@@ -52,36 +52,38 @@ func mishaps(t *testing.T) []mishap {
 }
 
 // readOnlyBucket lets the producer only read, as a wrong policy does.
-func readOnlyBucket(t *testing.T) {
+func readOnlyBucket(t sides) {
 	t.Helper()
 	producer, consumer := string(stack.Producer), string(stack.Consumer)
-	t.Cleanup(func() { require.NoError(t, both.S3.Grant(context.Background(), stack.BucketName, producer, consumer)) })
-	require.NoError(t, both.S3.Grant(t.Context(), stack.BucketName, consumer, producer))
+	t.Cleanup(func() { require.NoError(t, t.S3.Grant(context.Background(), stack.BucketName, producer, consumer)) })
+	require.NoError(t, t.S3.Grant(t.Context(), stack.BucketName, consumer, producer))
 }
 
 // refusingHook tells what it knows of the request, and refuses it.
-func refusingHook(tell string) func(*testing.T) {
-	return func(t *testing.T) {
+func refusingHook(tell string) func(sides) {
+	return func(t sides) {
 		t.Helper()
 		hook(t, "mirror/secret/app", tell+"; exit 1")
 	}
 }
 
 // The secrets of both workers are nowhere but in their environments, whatever fails.
-func TestSecretsStayInside(t *testing.T) {
-	b := begin(t)
+func TestSecretsStayInside(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	b := t.bucket
 	c := newCanaries(t)
 	for _, role := range stack.Roles {
-		c.learn(both.WorkerEnviron(role))
+		c.learn(t.WorkerEnviron(role))
 	}
 	configure(t, [2]string{"secret/app@main", "mirror/secret/app@main"})
 	commit(t, "secret/app@main")
-	create(t, both.Destination, "mirror/secret/app")
+	create(t, t.Destination, "mirror/secret/app")
 	c.search("starter", "producer", []byte(cycle(t, stack.Producer)))
 	gate := closeGate(t, "mirror/secret/app")
 	wait := startCycle(t)
 	gate.await(t)
-	c.searchFiles("staging", both.WorkDir(stack.Consumer))
+	c.searchFiles("staging", t.WorkDir(stack.Consumer))
 	gate.pass(t)
 	out, err := wait()
 	require.NoError(t, err, out)
@@ -92,14 +94,14 @@ func TestSecretsStayInside(t *testing.T) {
 		if m.role == stack.Consumer {
 			cycle(t, stack.Producer)
 		}
-		t.Run(m.step+" "+m.says, func(t *testing.T) { c.suffer(t, m) })
+		t.run(m.step+" "+m.says, func(t sides) { c.suffer(t, m) })
 	}
 
-	c.searchFiles("logs", filepath.Join(both.Dir(), "logs"))
-	c.searchFiles("bucket", filepath.Join(both.Dir(), "s3", "data"))
-	c.searchFiles("bucket", filepath.Join(both.Dir(), "s3", "metadata"))
+	c.searchFiles("logs", filepath.Join(t.Dir(), "logs"))
+	c.searchFiles("bucket", filepath.Join(t.Dir(), "s3", "data"))
+	c.searchFiles("bucket", filepath.Join(t.Dir(), "s3", "metadata"))
 	for _, key := range keys(t, b) {
-		plaintext, err := age.Decrypt(bytes.NewReader(get(t, b, key)), both.Identity)
+		plaintext, err := age.Decrypt(bytes.NewReader(get(t, b, key)), t.Identity)
 		require.NoError(t, err)
 		content, err := io.ReadAll(plaintext)
 		require.NoError(t, err)
@@ -109,7 +111,7 @@ func TestSecretsStayInside(t *testing.T) {
 	for _, role := range stack.Roles {
 		c.searchHistories(role)
 	}
-	databases, err := filepath.Glob(filepath.Join(both.Dir(), "temporal.db*"))
+	databases, err := filepath.Glob(filepath.Join(t.Dir(), "temporal.db*"))
 	require.NoError(t, err)
 	for _, file := range databases { // what is in no history: heartbeats, retries
 		c.searchFiles("database", file)
@@ -121,11 +123,11 @@ func TestSecretsStayInside(t *testing.T) {
 }
 
 // suffer runs a cycle that fails in a step.
-func (c *canaries) suffer(t *testing.T, m mishap) {
+func (c *canaries) suffer(t sides, m mishap) {
 	t.Helper()
 	restart := func(environ ...string) {
-		require.NoError(t, both.Workers[m.role].Stop())
-		require.NoError(t, both.StartWorker(t.Context(), m.role, environ...))
+		require.NoError(t, t.Workers[m.role].Stop())
+		require.NoError(t, t.StartWorker(t.Context(), m.role, environ...))
 	}
 	c.learn(m.environ)
 	if m.before != nil {

@@ -20,14 +20,14 @@ import (
 
 // standalone is a side that runs on its own, with nothing but the documented variables.
 type standalone struct {
-	*testing.T
+	sides
 	environ []string
 	address string // of its Temporal
 }
 
-func newStandalone(t *testing.T, role stack.Role) standalone {
-	environ := slices.DeleteFunc(withoutTemporal(role), func(v string) bool { return strings.HasPrefix(v, "PATH=") })
-	temporal, err := filepath.Abs(both.Binaries.Temporal)
+func newStandalone(t sides, role stack.Role) standalone {
+	environ := slices.DeleteFunc(withoutTemporal(t, role), func(v string) bool { return strings.HasPrefix(v, "PATH=") })
+	temporal, err := filepath.Abs(t.Binaries.Temporal)
 	require.NoError(t, err)
 	address := freeAddress(t)
 	_, port, err := net.SplitHostPort(address)
@@ -73,12 +73,13 @@ func (o *output) String() string {
 }
 
 // One cycle of each side, without any Temporal to begin with.
-func TestStandaloneOnce(t *testing.T) {
-	begin(t)
+func TestStandaloneOnce(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	source, destination := "standalone/app@main", "mirror/standalone/app@main"
 	configure(t, [2]string{source, destination})
 	sha := commit(t, source)
-	create(t, both.Destination, branch(destination).Path())
+	create(t, t.Destination, branch(destination).Path())
 
 	out, err := newStandalone(t, stack.Producer).run("-dry-run=false", "-run-once=true")
 	require.NoError(t, err, out)
@@ -86,7 +87,7 @@ func TestStandaloneOnce(t *testing.T) {
 	consumer := newStandalone(t, stack.Consumer)
 	out, err = consumer.run("-dry-run=false", "-run-once=true")
 	require.NoError(t, err, out)
-	heads, err := both.Destination.Heads(t.Context(), branch(destination).Path())
+	heads, err := t.Destination.Heads(t.Context(), branch(destination).Path())
 	require.NoError(t, err)
 	require.Equal(t, sha, heads["main"])
 
@@ -97,8 +98,10 @@ func TestStandaloneOnce(t *testing.T) {
 }
 
 // A service that is killed goes on where it was, and ends when it is told to.
-func TestStandaloneService(t *testing.T) {
-	b := begin(t)
+func TestStandaloneService(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	b := t.bucket
 	source, destination := "standalone/service@main", "mirror/standalone/service@main"
 	configure(t, [2]string{source, destination})
 	commit(t, source)

@@ -21,7 +21,7 @@ import (
 // stoppable is a side where four branches are held in the middle of their last step: two in one
 // cycle, and one in each of two more.
 type stoppable struct {
-	*testing.T
+	sides
 	role    stack.Role
 	childID func(destination string) string
 	start   func(id string) client.WorkflowRun
@@ -46,7 +46,7 @@ func stopDestination(role stack.Role, name string) string { return "mirror/" + s
 
 func (s stoppable) child(name string) string { return s.childID(stopDestination(s.role, name)) }
 
-func (s stoppable) client() client.Client { return both.Temporal.Clients[s.role] }
+func (s stoppable) client() client.Client { return s.Temporal.Clients[s.role] }
 
 // hold starts the cycles. The callbacks make a branch ready to be synced, and wait until it is held.
 func (s stoppable) hold(prepare, await func(name string)) {
@@ -98,15 +98,15 @@ func (s stoppable) requireOrphanFinishes() {
 
 func (s stoppable) restartWorker() {
 	s.Helper()
-	require.NoError(s, both.Workers[s.role].Stop())
-	require.NoError(s, both.StartWorker(s.Context(), s.role))
-	require.Empty(s, staged(s.T, s.role))
+	require.NoError(s, s.Workers[s.role].Stop())
+	require.NoError(s, s.StartWorker(s.Context(), s.role))
+	require.Empty(s, staged(s.sides, s.role))
 }
 
 // started is a cycle as the UI starts it, with no input.
-func started(t *testing.T, role stack.Role, taskQueue, workflow string) func(id string) client.WorkflowRun {
+func started(t sides, role stack.Role, taskQueue, workflow string) func(id string) client.WorkflowRun {
 	return func(id string) client.WorkflowRun {
-		run, err := both.Temporal.Clients[role].ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: taskQueue}, workflow)
+		run, err := t.Temporal.Clients[role].ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: taskQueue}, workflow)
 		require.NoError(t, err)
 		return run
 	}
@@ -120,9 +120,9 @@ type uploads struct {
 	pass func()
 }
 
-func holdUploads(t *testing.T) *uploads {
+func holdUploads(t sides) *uploads {
 	t.Helper()
-	target, err := url.Parse(both.S3.URL())
+	target, err := url.Parse(t.S3.URL())
 	require.NoError(t, err)
 	u := &uploads{held: make(chan struct{}, 100), open: make(chan struct{})}
 	u.pass = sync.OnceFunc(func() { close(u.open) })
@@ -143,15 +143,16 @@ func holdUploads(t *testing.T) *uploads {
 
 // TestStoppingDoesNoHarm cancels and terminates children and parents of both sides in the middle of
 // pushes and uploads. All at once, as a cancellation reaches a step with its heartbeats.
-func TestStoppingDoesNoHarm(t *testing.T) {
-	begin(t)
+func TestStoppingDoesNoHarm(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	var pairs [][2]string
 	before := map[string]string{}
 	for _, role := range stack.Roles {
 		for _, name := range stopped {
 			source, destination := stopSource(role, name), stopDestination(role, name)
 			pairs = append(pairs, [2]string{source, destination})
-			create(t, both.Destination, branch(destination).Path())
+			create(t, t.Destination, branch(destination).Path())
 			before[destination] = commit(t, source)
 		}
 	}
@@ -168,8 +169,8 @@ func TestStoppingDoesNoHarm(t *testing.T) {
 	}, func(name string) { gates[name].await(t) })
 
 	uploads := holdUploads(t)
-	require.NoError(t, both.Workers[stack.Producer].Stop())
-	require.NoError(t, both.StartWorker(t.Context(), stack.Producer, "AWS_ENDPOINT_URL_S3="+uploads.URL))
+	require.NoError(t, t.Workers[stack.Producer].Stop())
+	require.NoError(t, t.StartWorker(t.Context(), stack.Producer, "AWS_ENDPOINT_URL_S3="+uploads.URL))
 	producer := stoppable{t, stack.Producer, produceID, started(t, stack.Producer, contract.Producer.TaskQueue, "ProducerSync"), map[string]client.WorkflowRun{}}
 	producer.hold(func(name string) { commit(t, stopSource(stack.Producer, name)) }, func(string) { <-uploads.held })
 
@@ -189,10 +190,10 @@ func TestStoppingDoesNoHarm(t *testing.T) {
 	requireWhole(t, len(pairs))
 	for _, name := range stopped {
 		destination := stopDestination(stack.Consumer, name)
-		after, err := both.Source.Heads(t.Context(), branch(stopSource(stack.Consumer, name)).Path())
+		after, err := t.Source.Heads(t.Context(), branch(stopSource(stack.Consumer, name)).Path())
 		require.NoError(t, err)
 		require.Contains(t, []string{before[destination], after["main"]}, arrived(t, destination))
-		_, err = both.Destination.Git(t.Context(), branch(destination).Path(), "fsck", "--full", "--strict")
+		_, err = t.Destination.Git(t.Context(), branch(destination).Path(), "fsck", "--full", "--strict")
 		require.NoError(t, err)
 	}
 	cycle(t, stack.Producer)
@@ -201,9 +202,9 @@ func TestStoppingDoesNoHarm(t *testing.T) {
 }
 
 // requireWhole checks that every chain in the bucket leads back to a snapshot.
-func requireWhole(t *testing.T, want int) {
+func requireWhole(t sides, want int) {
 	t.Helper()
-	b, err := both.Bucket(t.Context(), stack.Producer)
+	b, err := t.Bucket(t.Context(), stack.Producer)
 	require.NoError(t, err)
 	chains := chainsOf(t, b)
 	require.Len(t, chains, want)

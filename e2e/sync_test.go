@@ -9,8 +9,9 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
-func TestEveryBranchArrives(t *testing.T) {
-	begin(t)
+func TestEveryBranchArrives(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	configure(t,
 		[2]string{"sync/a/app@main", "mirror/sync/a/app@main"},
 		[2]string{"sync/a/app@release/1.0", "mirror/sync/a/app@release/1.0"}, // from one project, and to one
@@ -19,7 +20,7 @@ func TestEveryBranchArrives(t *testing.T) {
 	commit(t, "sync/a/app@main")
 	commit(t, "sync/a/app@release/1.0")
 	commit(t, "sync/b/app@main")
-	create(t, both.Destination, "mirror/sync/a/app", "mirror/sync/b/app")
+	create(t, t.Destination, "mirror/sync/a/app", "mirror/sync/b/app")
 
 	require.Contains(t, cycle(t, stack.Producer), "3 checked, 0 up to date, 3 synced, 0 failed")
 	require.Contains(t, cycle(t, stack.Consumer), "3 checked, 0 up to date, 3 synced, 0 failed")
@@ -34,16 +35,17 @@ func TestEveryBranchArrives(t *testing.T) {
 	require.Contains(t, cycle(t, stack.Consumer), "3 checked, 3 up to date, 0 synced, 0 failed")
 }
 
-func TestRewrittenBranchArrives(t *testing.T) {
-	begin(t)
+func TestRewrittenBranchArrives(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	configure(t, [2]string{"rewrite/app@main", "mirror/rewrite/app@main"})
 	first := commit(t, "rewrite/app@main")
 	commit(t, "rewrite/app@main")
-	create(t, both.Destination, "mirror/rewrite/app")
+	create(t, t.Destination, "mirror/rewrite/app")
 	cycle(t, stack.Producer)
 	cycle(t, stack.Consumer)
 
-	_, err := both.Source.Git(t.Context(), "rewrite/app", "update-ref", "refs/heads/main", first)
+	_, err := t.Source.Git(t.Context(), "rewrite/app", "update-ref", "refs/heads/main", first)
 	require.NoError(t, err)
 	commit(t, "rewrite/app@main")
 	cycle(t, stack.Producer)
@@ -51,8 +53,10 @@ func TestRewrittenBranchArrives(t *testing.T) {
 	requireInSync(t, 1)
 }
 
-func TestPrune(t *testing.T) {
-	b := begin(t)
+func TestPrune(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	b := t.bucket
 	all := [][2]string{
 		{"prune/a@main", "mirror/prune/a@main"},
 		{"prune/b@main", "mirror/prune/b@main"},
@@ -82,22 +86,24 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-func TestDryRun(t *testing.T) {
-	b := begin(t)
+func TestDryRun(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	b := t.bucket
 	configure(t, [2]string{"dry/app@main", "mirror/dry/app@main"})
 	commit(t, "dry/app@main")
-	create(t, both.Destination, "mirror/dry/app")
+	create(t, t.Destination, "mirror/dry/app")
 
-	out, err := both.Starter(t.Context(), stack.Producer, "-dry-run")
+	out, err := t.Starter(t.Context(), stack.Producer, "-dry-run")
 	require.NoError(t, err, out)
 	require.Contains(t, out, "would upload mirror/dry/app@main: nothing in the bucket yet: snapshot\n")
 	require.Empty(t, keys(t, b))
 
 	cycle(t, stack.Producer)
-	out, err = both.Starter(t.Context(), stack.Consumer, "-dry-run")
+	out, err = t.Starter(t.Context(), stack.Consumer, "-dry-run")
 	require.NoError(t, err, out)
 	require.Contains(t, out, "would push mirror/dry/app@main: the branch does not exist yet: create it at ")
-	heads, err := both.Destination.Heads(context.Background(), "mirror/dry/app")
+	heads, err := t.Destination.Heads(context.Background(), "mirror/dry/app")
 	require.NoError(t, err)
 	require.Empty(t, heads)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // fiveLines is the file of syncs that the README begins with.
-func fiveLines(t *testing.T) string {
+func fiveLines(t testing.TB) string {
 	t.Helper()
 	text, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
@@ -27,8 +27,10 @@ func fiveLines(t *testing.T) string {
 }
 
 // A newcomer's five lines, without a GraphQL server, sync; a change of the file needs no restart, and a mistake in it changes nothing.
-func TestNewcomersFiveLines(t *testing.T) {
-	bucket := begin(t)
+func TestNewcomersFiveLines(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	bucket := t.bucket
 	file := filepath.Join(t.TempDir(), "syncs.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(fiveLines(t)), 0o600))
 	syncs, err := syncsfile.At(file).Syncs(t.Context())
@@ -37,17 +39,17 @@ func TestNewcomersFiveLines(t *testing.T) {
 	heads := map[string]string{}
 	for _, s := range syncs {
 		heads[s.Destination.String()] = commit(t, s.Source.String())
-		create(t, both.Destination, s.Destination.Path())
+		create(t, t.Destination, s.Destination.Path())
 	}
-	require.NoError(t, both.Workers[stack.Producer].Stop())
-	require.NoError(t, both.StartWorker(t.Context(), stack.Producer, "GRAPHQL_SERVER=", "GRAPHQL_USERNAME=", "GRAPHQL_PASSWORD=", "SYNCS_FILE="+file))
+	require.NoError(t, t.Workers[stack.Producer].Stop())
+	require.NoError(t, t.StartWorker(t.Context(), stack.Producer, "GRAPHQL_SERVER=", "GRAPHQL_USERNAME=", "GRAPHQL_PASSWORD=", "SYNCS_FILE="+file))
 	defer restartWorkers(t)
 
 	cycle(t, stack.Producer)
 	cycle(t, stack.Consumer)
 	for destination, want := range heads {
 		b := branch(destination)
-		got, err := both.Destination.Heads(t.Context(), b.Path())
+		got, err := t.Destination.Heads(t.Context(), b.Path())
 		require.NoError(t, err)
 		require.Equal(t, want, got[b.Branch], destination)
 	}

@@ -24,7 +24,7 @@ const dialog = `document.querySelector('dialog[open]')`
 
 func (b browser) openList(query string) {
 	b.Helper()
-	b.run(chromedp.Navigate(both.Temporal.UI + "/namespaces/" + string(stack.Consumer) + "/workflows?query=" + url.QueryEscape(query)))
+	b.run(chromedp.Navigate(b.Temporal.UI + "/namespaces/" + string(stack.Consumer) + "/workflows?query=" + url.QueryEscape(query)))
 }
 
 // follow clicks the first link in the list with this text.
@@ -42,13 +42,14 @@ func (b browser) choose(event string) {
 	b.click(option, `!document.querySelector('dialog[open] button[type=submit]').disabled`)
 }
 
-func TestOperatorInTheBrowser(t *testing.T) {
-	begin(t)
+func TestOperatorInTheBrowser(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	pairs := [][2]string{}
 	for _, name := range []string{"console", "proxy", "router"} {
 		pairs = append(pairs, [2]string{"platform/" + name + "@main", "enclave/platform/" + name + "@main"})
 		commit(t, "platform/"+name+"@main")
-		create(t, both.Destination, "enclave/platform/"+name)
+		create(t, t.Destination, "enclave/platform/"+name)
 	}
 	configure(t, pairs...)
 	starter(t, stack.Consumer, "setup")

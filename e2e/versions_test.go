@@ -15,12 +15,14 @@ import (
 
 // Either side may be upgraded before the other, and set back: whichever version's object is the newest, the other one reads
 // it, builds on it, and replaces it. "make versions" builds the other one.
-func TestOtherVersion(t *testing.T) {
+func TestOtherVersion(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	needOther(t)
 	for _, signed := range []bool{true, false} {
-		t.Run(fmt.Sprintf("signed=%t", signed), func(t *testing.T) {
-			begin(t)
-			m := &mixed{T: t, repo: fmt.Sprintf("versions/%t", signed), ours: binDir, other: *other, unsigned: !signed}
+		t.run(fmt.Sprintf("signed=%t", signed), func(t sides) {
+			emptyBucket(t)
+			m := &mixed{sides: t, repo: fmt.Sprintf("versions/%t", signed), ours: binDir, other: *other, unsigned: !signed}
 			generate(t, m.repo, 2_000_000) // so large that no update makes a new snapshot due
 			m.stage("other producer, our consumer", m.other, m.ours)
 			m.stage("our producer, other consumer", m.ours, m.other)
@@ -34,12 +36,13 @@ func TestOtherVersion(t *testing.T) {
 }
 
 // A schedule that one version has made goes on with the other, and so does its memory of what has left the configuration.
-func TestOtherVersionsSchedule(t *testing.T) {
+func TestOtherVersionsSchedule(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	needOther(t)
-	begin(t)
-	m := &mixed{T: t, repo: "versions/scheduled", ours: binDir, other: *other}
-	create(t, both.Source, m.repo)
-	create(t, both.Destination, "mirror/"+m.repo)
+	m := &mixed{sides: t, repo: "versions/scheduled", ours: binDir, other: *other}
+	create(t, t.Source, m.repo)
+	create(t, t.Destination, "mirror/"+m.repo)
 	m.commit()
 	m.git("branch", "other", "main")
 	m.configure("main", "other")
@@ -75,12 +78,12 @@ func TestOtherVersionsSchedule(t *testing.T) {
 }
 
 // lastReport is that of the last cycle that a schedule has started, when it has ended.
-func lastReport(t *testing.T, h client.ScheduleHandle) (report contract.Report) {
+func lastReport(t sides, h client.ScheduleHandle) (report contract.Report) {
 	t.Helper()
 	d, err := h.Describe(t.Context())
 	require.NoError(t, err)
 	last := d.Info.RecentActions[len(d.Info.RecentActions)-1].StartWorkflowResult
-	require.NoError(t, both.Temporal.Clients[stack.Producer].GetWorkflow(t.Context(), last.WorkflowID, last.FirstExecutionRunID).Get(t.Context(), &report))
+	require.NoError(t, t.Temporal.Clients[stack.Producer].GetWorkflow(t.Context(), last.WorkflowID, last.FirstExecutionRunID).Get(t.Context(), &report))
 	return report
 }
 
@@ -93,11 +96,11 @@ func (m *mixed) stage(name, producer, consumer string) {
 		m.Helper()
 		for _, role := range stack.Roles {
 			m.use(versions[role])
-			out := cycle(m.T, role)
+			out := cycle(m.sides, role)
 			require.Contains(m, out, want, "%s: %s", name, out)
 			m.Log(strings.TrimSpace(out))
 		}
-		requireInSync(m.T, 1)
+		requireInSync(m.sides, 1)
 	}
 	const moved, idle = "1 checked, 0 up to date, 1 synced, 0 failed", "1 checked, 1 up to date, 0 synced, 0 failed"
 	if first := m.newest().Commit == ""; first {
@@ -124,15 +127,15 @@ func (m *mixed) prunes(uploads, prunes string) {
 	m.git("update-ref", "refs/heads/other", "main")
 	m.configure("main", "other")
 	m.run(map[stack.Role]string{stack.Producer: uploads, stack.Consumer: m.ours})
-	require.Contains(m, cycle(m.T, stack.Producer), "1 synced, 0 failed")
-	b, err := both.Bucket(m.Context(), stack.Consumer)
+	require.Contains(m, cycle(m.sides, stack.Producer), "1 synced, 0 failed")
+	b, err := m.Bucket(m.Context(), stack.Consumer)
 	require.NoError(m, err)
-	gone := chainsOf(m.T, b)[branch("mirror/"+m.repo+"@other")].Newest()
+	gone := chainsOf(m.sides, b)[branch("mirror/"+m.repo+"@other")].Newest()
 
 	m.configure("main")
 	m.run(map[stack.Role]string{stack.Producer: prunes, stack.Consumer: m.ours})
-	require.Contains(m, cycle(m.T, stack.Producer), "deleted "+gone.Key+"\n")
-	require.NotContains(m, keys(m.T, b), gone.Key)
-	cycle(m.T, stack.Consumer)
-	requireInSync(m.T, 1)
+	require.Contains(m, cycle(m.sides, stack.Producer), "deleted "+gone.Key+"\n")
+	require.NotContains(m, keys(m.sides, b), gone.Key)
+	cycle(m.sides, stack.Consumer)
+	requireInSync(m.sides, 1)
 }

@@ -18,7 +18,7 @@ import (
 // gate holds up pushes to a destination repository.
 type gate struct{ reached, open string }
 
-func closeGate(t *testing.T, repo string) gate {
+func closeGate(t sides, repo string) gate {
 	t.Helper()
 	dir := t.TempDir()
 	g := gate{reached: filepath.Join(dir, "reached"), open: filepath.Join(dir, "open")}
@@ -27,44 +27,45 @@ func closeGate(t *testing.T, repo string) gate {
 	return g
 }
 
-func (g gate) await(t *testing.T) {
+func (g gate) await(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, func() bool { _, err := os.Stat(g.reached); return err == nil }, time.Minute, 10*time.Millisecond)
 }
 
-func (g gate) pass(t *testing.T) {
+func (g gate) pass(t testing.TB) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(g.open, nil, 0o600))
 }
 
 // startCycle runs a cycle of the consumer in the background.
-func startCycle(t *testing.T) (wait func() (string, error)) {
+func startCycle(t sides) (wait func() (string, error)) {
 	t.Helper()
 	var out string
 	var err error
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		out, err = both.Starter(t.Context(), stack.Consumer, "-run-once")
+		out, err = t.Starter(t.Context(), stack.Consumer, "-run-once")
 	}()
 	return func() (string, error) { <-done; return out, err }
 }
 
 // Nobody tells the server that a worker is gone: it misses its heartbeats (30 s), and the run starts over on the next worker,
 // which finds nothing of it.
-func TestKilledWorkerLeavesNothing(t *testing.T) {
-	begin(t)
+func TestKilledWorkerLeavesNothing(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	upload(t, "killed")
 
 	gate := closeGate(t, "mirror/killed/app")
 	wait := startCycle(t)
 	gate.await(t)
 	require.NotEmpty(t, staged(t, stack.Consumer))
-	both.Workers[stack.Consumer].Kill()
+	t.Workers[stack.Consumer].Kill()
 	require.NotEmpty(t, staged(t, stack.Consumer), "nobody was left to clean up")
 	gate.pass(t)
 
-	require.NoError(t, both.StartWorker(t.Context(), stack.Consumer))
+	require.NoError(t, t.StartWorker(t.Context(), stack.Consumer))
 	require.Empty(t, staged(t, stack.Consumer))
 	out, err := wait()
 	require.NoError(t, err, out)
@@ -72,21 +73,22 @@ func TestKilledWorkerLeavesNothing(t *testing.T) {
 	require.Empty(t, staged(t, stack.Consumer))
 }
 
-func TestStoppedWorkerDrains(t *testing.T) {
-	begin(t)
+func TestStoppedWorkerDrains(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	upload(t, "drained")
 
 	gate := closeGate(t, "mirror/drained/app")
 	wait := startCycle(t)
 	gate.await(t)
-	worker := both.Workers[stack.Consumer]
+	worker := t.Workers[stack.Consumer]
 	require.NoError(t, syscall.Kill(worker.PID(), syscall.SIGTERM))
 	gate.pass(t)
 	require.NoError(t, worker.Err())
 	require.Empty(t, staged(t, stack.Consumer))
 	requireInSync(t, 1)
 
-	require.NoError(t, both.StartWorker(t.Context(), stack.Consumer))
+	require.NoError(t, t.StartWorker(t.Context(), stack.Consumer))
 	out, err := wait()
 	require.NoError(t, err, out)
 }
@@ -125,17 +127,18 @@ func TestConfigurationIsReportedWhole(t *testing.T) {
 	}
 }
 
-func TestRecoverWithStockTools(t *testing.T) {
-	begin(t)
+func TestRecoverWithStockTools(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
 	configure(t, [2]string{"recover/app@main", "mirror/recover/app@other"})
 	sha := commit(t, "recover/app@main")
 	cycle(t, stack.Producer)
 
-	b, err := both.Bucket(t.Context(), stack.Consumer)
+	b, err := t.Bucket(t.Context(), stack.Consumer)
 	require.NoError(t, err)
 	all := keys(t, b)
 	require.Len(t, all, 1)
-	archive, err := age.Decrypt(bytes.NewReader(get(t, b, all[0])), both.Identity)
+	archive, err := age.Decrypt(bytes.NewReader(get(t, b, all[0])), t.Identity)
 	require.NoError(t, err)
 	dir := t.TempDir()
 	tar := exec.Command("tar", "x")

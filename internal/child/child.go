@@ -3,16 +3,12 @@ package child
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"runtime"
 	"syscall"
 	"time"
 )
-
-// ErrExited says that a program ended before it was ready.
-var ErrExited = errors.New("exited before it was ready")
 
 const pollInterval = 10 * time.Millisecond
 
@@ -62,7 +58,7 @@ func (p *Process) Err() error {
 	return p.err
 }
 
-// Await returns once ready does without an error. It fails with ErrExited when the program ends first,
+// Await returns once ready does without an error. It fails when the program ends first,
 // and with what ready said last when ctx does.
 func (p *Process) Await(ctx context.Context, ready func(context.Context) error) error {
 	poll := time.NewTicker(pollInterval)
@@ -74,7 +70,7 @@ func (p *Process) Await(ctx context.Context, ready func(context.Context) error) 
 		}
 		select {
 		case <-p.exited:
-			return fmt.Errorf("%w: %w", ErrExited, p.err)
+			return fmt.Errorf("exited before it was ready: %w", p.err)
 		case <-ctx.Done():
 			return fmt.Errorf("not ready: %w: %w", context.Cause(ctx), err)
 		case <-poll.C:

@@ -3,8 +3,6 @@ package smarthttp_test
 import (
 	"bytes"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -44,8 +42,7 @@ func (r *relay) push(t *testing.T, old, commit string, pack []byte) error {
 
 func (r *relay) hook(t *testing.T, script string) {
 	t.Helper()
-	path := filepath.Join(r.destination.Dir(repo), "hooks", "pre-receive")
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\ncat >/dev/null\n"+script), 0o755))
+	require.NoError(t, r.destination.Hook(repo, "pre-receive", "cat >/dev/null\n"+script))
 }
 
 func TestPushCreatesUpdatesAndRewinds(t *testing.T) {

@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Who makes the commits.
@@ -16,6 +18,19 @@ const committerName, committerEmail = "Demo", "demo@example.com"
 // Git runs a git command in a repository and returns its trimmed output.
 func (s *Server) Git(ctx context.Context, repo string, args ...string) (string, error) {
 	return s.run(ctx, s.Dir(repo), nil, args...)
+}
+
+// Hook has git run a shell script as one of a repository's hooks (githooks(5)), in place of what was there.
+func (s *Server) Hook(repo, name, script string) error {
+	path := filepath.Join(s.Dir(repo), "hooks", name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return err
+	}
+	// A program that this process starts meanwhile would have the file open, too, until it runs, and what is open for writing
+	// cannot be run (go.dev/issue/22315).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o755)
 }
 
 func (s *Server) run(ctx context.Context, dir string, stdin io.Reader, args ...string) (string, error) {

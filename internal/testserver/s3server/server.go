@@ -6,10 +6,8 @@ package s3server
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,15 +15,13 @@ import (
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/child"
+	"github.com/app-sre/git-partition-sync/internal/testserver/port"
 )
 
 // Region is the only region the server accepts in signatures.
 const Region = "us-east-1"
 
 const (
-	// maxStarts is how many ports are tried: each may be taken before the server has it.
-	maxStarts = 3
-
 	startTimeout = 30 * time.Second
 	stopTimeout  = 5 * time.Second
 )
@@ -51,17 +47,8 @@ type Server struct {
 
 // Start runs the server until Stop is called, and returns once it answers
 // requests. ctx bounds the start only.
-func Start(ctx context.Context, opts Options) (s *Server, err error) {
-	for range maxStarts {
-		if s, err = startOnce(ctx, opts); !errors.Is(err, child.ErrExited) {
-			break
-		}
-	}
-	return s, err
-}
-
-func startOnce(ctx context.Context, opts Options) (*Server, error) {
-	addr, err := freeAddress()
+func Start(ctx context.Context, opts Options) (*Server, error) {
+	addr, err := port.Free()
 	if err != nil {
 		return nil, err
 	}
@@ -133,14 +120,4 @@ func (s *Server) waitReady(ctx context.Context, health string) error {
 		}
 		return nil
 	})
-}
-
-// freeAddress returns a loopback address that was free a moment ago: versitygw
-// takes no listener and does not report the port it picked itself.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }

@@ -2,12 +2,11 @@ package stack
 
 import (
 	"context"
-	"net"
 	"path/filepath"
-	"strconv"
 
 	"go.temporal.io/sdk/client"
 
+	"github.com/app-sre/git-partition-sync/internal/testserver/port"
 	"github.com/app-sre/git-partition-sync/standalone/devserver"
 )
 
@@ -24,14 +23,18 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	ports, err := freePorts(2)
+	address, err := port.Free()
+	if err != nil {
+		return err
+	}
+	ui, err := port.Free()
 	if err != nil {
 		return err
 	}
 	o := devserver.Options{
 		Program:    s.Binaries.Temporal,
-		Address:    net.JoinHostPort("127.0.0.1", ports[0]),
-		UI:         net.JoinHostPort("127.0.0.1", ports[1]),
+		Address:    address,
+		UI:         ui,
 		Database:   filepath.Join(s.options.Dir, "temporal.db"),
 		Namespaces: []string{string(Producer), string(Consumer)},
 		Environ:    s.baseEnviron(),
@@ -50,18 +53,4 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 		return nil
 	})
 	return nil
-}
-
-// freePorts are ports that were free a moment ago: the server takes no listener.
-func freePorts(n int) ([]string, error) {
-	ports := make([]string, n)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = l.Close() }() // after the last one is chosen, so that they differ
-		ports[i] = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
