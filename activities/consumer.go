@@ -26,6 +26,8 @@ type Consumer struct {
 	ReadPredecessor bool
 	// FastForwardOnly refuses pushes that would drop commits of the destination.
 	FastForwardOnly bool
+	// CreateProjects pushes to allowed projects that do not exist, which creates them.
+	CreateProjects bool
 }
 
 // Unverified is the warning on everything that a consumer without verification keys does.

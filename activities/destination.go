@@ -3,6 +3,7 @@ package activities
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -39,6 +40,7 @@ type destination struct {
 	branch project.Branch
 	now    func() time.Time
 
+	missing  bool   // there was no such project when it was read first: a push creates it
 	tip      string // "" when the branch does not exist
 	incoming string // likewise
 	guard    replayGuard
@@ -47,10 +49,18 @@ type destination struct {
 	unwanted map[string]string
 }
 
-// readDestination reads the refs of a branch.
+// readDestination reads the refs of a branch. If projects are to be created, one that does not exist has none.
 func (c *Consumer) readDestination(ctx context.Context, b project.Branch) (destination, error) {
-	d := destination{forge: c.Destination, branch: b, now: c.Clock, guard: replayGuard{enabled: c.Verifier.Verifies()}}
-	return d.reread(ctx)
+	empty := destination{
+		forge: c.Destination, branch: b, now: c.Clock,
+		guard: replayGuard{enabled: c.Verifier.Verifies(), prefix: appliedRefPrefix(b)},
+	}
+	d, err := empty.reread(ctx)
+	if c.CreateProjects && errors.Is(err, smarthttp.ErrNotFound) {
+		empty.missing = true
+		return empty, nil
+	}
+	return d, err
 }
 
 // reread returns the destination as its refs are now, read in one request.
@@ -98,7 +108,11 @@ func (d destination) hasRefAt(commit string) bool {
 // pushRefs sends a request to the branch's project.
 func (d destination) pushRefs(ctx context.Context, request smarthttp.PushRequest) error {
 	request.Repo = d.branch.Path()
-	return d.forge.Push(ctx, request)
+	err := d.forge.Push(ctx, request)
+	if d.missing {
+		err = d.classifyCreation(ctx, err)
+	}
+	return err
 }
 
 // updateRefs moves refs to commits that the destination has.

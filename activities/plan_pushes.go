@@ -26,7 +26,7 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 		}
 		next.candidates = plan.PushPlanner{
 			PageRequest: part, Chains: contents.chains, Allow: c.Allow, RequireNoted: c.Verifier.Verifies(),
-			ReadPredecessor: c.readsPredecessors(), Settings: c.Settings,
+			ReadPredecessor: c.readsPredecessors(), CreateProjects: c.CreateProjects, Settings: c.Settings,
 		}.Candidates()
 		next.notes, next.more = c.notes(contents.chains), contents.omitted.Configured
 		return next, nil

@@ -88,6 +88,9 @@ func (c *Consumer) complete(v variables) []error {
 	}
 	if !v.isSet("ALLOWED_DESTINATIONS") {
 		c.Allow = project.AllowAll()
+		if c.CreateProjects {
+			problems = append(problems, errors.New("ALLOWED_DESTINATIONS is not set, and CREATE_PROJECTS=true asks for it: objects in the bucket say which projects are created"))
+		}
 	}
 	if c.RequireSignatures && !c.Verifier.Verifies() {
 		problems = append(problems, errors.New("VERIFY_KEYS is not set, and REQUIRE_SIGNATURES=true asks for it"))

@@ -98,6 +98,8 @@ type Consumer struct {
 	PushPolicy PushPolicy `env:"PUSH_POLICY" envDefault:"overwrite" guard:"true"`
 	// Allow has the projects (group/name) and groups (group/*) that may be pushed to; project.AllowAll when it is not set.
 	Allow project.Allowlist `env:"ALLOWED_DESTINATIONS" form:"list" guard:"true"`
+	// CreateProjects lets pushes create the allowed projects that do not exist.
+	CreateProjects bool `env:"CREATE_PROJECTS"`
 }
 
 // LoadProducer reads the configuration from environ, which has the shape of os.Environ.

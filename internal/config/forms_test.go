@@ -117,6 +117,24 @@ func TestWhatIsNotSetIsOpen(t *testing.T) {
 	}
 }
 
+// Whoever writes to the bucket must not have projects made wherever the token may.
+func TestCreateProjectsNeedsAList(t *testing.T) {
+	_, consumer := sides(t)
+	consumer["CREATE_PROJECTS"] = "true"
+	c, err := LoadConsumer(environ(consumer))
+	require.NoError(t, err)
+	require.True(t, c.CreateProjects)
+
+	delete(consumer, "ALLOWED_DESTINATIONS")
+	c, err = LoadConsumer(environ(consumer))
+	require.ErrorContains(t, err, "ALLOWED_DESTINATIONS is not set, and CREATE_PROJECTS=true asks for it")
+	require.Zero(t, c)
+	consumer["CREATE_PROJECTS"] = ""
+	c, err = LoadConsumer(environ(consumer))
+	require.NoError(t, err)
+	require.False(t, c.CreateProjects)
+}
+
 func TestRequireSignatures(t *testing.T) {
 	producer, consumer := sides(t)
 	producer["REQUIRE_SIGNATURES"], consumer["REQUIRE_SIGNATURES"] = "true", "true"

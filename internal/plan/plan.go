@@ -43,6 +43,8 @@ type Head struct {
 	Err error
 	// Kind is the kind of failure that Err is.
 	Kind string
+	// NoProject says that according to Err there is no such project, or none that the credentials may read.
+	NoProject bool
 	// Unreachable says that Err may pass by itself. The branch is then left for the next cycle.
 	Unreachable bool
 	// NotQueried says that there was no time to read the head. Unreachable is set, too.

@@ -38,6 +38,8 @@ type PushPlanner struct {
 	RequireNoted bool
 	// ReadPredecessor has the predecessor's objects pushed.
 	ReadPredecessor bool
+	// CreateProjects plans pushes that create projects which do not exist.
+	CreateProjects bool
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
 }
@@ -74,12 +76,12 @@ func (p PushPlanner) decide(branch project.Branch, c chain.Chain, head Head) (d 
 			d.inSync.Reason = replacedByProducer
 		}
 		return d
-	case head.Err != nil && p.Detail:
+	case head.Err != nil && p.Detail && !p.creates(head):
 		return fail(head.Kind, head.Err.Error())
 	case c.ByPredecessor() && !p.ReadPredecessor:
-		return fail(KindPredecessorObject, fmt.Sprintf("%s, the bucket's newest object of it at %s: %s", whereIs(head), Short(c.Tip()), replacedByProducer))
+		return fail(KindPredecessorObject, fmt.Sprintf("%s, the bucket's newest object of it at %s: %s", p.whereIs(head), Short(c.Tip()), replacedByProducer))
 	}
-	push := planPush(branch, head, c)
+	push := p.planPush(branch, head, c)
 	push.Evidence = fingerprint(head.Commit, c.Newest(), p.Settings)
 	return decision[Push]{move: &push, attempt: &push.Attempt}
 }
@@ -100,8 +102,13 @@ func (p PushPlanner) inSync(c chain.Chain, head Head) bool {
 	}
 }
 
-func whereIs(head Head) string {
+// creates tells whether a push creates the project. It finds out if the project is there, and is only hidden.
+func (p PushPlanner) creates(head Head) bool { return head.NoProject && p.CreateProjects }
+
+func (p PushPlanner) whereIs(head Head) string {
 	switch {
+	case p.creates(head):
+		return "the project does not exist yet"
 	case head.Err != nil:
 		return "the destination cannot be read: " + head.Err.Error()
 	case head.Commit == "":
@@ -110,18 +117,20 @@ func whereIs(head Head) string {
 	return "the destination is at " + Short(head.Commit)
 }
 
-func planPush(branch project.Branch, head Head, c chain.Chain) Push {
-	p := Push{Destination: branch, Head: head.Commit, Commit: c.Tip(), Objects: c.Restoring(), Since: c.Newest().Modified}
-	switch p.Reason = whereIs(head); {
+func (p PushPlanner) planPush(branch project.Branch, head Head, c chain.Chain) Push {
+	push := Push{Destination: branch, Head: head.Commit, Commit: c.Tip(), Objects: c.Restoring(), Since: c.Newest().Modified}
+	switch push.Reason = p.whereIs(head); {
+	case p.creates(head):
+		push.Reason += ": create it, with the branch at " + Short(c.Tip())
 	case head.Err != nil:
 	case head.Commit == c.Tip():
-		p.Reason += " and has yet to note the bucket's newest object"
+		push.Reason += " and has yet to note the bucket's newest object"
 	case head.Commit == "":
-		p.Reason += ": create it at " + Short(c.Tip())
+		push.Reason += ": create it at " + Short(c.Tip())
 	default:
-		p.Reason += ", the bucket at " + Short(c.Tip())
+		push.Reason += ", the bucket at " + Short(c.Tip())
 	}
-	return p
+	return push
 }
 
 // Bases returns the commits that the chain's increments build on.

@@ -53,6 +53,26 @@ func TestPushes(t *testing.T) {
 	}
 }
 
+// A project that does not exist is planned to be created if that is wanted and allowed, in a dry run, too.
+func TestPushesToMissingProjects(t *testing.T) {
+	main := destination("router", "main")
+	heads := map[project.Branch]Head{main: {Err: errors.New("404"), Kind: "ProjectNotFound", NoProject: true}}
+	allow := project.AllowAll()
+	push := func(create, detail bool) Page[Push] {
+		return planPushes(PushPlanner{
+			PageRequest: PageRequest{Detail: detail}, Allow: allow, CreateProjects: create, Chains: bucket(map[project.Branch][]string{main: {a, b}}),
+		}, heads)
+	}
+	for _, detail := range []bool{false, true} {
+		out := push(true, detail)
+		require.Empty(t, out.Failed)
+		require.Equal(t, "the project does not exist yet: create it, with the branch at bbbbbbb", out.Moves[0].Reason)
+	}
+	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "ProjectNotFound", Reason: "404"}}, push(false, true).Failed)
+	allow = project.Allowlist{}
+	require.Equal(t, KindNotAllowed, push(true, false).Failed[0].Kind)
+}
+
 // What cannot be reached for now is reported, and left for the next cycle.
 func TestPushesUnreachable(t *testing.T) {
 	heads := map[project.Branch]Head{destination("d", "m"): {Err: errors.New("timeout"), Unreachable: true}}

@@ -20,8 +20,8 @@ func consumer(environ []string) (role, error) {
 		Role:          contract.Consumer,
 		workflows:     workflows.RegisterConsumer,
 		redirects:     c.Allow,
-		settings:      []any{recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow, c.ReadPredecessor},
-		logAttributes: []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy, "predecessor's objects", c.ReadPredecessor},
+		settings:      []any{recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow, c.ReadPredecessor, c.CreateProjects},
+		logAttributes: []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy, "predecessor's objects", c.ReadPredecessor, "create projects", c.CreateProjects},
 		activities: func(s dependencies) any {
 			return &activities.Consumer{
 				Common:          s.Common,
@@ -32,6 +32,7 @@ func consumer(environ []string) (role, error) {
 				Allow:           c.Allow,
 				ReadPredecessor: c.ReadPredecessor,
 				FastForwardOnly: c.PushPolicy != config.Overwrite,
+				CreateProjects:  c.CreateProjects,
 			}
 		},
 	}

@@ -98,6 +98,7 @@ func TestConsumerConfigurationArrives(t *testing.T) {
 		"PUSH_POLICY":          {value: "fast-forward", seen: func(b *built) any { return b.consumer.FastForwardOnly }, want: true, other: "overwrite"},
 		"READ_PREDECESSOR":     {value: "false", seen: func(b *built) any { return b.consumer.ReadPredecessor }, want: false}, // the other: below
 		"ALLOWED_DESTINATIONS": {value: "mirror/*", seen: func(b *built) any { return b.consumer.Allow }, want: allow, other: "mirror/app"},
+		"CREATE_PROJECTS":      {value: "true", seen: func(b *built) any { return b.consumer.CreateProjects }, want: true, other: "false"},
 	})
 	table["ENVIRONMENT"] = arrival{value: "full-1", seen: func(b *built) any { return b.consumer.Environment }, want: environment, other: "full-2"}
 	requireArrivals(t, "consumer", reflect.TypeFor[config.Consumer](), w, table)

@@ -15,6 +15,7 @@ import (
 	"net/http/cgi"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -30,6 +31,8 @@ type Server struct {
 	auth     Credentials
 	backend  string
 	onlyV0   bool
+	creation Creation   // 0 creates nothing by push
+	creating sync.Mutex // is held while it is decided whether to
 	wrap     func(http.Handler) http.Handler
 	listener net.Listener
 	http     *http.Server
@@ -136,6 +139,22 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.onlyV0 {
 		r.Header.Del("Git-Protocol")
+	}
+	if s.creation != 0 {
+		served, err := s.createMissing(r)
+		switch {
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		case served == nil:
+			http.Error(w, "The project you were looking for could not be found or you don't have permission to view it.", http.StatusNotFound)
+			return
+		}
+		r = served
+		if repo, pushes := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/"), ".git/"+receivePack); pushes {
+			// Whoever pushed may be gone by then.
+			defer func() { _ = s.chooseDefault(context.WithoutCancel(r.Context()), repo) }()
+		}
 	}
 	if r.ContentLength < 0 {
 		body, err := spool(r)

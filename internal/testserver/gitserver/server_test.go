@@ -175,3 +175,36 @@ func TestRequestThatIsCutOff(t *testing.T) {
 	require.NoError(t, err, "the backend has ended")
 	require.NoError(t, answer.Body.Close())
 }
+
+// Stock git pushes to a project that does not exist, in a group that does. Its first branch is the default one, and no
+// other ref is.
+func TestPushToCreate(t *testing.T) {
+	for name, when := range map[string]gitserver.Creation{"as GitLab": gitserver.OnDiscovery, "as Gitea": gitserver.OnPush} {
+		t.Run(name, func(t *testing.T) {
+			server := start(t, gitserver.WithPushToCreate(when))
+			require.NoError(t, server.Create(t.Context(), "group/source"))
+			tip, err := server.Commit(t.Context(), "group/source", "main", map[string]string{"a": "1"}, "first")
+			require.NoError(t, err)
+			clone := filepath.Join(t.TempDir(), "clone")
+			out, err := git(t, "", "clone", withLogin(server, "group/source"), clone)
+			require.NoError(t, err, out)
+
+			_, err = git(t, "", "ls-remote", withLogin(server, "group/new"))
+			require.Error(t, err, "reading creates nothing")
+			require.NoDirExists(t, server.Dir("group/new"))
+			for _, ref := range []string{"refs/hidden/a", "refs/heads/stable", "refs/heads/main"} {
+				out, err = git(t, clone, "push", withLogin(server, "group/new"), "main:"+ref)
+				require.NoError(t, err, out)
+			}
+			head, err := server.Git(t.Context(), "group/new", "symbolic-ref", "HEAD")
+			require.NoError(t, err)
+			require.Equal(t, "refs/heads/stable", head)
+			pushed, err := server.Git(t.Context(), "group/new", "rev-parse", "HEAD")
+			require.NoError(t, err)
+			require.Equal(t, tip, pushed)
+
+			_, err = git(t, clone, "push", withLogin(server, "nobody/new"), "main:main")
+			require.Error(t, err, "there is no such group")
+		})
+	}
+}

@@ -20,7 +20,7 @@ type GitServer struct {
 
 func startGitServer(dir, user string) (*GitServer, error) {
 	credentials := gitserver.Credentials{User: user, Password: rand.Text()}
-	server, err := gitserver.Start(dir, credentials)
+	server, err := gitserver.Start(dir, credentials, gitserver.WithPushToCreate(gitserver.OnDiscovery))
 	if err != nil {
 		return nil, err
 	}
