@@ -182,18 +182,3 @@ func TestCycleCancelled(t *testing.T) {
 		})
 	}
 }
-
-// The next cycle comes before the one that waits gives up.
-func TestWaitBetween(t *testing.T) {
-	require.Equal(t, contract.Limits{}.WithDefaults().WaitSeconds, contract.WaitSecondsFor(5*time.Minute))
-	for every, want := range map[time.Duration]int{time.Second: 1, 10 * time.Second: 8, time.Hour: 600, 24 * time.Hour: 600} {
-		require.Equal(t, want, contract.WaitSecondsFor(every), every)
-	}
-}
-
-func TestLimitsAreBounded(t *testing.T) {
-	require.Equal(t, contract.Limits{MaxInFlight: 16, PageSize: 200, WaitSeconds: 240}, contract.Limits{}.WithDefaults())
-	require.Equal(t, contract.Limits{MaxInFlight: 16, PageSize: 200, WaitSeconds: 240}, contract.Limits{MaxInFlight: -1, PageSize: -1, WaitSeconds: -1}.WithDefaults())
-	const most = 1 << 40
-	require.Equal(t, contract.Limits{MaxInFlight: 256, PageSize: 500, WaitSeconds: 86_400}, contract.Limits{MaxInFlight: most, PageSize: most, WaitSeconds: most}.WithDefaults())
-}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
-	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -59,17 +58,6 @@ func TestConsumeProject(t *testing.T) {
 			require.Equal(t, failing != "Download", steps.cleaned)
 		})
 	}
-}
-
-// Temporal sends workflow IDs as gRPC headers, which are ASCII.
-func TestWorkflowIDs(t *testing.T) {
-	b := project.Branch{Group: "mirror/platform", Name: "router", Branch: "feature/é 100%"}
-	require.Equal(t, "produce/mirror/platform/router@feature/%C3%A9 100%25", contract.Producer.ChildID(b))
-	spelled := b
-	spelled.Group, spelled.Name = "Mirror/Platform", "ROUTER"
-	require.Equal(t, contract.Consumer.ChildID(b), contract.Consumer.ChildID(spelled), "one lock for all spellings")
-	require.Equal(t, contract.Producer.ChildID(b), contract.Producer.ChildID(spelled))
-	require.Equal(t, "consume/mirror/platform/router@feature/%C3%A9 100%25", contract.Consumer.ChildID(b))
 }
 
 // A branch that moves while a run is at work has it find out anew what is to be pushed, once.

@@ -2,11 +2,15 @@ package contract
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
 // Each list has its first entries, and the number of all others, however short or long they are.
@@ -28,5 +32,75 @@ func TestListsAreBounded(t *testing.T) {
 			require.NoError(t, err)
 			require.Less(t, len(text), maxListSize+200)
 		}
+	}
+}
+
+// What comes after an entry that had no room is counted, too, however short it is: the list is of the first ones.
+func TestListsHaveTheFirst(t *testing.T) {
+	t.Parallel()
+	var r Report
+	for _, entry := range []string{"first", strings.Repeat("long", maxListSize), "last"} {
+		r.AddSynced(entry)
+	}
+	require.Equal(t, []string{"first"}, r.Synced)
+	require.Equal(t, 2, r.SyncedMore)
+}
+
+func TestReportInWords(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "0 checked, 0 up to date, 0 synced, 0 failed", Report{}.String(), "nothing else is worth a word")
+	require.NoError(t, Report{Checked: 1, Unchecked: 2}.Err())
+
+	r := Report{Checked: 9, UpToDate: 1, Planned: []string{"a"}, Deferred: 2, Unchecked: 3, PruneLeft: 4}
+	for i := range maxQuotedReasons {
+		r.Fail(plan.Failure{Subject: fmt.Sprint("s", i), Kind: "K", Reason: "broken"})
+	}
+	failure := func() *temporal.ApplicationError {
+		var failure *temporal.ApplicationError
+		require.ErrorAs(t, r.Err(), &failure)
+		require.True(t, failure.NonRetryable(), "a cycle is not tried again: the next one is")
+		require.Equal(t, plan.KindSyncsFailed, failure.Type())
+		var details Report
+		require.NoError(t, failure.Details(&details))
+		require.Equal(t, r, details)
+		return failure
+	}
+	lines := strings.Split(failure().Message(), "\n")
+	require.Equal(t, "9 checked, 1 up to date, 0 synced, 20 failed, 1 planned, 2 deferred, 3 not looked at, 4 left to prune", lines[0])
+	require.Equal(t, "s0: broken (K)", lines[1])
+	require.Len(t, lines, 1+maxQuotedReasons)
+	r.Fail(plan.Failure{Subject: "s", Kind: "K", Reason: "broken"})
+	require.Contains(t, failure().Message(), "\n... and 1 more")
+}
+
+// The parts of a dry run make one report.
+func TestPartsOfADryRun(t *testing.T) {
+	t.Parallel()
+	part := func(name string, next *Position) Report {
+		return Report{
+			Checked: 3, UpToDate: 2, Planned: []string{name}, InSync: []plan.BranchStatus{{Destination: name}}, Behind: []plan.BranchStatus{{Destination: name}},
+			Failures: plan.Failures{Failed: []plan.Failure{{Subject: name}}, FailedMore: 1}, Unchecked: 5, Next: next,
+		}
+	}
+	all := part("a", &Position{After: 1})
+	all.Extend(part("b", nil))
+	both := []plan.BranchStatus{{Destination: "a"}, {Destination: "b"}}
+	require.Equal(t, Report{
+		Checked: 6, UpToDate: 4, Planned: []string{"a", "b"}, InSync: both, Behind: both,
+		Failures: plan.Failures{Failed: []plan.Failure{{Subject: "a"}, {Subject: "b"}}, FailedMore: 2}, Unchecked: 5,
+	}, all)
+}
+
+// A step's failure is told by its own kind and words, and any other by what is innermost of those that Temporal wraps it in.
+func TestFailureOf(t *testing.T) {
+	t.Parallel()
+	step := temporal.NewNonRetryableApplicationError("no", "WrongKey", nil)
+	for text, err := range map[string]error{
+		"WrongKey: no":            fmt.Errorf("activity error: %w", step),
+		"ChildFailed: terminated": fmt.Errorf("child workflow execution error: %w", errors.New("terminated")),
+		"ChildFailed: alone":      errors.New("alone"),
+	} {
+		kind, reason := FailureOf(err)
+		require.Equal(t, text, kind+": "+reason)
 	}
 }

@@ -19,6 +19,7 @@ func TestRoleOf(t *testing.T) {
 		{"", true, false, "producer", ""},
 		{"", false, true, "consumer", ""},
 		{"Producer", true, false, "", `the role is "Producer", not producer or consumer`},
+		{"Consumer", false, true, "", `the role is "Consumer", not producer or consumer`},
 		{"", true, true, "", "Both PUBLIC_KEY and PRIVATE_KEY are set"},
 		{"", false, false, "", "Set PUBLIC_KEY (producer) or PRIVATE_KEY (consumer)"},
 	}
