@@ -102,6 +102,10 @@ func TestDownloadResumes(t *testing.T) {
 		{name: "no ETag", want: "no length or no ETag", alter: func(_ int64, resp *http.Response) {
 			resp.Header.Del("ETag")
 		}},
+		{name: "no length", want: "no length or no ETag", alter: func(_ int64, resp *http.Response) {
+			resp.ContentLength = -1
+			resp.Header.Del("Content-Length")
+		}},
 		{name: "corrupted", want: "checksum did not match", alter: func(_ int64, resp *http.Response) {
 			resp.Body = struct {
 				io.Reader

@@ -46,6 +46,33 @@ func TestUploadWithKMSKey(t *testing.T) {
 	}
 }
 
+// A store that takes no checksums is sent none, also of objects in parts.
+func TestUploadWithoutChecksums(t *testing.T) {
+	for calculation, want := range map[aws.RequestChecksumCalculation]string{aws.RequestChecksumCalculationWhenSupported: "CRC32", aws.RequestChecksumCalculationWhenRequired: ""} {
+		var mu sync.Mutex // parts are sent at the same time
+		var asked []string
+		b := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			mu.Lock()
+			defer mu.Unlock()
+			switch query := r.URL.Query(); {
+			case r.Method == http.MethodPost && query.Has("uploads"):
+				asked = append(asked, "begin "+r.Header.Get("X-Amz-Checksum-Algorithm"))
+			case r.Method == http.MethodPut:
+				asked = append(asked, "part "+r.Header.Get("X-Amz-Sdk-Checksum-Algorithm"))
+			}
+			w.Header().Set("ETag", `"x"`)
+			_, _ = w.Write([]byte("<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"))
+		}, func(o *config.LoadOptions) error {
+			o.RequestChecksumCalculation = calculation
+			return nil
+		})
+		b.partSize = 1
+		_ = b.Upload(t.Context(), "large", strings.NewReader("xy"), 2)
+		require.Equal(t, []string{"begin " + want, "part " + want, "part " + want}, asked)
+	}
+}
+
 // The SDK's own variables say where S3 is and who we are.
 func TestAWSEnvironment(t *testing.T) {
 	for name, value := range map[string]string{
