@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
@@ -62,7 +63,7 @@ func TestCancelledCycleEndsAfterItsChildren(t *testing.T) {
 	})
 }
 
-// A child owns files and may be in the middle of a push: it outlives its parent, and is recognised in lists.
+// A child owns files and may be in the middle of a push: it outlives its parent, which says so, and is recognised in lists.
 func TestChildrenOutliveTheirParent(t *testing.T) {
 	t.Parallel()
 	const goOn = "go on"
@@ -82,6 +83,12 @@ func TestChildrenOutliveTheirParent(t *testing.T) {
 			require.NoError(t, c.SignalWorkflow(t.Context(), id, "", goOn, nil))
 			require.NoError(t, c.GetWorkflow(t.Context(), id, "").Get(t.Context(), nil))
 		}
+
+		value, err := c.QueryWorkflow(t.Context(), role, "", "__temporal_workflow_metadata")
+		require.NoError(t, err)
+		var metadata sdk.WorkflowMetadata
+		require.NoError(t, value.Get(&metadata))
+		require.Equal(t, "0 of 2 branches done, 2 at work, 0 failed", metadata.GetCurrentDetails())
 
 		d, err := c.DescribeWorkflow(t.Context(), ok, "")
 		require.NoError(t, err)

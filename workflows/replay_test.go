@@ -107,6 +107,11 @@ func TestHistories(t *testing.T) {
 			require.Equal(t, test.status.String(), d.Status.String())
 			history := fetch(t, c, id, first)
 			require.NoError(t, replay(history))
+			for _, event := range history.Events {
+				if event.EventType == enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED {
+					require.NotEmpty(t, event.GetUserMetadata().GetSummary(), "the UI says what each step is about")
+				}
+			}
 			if *record {
 				text, err := protojson.MarshalOptions{Indent: "  "}.Marshal(history)
 				require.NoError(t, err)
