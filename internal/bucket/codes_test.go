@@ -52,7 +52,7 @@ func TestAnswersHaveKinds(t *testing.T) {
 		"clock without a date":        {403, http.Header{"Date": nil}, refusal("RequestTimeTooSkewed", "The difference is too large."), ErrClock, `the clocks differ by too much ("RequestTimeTooSkewed"`},
 		"key is disabled":             {400, nil, refusal("KMS.DisabledException", "key is disabled"), ErrKMS, "the encryption key was refused"},
 		"key is not allowed":          {403, nil, refusal("AccessDenied", "not authorized to perform: kms:GenerateDataKey"), ErrKMS, "kms:GenerateDataKey"},
-		"denied":                      {403, nil, refusal("AccessDenied", "Access Denied"), ErrAccessDenied, "access denied"},
+		"denied":                      {403, http.Header{"X-Amz-Bucket-Region": {"eu-west-1"}}, refusal("AccessDenied", "Access Denied"), ErrAccessDenied, `access denied ("AccessDenied"`},
 		"checksum":                    {400, nil, refusal("InvalidRequest", "The value specified in the x-amz-trailer header is not supported"), ErrChecksum, "request's checksum"},
 		"not the checksum":            {400, nil, refusal("InvalidRequest", "Missing required header"), nil, `: "InvalidRequest"`},
 		"checksum, not built":         {501, nil, refusal("NotImplemented", "A header you provided implies functionality that is not implemented"), ErrChecksum, "request's checksum"},
@@ -64,6 +64,7 @@ func TestAnswersHaveKinds(t *testing.T) {
 		"internal error":              {500, nil, refusal("InternalError", "We encountered an internal error."), httpclient.ErrUnavailable, "internal error"},
 		"a bare 500":                  {500, nil, "", httpclient.ErrUnavailable, "unavailable"},
 		"a page of a broken store":    {500, http.Header{"Content-Type": {html}}, "<html>Oops</html>", httpclient.ErrUnavailable, "http status 500 Internal Server Error)"},
+		"cut off":                     {503, nil, "<Error><Code>SlowDo", httpclient.ErrUnavailable, "unavailable (http status 503 Service Unavailable)"},
 		"bad gateway":                 {502, http.Header{"Content-Type": {html}, "Server": {"nginx"}}, "<html>Bad Gateway</html>", httpclient.ErrUnavailable, `http status 502 Bad Gateway from "nginx"`},
 		"nginx":                       {413, http.Header{"Content-Type": {html}}, "<html>", ErrTooLarge, "http status 413"},
 		"a proxy's page":              {403, http.Header{"Content-Type": {html}, "Server": {"squid/5.7"}}, "<html>Access Denied<br>", ErrIntermediary, `something before the object store refused the request (http status 403 Forbidden from "squid/5.7")`},
@@ -128,9 +129,9 @@ func TestDeletesSinglyWhereItHasTo(t *testing.T) {
 		"InvalidRequest":     {400, refused("InvalidRequest")},
 		"NotImplemented":     {501, refused("NotImplemented")},
 		"MethodNotAllowed":   {405, refused("MethodNotAllowed")},
-		"not implemented":    {501, ""},
-		"method not allowed": {405, ""},
-		"without its length": {411, ""},
+		"not implemented":    {501, refused("Odd")},
+		"method not allowed": {405, refused("Odd")},
+		"without its length": {411, refused("Odd")},
 	} {
 		var mu sync.Mutex
 		var deleted []string

@@ -113,7 +113,7 @@ func reduceError(err error) error {
 	if send, ok := errors.AsType[*smithyhttp.RequestSendError](err); ok {
 		return send.Err
 	}
-	if resp, ok := errors.AsType[*awshttp.ResponseError](err); ok && resp.ResponseError != nil {
+	if resp, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		return resp.Err // of a decoder of ours
 	}
 	if op, ok := errors.AsType[*smithy.OperationError](err); ok {
@@ -126,7 +126,7 @@ func reduceError(err error) error {
 func asAPIError(err error) (*apiError, bool) {
 	api, isAPI := errors.AsType[smithy.APIError](err)
 	resp, isResponse := errors.AsType[*awshttp.ResponseError](err)
-	isResponse = isResponse && resp.ResponseError != nil && resp.HTTPStatusCode() >= http.StatusMultipleChoices
+	isResponse = isResponse && resp.HTTPStatusCode() >= http.StatusMultipleChoices
 	if !isAPI && !isResponse {
 		return nil, false
 	}

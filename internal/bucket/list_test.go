@@ -103,6 +103,7 @@ func TestListingsThatAreNotBelieved(t *testing.T) {
 			t.Parallel()
 			_, err := listAll(t, tt.answer)
 			require.ErrorIs(t, err, tt.is)
+			require.ErrorContains(t, err, fmt.Sprintf("list bucket %q: %v", "b", tt.is))
 			require.ErrorContains(t, err, tt.want)
 			require.Less(t, len(err.Error()), 1000)
 		})
