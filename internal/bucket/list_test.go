@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -30,7 +31,8 @@ func listAll(t testing.TB, answer func(token string) string) (keys []string, err
 	t.Helper()
 	b := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		query := r.URL.Query()
-		if query.Get("encoding-type") != "url" || query.Get("max-keys") != "1000" { // XML cannot hold each key as it is
+		// XML cannot hold each key as it is, and an empty token is none that S3 has given.
+		if query.Get("encoding-type") != "url" || query.Get("max-keys") != "1000" || query.Has("continuation-token") && query.Get("continuation-token") == "" {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
@@ -79,7 +81,8 @@ func TestListingsThatAreNotBelieved(t *testing.T) {
 		"a page twice":        {pages(map[string]string{"": listPage("1", "a", "b"), "1": listPage("", "a", "b")}), ErrBrokenListing, `key "a" follows key "b"`},
 		"pages overlap":       {pages(map[string]string{"": listPage("1", "a", "b"), "1": listPage("", "b", "c")}), ErrBrokenListing, `key "b" follows key "b"`},
 		"backwards":           {always(listPage("", "b", "a")), ErrBrokenListing, `key "a" follows key "b"`},
-		"backwards, with the first and the last printable": {always(listPage("", "~b ", "~a ")), ErrBrokenListing, `key "~a " follows key "~b "`},
+		"backwards, with the first and the last printable":    {always(listPage("", "~b ", "~a ")), ErrBrokenListing, `key "~a " follows key "~b "`},
+		"backwards, after one that says nothing of the order": {always(listPage("", "ü", "b", "a")), ErrBrokenListing, `key "a" follows key "b"`},
 		"never a key": {func(string) string {
 			numbers++
 			return listPage(fmt.Sprint(numbers))
@@ -155,4 +158,19 @@ func TestListingIsBounded(t *testing.T) {
 	_, err = l.addPage(listingPage{objects: []ObjectInfo{{Key: "a"}}, truncated: true, nextToken: "2"})
 	require.ErrorIs(t, err, ErrBrokenListing)
 	require.ErrorContains(t, err, "it does not end")
+}
+
+// A listing may have any number of pages without a key, if there are some with keys between them.
+func TestEmptyPagesBetweenOthers(t *testing.T) {
+	t.Parallel()
+	l := listing{seenTokens: map[string]bool{}}
+	for i := range 3 * maxEmptyPages {
+		p := listingPage{truncated: true, nextToken: strconv.Itoa(i)}
+		if i%maxEmptyPages == 0 {
+			p.objects = []ObjectInfo{{Key: fmt.Sprintf("%05d", i)}}
+		}
+		more, err := l.addPage(p)
+		require.NoError(t, err)
+		require.True(t, more)
+	}
 }
