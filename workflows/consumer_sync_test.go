@@ -9,6 +9,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -39,6 +41,24 @@ func TestConsumerSyncDryRun(t *testing.T) {
 	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Page[plan.Push]{Checked: 1, Moves: pushes("a")}, nil).Once()
 	env.ExecuteWorkflow(workflows.ConsumerSync, contract.CycleInput{DryRun: true})
 	require.Equal(t, contract.Report{Checked: 1, Planned: []string{"push group/a@main: behind"}, Behind: []plan.BranchStatus{{Destination: "group/a@main", Reason: "behind"}}}, report(t, env))
+}
+
+// Each step is given what the one before it has made.
+func TestConsumeProjectHandsOver(t *testing.T) {
+	env := environment(t)
+	push := pushOf("p")
+	downloaded := activities.Downloaded{Staged: activities.Staged{Host: "host-1", Run: "run"}, Target: activities.Target{Commit: "c"}, Objects: []object.Stored{stored()}}
+	bundles := []archive.Bundle{{ID: stored().ID, Size: 1}}
+	work := activities.PushWork{Plan: push}
+	env.OnActivity(consumer.Download, mock.Anything, work).Return(downloaded, nil).Once()
+	work.Staged = downloaded.Staged
+	env.OnActivity(consumer.Decrypt, mock.Anything, work, activities.DecryptInput{Commit: "c", Objects: downloaded.Objects}).Return(activities.Decrypted{Bundles: bundles}, nil).Once()
+	env.OnActivity(consumer.Push, mock.Anything, work, activities.PushInput{Target: downloaded.Target, Bundles: bundles}).Return(activities.Pushed{Summary: "done"}, nil).Once()
+	env.OnActivity(eitherSide.Cleanup, mock.Anything, downloaded.Staged).Return(nil).Once()
+	queues := taskQueues(env)
+	consumeProject(env, push)
+	require.NoError(t, env.GetWorkflowError())
+	require.Equal(t, map[string]string{"Download": testQueue, "Decrypt": "host-1", "Push": "host-1", "Cleanup": "host-1"}, *queues)
 }
 
 func TestConsumeProject(t *testing.T) {

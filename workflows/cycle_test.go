@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -134,13 +135,34 @@ func TestPlanFails(t *testing.T) {
 	for _, in := range []contract.CycleInput{{}, {DryRun: true}, {DryRun: true, From: &forged().Position}} {
 		onBothSides(t, func(t *testing.T, role string) {
 			env := environment(t)
-			bothSides[role].plan(env, func(activities.PlanRequest) (findings, error) { return findings{}, named("GitServerDown") })
+			bothSides[role].plan(env, func(r activities.PlanRequest) (findings, error) {
+				if in.From != nil {
+					require.Equal(t, *in.From, contract.Position{Order: r.Order, After: r.After})
+				}
+				return findings{}, named("GitServerDown")
+			})
 			env.ExecuteWorkflow(bothSides[role].parent, in)
 			var failure *temporal.ApplicationError
 			require.ErrorAs(t, env.GetWorkflowError(), &failure)
 			require.Equal(t, "GitServerDown", failure.Type())
+			require.Equal(t, "comparing both ends", status(t, env).Step)
 		})
 	}
+}
+
+// A plan that fails for a reason without a name is tried again, but not for ever: the next cycle begins with a new one.
+func TestPlanIsTriedAgain(t *testing.T) {
+	onBothSides(t, func(t *testing.T, role string) {
+		env := environment(t)
+		tried := 0
+		bothSides[role].plan(env, func(activities.PlanRequest) (findings, error) {
+			tried++
+			return findings{}, errors.New("connection reset")
+		})
+		env.ExecuteWorkflow(bothSides[role].parent, contract.CycleInput{})
+		require.Error(t, env.GetWorkflowError())
+		require.Equal(t, 4, tried)
+	})
 }
 
 // A plan that gets nowhere ends the cycle.

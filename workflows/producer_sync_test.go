@@ -115,6 +115,22 @@ func TestProducerSyncPrunesOrphans(t *testing.T) {
 	require.Equal(t, "2 have left", r.Warning)
 }
 
+// What is superseded is deleted, also when nothing has to move.
+func TestProducerSyncPrunesSuperseded(t *testing.T) {
+	for superseded, times := range map[int]int{0: 0, 1: 1} {
+		env := environment(t)
+		planned(env, plan.Page[plan.Upload]{Checked: 1, UpToDate: 1, Superseded: superseded})
+		pruned := 0
+		env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(func(context.Context, activities.PruneRequest) (activities.Pruned, error) {
+			pruned++
+			return activities.Pruned{}, nil
+		}).Maybe()
+		env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, times, pruned)
+	}
+}
+
 func absence(names ...string) (a plan.Absence) {
 	for _, name := range names {
 		a.Branches = append(a.Branches, plan.Absent{Destination: branch(name), Since: time.Unix(1, 0).UTC()})

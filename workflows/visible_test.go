@@ -47,18 +47,28 @@ func TestParentTellsItsStatus(t *testing.T) {
 	require.Len(t, status(t, env).Report.Failed, 1)
 }
 
+// A child tells the step that it is at, and afterwards where it failed.
 func TestChildTellsItsStatus(t *testing.T) {
-	env := environment(t)
-	steps(env, nil)
-	produceProject(env, uploadOf("p"))
-	require.NoError(t, env.GetWorkflowError())
-	require.Equal(t, "uploaded snapshot", status(t, env).Step)
-
-	env = environment(t)
-	steps(env, map[string]error{"Decrypt": named("WrongKey")})
-	consumeProject(env, pushOf("p"))
-	require.Error(t, env.GetWorkflowError())
-	require.Equal(t, "decrypting 1 object", status(t, env).Step, "where it failed")
+	type words map[string]string // by the step that fails; "" is none
+	for _, side := range []struct {
+		words
+		run func(*testsuite.TestWorkflowEnvironment)
+	}{
+		{words{
+			"Clone": "cloning group/p@main", "Package": "packaging snapshot", "Encrypt": "encrypting snapshot", "Upload": "uploading snapshot", "": "uploaded snapshot",
+		}, func(env *testsuite.TestWorkflowEnvironment) { produceProject(env, uploadOf("p")) }},
+		{words{
+			"Download": "downloading what group/p@main lacks of p", "Decrypt": "decrypting 1 object", "Push": "pushing  to group/p@main", "": "pushed",
+		}, func(env *testsuite.TestWorkflowEnvironment) { consumeProject(env, pushOf("p")) }},
+	} {
+		for failing, want := range side.words {
+			env := environment(t)
+			steps(env, map[string]error{failing: named("WrongKey")})
+			side.run(env)
+			require.Equal(t, failing != "", env.GetWorkflowError() != nil)
+			require.Contains(t, status(t, env).Step, want)
+		}
+	}
 }
 
 // Search attributes are set on request only: where they are not registered the server refuses them.

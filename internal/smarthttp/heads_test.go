@@ -73,7 +73,7 @@ func TestHeadsSpeaksV2WhenTheServerDoes(t *testing.T) {
 }
 
 func TestHeadsOfNothing(t *testing.T) {
-	_, client := newServer(t)
+	client := newFake(t, func(http.ResponseWriter, *http.Request) { t.Error("the server is not asked") })
 	heads, err := client.Heads(t.Context(), repo)
 	require.NoError(t, err)
 	require.Empty(t, heads)

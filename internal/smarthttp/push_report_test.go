@@ -45,6 +45,14 @@ func TestReport(t *testing.T) {
 	})
 }
 
+// Only the first command has the capabilities (gitprotocol-pack(5)).
+func TestCommands(t *testing.T) {
+	update := func(ref string) RefUpdate { return RefUpdate{Ref: ref, Old: hashA, New: hashB} }
+	commands, err := (&Client{agent: "a/1"}).encodeCommands(PushRequest{RefUpdate: update("refs/heads/main"), MoreUpdates: []RefUpdate{update("refs/sync/1")}})
+	require.NoError(t, err)
+	require.Equal(t, wire(hashA+" "+hashB+" refs/heads/main\x00 report-status side-band-64k agent=a/1 atomic", hashA+" "+hashB+" refs/sync/1", ""), commands.String())
+}
+
 // Each of the refs counts, and the one that stopped a transaction is named rather than those that it took along.
 func TestReportOfSeveralRefs(t *testing.T) {
 	const branch, guard = "refs/heads/main", "refs/sync/1"
