@@ -207,21 +207,23 @@ func TestUnreachableServer(t *testing.T) {
 	require.ErrorIs(t, err, httpclient.ErrNoConnection)
 }
 
-// Either of both is enough to log in with; with neither of them nothing is sent.
+// Either of both is enough to log in with. With neither of them nothing is sent.
 func TestLogin(t *testing.T) {
-	for _, want := range []struct{ name, password string }{{"bot", "s3cret"}, {"", "s3cret"}, {"bot", ""}, {"", ""}} {
-		asked := false
+	type login struct {
+		name, password string
+		sent           bool
+	}
+	for _, want := range []login{{"bot", "s3cret", true}, {"", "s3cret", true}, {"bot", "", true}, {"", "", false}} {
+		var got []login
 		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			name, password, sent := r.BasicAuth()
-			asked = true
-			require.Equal(t, want.name+want.password != "", sent)
-			require.Equal(t, want, struct{ name, password string }{name, password})
+			got = append(got, login{name, password, sent})
 		}))
 		u, err := url.Parse(server.URL)
 		require.NoError(t, err)
 		_, err = smarthttp.New(smarthttp.Options{Forge: gitlab.At(u), Username: want.name, Password: want.password}).Heads(t.Context(), repo, "main")
 		require.ErrorIs(t, err, smarthttp.ErrNotGit)
-		require.True(t, asked)
+		require.Equal(t, []login{want}, got)
 		server.Close()
 	}
 }
