@@ -86,6 +86,8 @@ func TestDefaultQueryFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(defaultQueryFile, nil, 0o600))
 	_, err = load()
 	require.ErrorContains(t, err, "GRAPHQL_QUERY_FILE is not set, and its default: there is nothing in")
+	_, err = LoadProducer(environ(map[string]string{"SYNCS_FILE": "/syncs.yaml", "PUBLIC_KEY": identity(t).Recipient().String()}))
+	require.NoError(t, err, "there is nobody to ask")
 }
 
 func TestLoadConsumer(t *testing.T) {

@@ -77,6 +77,9 @@ func TestSetToNothing(t *testing.T) {
 	for _, name := range []string{"PUBLIC_KEY", "PRIVATE_KEY", "GITLAB_TOKEN"} {
 		require.ErrorContains(t, loadWith(t, name, ""), name+" is not set")
 	}
+	for _, name := range []string{"PRUNE_AFTER", "HEALTH_ADDRESS", "WORKDIR"} {
+		require.NoError(t, loadWith(t, name, ""), "%s has a default, or is for nothing that is checked", name)
+	}
 }
 
 // A limit that no number is above or below would be none.
@@ -227,6 +230,7 @@ func TestCredentialsThatAreRefused(t *testing.T) {
 		err := loadWith(t, tt.name, tt.value)
 		require.ErrorContains(t, err, tt.want)
 		require.NotContains(t, err.Error(), "canary")
+		require.NotContains(t, err.Error(), tt.name+" is not set")
 	}
 	_, consumer := sides(t)
 	consumer["AWS_ACCESS_KEY_ID"], consumer["AWS_SECRET_ACCESS_KEY"], consumer["AWS_SESSION_TOKEN"] = "", "", "session"

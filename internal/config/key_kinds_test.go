@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -59,6 +60,14 @@ func TestKeysInTheWrongPlace(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What only looks a little like a key of minisign's is not taken for one.
+func TestNoKeysOfMinisigns(t *testing.T) {
+	project := strings.Repeat("a", 27) + "/" + strings.Repeat("b", 28)
+	require.NoError(t, loadWith(t, "ALLOWED_DESTINATIONS", project), "base64 of as many bytes as a public key has")
+	short := base64.StdEncoding.EncodeToString([]byte("Ed25519"))
+	require.ErrorContains(t, loadWith(t, "VERIFY_KEYS", short), "VERIFY_KEYS: line 1: not a minisign public key")
 }
 
 func TestKeysThatAreDamaged(t *testing.T) {

@@ -72,9 +72,19 @@ func TestWhatWasNotAskedIsNotPlanned(t *testing.T) {
 	uploads, pushes := bothPlan(Head{Err: errors.New("not asked"), Unreachable: true, NotQueried: true}, []string{a}, "")
 	require.Empty(t, uploads.Moves)
 	require.Empty(t, pushes.Moves)
-	require.Equal(t, []Failure{notQueriedFailure(1)}, uploads.Failed)
+	require.Len(t, uploads.Failed, 1)
+	require.Contains(t, uploads.Failed[0].String(), "git server: 1 branches were not looked at: ")
+	require.Equal(t, KindUnreachable, uploads.Failed[0].Kind)
 	require.Equal(t, uploads.Failed, pushes.Failed)
 	require.Equal(t, 1, uploads.Checked)
+}
+
+func TestFailureNamesItsWorkflow(t *testing.T) {
+	t.Parallel()
+	f := Failure{Subject: "dst/router@main", Kind: "PushRefused", Reason: "no"}
+	require.Equal(t, "dst/router@main: no (PushRefused)", f.String())
+	f.Workflow = "consume/dst/router@main"
+	require.Equal(t, "dst/router@main: no (PushRefused, workflow consume/dst/router@main)", f.String())
 }
 
 // A branch that is at its commit still has to note the newest object, where notes are kept.

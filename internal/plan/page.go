@@ -167,7 +167,6 @@ func (p *Page[M]) Finish(left int) Page[M] {
 	p.Left = left
 	if p.notQueried > 0 {
 		p.Fail(notQueriedFailure(p.notQueried))
-		p.notQueried = 0
 	}
 	return *p
 }
