@@ -96,6 +96,7 @@ func TestLoadConsumer(t *testing.T) {
 	}))
 	require.NoError(t, err, "credentials may come from elsewhere")
 	require.Len(t, c.Identities, 1)
+	require.Equal(t, Overwrite, c.PushPolicy)
 	require.Equal(t, "/work", c.WorkDir)
 	require.NotNil(t, c.HTTP, "the system's certificates are trusted where no others are given")
 }
@@ -172,6 +173,20 @@ func TestWhereTheSyncsAreListed(t *testing.T) {
 	}
 }
 
+func TestURLsThatAreRefused(t *testing.T) {
+	key := identity(t).String()
+	for address, want := range map[string]string{
+		"gitlab.example.com": "not an http", "/canary": "not an http", "ftp://canary.example.com": "not an http", "https:canary": "not an http",
+		"https:///canary": "not an http", "https://%zz": "not an http",
+		"https://gitlab.example.com?token=canary": "a query or fragment", "https://gitlab.example.com#canary": "a query or fragment",
+	} {
+		_, err := LoadConsumer(environ(map[string]string{"PRIVATE_KEY": key, "GITLAB_BASE_URL": address}))
+		require.ErrorContains(t, err, "GITLAB_BASE_URL: ", address)
+		require.ErrorContains(t, err, want, address)
+		require.NotContains(t, err.Error(), "canary")
+	}
+}
+
 // Credentials do not go over plain HTTP to other hosts, unless that is asked for by name.
 func TestPlainHTTP(t *testing.T) {
 	key := identity(t).String()
@@ -233,6 +248,8 @@ func TestInternalCA(t *testing.T) {
 	require.NoError(t, err, "the system's certificates are trusted as before")
 	require.NoError(t, answer.Body.Close())
 
+	_, err = LoadConsumer(environ(map[string]string{"PRIVATE_KEY": identity(t).String(), "INTERNAL_GIT_CA_PATH": file + "-missing"}))
+	require.ErrorContains(t, err, "INTERNAL_GIT_CA_PATH: open ")
 	for _, content := range []string{"", "nonsense"} {
 		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
 		_, err = LoadConsumer(environ(map[string]string{"PRIVATE_KEY": identity(t).String(), "INTERNAL_GIT_CA_PATH": file}))
@@ -338,6 +355,7 @@ func TestKeysFromFiles(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	require.Len(t, c.Identities, 1)
+	require.Equal(t, FastForward, c.PushPolicy)
 	require.Equal(t, 1, c.Verifier.Keys())
 	require.True(t, c.Verifier.Verifies())
 	require.True(t, c.Allow.AllowsPath("mirror/router"))

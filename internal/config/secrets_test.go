@@ -23,4 +23,8 @@ func TestSecrets(t *testing.T) {
 		"AWS_SECRET_ACCESS_KEY=@" + keys + "-missing", "PUBLIC_KEY=age1abc", "AWS_S3_BUCKET=bucket", "HOME",
 		"TEMPORAL_GRPC_META_AUTHORIZATION=Bearer abc",
 	}))
+	require.Equal(t, []string{"AGE-SECRET-KEY-1ONE"}, config.Secrets([]string{`PRIVATE_KEY="AGE-SECRET-KEY-1ONE"`}), "quotes are no part of a key")
+	require.ElementsMatch(t, []string{`"pass"`, `:"pass"`}, config.Secrets([]string{`GRAPHQL_PASSWORD="pass"`}), "and may be of a password")
+	require.Empty(t, config.Secrets([]string{"GITLAB_USERNAME=bot"}), "a name alone is no secret")
+	require.Equal(t, []string{"MIIEvQ"}, config.Secrets([]string{"TEMPORAL_TLS_CLIENT_KEY_DATA=-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----"}))
 }

@@ -19,6 +19,10 @@ func TestStandalone(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, s.UI)
 	}
+	for _, end := range []string{"STANDALONE_TEMPORAL_PORT=1", "STANDALONE_TEMPORAL_PORT=65535", "RECONCILE_SLEEP_TIME=1s"} {
+		_, err := LoadStandalone([]string{end})
+		require.NoError(t, err, end)
+	}
 	for variable, problem := range map[string]string{
 		"STANDALONE_UI_ADDRESS=localhost:8233": "not a port, nor an IP and a port",
 		"STANDALONE_UI_ADDRESS=127.0.0.1:":     "not a port, nor an IP and a port",

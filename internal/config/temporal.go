@@ -46,9 +46,7 @@ func (v variables) temporal() (clean Environ, problems []error) {
 	for _, name := range slices.Sorted(maps.Keys(v)) {
 		form, known := temporalForms[name]
 		switch {
-		case strings.HasPrefix(name, temporalHeaders):
-			form = forms["password"]
-			form.file = false
+		case strings.HasPrefix(name, temporalHeaders): // any text in one line
 		case !known && strings.HasPrefix(name, "TEMPORAL_TLS"):
 			problems = append(problems, fmt.Errorf("%s is not a variable of Temporal's SDK: it knows %s", name, strings.Join(temporalTLS(), ", ")))
 			continue

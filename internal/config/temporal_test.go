@@ -29,6 +29,10 @@ func TestTemporal(t *testing.T) {
 		_, err := config.Temporal([]string{variable})
 		require.ErrorContains(t, err, want)
 	}
+	_, err := config.Temporal([]string{"TEMPORAL_TLS_CA=/ca.pem", "TEMPORAL_TLS_ON=1", "TEMPORAL_NAMESPACE=a b", "TEMPORAL_ADDRESS=a b"})
+	for _, want := range []string{"TEMPORAL_TLS_CA is", "TEMPORAL_TLS_ON is", "TEMPORAL_NAMESPACE has", "TEMPORAL_ADDRESS has", "it knows TEMPORAL_TLS, TEMPORAL_TLS_CLIENT_CERT_DATA, "} {
+		require.ErrorContains(t, err, want)
+	}
 	for _, variable := range []string{"TEMPORAL_TLS=TRUE", "TEMPORAL_TLS=0", "TEMPORAL_TLS=", "TEMPORAL_SERVICE_HOST=10.0.0.1"} {
 		environ, err := config.Temporal([]string{variable})
 		require.NoError(t, err, variable)
@@ -37,6 +41,11 @@ func TestTemporal(t *testing.T) {
 	environ, err := config.Temporal([]string{"TEMPORAL_ADDRESS= temporal:7233\n", "TEMPORAL_GRPC_META_X=@/a b\n", "TEMPORAL_TLS_SERVER_CA_CERT_DATA=a\nb\n"})
 	require.NoError(t, err)
 	require.Equal(t, config.Environ{"TEMPORAL_ADDRESS=temporal:7233", "TEMPORAL_GRPC_META_X=@/a b", "TEMPORAL_TLS_SERVER_CA_CERT_DATA=a\nb"}, environ)
+	for _, data := range []string{"TEMPORAL_TLS_CLIENT_CERT_DATA=a\nb", "TEMPORAL_TLS_CLIENT_KEY_DATA=a\nb", "TEMPORAL_TLS_SERVER_CA_CERT_DATA=a\nb"} {
+		environ, err = config.Temporal([]string{data})
+		require.NoError(t, err)
+		require.Equal(t, config.Environ{data}, environ)
+	}
 	environ, err = config.Temporal([]string{"TEMPORAL_API_KEY=@" + key})
 	require.NoError(t, err)
 	value, _ := environ.LookupEnv("TEMPORAL_API_KEY")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -66,6 +67,17 @@ func TestNoEvidenceHoldsNothingBack(t *testing.T) {
 	require.False(t, held)
 }
 
+// What is only shown says of what is in sync since when.
+func TestPlansSayWhatIsInSync(t *testing.T) {
+	t.Parallel()
+	s := sync("router", "main")
+	chains := bucket(map[project.Branch][]string{s.Destination: {a, b}})
+	heads := map[project.Branch]Head{s.Source: {Commit: b}, s.Destination: {Commit: b}}
+	want := []BranchStatus{{Destination: "dst/router@main", Since: time.Unix(1, 0)}}
+	require.Equal(t, want, planUploads(UploadPlanner{Syncs: []project.Sync{s}, Chains: chains, PageRequest: PageRequest{Detail: true}}, heads).InSync)
+	require.Equal(t, want, planPushes(PushPlanner{Allow: project.AllowAll(), Chains: chains, PageRequest: PageRequest{Detail: true}}, heads).InSync)
+}
+
 // Projects for which a scan had no time are counted: nothing is planned for them, or said of them one by one.
 func TestWhatWasNotAskedIsNotPlanned(t *testing.T) {
 	t.Parallel()
@@ -100,7 +112,11 @@ func TestPushesForTheNote(t *testing.T) {
 			Allow: project.AllowAll(), RequireNoted: tt.note,
 			Chains: bucket(map[project.Branch][]string{main: {a}}),
 		}
-		require.Len(t, planPushes(p, map[project.Branch]Head{main: {Commit: a, Noted: tt.noted}}).Moves, tt.due, name)
+		moves := planPushes(p, map[project.Branch]Head{main: {Commit: a, Noted: tt.noted}}).Moves
+		require.Len(t, moves, tt.due, name)
+		for _, m := range moves {
+			require.Equal(t, "the destination is at aaaaaaa and has yet to note the bucket's newest object", m.Reason)
+		}
 	}
 }
 

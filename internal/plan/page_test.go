@@ -137,10 +137,12 @@ func TestUnknownChainsAreLeft(t *testing.T) {
 	heads := map[project.Branch]Head{s.Source: {Commit: a}}
 	p := UploadPlanner{Syncs: []project.Sync{s}}
 	require.Len(t, planUploads(p, heads).Moves, 1)
-	p.Covers = func(project.Branch) bool { return false }
+	p.Syncs = []project.Sync{sync("first", "main"), sync("second", "main"), s}
+	p.Covers = func(b project.Branch) bool { return b == s.Destination }
 	out := planUploads(p, heads)
-	require.Empty(t, out.Moves)
-	require.Equal(t, 1, out.Left)
+	require.Len(t, out.Moves, 1)
+	require.Equal(t, s, out.Moves[0].Sync)
+	require.Equal(t, 2, out.Left)
 }
 
 func TestFailuresAreBounded(t *testing.T) {

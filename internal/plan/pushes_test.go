@@ -73,6 +73,18 @@ func TestPushesToMissingProjects(t *testing.T) {
 	require.Equal(t, KindNotAllowed, push(true, false).Failed[0].Kind)
 }
 
+// Nothing is pushed to where nobody has allowed it, whatever the bucket has.
+func TestPushesThatAreNotAllowed(t *testing.T) {
+	t.Parallel()
+	allow, err := project.ParseAllowlist("dst/router")
+	require.NoError(t, err)
+	router, other := destination("router", "main"), destination("other", "main")
+	out := planPushes(PushPlanner{Allow: allow, Chains: bucket(map[project.Branch][]string{router: {a}, other: {a}})}, map[project.Branch]Head{})
+	require.Len(t, out.Moves, 1)
+	require.Equal(t, router, out.Moves[0].Destination)
+	require.Equal(t, []Failure{{Subject: "dst/other@main", Kind: KindNotAllowed, Reason: "the destination is not in ALLOWED_DESTINATIONS"}}, out.Failed)
+}
+
 // What cannot be reached for now is reported, and left for the next cycle.
 func TestPushesUnreachable(t *testing.T) {
 	heads := map[project.Branch]Head{destination("d", "m"): {Err: errors.New("timeout"), Unreachable: true}}

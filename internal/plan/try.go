@@ -57,7 +57,7 @@ func (r Refusal) retryAt() time.Time {
 // backOff tells whether the branch has to be left alone for now: its last run was refused on the same evidence, so
 // another one would transfer everything again and get the same answer. It takes over the last run's attempt.
 func (t *Attempt) backOff(branch project.Branch, last Refusal, now time.Time) (failure Failure, wait bool) {
-	if last.Refused == 0 || t.Evidence == "" || t.Evidence != last.Evidence {
+	if t.Evidence == "" || t.Evidence != last.Evidence {
 		return failure, false
 	}
 	*t = last.Attempt

@@ -77,6 +77,8 @@ func TestPagesHoldBack(t *testing.T) {
 }
 
 func TestHeldBackIsReported(t *testing.T) {
+	once, _ := (&Attempt{Evidence: "e"}).backOff(destination("router", "main"), refused("e", 1), noon)
+	require.Contains(t, once.Reason, "\nTried once since 2026-03-01T12:00:00Z; ")
 	failure, held := (&Attempt{Evidence: "e"}).backOff(destination("router", "main"), refused("e", 2), noon)
 	require.True(t, held)
 	require.Equal(t, Failure{

@@ -99,10 +99,29 @@ func TestAccept(t *testing.T) {
 			var kinds []string
 			for _, f := range refused {
 				kinds = append(kinds, f.Kind)
+				require.True(t, strings.HasPrefix(f.Subject, "dst/"), f.Subject)
+				require.NotEmpty(t, f.Reason)
 			}
 			require.Equal(t, test.kinds, kinds)
 		})
 	}
+}
+
+// An increment's key is longer than a snapshot's. Who has no room for that is told so before the first snapshot.
+func TestKeysOfIncrementsFit(t *testing.T) {
+	t.Parallel()
+	fits := func(s project.Sync, base string) bool {
+		_, err := object.ID{Destination: s.Destination, Commit: a, Base: base}.Key()
+		return err == nil
+	}
+	s := sync("a", "é")
+	for fits(s, b) {
+		s = sync("a", s.Destination.Branch+"é")
+	}
+	require.True(t, fits(s, ""))
+	_, refused := ValidateSyncs([]project.Sync{s})
+	require.Len(t, refused, 1)
+	require.Equal(t, KindKeyTooLong, refused[0].Kind)
 }
 
 func TestUploads(t *testing.T) {
