@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // A worker that is lost during a step is missed within half a minute, not when the step's six hours are over.
@@ -18,6 +19,8 @@ func TestStepsAreMissed(t *testing.T) {
 	for _, run := range []func(*testsuite.TestWorkflowEnvironment){
 		func(env *testsuite.TestWorkflowEnvironment) { produceProject(env, plan.Upload{}) },
 		func(env *testsuite.TestWorkflowEnvironment) { consumeProject(env, plan.Push{}) },
+		func(env *testsuite.TestWorkflowEnvironment) { idleCycle(env, contract.Producer.Name) },
+		func(env *testsuite.TestWorkflowEnvironment) { idleCycle(env, contract.Consumer.Name) },
 	} {
 		env := environment(t)
 		steps(env, nil)
@@ -27,6 +30,13 @@ func TestStepsAreMissed(t *testing.T) {
 		run(env)
 		require.NoError(t, env.GetWorkflowError())
 	}
+	require.Contains(t, got, "PlanUploads")
+	require.Contains(t, got, "PlanPushes")
 	maps.DeleteFunc(got, func(_ string, timeout time.Duration) bool { return timeout == 30*time.Second })
 	require.Equal(t, map[string]time.Duration{"Cleanup": 0}, got, "its minute is short enough")
+}
+
+func idleCycle(env *testsuite.TestWorkflowEnvironment, role string) {
+	bothSides[role].plan(env, branches(0))
+	env.ExecuteWorkflow(bothSides[role].parent, contract.CycleInput{})
 }

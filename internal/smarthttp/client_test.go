@@ -227,3 +227,16 @@ func TestLogin(t *testing.T) {
 		server.Close()
 	}
 }
+
+// A server is told who asks, for what, and that packs are compressed already.
+func TestRequestHeaders(t *testing.T) {
+	var got http.Header
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
+	defer server.Close()
+	client := newClientWith(t, server.URL, smarthttp.Options{Agent: "program/1"})
+	_, err := client.Heads(t.Context(), repo, "main")
+	require.ErrorIs(t, err, smarthttp.ErrNotGit)
+	require.Equal(t, "application/x-git-upload-pack-advertisement", got.Get("Accept"))
+	require.Equal(t, "identity", got.Get("Accept-Encoding"))
+	require.Equal(t, "program/1", got.Get("User-Agent"))
+}

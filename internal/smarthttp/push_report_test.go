@@ -45,12 +45,23 @@ func TestReport(t *testing.T) {
 	})
 }
 
-// Only the first command has the capabilities (gitprotocol-pack(5)).
+// Only the first command has the capabilities (gitprotocol-pack(5)), and a transaction is asked for only where it is needed.
 func TestCommands(t *testing.T) {
+	const main, guard = hashA + " " + hashB + " refs/heads/main", hashA + " " + hashB + " refs/sync/1"
+	const caps = "\x00 report-status side-band-64k agent=a/1"
 	update := func(ref string) RefUpdate { return RefUpdate{Ref: ref, Old: hashA, New: hashB} }
-	commands, err := (&Client{agent: "a/1"}).encodeCommands(PushRequest{RefUpdate: update("refs/heads/main"), MoreUpdates: []RefUpdate{update("refs/sync/1")}})
-	require.NoError(t, err)
-	require.Equal(t, wire(hashA+" "+hashB+" refs/heads/main\x00 report-status side-band-64k agent=a/1 atomic", hashA+" "+hashB+" refs/sync/1", ""), commands.String())
+	for _, tt := range []struct {
+		request PushRequest
+		want    string
+	}{
+		{PushRequest{RefUpdate: update("refs/heads/main")}, wire(main+caps, "")},
+		{PushRequest{RefUpdate: update("refs/heads/main"), Atomic: true}, wire(main+caps+" atomic", "")},
+		{PushRequest{RefUpdate: update("refs/heads/main"), MoreUpdates: []RefUpdate{update("refs/sync/1")}}, wire(main+caps+" atomic", guard, "")},
+	} {
+		commands, err := (&Client{agent: "a/1"}).encodeCommands(tt.request)
+		require.NoError(t, err)
+		require.Equal(t, tt.want, commands.String())
+	}
 }
 
 // Each of the refs counts, and the one that stopped a transaction is named rather than those that it took along.
