@@ -135,14 +135,13 @@ func (s *side) startTemporal(ctx context.Context, database string) (*devserver.S
 		return nil, fmt.Errorf("%w: set STANDALONE_TEMPORAL_PORT to a port that is free, or TEMPORAL_ADDRESS if that is a Temporal that may be used", err)
 	}
 	_ = probe.Close()
-	if database != "" {
-		if err := os.MkdirAll(filepath.Dir(database), 0o700); err != nil {
-			return nil, fmt.Errorf("WORKDIR: %w", err)
-		}
+	folder := filepath.Join(s.workDir, "temporal")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("WORKDIR: %w", err)
 	}
 	server, err := devserver.Start(ctx, devserver.Options{
 		Program: path, Address: address, UI: string(s.UI), Database: database, Namespaces: []string{s.namespace},
-		Environ: plainEnviron(), Log: os.Stderr, Level: "error",
+		Environ: serverEnviron(folder), Log: os.Stderr, Level: "error",
 	})
 	if err != nil {
 		return nil, fmt.Errorf("temporal: %w", err)
@@ -151,14 +150,10 @@ func (s *side) startTemporal(ctx context.Context, database string) (*devserver.S
 	return server, nil
 }
 
-// plainEnviron is what a program needs that is told no secrets.
-func plainEnviron() (environ []string) {
-	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
-		if value, ok := os.LookupEnv(name); ok {
-			environ = append(environ, name+"="+value)
-		}
-	}
-	return environ
+// serverEnviron is what the server needs to know, which is no secret. It wants to know who runs it, and a container has no list of
+// users; and it finds nobody's configuration in a home that is its own.
+func serverEnviron(folder string) []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "USER=git-partition-sync", "HOME=" + folder, "TMPDIR=" + folder}
 }
 
 // check says what would be done, once or until ctx is done.
