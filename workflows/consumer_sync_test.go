@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
@@ -38,9 +39,11 @@ func TestConsumerSync(t *testing.T) {
 
 func TestConsumerSyncDryRun(t *testing.T) {
 	env := environment(t)
-	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Page[plan.Push]{Checked: 1, Moves: pushes("a")}, nil).Once()
+	moves := pushes("a")
+	moves[0].Since = time.Unix(1, 0).UTC()
+	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Page[plan.Push]{Checked: 1, Moves: moves}, nil).Once()
 	env.ExecuteWorkflow(workflows.ConsumerSync, contract.CycleInput{DryRun: true})
-	require.Equal(t, contract.Report{Checked: 1, Planned: []string{"push group/a@main: behind"}, Behind: []plan.BranchStatus{{Destination: "group/a@main", Reason: "behind"}}}, report(t, env))
+	require.Equal(t, contract.Report{Checked: 1, Planned: []string{"push group/a@main: behind"}, Behind: []plan.BranchStatus{{Destination: "group/a@main", Reason: "behind", Since: moves[0].Since}}}, report(t, env))
 }
 
 // Each step is given what the one before it has made.

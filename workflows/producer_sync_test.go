@@ -94,13 +94,17 @@ func TestProducerSyncIsolatesFailures(t *testing.T) {
 
 func TestProducerSyncDryRun(t *testing.T) {
 	env := environment(t)
-	planned(env, plan.Page[plan.Upload]{Checked: 2, Moves: uploads(1), Orphans: plan.Orphans{Due: []project.Branch{branch("gone")}}})
+	since, inSync := time.Unix(1, 0).UTC(), []plan.BranchStatus{{Destination: "group/same@main"}}
+	moves := uploads(1)
+	moves[0].SeenChain.Modified = since
+	planned(env, plan.Page[plan.Upload]{Checked: 2, UpToDate: 1, Moves: moves, InSync: inSync, Orphans: plan.Orphans{Due: []project.Branch{branch("gone")}}})
 	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{DryRun: true})
 	require.Equal(t, []string{
 		"delete the objects of group/gone@main: its sync has left the configuration",
 		"upload group/p0@main: moved",
 	}, report(t, env).Planned)
-	require.Equal(t, []plan.BranchStatus{{Destination: "group/p0@main", Reason: "moved"}}, report(t, env).Behind)
+	require.Equal(t, []plan.BranchStatus{{Destination: "group/p0@main", Reason: "moved", Since: since}}, report(t, env).Behind)
+	require.Equal(t, inSync, report(t, env).InSync)
 }
 
 func TestProducerSyncPrunesOrphans(t *testing.T) {
