@@ -43,6 +43,7 @@ func TestPredecessorsObjectsAreInNoChain(t *testing.T) {
 				require.Equal(t, tt.predecessors, nameOf(c.Predecessors))
 				require.Equal(t, tt.superseded, nameOf(c.Superseded))
 				require.Equal(t, tt.tip, c.Tip())
+				require.Equal(t, c.Newest(), c.Restoring()[len(c.Restoring())-1])
 				require.Equal(t, tt.predecessors != nil, c.ByPredecessor())
 				require.Len(t, c.All(), len(c.Objects)+len(c.Predecessors)+len(c.Superseded))
 			}
@@ -93,4 +94,16 @@ func TestInventoryKeepsOursAmongPredecessors(t *testing.T) {
 	require.Equal(t, []string{"-d"}, nameOf(c.Objects))
 	require.Empty(t, c.Predecessors)
 	require.Len(t, c.Superseded, len(ours)+maxPerSizeClass+maxSurplus)
+}
+
+// Until one of ours replaces the predecessor's, ours are neither taken for its objects nor superseded.
+func TestInventoryTellsOursFromPredecessors(t *testing.T) {
+	t.Parallel()
+	objects := []object.Stored{predecessors("p", 100)}
+	for i := range 2 * maxPerSizeClass {
+		objects = append(objects, stored("", commitName(i), 1, i))
+	}
+	c := take(NewInventory(0, nil), objects)[router]
+	require.Equal(t, []string{"old-p"}, nameOf(c.Predecessors))
+	require.Empty(t, c.Superseded)
 }

@@ -174,6 +174,14 @@ func TestEscapedSecretsAreMasked(t *testing.T) {
 	}
 }
 
+func TestEscapesThatAreNoneStay(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`\`, `\x`, `\x4`, `\xzz`, `\1`, `\18`, `\189`, `\u`, `\u00e`, `\u00ez`, "%", "%4", "%zz", "&", "&#", "&amp", "&none;"} {
+		require.Equal(t, "sent "+text, newMask().Line("sent "+text, 300))
+		require.Less(t, len(telling(newMask().Line(text+secret+" to you", 300), secret)), 8, "%s hides nothing that follows", text)
+	}
+}
+
 func TestSecretOfSeveralWords(t *testing.T) {
 	t.Parallel()
 	m := foreign.NewMask("correct horse\u00a0battery")
