@@ -22,6 +22,8 @@ var (
 	binDir string
 	// buildFlags make workers as careful as the tests that run them.
 	buildFlags []string
+	// memoryFactor is how much more memory those workers may take than the ones that are released.
+	memoryFactor int64 = 1
 )
 
 func TestMain(m *testing.M) {

@@ -2,4 +2,5 @@
 
 package e2e_test
 
-func init() { buildFlags = []string{"-race"} }
+// The race detector keeps several bytes for each byte that a worker touches, also for those of a repository that it held.
+func init() { buildFlags, memoryFactor = []string{"-race"}, 4 }
