@@ -22,8 +22,8 @@ var (
 	binDir string
 	// buildFlags make workers as careful as the tests that run them.
 	buildFlags []string
-	// memoryFactor is how much more memory those workers may take than the ones that are released.
-	memoryFactor int64 = 1
+	// inherited is the environment that the tests were started in, before they were isolated from it: Go may need it to build.
+	inherited = os.Environ()
 )
 
 func TestMain(m *testing.M) {

@@ -30,11 +30,16 @@ func newStandalone(t sides, role stack.Role) standalone {
 	temporal, err := filepath.Abs(t.Binaries.Temporal)
 	require.NoError(t, err)
 	address := freeAddress(t)
+	return standalone{t, append(environ,
+		"PATH="+filepath.Dir(temporal)+":"+os.Getenv("PATH"), "WORKDIR="+t.TempDir(), "STANDALONE_TEMPORAL_PORT="+portOf(t, address), "RECONCILE_SLEEP_TIME=1s",
+	), address}
+}
+
+func portOf(t sides, address string) string {
+	t.Helper()
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
-	return standalone{t, append(environ,
-		"PATH="+filepath.Dir(temporal)+":"+os.Getenv("PATH"), "WORKDIR="+t.TempDir(), "STANDALONE_TEMPORAL_PORT="+port, "RECONCILE_SLEEP_TIME=1s",
-	), address}
+	return port
 }
 
 // start runs it with the flags. What it prints can be read while it runs.
@@ -118,6 +123,23 @@ func TestStandaloneService(test *testing.T) {
 	commit(t, source)
 	service, out = s.start("-dry-run=false", "-run-once=false")
 	require.Eventually(t, func() bool { return len(keys(t, b)) == 2 }, 2*time.Minute, 100*time.Millisecond, out)
+	require.NotContains(t, out.String(), "triggered", "the schedule says when")
+	second := standalone{t, append(slices.Clone(s.environ), "STANDALONE_TEMPORAL_PORT="+portOf(t, freeAddress(t))), ""}
+	refused, err := second.run("-dry-run=false", "-run-once=false")
+	require.EqualError(t, err, "exit status 1", "of two on one work directory the second is refused")
+	require.Contains(t, refused, "which another side on its own seems to use")
+
+	// What is paused stays paused, however often it is started.
+	schedule := func(command string) string {
+		said, _ := check(t, stack.Producer, []string{"starter", "schedule", command}, "TEMPORAL_ADDRESS="+s.address)
+		return said
+	}
+	require.Contains(t, schedule("pause"), "is paused")
+	require.NoError(t, service.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, service.Wait(), out)
+	service, out = s.start("-dry-run=false", "-run-once=false")
+	require.Eventually(t, func() bool { return strings.Contains(out.String(), "is scheduled every 1s") }, time.Minute, 100*time.Millisecond)
+	require.Contains(t, schedule("describe"), "paused: ")
 	require.NoError(t, service.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, service.Wait(), out)
 	listener, err := net.Listen("tcp", s.address)

@@ -13,6 +13,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+	"golang.org/x/sys/unix"
 
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/standalone/devserver"
@@ -28,7 +29,7 @@ type side struct {
 
 	role      contract.Role
 	environ   []string // of the worker and the starter
-	workDir   string
+	folder    string   // of what the Temporal keeps that it runs
 	drain     time.Duration
 	address   string // of the Temporal that is configured; empty when there is none
 	namespace string
@@ -59,8 +60,11 @@ func newSide(name string, environ []string) (*side, error) {
 	if err != nil {
 		return nil, fmt.Errorf("temporal configuration: %w", err)
 	}
-	s.workDir, s.drain = common.WorkDir, common.DrainTimeout
+	s.folder, s.drain = filepath.Join(common.WorkDir, "temporal"), common.DrainTimeout
 	s.address, s.namespace = temporal.HostPort, cmp.Or(temporal.Namespace, client.DefaultNamespace)
+	if s.address == "" && (temporal.ConnectionOptions.TLS != nil || temporal.Credentials != nil) {
+		return nil, errors.New("TEMPORAL_API_KEY or TEMPORAL_TLS is set, but not the TEMPORAL_ADDRESS that they are for")
+	}
 	return s, nil
 }
 
@@ -78,20 +82,18 @@ func (s *side) runOnce(ctx context.Context) error {
 
 // serve runs cycles until ctx is done.
 func (s *side) serve(ctx context.Context) error {
-	database := filepath.Join(s.workDir, "temporal", s.role.Name+".db")
+	database := filepath.Join(s.folder, s.role.Name+".db")
 	err := s.withWorker(ctx, database, func(needed ...program) error {
-		// An interval that was changed counts from now on; and whoever starts this wants a cycle now.
-		for _, args := range [][]string{{"schedule", "create"}, {"schedule", "trigger"}} {
-			command, err := s.start("starter", args...)
-			if err != nil {
-				return err
-			}
-			if err := command.wait(ctx, patience, needed...); err != nil {
-				return err
-			}
+		// The first time, this starts a cycle as well. A schedule that is there stays as it is but for its interval: it may be paused.
+		schedule, err := s.start("starter", "schedule", "create")
+		if err != nil {
+			return err
+		}
+		if err := schedule.wait(ctx, patience, needed...); err != nil {
+			return err
 		}
 		worker, others := needed[0], needed[1:]
-		err := worker.wait(ctx, s.drain+patience, others...)
+		err = worker.wait(ctx, s.drain+patience, others...)
 		if err == nil {
 			err = errors.New("the worker ended by itself")
 		}
@@ -108,6 +110,16 @@ func (s *side) serve(ctx context.Context) error {
 func (s *side) withWorker(ctx context.Context, database string, do func(needed ...program) error) error {
 	var needed []program
 	if s.address == "" {
+		if err := os.MkdirAll(s.folder, 0o700); err != nil {
+			return fmt.Errorf("WORKDIR: %w", err)
+		}
+		if database != "" {
+			lock, err := lockDatabase(database)
+			if err != nil {
+				return fmt.Errorf("WORKDIR: %w", err)
+			}
+			defer lock.Close()
+		}
 		server, err := s.startTemporal(ctx, database)
 		if err != nil {
 			return err
@@ -135,19 +147,28 @@ func (s *side) startTemporal(ctx context.Context, database string) (*devserver.S
 		return nil, fmt.Errorf("%w: set STANDALONE_TEMPORAL_PORT to a port that is free, or TEMPORAL_ADDRESS if that is a Temporal that may be used", err)
 	}
 	_ = probe.Close()
-	folder := filepath.Join(s.workDir, "temporal")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("WORKDIR: %w", err)
-	}
 	server, err := devserver.Start(ctx, devserver.Options{
 		Program: path, Address: address, UI: string(s.UI), Database: database, Namespaces: []string{s.namespace},
-		Environ: serverEnviron(folder), Log: os.Stderr, Level: "error",
+		Environ: serverEnviron(s.folder), Log: os.Stderr, Level: "error",
 	})
 	if err != nil {
 		return nil, fmt.Errorf("temporal: %w", err)
 	}
 	s.environ = append(s.environ, "TEMPORAL_ADDRESS="+address)
 	return server, nil
+}
+
+// lockDatabase keeps the database for this program, until the file is closed: SQLite would let another server write into it.
+func lockDatabase(database string) (*os.File, error) {
+	f, err := os.OpenFile(database+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("lock %s, which another side on its own seems to use: %w", f.Name(), err)
+	}
+	return f, nil
 }
 
 // serverEnviron is what the server needs to know, which is no secret. It wants to know who runs it, and a container has no list of

@@ -53,7 +53,8 @@ func unchangedSince(ctx context.Context, c config.Producer, previous config.Prev
 	if err != nil {
 		return false, err
 	}
-	return reflect.DeepEqual(old, present), nil
+	// Of a saas file that is not there, as when its name is wrong, nothing can be said.
+	return present.saas != nil && reflect.DeepEqual(old, present), nil
 }
 
 func readBundle(ctx context.Context, c config.Producer, previous config.PreviousBundle, server *url.URL) (b bundle, err error) {

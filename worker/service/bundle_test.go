@@ -57,6 +57,8 @@ func saasAnswer(ref string) string {
 	return fmt.Sprintf(`{"data":{"saas_files":[{"name":"other","resourceTemplates":[]},{"name":"saas-git-partition-sync-producer","resourceTemplates":[{"targets":[{"ref":%q}]}]}]}}`, ref)
 }
 
+const otherSaas = `{"data":{"saas_files":[{"name":"other","resourceTemplates":[]}]}}`
+
 func TestUnchanged(t *testing.T) {
 	tests := map[string]struct {
 		oldSyncs, newSyncs, oldSaas, newSaas string
@@ -69,6 +71,7 @@ func TestUnchanged(t *testing.T) {
 		"one of one source": {syncsAnswer("a>b", "a>c"), syncsAnswer("a>x", "a>c"), saasAnswer("1"), saasAnswer("1"), false, ""},
 		"there twice":       {syncsAnswer("a>b"), syncsAnswer("a>b", "a>b"), saasAnswer("1"), saasAnswer("1"), false, ""},
 		"promoted":          {syncsAnswer("a>b"), syncsAnswer("a>b"), saasAnswer("1"), saasAnswer("2"), false, ""},
+		"no such saas file": {syncsAnswer("a>b"), syncsAnswer("a>b"), otherSaas, otherSaas, false, ""},
 		"unknown bundle":    {"", syncsAnswer("a>b"), "", saasAnswer("1"), false, "does not know this bundle"},
 		"partial":           {syncsAnswer("a>b"), `{"errors":[{"message":"broken"}],"data":{"apps_v1":[]}}`, saasAnswer("1"), saasAnswer("1"), false, "(GraphQLErrors)"},
 		"no saas files":     {syncsAnswer("a>b"), syncsAnswer("a>b"), saasAnswer("1"), `{"data":{"saas_files":null}}`, false, "without saas_files_v2"},
