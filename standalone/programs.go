@@ -15,8 +15,7 @@ import (
 // findTemporal returns the path of the Temporal CLI: beside this program, or else on the PATH.
 func findTemporal() (string, error) {
 	if self, err := os.Executable(); err == nil {
-		beside := filepath.Join(filepath.Dir(self), "temporal")
-		if _, err := os.Stat(beside); err == nil {
+		if beside, err := exec.LookPath(filepath.Join(filepath.Dir(self), "temporal")); err == nil {
 			return beside, nil
 		}
 	}

@@ -13,9 +13,9 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
-	"golang.org/x/sys/unix"
 
 	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/staging"
 	"github.com/app-sre/git-partition-sync/standalone/devserver"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -29,7 +29,7 @@ type side struct {
 
 	role      contract.Role
 	environ   []string // of the worker and the starter
-	folder    string   // of what the Temporal keeps that it runs
+	workDir   string
 	drain     time.Duration
 	address   string // of the Temporal that is configured; empty when there is none
 	namespace string
@@ -60,7 +60,8 @@ func newSide(name string, environ []string) (*side, error) {
 	if err != nil {
 		return nil, fmt.Errorf("temporal configuration: %w", err)
 	}
-	s.folder, s.drain = filepath.Join(common.WorkDir, "temporal"), common.DrainTimeout
+	s.environ = append(s.environ, "RECONCILE_SLEEP_TIME="+s.Every.String()) // the starter takes it as it is
+	s.workDir, s.drain = common.WorkDir, common.DrainTimeout
 	s.address, s.namespace = temporal.HostPort, cmp.Or(temporal.Namespace, client.DefaultNamespace)
 	if s.address == "" && (temporal.ConnectionOptions.TLS != nil || temporal.Credentials != nil) {
 		return nil, errors.New("TEMPORAL_API_KEY or TEMPORAL_TLS is set, but not the TEMPORAL_ADDRESS that they are for")
@@ -71,7 +72,7 @@ func newSide(name string, environ []string) (*side, error) {
 // runOnce runs one cycle, which prints its report.
 func (s *side) runOnce(ctx context.Context) error {
 	// Nothing is kept: a schedule of an earlier run on this work directory would start cycles of its own.
-	return s.withWorker(ctx, "", func(needed ...program) error {
+	return s.withWorker(ctx, false, func(needed ...program) error {
 		cycle, err := s.start("starter", "run")
 		if err != nil {
 			return err
@@ -82,8 +83,7 @@ func (s *side) runOnce(ctx context.Context) error {
 
 // serve runs cycles until ctx is done.
 func (s *side) serve(ctx context.Context) error {
-	database := filepath.Join(s.folder, s.role.Name+".db")
-	err := s.withWorker(ctx, database, func(needed ...program) error {
+	err := s.withWorker(ctx, true, func(needed ...program) error {
 		// The first time, this starts a cycle as well. A schedule that is there stays as it is but for its interval: it may be paused.
 		schedule, err := s.start("starter", "schedule", "create")
 		if err != nil {
@@ -105,22 +105,23 @@ func (s *side) serve(ctx context.Context) error {
 	return err
 }
 
-// withWorker does something while a worker runs and, where none is configured, a Temporal: do is given the programs that
-// have to run meanwhile, the worker first.
-func (s *side) withWorker(ctx context.Context, database string, do func(needed ...program) error) error {
+// withWorker does something while a worker runs and, where none is configured, a Temporal, which keeps what it knows if that is
+// said: do is given the programs that have to run meanwhile, the worker first.
+func (s *side) withWorker(ctx context.Context, keep bool, do func(needed ...program) error) error {
 	var needed []program
 	if s.address == "" {
-		if err := os.MkdirAll(s.folder, 0o700); err != nil {
+		folder, err := staging.OwnFolder(s.workDir, "temporal")
+		if err != nil {
 			return fmt.Errorf("WORKDIR: %w", err)
 		}
-		if database != "" {
-			lock, err := lockDatabase(database)
-			if err != nil {
+		var kept *database
+		if keep {
+			if kept, err = openDatabase(filepath.Join(folder, s.role.Name+".db")); err != nil {
 				return fmt.Errorf("WORKDIR: %w", err)
 			}
-			defer lock.Close()
+			defer kept.close()
 		}
-		server, err := s.startTemporal(ctx, database)
+		server, err := s.startTemporal(ctx, folder, kept)
 		if err != nil {
 			return err
 		}
@@ -135,8 +136,8 @@ func (s *side) withWorker(ctx context.Context, database string, do func(needed .
 	return do(append([]program{worker}, needed...)...)
 }
 
-// startTemporal runs a Temporal, and tells the worker and the starter where.
-func (s *side) startTemporal(ctx context.Context, database string) (*devserver.Server, error) {
+// startTemporal runs a Temporal, and tells the worker and the starter where. Without a database it keeps nothing.
+func (s *side) startTemporal(ctx context.Context, folder string, kept *database) (*devserver.Server, error) {
 	path, err := findTemporal()
 	if err != nil {
 		return nil, fmt.Errorf("TEMPORAL_ADDRESS is not set, and there is no Temporal to run: %w: set it, or use the image that has one (docs/standalone.md)", err)
@@ -147,28 +148,30 @@ func (s *side) startTemporal(ctx context.Context, database string) (*devserver.S
 		return nil, fmt.Errorf("%w: set STANDALONE_TEMPORAL_PORT to a port that is free, or TEMPORAL_ADDRESS if that is a Temporal that may be used", err)
 	}
 	_ = probe.Close()
-	server, err := devserver.Start(ctx, devserver.Options{
-		Program: path, Address: address, UI: string(s.UI), Database: database, Namespaces: []string{s.namespace},
-		Environ: serverEnviron(s.folder), Log: os.Stderr, Level: "error",
-	})
-	if err != nil {
+	o := devserver.Options{
+		Program: path, Address: address, UI: string(s.UI), Namespaces: []string{s.namespace},
+		Environ: serverEnviron(folder), Log: os.Stderr, Level: "error",
+	}
+	if kept != nil {
+		o.Database = kept.file
+	}
+	server, err := devserver.Start(ctx, o)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, errInterrupted
+	case err != nil && kept != nil:
+		return nil, fmt.Errorf("temporal: %w: if it says above that something is wrong with its database, as on a full disk, delete %q: only the history is lost", err, kept.file)
+	case err != nil:
 		return nil, fmt.Errorf("temporal: %w", err)
+	}
+	if kept != nil {
+		if err := kept.markServed(); err != nil {
+			server.Close()
+			return nil, fmt.Errorf("WORKDIR: %w", err)
+		}
 	}
 	s.environ = append(s.environ, "TEMPORAL_ADDRESS="+address)
 	return server, nil
-}
-
-// lockDatabase keeps the database for this program, until the file is closed: SQLite would let another server write into it.
-func lockDatabase(database string) (*os.File, error) {
-	f, err := os.OpenFile(database+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("lock %s, which another side on its own seems to use: %w", f.Name(), err)
-	}
-	return f, nil
 }
 
 // serverEnviron is what the server needs to know, which is no secret. It wants to know who runs it, and a container has no list of

@@ -46,7 +46,7 @@ func (a *LocalAddress) UnmarshalText(text []byte) error {
 	if host == "" {
 		host = "127.0.0.1"
 	}
-	if err != nil || port == "" || net.ParseIP(host) == nil {
+	if err != nil || new(Port).UnmarshalText([]byte(port)) != nil || net.ParseIP(host) == nil {
 		return fmt.Errorf("%q is not a port, nor an IP and a port such as 0.0.0.0:8233", text)
 	}
 	*a = LocalAddress(net.JoinHostPort(host, port))

@@ -26,6 +26,9 @@ func TestStandalone(t *testing.T) {
 	for variable, problem := range map[string]string{
 		"STANDALONE_UI_ADDRESS=localhost:8233": "not a port, nor an IP and a port",
 		"STANDALONE_UI_ADDRESS=127.0.0.1:":     "not a port, nor an IP and a port",
+		"STANDALONE_UI_ADDRESS=0":              "not a port, nor an IP and a port",
+		"STANDALONE_UI_ADDRESS=0.0.0.0:65536":  "not a port, nor an IP and a port",
+		"STANDALONE_UI_ADDRESS=http":           "not a port, nor an IP and a port",
 		"STANDALONE_TEMPORAL_PORT=0":           "STANDALONE_TEMPORAL_PORT is 0, not between 1 and 65535",
 		"STANDALONE_TEMPORAL_PORT=65536":       "STANDALONE_TEMPORAL_PORT is 65536, not between 1 and 65535",
 		"STANDALONE_TEMPORAL_PORT=no":          "STANDALONE_TEMPORAL_PORT is not a whole number",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -37,6 +38,33 @@ func openWorkdir(workdir string) (*os.Root, error) {
 		return nil, errors.Join(fmt.Errorf("work directory %s: %w", workdir, err), root.Close())
 	}
 	return root, nil
+}
+
+// OwnFolder returns the path of a folder of this user's in the work directory, and creates both if they do not exist. It refuses what
+// others may have prepared.
+func OwnFolder(workdir, name string) (string, error) {
+	root, err := openWorkdir(workdir)
+	if err != nil {
+		return "", err
+	}
+	defer root.Close() //nolint:errcheck // nothing was written through it
+	if err := root.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	folder := filepath.Join(workdir, name)
+	info, err := root.Lstat(name)
+	if err != nil {
+		return "", err
+	}
+	switch owner, _ := ownerOf(info); {
+	case !info.IsDir():
+		return "", fmt.Errorf("%s is not a folder: move it away", folder)
+	case owner != os.Geteuid():
+		return "", fmt.Errorf("%s belongs to user %d, and this is user %d: set WORKDIR to a folder of your own", folder, owner, os.Geteuid())
+	case info.Mode().Perm()&0o002 != 0:
+		return "", fmt.Errorf("every user can write to %s: take that right away (chmod o-w)", folder)
+	}
+	return folder, nil
 }
 
 // ownerOf returns the user and the group that own a file.

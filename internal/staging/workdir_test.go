@@ -217,3 +217,23 @@ func TestWorkDirectoryIsHeld(t *testing.T) {
 	require.NoError(t, second.Close())
 	require.NoError(t, lock())
 }
+
+func TestOwnFolder(t *testing.T) {
+	t.Parallel()
+	workdir := filepath.Join(t.TempDir(), "work")
+	folder, err := OwnFolder(workdir, "own")
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(workdir, "own"), folder)
+	_, err = OwnFolder(workdir, "own")
+	require.NoError(t, err, "it is there")
+
+	require.NoError(t, os.Chmod(folder, 0o777))
+	_, err = OwnFolder(workdir, "own")
+	require.ErrorContains(t, err, "every user can write to")
+	require.NoError(t, os.Symlink(folder, filepath.Join(workdir, "link")))
+	_, err = OwnFolder(workdir, "link")
+	require.ErrorContains(t, err, "is not a folder")
+	require.NoError(t, os.Chmod(workdir, 0o777))
+	_, err = OwnFolder(workdir, "new")
+	require.ErrorContains(t, err, "every user can write to it")
+}

@@ -32,8 +32,7 @@ func checkSide(ctx context.Context, c *cli.Command) error {
 		case err != nil:
 			return err
 		case same:
-			_, err := fmt.Fprintln(c.Root().Writer, "nothing to check: the syncs, and the version that is deployed, are those of PREVIOUS_BUNDLE_SHA")
-			return err
+			return showNothingToCheck(c)
 		}
 	}
 	report, err := service.Check(ctx, role, os.Environ(), os.Stderr)
@@ -41,4 +40,13 @@ func checkSide(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	return showReport(c, report)
+}
+
+func showNothingToCheck(c *cli.Command) error {
+	const text = "nothing to check: the syncs, and the version that is deployed, are those of PREVIOUS_BUNDLE_SHA"
+	if c.String("output") == formatJSON {
+		return showReport(c, contract.Report{Warning: text})
+	}
+	_, err := fmt.Fprintln(c.Root().Writer, text)
+	return err
 }

@@ -41,7 +41,7 @@ func Unchanged(ctx context.Context, environ []string) (bool, error) {
 // an earlier bundle. App-Interface serves that beside the present one.
 func unchangedSince(ctx context.Context, c config.Producer, previous config.PreviousBundle) (bool, error) {
 	before := *c.GraphQL
-	before.Path = path.Join("/", path.Dir(before.Path), "graphqlsha", previous.SHA)
+	before.Path = path.Join("/", path.Dir(path.Clean(before.Path)), "graphqlsha", previous.SHA)
 	old, err := readBundle(ctx, c, previous, &before)
 	if errors.Is(err, graphql.ErrNotFound) {
 		return false, fmt.Errorf("PREVIOUS_BUNDLE_SHA: the GraphQL server does not know this bundle: %w", err)

@@ -128,3 +128,17 @@ func bundleEnviron(t *testing.T, handler http.Handler) []string {
 		"GITLAB_BASE_URL=https://gitlab.example.com", "GITLAB_USERNAME=u", "GITLAB_TOKEN=t", "AWS_REGION=r", "AWS_S3_BUCKET=b",
 	}
 }
+
+// A slash at the end is no segment of the path.
+func TestPreviousBundleIsBesideThePresentOne(t *testing.T) {
+	server := &appInterface{}
+	environ := append(bundleEnviron(t, server), "PREVIOUS_BUNDLE_SHA=abc123")
+	for i, v := range environ {
+		if strings.HasPrefix(v, "GRAPHQL_SERVER=") {
+			environ[i] += "/"
+		}
+	}
+	_, err := Unchanged(t.Context(), environ)
+	require.Error(t, err, "it has none")
+	require.Equal(t, []string{"/app/graphqlsha/abc123"}, server.asked)
+}

@@ -24,7 +24,9 @@ func Check(ctx context.Context, named contract.Role, environ []string, log io.Wr
 		return contract.Report{}, err
 	}
 	mask := foreign.NewMask(config.Secrets(environ)...)
-	d, err := r.connect(ctx, newLogger(log, mask))
+	logger := newLogger(log, mask)
+	warnUnused(environ, logger)
+	d, err := r.connect(ctx, logger)
 	if err != nil {
 		return contract.Report{}, err
 	}

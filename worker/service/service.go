@@ -54,9 +54,7 @@ func run(ctx context.Context, name string, logger *slog.Logger, mask *foreign.Ma
 	if err != nil {
 		return err
 	}
-	if notes := config.Unused(os.Environ()); len(notes) > 0 {
-		logger.Warn("Not used here: " + strings.Join(notes, "; "))
-	}
+	warnUnused(os.Environ(), logger)
 	options, err := temporalOptions(r.Temporal, logger)
 	if err != nil {
 		return err
@@ -77,4 +75,11 @@ func run(ctx context.Context, name string, logger *slog.Logger, mask *foreign.Ma
 	defer temporal.Close()
 	s.LastRuns = activities.LastRuns{Executions: temporal, ID: r.ChildID}
 	return errors.Join((&roleWorker{r, s, logger, mask, metrics}).serve(ctx, temporal), s.Staging.Close())
+}
+
+// warnUnused names the variables that somebody may have set for a reason, and that have no effect.
+func warnUnused(environ []string, logger *slog.Logger) {
+	if notes := config.Unused(environ); len(notes) > 0 {
+		logger.Warn("Not used here: " + strings.Join(notes, "; "))
+	}
 }
