@@ -60,17 +60,10 @@ func (v *Verifier) Read(b []byte) (int, error) {
 
 func (v *Verifier) update(b []byte) {
 	v.header = append(v.header, b[:min(len(b), headerSize-len(v.header))]...)
-	if len(b) >= sha1.Size {
-		v.sum.Write(v.trailer)
-		v.sum.Write(b[:len(b)-sha1.Size])
-		v.trailer = append(v.trailer[:0], b[len(b)-sha1.Size:]...)
-		return
-	}
 	v.trailer = append(v.trailer, b...)
-	if over := len(v.trailer) - sha1.Size; over > 0 {
-		v.sum.Write(v.trailer[:over])
-		v.trailer = append(v.trailer[:0], v.trailer[over:]...)
-	}
+	before := v.trailer[:max(0, len(v.trailer)-sha1.Size)]
+	v.sum.Write(before)
+	v.trailer = append(v.trailer[:0], v.trailer[len(before):]...)
 }
 
 // validHeader checks as much of the header as has been read.
@@ -88,7 +81,7 @@ func (v *Verifier) validHeader() bool {
 
 func (v *Verifier) finish() error {
 	switch {
-	case len(v.header) < headerSize || len(v.trailer) < sha1.Size:
+	case len(v.trailer) < sha1.Size:
 		return fmt.Errorf("pack: %w", io.ErrUnexpectedEOF)
 	case !bytes.Equal(v.sum.Sum(nil), v.trailer):
 		return fmt.Errorf("%w: checksum mismatch", ErrCorrupt)

@@ -3,6 +3,7 @@ package packfile
 import (
 	"bytes"
 	"crypto/sha1"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -47,6 +48,28 @@ func TestVerifier(t *testing.T) {
 			})
 		}
 	}
+}
+
+// That a stream broke off is said as it was, and again when it is asked again.
+func TestVerifierPassesErrorsOn(t *testing.T) {
+	broken := errors.New("connection reset")
+	for _, before := range []string{"", "PA", testPack("object")} {
+		verifier := NewVerifier(io.MultiReader(strings.NewReader(before), iotest.ErrReader(broken)))
+		got, err := io.ReadAll(verifier)
+		require.Equal(t, before, string(got))
+		require.Equal(t, broken, err)
+		_, err = verifier.Read(make([]byte, 1))
+		require.Equal(t, broken, err)
+	}
+	require.Zero(t, NewVerifier(nil).Objects(), "nothing has been read")
+}
+
+// What is kept of a pack does not grow with it.
+func TestVerifierKeepsLittle(t *testing.T) {
+	verifier := NewVerifier(strings.NewReader(testPack(strings.Repeat("object", 100_000))))
+	_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, verifier, make([]byte, 1000))
+	require.NoError(t, err)
+	require.Less(t, cap(verifier.header)+cap(verifier.trailer), 5000)
 }
 
 // repack corrects the trailer.
