@@ -24,7 +24,6 @@ type Verifier struct {
 	header  []byte
 	sum     hash.Hash
 	trailer []byte // the last bytes so far, which may be the trailer and are not in sum yet
-	err     error
 }
 
 // NewVerifier reads a pack from r.
@@ -42,20 +41,15 @@ func (v *Verifier) Objects() uint32 {
 
 // Read implements io.Reader.
 func (v *Verifier) Read(b []byte) (int, error) {
-	if v.err != nil {
-		return 0, v.err
-	}
 	n, err := v.r.Read(b)
 	v.update(b[:n])
 	switch {
 	case !v.validHeader():
-		n, v.err = 0, fmt.Errorf("%w: no pack header", ErrCorrupt)
+		return 0, fmt.Errorf("%w: no pack header", ErrCorrupt)
 	case err == io.EOF:
-		v.err = v.finish()
-	default:
-		v.err = err
+		return n, v.finish()
 	}
-	return n, v.err
+	return n, err
 }
 
 func (v *Verifier) update(b []byte) {
