@@ -10,11 +10,9 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// maxAbsent and maxAbsentSize (bytes of JSON) bound what is remembered, and thus what one cycle may delete.
-// Destinations that left first come first. The others follow when those are gone.
 const (
 	// maxAbsent and maxAbsentSize, in bytes of JSON, bound what is remembered, and so what one cycle may delete.
-	// Those who left first come first; the others get their turn when these are gone.
+	// Destinations that left first come first. The others follow when those are gone.
 	maxAbsent     = 250
 	maxAbsentSize = 128 << 10
 

@@ -91,7 +91,7 @@ const replacedByProducer = "the predecessor has uploaded that; the producer, whe
 // inSync tells whether the destination is where the bucket's newest object puts it.
 func (p PushPlanner) inSync(c chain.Chain, head Head) bool {
 	switch there := head.Commit == c.Tip(); {
-	case head.Err != nil || head.Commit == "":
+	case head.Commit == "":
 		return false
 	case !p.RequireNoted: // the archive of a predecessor's object may have had another commit than its key
 		return there || p.ReadPredecessor && head.Commit == head.Noted

@@ -69,6 +69,10 @@ func TestPushesToMissingProjects(t *testing.T) {
 		require.Equal(t, "the project does not exist yet: create it, with the branch at bbbbbbb", out.Moves[0].Reason)
 	}
 	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "ProjectNotFound", Reason: "404"}}, push(false, true).Failed)
+	heads = map[project.Branch]Head{main: {Commit: a}}
+	require.Equal(t, "the destination is at aaaaaaa, the bucket at bbbbbbb", push(true, true).Moves[0].Reason, "it exists")
+	heads = map[project.Branch]Head{main: {Err: errors.New("401"), Kind: "GitAuthFailed"}}
+	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "GitAuthFailed", Reason: "401"}}, push(true, true).Failed)
 	allow = project.Allowlist{}
 	require.Equal(t, KindNotAllowed, push(true, false).Failed[0].Kind)
 }

@@ -67,9 +67,9 @@ func TestUploadAfterNewSpelling(t *testing.T) {
 	heads := map[project.Branch]Head{spelled.Source: {Commit: b}}
 	p := UploadPlanner{Syncs: []project.Sync{spelled}, Chains: bucket(map[project.Branch][]string{old: {a, b}})}
 	moves := planUploads(p, heads).Moves
-	require.Len(t, moves, 1)
-	require.Empty(t, moves[0].Base)
-	require.Equal(t, p.Chains[old].Newest().Key, moves[0].SeenChain.Key)
+	require.Equal(t, []Upload{{
+		Sync: spelled, SeenChain: chainState(p.Chains[old]), Reason: "the bucket has it as dst/Router@main: snapshot", Attempt: moves[0].Attempt,
+	}}, moves)
 }
 
 func TestAccept(t *testing.T) {
@@ -172,9 +172,9 @@ func TestUploadsHealBrokenChain(t *testing.T) {
 	s := sync("router", "main")
 	chains := chain.Build([]object.Stored{{ID: object.ID{Destination: s.Destination, Commit: b, Base: a}, Key: "a/b"}})
 	out := planUploads(UploadPlanner{Syncs: []project.Sync{s}, Chains: chains}, map[project.Branch]Head{s.Source: {Commit: b}})
-	require.Len(t, out.Moves, 1)
-	require.Equal(t, "source is at bbbbbbb, the bucket's chain is broken: snapshot", out.Moves[0].Reason)
-	require.Empty(t, out.Moves[0].Base)
+	require.Equal(t, []Upload{{
+		Sync: s, SeenChain: chainState(chains[s.Destination]), Reason: "source is at bbbbbbb, the bucket's chain is broken: snapshot", Attempt: out.Moves[0].Attempt,
+	}}, out.Moves)
 }
 
 func TestUploadsUnreachable(t *testing.T) {
