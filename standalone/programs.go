@@ -70,11 +70,19 @@ func (p program) wait(ctx context.Context, patience time.Duration, needed ...pro
 		return p.failure()
 	case n := <-ended:
 		_ = p.Stop(patience)
-		return fmt.Errorf("%s ended by itself: %w", n.name, n.failure())
+		return n.endedByItself()
 	case <-ctx.Done():
 		_ = p.Stop(patience)
 		return errInterrupted
 	}
+}
+
+// endedByItself is the failure of a program that was to run on. It waits for the program's end.
+func (p program) endedByItself() error {
+	if err := p.Err(); err != nil {
+		return fmt.Errorf("%s ended by itself: %w", p.name, err)
+	}
+	return fmt.Errorf("%s ended by itself", p.name)
 }
 
 // failure waits for the end of the program.

@@ -93,11 +93,10 @@ func (s *side) serve(ctx context.Context) error {
 			return err
 		}
 		worker, others := needed[0], needed[1:]
-		err = worker.wait(ctx, s.drain+patience, others...)
-		if err == nil {
-			err = errors.New("the worker ended by itself")
+		if err := worker.wait(ctx, s.drain+patience, others...); err != nil {
+			return err
 		}
-		return err
+		return worker.endedByItself()
 	})
 	if errors.Is(err, errInterrupted) {
 		return nil // that is how it ends
