@@ -4,21 +4,38 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
-// ErrNotCreated says that a destination project does not exist, and that pushing to it did not create it.
-var ErrNotCreated = errors.New("the project does not exist, and the server did not create it")
+var (
+	// ErrNotCreated says that a destination project does not exist, and that pushing to it did not create it.
+	ErrNotCreated = errors.New("the project does not exist, and the server did not create it")
+	// ErrHiddenProject says that a destination project exists, and that reads do not show it.
+	ErrHiddenProject = errors.New("the project exists for pushes, but not for reads")
+)
+
+// hidden keeps only the text of how a read failed.
+func hidden(err error) error { return fmt.Errorf("%w: %v", ErrHiddenProject, err) }
 
 // classifyCreation says why a push to a missing project failed. A server answers alike for a group that does not
 // exist, for a user who may not create projects there, and for a project that the user may not see.
 func (d destination) classifyCreation(ctx context.Context, err error) error {
-	if !isAnyOf(err, smarthttp.ErrNotFound, smarthttp.ErrForbidden, smarthttp.ErrRejected) {
+	exists := errors.Is(err, smarthttp.ErrHasRefs)
+	if !exists && !isAnyOf(err, smarthttp.ErrNotFound, smarthttp.ErrForbidden, smarthttp.ErrRejected) {
 		return err
 	}
-	if _, readErr := d.commitOf(ctx, d.branch.Ref()); readErr == nil {
+	// GitLab's words to one of two that create a project at the same time. Reads may find it a little later.
+	taken := strings.Contains(err.Error(), "already been taken")
+	_, readErr := d.commitOf(ctx, d.branch.Ref())
+	switch {
+	case readErr == nil || taken:
 		return fmt.Errorf("the project was created meanwhile: %v", err) // as text: the next attempt finds it
+	case exists && errors.Is(readErr, smarthttp.ErrNotFound):
+		return hidden(readErr)
+	case exists:
+		return readErr
 	}
 	return fmt.Errorf("%w in the group %q: %w", ErrNotCreated, d.branch.Group, err)
 }

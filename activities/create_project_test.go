@@ -105,19 +105,29 @@ func TestCreationIsInterrupted(t *testing.T) {
 	require.Equal(t, tip, r.tip())
 }
 
-// Another run creates the project at the same time, and GitLab says so as if the request were wrong.
+// Another run creates the project at the same time, and GitLab says so as if the request were wrong, also while reads do not
+// find the project yet.
 func TestProjectIsCreatedMeanwhile(t *testing.T) {
 	t.Parallel()
+	for name, later := range map[string]bool{"at once": false, "found later": true} {
+		t.Run(name, func(t *testing.T) { testCreatedMeanwhile(t, later) })
+	}
+}
+
+func testCreatedMeanwhile(t *testing.T, later bool) {
 	var r *rig
 	var taken atomic.Bool
 	r = newRigWithoutProject(t, gitserver.OnDiscovery, func(w http.ResponseWriter, request *http.Request) bool {
 		if !asksToPush(request) || taken.Swap(true) {
 			return false
 		}
+		http.Error(w, "Could not create project: Path has already been taken", http.StatusUnprocessableEntity)
+		if later {
+			return true
+		}
 		if err := r.destination.Create(request.Context(), destinationRepo); err != nil {
 			t.Error(err)
 		}
-		http.Error(w, "Could not create project: Path has already been taken", http.StatusUnprocessableEntity)
 		return true
 	})
 	tip := r.commit("one")
@@ -153,25 +163,64 @@ func TestProjectCannotBeCreated(t *testing.T) {
 	}
 }
 
-// A project that reads do not show, and pushes do, is not missing: what is there is not overwritten.
-func TestHiddenProjectIsNotOverwritten(t *testing.T) {
-	t.Parallel()
-	var hidden atomic.Bool
-	r := newRigWithoutProject(t, gitserver.OnDiscovery, func(w http.ResponseWriter, r *http.Request) bool {
-		hide := hidden.Load() && r.URL.Query().Get("service") == "git-upload-pack"
-		if hide {
+// newRigWithHiddenProject is a rig whose destination project reads do not find, and pushes do. It tells whether a pack was sent there.
+func newRigWithHiddenProject(t *testing.T) (*rig, *atomic.Bool) {
+	t.Helper()
+	sent := new(atomic.Bool)
+	return newRigWithoutProject(t, gitserver.OnDiscovery, func(w http.ResponseWriter, r *http.Request) bool {
+		if sendsPack(r) {
+			sent.Store(true)
+		}
+		reads := r.URL.Query().Get("service") == "git-upload-pack"
+		if reads {
 			http.NotFound(w, r)
 		}
-		return hide
-	})
-	first := r.commit("one")
+		return reads
+	}), sent
+}
+
+// A project that reads do not show, and pushes do, is not missing: nothing is sent to it, whatever branch is wanted, and the
+// token's rights are named.
+func TestHiddenProjectIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for name, ref := range map[string]string{
+		"with the branch": "refs/heads/stable", "with another one": "refs/heads/other", "with a tag": "refs/tags/v1",
+	} {
+		for kind, verifies := range map[string]bool{"verified": true, "unverified": false} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				t.Parallel()
+				r, sent := newRigWithHiddenProject(t)
+				if !verifies {
+					r.consumer.Verifier = sign.Unverified()
+				}
+				r.commit("one")
+				r.produce()
+				r.commit("two")
+				r.produce()
+				require.NoError(t, r.destination.Create(t.Context(), destinationRepo))
+				_, err := r.destination.Commit(t.Context(), destinationRepo, "other", map[string]string{"a": "b"}, "there")
+				require.NoError(t, err)
+				if ref != "refs/heads/other" {
+					r.atDestination("update-ref", ref, "refs/heads/other")
+					r.atDestination("update-ref", "-d", "refs/heads/other")
+				}
+				decrypted := must(r, r.decrypt, r.received())
+				said := fails(r, "ProjectNotFound", r.push, decrypted)
+				require.Contains(t, said, "the project exists for pushes, but not for reads")
+				require.Contains(t, said, "read_repository beside write_repository")
+				require.False(t, sent.Load())
+			})
+		}
+	}
+}
+
+// In an empty one, that is found out only after the first push.
+func TestHiddenProjectIsEmpty(t *testing.T) {
+	t.Parallel()
+	r, _ := newRigWithHiddenProject(t)
+	r.commit("one")
 	r.produce()
-	r.consume()
-	r.commit("two")
-	r.produce()
-	hidden.Store(true)
-	decrypted := must(r, r.decrypt, r.received())
-	_, err := execute(r, r.push, decrypted)
-	require.Error(t, err)
-	require.Equal(t, first, r.tip())
+	require.NoError(t, r.destination.Create(t.Context(), destinationRepo))
+	said := fails(r, "ProjectNotFound", r.push, must(r, r.decrypt, r.received()))
+	require.Contains(t, said, "read_repository beside write_repository")
 }

@@ -80,6 +80,9 @@ func (d destination) reread(ctx context.Context) (destination, error) {
 			d.markUnwanted(ref, commit)
 		}
 	})
+	if d.missing && errors.Is(err, smarthttp.ErrNotFound) {
+		err = hidden(err) // a push has just found the project, or created it
+	}
 	if err != nil {
 		return d, fmt.Errorf("destination %s: %w", d.branch, err)
 	}
@@ -107,7 +110,7 @@ func (d destination) hasRefAt(commit string) bool {
 
 // pushRefs sends a request to the branch's project.
 func (d destination) pushRefs(ctx context.Context, request smarthttp.PushRequest) error {
-	request.Repo = d.branch.Path()
+	request.Repo, request.NoRefs = d.branch.Path(), d.missing && d.incoming == ""
 	err := d.forge.Push(ctx, request)
 	if d.missing {
 		err = d.classifyCreation(ctx, err)

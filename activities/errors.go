@@ -102,6 +102,7 @@ var kinds = []kind{
 	{"NotConfigured", isError(ErrNotConfigured), false, "Add the sync to what the GraphQL server or SYNCS_FILE lists, where it must not share its destination with another; or leave this branch alone."},
 	{plan.KindBranchNotFound, isError(ErrNoBranch), false, "Create the branch at the source, or correct the sync's configuration."},
 	{"ProjectNotCreated", isError(ErrNotCreated), false, "Make sure that the group exists, that the token's user may create projects in it, and that the server creates projects by push; or create the project. If it exists, let the user into it."},
+	{"ProjectNotFound", isError(ErrHiddenProject), false, "Let the token read what it pushes to: it needs read_repository beside write_repository, and its user a role in the project."},
 	{"ProjectNotFound", isError(smarthttp.ErrNotFound), false, "Create the project, correct the sync's configuration, or let the token's user into the project."},
 	{"GitAuthFailed", isError(smarthttp.ErrUnauthorized), false, "Check GITLAB_USERNAME and GITLAB_TOKEN: expiry, and whether they are of this server."},
 	{"GitForbidden", isError(smarthttp.ErrForbidden), false, "The token is valid, but may not do this: check its scopes (read_repository, write_repository), its user's role in the project, and whether the project is archived."},

@@ -157,6 +157,11 @@ func (a *advertisement) refs(wanted refFilter) (map[string]string, error) {
 	return found, readRefs(a.pkts, wanted, found)
 }
 
+// hasRefs tells whether a v0 advertisement has any. A repository without refs has a line of that name, for the capabilities.
+func (a *advertisement) hasRefs() bool {
+	return a.firstRef != "" && !strings.HasSuffix(a.firstRef, " capabilities^{}")
+}
+
 // capabilities are "name" or "name=value" each.
 type capabilities []string
 

@@ -25,6 +25,7 @@ var (
 	ErrObjectFormat = errors.New("repository does not use SHA-1")
 	ErrNotOurRef    = errors.New("commit is no longer on any branch of the repository")
 	ErrCorruptPack  = packfile.ErrCorrupt
+	ErrHasRefs      = errors.New("repository has refs already")
 	ErrNoThin       = errors.New("server does not accept thin packs")
 	ErrNoAtomic     = errors.New("server does not move several refs in one transaction (atomic)")
 

@@ -20,6 +20,8 @@ type PushRequest struct {
 	RefUpdate
 	// MoreUpdates are applied in the same transaction: all updates, or none.
 	MoreUpdates []RefUpdate
+	// NoRefs requires that the repository has no refs yet.
+	NoRefs bool
 	// Atomic requires a server with transactions even for one ref, if a later push will need them.
 	Atomic bool
 
@@ -40,8 +42,8 @@ func emptyPack() []byte {
 // Push sends the pack and moves the refs, whether or not that is a fast-forward. The pack is not read after Push has
 // returned.
 //
-// Before it sends anything, it fails with *MovedError when one of the refs is not at Old, and with ErrNoThin or
-// ErrNoAtomic. Afterwards it fails with *RefusedError when the server refuses the push.
+// Before it sends anything, it fails with *MovedError when one of the refs is not at Old, and with ErrHasRefs, ErrNoThin
+// or ErrNoAtomic. Afterwards it fails with *RefusedError when the server refuses the push.
 func (c *Client) Push(ctx context.Context, req PushRequest) error {
 	u, err := c.forge.Repository(req.Repo)
 	if err != nil {
@@ -98,6 +100,9 @@ func (c *Client) checkPushable(ctx context.Context, repo *url.URL, req PushReque
 		return nil, err
 	}
 	defer adv.close()
+	if req.NoRefs && adv.hasRefs() {
+		return nil, ErrHasRefs
+	}
 	tips, err := adv.refs(refFilter{names: req.refs()})
 	if err != nil {
 		return nil, err

@@ -77,6 +77,17 @@ func TestPushToMovedBranch(t *testing.T) {
 	require.ErrorContains(t, err, "found nothing")
 }
 
+func TestPushToRepositoryWithoutRefs(t *testing.T) {
+	r := newRelay(t)
+	push := smarthttp.PushRequest{
+		Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", New: r.base}, NoRefs: true,
+		Pack: bytes.NewReader(r.snapshot), PackSize: int64(len(r.snapshot)),
+	}
+	require.NoError(t, r.to.Push(t.Context(), push))
+	push.Ref = "refs/heads/other"
+	require.ErrorIs(t, r.to.Push(t.Context(), push), smarthttp.ErrHasRefs)
+}
+
 // The branch moves after it was advertised: receive-pack itself has to notice.
 func TestPushRace(t *testing.T) {
 	var r *relay
