@@ -42,9 +42,9 @@ func (c *Client) discover(ctx context.Context, repo *url.URL, service string) (*
 	if service == uploadPack { // receive-pack has no v2
 		header.Set("Git-Protocol", "version=2")
 	}
-	limit := c.limits.Discovery
+	limit := c.options.Limits.Discovery
 	if service == receivePack {
-		limit = c.limits.Advertisement
+		limit = c.options.Limits.Advertisement
 	}
 	ctx, done := withLimit(ctx, limit)
 	resp, err := c.get(ctx, u, "application/x-"+service+"-advertisement", header)
@@ -74,8 +74,8 @@ func (c *Client) checkRedirectTarget(from, to *url.URL) error {
 	if to.Path == from.Path {
 		return nil
 	}
-	repo, below := c.forge.Project(to)
-	if !below || c.allowRedirectTo == nil || !c.allowRedirectTo(repo) {
+	repo, below := c.options.Forge.Project(to)
+	if !below || c.options.AllowRedirectTo == nil || !c.options.AllowRedirectTo(repo) {
 		return fmt.Errorf("%w: %q", ErrMovedElsewhere, c.mask.Line(repo, 200))
 	}
 	return nil
@@ -164,15 +164,6 @@ func (a *advertisement) hasRefs() bool {
 
 // capabilities are "name" or "name=value" each.
 type capabilities []string
-
-func (c capabilities) has(name string) bool {
-	for _, capability := range c {
-		if capability == name {
-			return true
-		}
-	}
-	return false
-}
 
 func (c capabilities) value(name string) string {
 	for _, capability := range c {

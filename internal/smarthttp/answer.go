@@ -16,7 +16,7 @@ func (c *Client) checkResponse(resp *http.Response, contentType string) error {
 	case resp.StatusCode/100 == 3:
 		return fmt.Errorf("%w: a POST is not sent anywhere else", ErrRedirected)
 	case resp.StatusCode != http.StatusOK:
-		return newStatusError(resp, c.mask, c.forge.RequestID())
+		return newStatusError(resp, c.mask, c.options.Forge.RequestID())
 	case kind != contentType:
 		return fmt.Errorf("%w: its content type is %q", ErrNotGit, c.mask.Line(got, 100))
 	}

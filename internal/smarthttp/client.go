@@ -7,6 +7,7 @@
 package smarthttp
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -56,13 +57,8 @@ type Options struct {
 
 // Client talks to one Git server. It may be used concurrently.
 type Client struct {
-	forge              Forge
-	username, password string
-	http               *http.Client
-	agent              string
-	mask               *foreign.Mask
-	limits             Limits
-	allowRedirectTo    func(repo string) bool
+	options Options // with defaults
+	mask    *foreign.Mask
 }
 
 // New returns a client for the server that opts names.
@@ -73,14 +69,8 @@ func New(opts Options) *Client {
 	}
 	mask := foreign.NewMask(opts.Password, opts.Username+":"+opts.Password)
 	client.CheckRedirect = checkRedirect(mask)
-	agent := opts.Agent
-	if agent == "" {
-		agent = "git-partition-sync"
-	}
-	return &Client{
-		forge: opts.Forge, username: opts.Username, password: opts.Password, http: client, agent: agent, mask: mask,
-		limits: opts.Limits.orDefaults(), allowRedirectTo: opts.AllowRedirectTo,
-	}
+	opts.HTTP, opts.Limits, opts.Agent = client, opts.Limits.orDefaults(), cmp.Or(opts.Agent, "git-partition-sync")
+	return &Client{opts, mask}
 }
 
 func (c *Client) get(ctx context.Context, u *url.URL, contentType string, header http.Header) (*http.Response, error) {
@@ -89,7 +79,7 @@ func (c *Client) get(ctx context.Context, u *url.URL, contentType string, header
 		return nil, err
 	}
 	req.Header = header
-	return c.do(req, contentType, httpclient.Limits{Idle: c.limits.Idle})
+	return c.do(req, contentType, httpclient.Limits{Idle: c.options.Limits.Idle})
 }
 
 // post calls a service ("git-upload-pack") of the repository at u with a body of
@@ -102,9 +92,9 @@ func (c *Client) post(ctx context.Context, u *url.URL, service string, body io.R
 	req.Header = header
 	req.Header.Set("Content-Type", "application/x-"+service+"-request")
 	req.ContentLength = size
-	limits := httpclient.Limits{Idle: c.limits.Idle}
+	limits := httpclient.Limits{Idle: c.options.Limits.Idle}
 	if service == receivePack {
-		limits.Answer = c.limits.Answer
+		limits.Answer = c.options.Limits.Answer
 	}
 	return c.do(req, "application/x-"+service+"-result", limits)
 }
@@ -112,11 +102,11 @@ func (c *Client) post(ctx context.Context, u *url.URL, service string, body io.R
 func (c *Client) do(req *http.Request, contentType string, limits httpclient.Limits) (*http.Response, error) {
 	req.Header.Set("Accept", contentType)
 	req.Header.Set("Accept-Encoding", "identity") // packs are compressed already
-	req.Header.Set("User-Agent", c.agent)
-	if c.username != "" || c.password != "" {
-		req.SetBasicAuth(c.username, c.password)
+	req.Header.Set("User-Agent", c.options.Agent)
+	if c.options.Username != "" || c.options.Password != "" {
+		req.SetBasicAuth(c.options.Username, c.options.Password)
 	}
-	resp, err := httpclient.Do(c.http, req, limits)
+	resp, err := httpclient.Do(c.options.HTTP, req, limits)
 	if err != nil {
 		return nil, c.mask.Error(err, maxLineLength) // it may quote an answer that is not HTTP, or a certificate
 	}

@@ -1,6 +1,7 @@
 package smarthttp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -42,14 +43,7 @@ type MovedError struct {
 }
 
 func (e *MovedError) Error() string {
-	return fmt.Sprintf("%q moved: expected %s, found %s", e.Ref, commitOrNothing(e.Expected), commitOrNothing(e.Tip))
-}
-
-func commitOrNothing(commit string) string {
-	if commit == "" {
-		return "nothing"
-	}
-	return commit
+	return fmt.Sprintf("%q moved: expected %s, found %s", e.Ref, cmp.Or(e.Expected, "nothing"), cmp.Or(e.Tip, "nothing"))
 }
 
 // classifyRemoteError returns an error for the text of an ERR packet or of the side-band's error channel.

@@ -38,7 +38,7 @@ type FetchRequest struct {
 //
 // It fails with ErrNotOurRef when no branch leads to the commit any more.
 func (c *Client) FetchPack(ctx context.Context, req FetchRequest) (*PackStream, error) {
-	u, err := c.forge.Repository(req.Repo)
+	u, err := c.options.Forge.Repository(req.Repo)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (c *Client) fetch(ctx context.Context, repo *url.URL, req FetchRequest) (*P
 	return &PackStream{
 		origin: repo,
 		body:   resp.Body,
-		pack:   packfile.NewVerifier(newSideband(pkts)),
+		pack:   packfile.NewVerifier(&sideband{pkts: pkts}),
 		common: common,
 	}, nil
 }
@@ -80,11 +80,11 @@ func (c *Client) fetch(ctx context.Context, repo *url.URL, req FetchRequest) (*P
 // Known returns which of the commits a repository has, in their order. Tip has to be a commit that one of its
 // branches points to.
 func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string) ([]string, error) {
-	u, err := c.forge.Repository(repo)
+	u, err := c.options.Forge.Repository(repo)
 	if err != nil {
 		return nil, err
 	}
-	ctx, done := withLimit(ctx, c.limits.Discovery)
+	ctx, done := withLimit(ctx, c.options.Limits.Discovery)
 	defer done()
 	resp, err := c.negotiate(ctx, u, "multi_ack_detailed", tip, commits, false)
 	if err != nil {
@@ -119,7 +119,7 @@ func (c *Client) Descends(ctx context.Context, repo, commit, ancestor string) (b
 // negotiate sends an upload-pack request. Without done, the server only says which of the haves it has. With done it
 // sends a pack, so the repository's history is checked to be complete before.
 func (c *Client) negotiate(ctx context.Context, repo *url.URL, caps, want string, haves []string, done bool) (*http.Response, error) {
-	body, err := encodeUploadRequest(caps+" agent="+c.agent, want, haves, done)
+	body, err := encodeUploadRequest(caps+" agent="+c.options.Agent, want, haves, done)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func FuzzUploadPackAnswer(f *testing.F) {
 			return
 		}
 		require.Contains(t, []string{"", hashA}, common)
-		_, err = io.Copy(io.Discard, packfile.NewVerifier(newSideband(pkts)))
+		_, err = io.Copy(io.Discard, packfile.NewVerifier(&sideband{pkts: pkts}))
 		checkText(t, err)
 	})
 }

@@ -55,12 +55,11 @@ func (c *Client) refs(ctx context.Context, repo *url.URL, wanted refFilter) (map
 // lsRefs runs v2's command of that name. The server filters, so a project with many refs costs no more than one with
 // few.
 func (c *Client) lsRefs(ctx context.Context, adv *advertisement, wanted refFilter) (map[string]string, error) {
-	body, err := encodeLsRefs(c.agent, wanted)
-	if err != nil {
-		return nil, err
+	var args []string
+	for _, ref := range wanted.prefixes() {
+		args = append(args, "ref-prefix "+ref+"\n")
 	}
-	header := http.Header{"Git-Protocol": {"version=2"}}
-	resp, err := c.post(ctx, adv.url, uploadPack, body, int64(body.Len()), header)
+	resp, err := c.runCommand(ctx, adv, "ls-refs", args...)
 	if err != nil {
 		return nil, err
 	}
@@ -74,19 +73,19 @@ func (c *Client) lsRefs(ctx context.Context, adv *advertisement, wanted refFilte
 	return found, nil
 }
 
-func encodeLsRefs(agent string, wanted refFilter) (*bytes.Buffer, error) {
+// runCommand sends a command of protocol v2.
+func (c *Client) runCommand(ctx context.Context, adv *advertisement, name string, args ...string) (*http.Response, error) {
 	var body bytes.Buffer
 	pkts := pktline.NewEncoder(&body)
-	if err := pkts.EncodeString("command=ls-refs\n", "agent="+agent+"\n"); err != nil {
+	if err := pkts.EncodeString("command="+name+"\n", "agent="+c.options.Agent+"\n"); err != nil {
 		return nil, err
 	}
 	body.WriteString(delimPkt)
-	for _, ref := range wanted.prefixes() {
-		if err := pkts.EncodeString("ref-prefix " + ref + "\n"); err != nil {
-			return nil, err
-		}
+	if err := pkts.EncodeString(append(args, pktline.FlushString)...); err != nil {
+		return nil, err
 	}
-	return &body, pkts.Flush()
+	header := http.Header{"Git-Protocol": {"version=2"}}
+	return c.post(ctx, adv.url, uploadPack, &body, int64(body.Len()), header)
 }
 
 // refFilter selects refs by full name or by prefix.

@@ -43,7 +43,7 @@ func newPktReader(r io.Reader, mask *foreign.Mask) *pktReader {
 // readPackets returns a reader for an answer of the client's server.
 func (c *Client) readPackets(r io.Reader) *pktReader {
 	pkts := newPktReader(r, c.mask)
-	pkts.notFound = c.forge.NotFound
+	pkts.notFound = c.options.Forge.NotFound
 	return pkts
 }
 
@@ -83,8 +83,6 @@ type sideband struct {
 	data      []byte             // what is left of the current packet
 	err       error
 }
-
-func newSideband(pkts *pktReader) *sideband { return &sideband{pkts: pkts} }
 
 // Read returns io.EOF only at the flush packet that closes the answer.
 func (s *sideband) Read(b []byte) (int, error) {

@@ -45,7 +45,7 @@ func emptyPack() []byte {
 // Before it sends anything, it fails with *MovedError when one of the refs is not at Old, and with ErrHasRefs, ErrNoThin
 // or ErrNoAtomic. Afterwards it fails with *RefusedError when the server refuses the push.
 func (c *Client) Push(ctx context.Context, req PushRequest) error {
-	u, err := c.forge.Repository(req.Repo)
+	u, err := c.options.Forge.Repository(req.Repo)
 	if err != nil {
 		return err
 	}
@@ -112,20 +112,20 @@ func (c *Client) checkPushable(ctx context.Context, repo *url.URL, req PushReque
 			return nil, &MovedError{Ref: update.Ref, Expected: update.Old, Tip: tip}
 		}
 	}
-	if req.Thin && adv.caps.has("no-thin") {
+	if req.Thin && slices.Contains(adv.caps, "no-thin") {
 		return nil, ErrNoThin
 	}
-	if !adv.caps.has("report-status") || !adv.caps.has("side-band-64k") {
+	if !slices.Contains(adv.caps, "report-status") || !slices.Contains(adv.caps, "side-band-64k") {
 		return nil, errors.New("server does not report the outcome of a push")
 	}
-	if req.needsAtomic() && !adv.caps.has("atomic") {
+	if req.needsAtomic() && !slices.Contains(adv.caps, "atomic") {
 		return nil, ErrNoAtomic
 	}
 	return adv.url, nil
 }
 
 func (c *Client) encodeCommands(req PushRequest) (*bytes.Buffer, error) {
-	caps := "\x00 report-status side-band-64k agent=" + c.agent
+	caps := "\x00 report-status side-band-64k agent=" + c.options.Agent
 	if req.needsAtomic() {
 		caps += " atomic"
 	}

@@ -18,7 +18,7 @@ const (
 // readReport reads receive-pack's answer: the report-status in the side-band's data channel, and what the hooks print
 // in the other.
 func readReport(pkts *pktReader, refs []string) error {
-	band := newSideband(pkts)
+	band := &sideband{pkts: pkts}
 	var report packp.ReportStatus
 	limit := int64(maxReport)
 	for _, ref := range refs {

@@ -58,7 +58,7 @@ func TestCommands(t *testing.T) {
 		{PushRequest{RefUpdate: update("refs/heads/main"), Atomic: true}, wire(main+caps+" atomic", "")},
 		{PushRequest{RefUpdate: update("refs/heads/main"), MoreUpdates: []RefUpdate{update("refs/sync/1")}}, wire(main+caps+" atomic", guard, "")},
 	} {
-		commands, err := (&Client{agent: "a/1"}).encodeCommands(tt.request)
+		commands, err := (&Client{options: Options{Agent: "a/1"}}).encodeCommands(tt.request)
 		require.NoError(t, err)
 		require.Equal(t, tt.want, commands.String())
 	}

@@ -22,7 +22,7 @@ func (c *Client) EachRef(ctx context.Context, repo string, names []string, below
 }
 
 func (c *Client) listRefs(ctx context.Context, repo string, wanted refFilter) (map[string]string, error) {
-	u, err := c.forge.Repository(repo)
+	u, err := c.options.Forge.Repository(repo)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (c *Client) listRefs(ctx context.Context, repo string, wanted refFilter) (m
 			return nil, fmt.Errorf("invalid ref %q", name)
 		}
 	}
-	ctx, done := withLimit(ctx, c.limits.Discovery)
+	ctx, done := withLimit(ctx, c.options.Limits.Discovery)
 	defer done()
 	refs, err := c.refs(ctx, u, wanted)
 	if err != nil {

@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
-
-	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 )
 
 var (
@@ -25,12 +22,8 @@ func (c *Client) checkComplete(ctx context.Context, adv *advertisement, commit s
 	if !adv.v2 {
 		return adv.checkComplete()
 	}
-	body, err := encodeEmptyFetch(c.agent, commit)
-	if err != nil {
-		return err
-	}
-	header := http.Header{"Git-Protocol": {"version=2"}}
-	resp, err := c.post(ctx, adv.url, uploadPack, body, int64(body.Len()), header)
+	// Of a commit that the client claims to have, the answer is an empty pack, and before it, what is shallow.
+	resp, err := c.runCommand(ctx, adv, "fetch", "no-progress\n", "want "+commit+"\n", "have "+commit+"\n", "done\n")
 	if err != nil {
 		return err
 	}
@@ -45,24 +38,6 @@ func (c *Client) checkComplete(ctx context.Context, adv *advertisement, commit s
 		return ErrShallow
 	}
 	return nil
-}
-
-// encodeEmptyFetch encodes v2's "fetch" for a commit that the client claims to have. The answer is an empty pack, and
-// before it, what is shallow.
-func encodeEmptyFetch(agent, commit string) (*bytes.Buffer, error) {
-	if !isHash(commit) {
-		return nil, fmt.Errorf("invalid commit %q", commit)
-	}
-	var body bytes.Buffer
-	pkts := pktline.NewEncoder(&body)
-	if err := pkts.EncodeString("command=fetch\n", "agent="+agent+"\n"); err != nil {
-		return nil, err
-	}
-	body.WriteString(delimPkt)
-	if err := pkts.EncodeString("no-progress\n", "want "+commit+"\n", "have "+commit+"\n", "done\n"); err != nil {
-		return nil, err
-	}
-	return &body, pkts.Flush()
 }
 
 // checkComplete looks for v0's "shallow" lines, which follow the refs.

@@ -3,6 +3,7 @@ package smarthttp
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -78,7 +79,7 @@ func TestAdvertisementOfV2(t *testing.T) {
 		adv, err := readAdvertisement(newPktReader(strings.NewReader(prefix+wire("version 2\n", "agent=git/2\n", "object-format=sha1\n", "")), nil), uploadPack)
 		require.NoError(t, err)
 		require.True(t, adv.v2)
-		require.True(t, adv.caps.has("agent=git/2"))
+		require.True(t, slices.Contains(adv.caps, "agent=git/2"))
 		require.Equal(t, "sha1", adv.caps.value("object-format"))
 	}
 }
@@ -124,7 +125,7 @@ func TestSideband(t *testing.T) {
 		"trailing data":              {answer: wire("\x01one", "") + "x", want: "one", err: "data after the end"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := io.ReadAll(newSideband(newPktReader(iotest.OneByteReader(strings.NewReader(tt.answer)), nil)))
+			got, err := io.ReadAll(&sideband{pkts: newPktReader(iotest.OneByteReader(strings.NewReader(tt.answer)), nil)})
 			require.Equal(t, tt.want, string(got))
 			if tt.err == "" {
 				require.NoError(t, err)
@@ -139,7 +140,7 @@ func TestSideband(t *testing.T) {
 func TestSidebandIsBounded(t *testing.T) {
 	for name, pkt := range map[string]string{"progress": wire("\x02" + strings.Repeat("x", 60000)), "signs of life": wire("\x01")} {
 		endless := &repeated{of: pkt, left: 20 << 20}
-		_, err := io.ReadAll(newSideband(newPktReader(endless, nil)))
+		_, err := io.ReadAll(&sideband{pkts: newPktReader(endless, nil)})
 		require.ErrorIs(t, err, ErrServerFailed, name)
 		require.ErrorContains(t, err, "more than 16777216 bytes beside its answer", name)
 	}
