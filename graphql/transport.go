@@ -2,6 +2,7 @@ package graphql
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,11 +29,8 @@ const (
 
 // transport is the graphql.Client that the generated code sends its operation to.
 type transport struct {
-	http               *http.Client
-	url                string
-	username, password string
-	query              string
-	mask               *foreign.Mask
+	options Options
+	mask    *foreign.Mask
 }
 
 func newTransport(opts Options) *transport {
@@ -42,24 +40,14 @@ func newTransport(opts Options) *transport {
 	}
 	mask := foreign.NewMask(opts.Password, opts.Username+":"+opts.Password)
 	client.CheckRedirect = redirect.SameServerOnly(mask)
-	return &transport{
-		http:     &client,
-		url:      opts.URL.String(),
-		username: opts.Username,
-		password: opts.Password,
-		query:    opts.Query,
-		mask:     mask,
-	}
+	opts.HTTP = &client
+	return &transport{opts, mask}
 }
 
 // MakeRequest implements graphql.Client. It sends no operation name: the query has one operation only, and servers
 // differ on what an empty name means.
 func (t *transport) MakeRequest(ctx context.Context, req *graphql.Request, resp *graphql.Response) error {
-	query := req.Query
-	if t.query != "" {
-		query = t.query
-	}
-	answer, err := t.post(ctx, query)
+	answer, err := t.post(ctx, cmp.Or(t.options.Query, req.Query))
 	if err != nil {
 		return err
 	}
@@ -93,8 +81,7 @@ func (t *transport) post(ctx context.Context, query string) ([]byte, error) {
 		return nil, fmt.Errorf("%w but a web page: %q", ErrNotGraphQL, t.excerpt(string(page)))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, resp.Body, maxAnswerSize))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, fmt.Errorf("%w: it exceeds %d bytes", ErrTooLarge, tooLarge.Limit)
 	}
 	if err != nil {
@@ -110,16 +97,16 @@ func (t *transport) send(ctx context.Context, query string) (*http.Response, err
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.options.URL.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	if t.username != "" || t.password != "" {
-		req.SetBasicAuth(t.username, t.password)
+	if t.options.Username != "" || t.options.Password != "" {
+		req.SetBasicAuth(t.options.Username, t.options.Password)
 	}
-	resp, err := httpclient.Do(t.http, req, httpclient.Limits{Idle: silenceTimeout})
+	resp, err := httpclient.Do(t.options.HTTP, req, httpclient.Limits{Idle: silenceTimeout})
 	if err != nil {
 		return nil, fmt.Errorf("query graphql server %q: %w", req.URL.Host, t.describeFailure(ctx, err))
 	}
