@@ -162,7 +162,7 @@ func (c *Consumer) fetchObjects(ctx context.Context, run staging.Run, objects []
 	}
 	for i, o := range objects {
 		err := run.Create(numbered(objectFile, i), func(f *os.File) error {
-			return c.Bucket.DownloadListed(ctx, o.Key, etags[i], o.Size, meter.write(f))
+			return c.Bucket.Download(ctx, o.Key, etags[i], o.Size, meter.write(f))
 		})
 		if err != nil {
 			return err

@@ -280,8 +280,7 @@ func TestKeysAndBodiesOfTheTwo(t *testing.T) {
 	r.commit("one")
 	ours := r.produce()[0]
 	var body bytes.Buffer
-	_, err := r.consumer.Bucket.Download(t.Context(), ours.Key, &body)
-	require.NoError(t, err)
+	require.NoError(t, r.consumer.Bucket.Download(t.Context(), ours.Key, "", ours.Size, &body))
 	key, err := oldproducer.Form{}.Key(r.sync.Destination, ours.ID.Commit, "main")
 	require.NoError(t, err)
 	awaitNextSecond()

@@ -103,8 +103,7 @@ func seal(r *rig) (key string, content []byte) {
 	r.Helper()
 	uploaded := r.produce()[0]
 	var object bytes.Buffer
-	_, err := r.consumer.Bucket.Download(r.Context(), uploaded.Key, &object)
-	require.NoError(r, err)
+	require.NoError(r, r.consumer.Bucket.Download(r.Context(), uploaded.Key, "", uploaded.Size, &object))
 	return uploaded.Key, object.Bytes()
 }
 

@@ -129,8 +129,9 @@ func put(t testing.TB, b *bucket.Bucket, key string, content []byte) {
 func get(t testing.TB, b *bucket.Bucket, key string) []byte {
 	t.Helper()
 	var content bytes.Buffer
-	_, err := b.Download(context.Background(), key, &content)
+	listed, err := b.Stat(context.Background(), key)
 	require.NoError(t, err)
+	require.NoError(t, b.Download(context.Background(), key, listed.ETag, listed.Size, &content))
 	return content.Bytes()
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -71,11 +72,7 @@ func Open(ctx context.Context, opts Options, load ...func(*config.LoadOptions) e
 		// keeps no checksum over the whole of them.
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})
-	b := &Bucket{client: client, name: opts.Name, partSize: minPartSize}
-	if opts.KMSKeyID != "" {
-		b.kmsKeyID = &opts.KMSKeyID
-	}
-	return b, nil
+	return &Bucket{client: client, name: opts.Name, kmsKeyID: optional(opts.KMSKeyID), partSize: minPartSize}, nil
 }
 
 // Endpoint is the URL of the S3 server from the environment or a profile. It is empty for AWS's own.
@@ -116,10 +113,8 @@ const maxBatch = 1000
 // all keys that could not be removed.
 func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
 	var errs []error
-	for len(keys) > 0 {
-		n := min(len(keys), maxBatch)
-		errs = append(errs, b.deleteBatch(ctx, keys[:n]))
-		keys = keys[n:]
+	for batch := range slices.Chunk(keys, maxBatch) {
+		errs = append(errs, b.deleteBatch(ctx, batch))
 	}
 	return errors.Join(errs...)
 }
@@ -140,8 +135,9 @@ func (b *Bucket) deleteBatch(ctx context.Context, keys []string) error {
 		return fmt.Errorf("delete %d objects, the first %q: %w", len(keys), keys[0], err)
 	}
 	var errs []error
+	requestID, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
 	for _, e := range out.Errors {
-		failed := &apiError{Code: aws.ToString(e.Code), Message: aws.ToString(e.Message), RequestID: requestID(out.ResultMetadata)}
+		failed := &apiError{Code: aws.ToString(e.Code), Message: aws.ToString(e.Message), RequestID: requestID}
 		errs = append(errs, fmt.Errorf("delete %q: %w", aws.ToString(e.Key), failed))
 	}
 	return errors.Join(errs...)

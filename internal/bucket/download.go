@@ -16,23 +16,29 @@ import (
 // maxResumes bounds how often one download continues after a lost connection.
 const maxResumes = 10
 
-// Download writes the object to w and returns the number of bytes written. It resumes a broken connection where it
-// broke. An error of w ends the download, so w may limit the size.
+// Download writes to w an object with the size that it was listed with and, unless that is empty, the ETag. If the
+// object has changed, it fails with ErrReplaced and writes nothing. It resumes a broken connection where it broke.
 //
 // The SDK's transfer manager fetches ranges in parallel and holds them in memory until the writer gets to them. One
 // stream is as fast for a disk.
-func (b *Bucket) Download(ctx context.Context, key string, w io.Writer) (int64, error) {
-	d := &download{ctx: ctx, bucket: b, key: key}
-	err := d.open()
-	if err != nil {
-		return 0, fmt.Errorf("download %q: %w", key, err)
+func (b *Bucket) Download(ctx context.Context, key, etag string, size int64, w io.Writer) error {
+	d := &download{ctx: ctx, bucket: b, key: key, etag: optional(etag)}
+	if err := d.open(); err != nil {
+		return fmt.Errorf("download %q: %w", key, err)
 	}
 	defer func() { _ = d.body.Close() }()
-	n, err := io.Copy(w, d)
-	if err != nil {
-		return n, fmt.Errorf("download %q: %w", key, err)
+	if d.size != size {
+		return fmt.Errorf("download %q: %w: it has %d bytes, and was listed with %d", key, ErrReplaced, d.size, size)
 	}
-	return n, nil
+	// One byte more than it may have, so that the end is read: there the SDK verifies the checksum.
+	n, err := io.Copy(w, io.LimitReader(d, size+1))
+	if err == nil && n != size {
+		err = fmt.Errorf("server sent %d bytes of %d", n, size)
+	}
+	if err != nil {
+		return fmt.Errorf("download %q: %w", key, err)
+	}
+	return nil
 }
 
 // download reads one version of an object over as many requests as it takes.

@@ -7,10 +7,8 @@ import (
 	"strings"
 	"time"
 
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
@@ -66,15 +64,12 @@ type apiError struct {
 
 // Error quotes the parts, because they are the server's words.
 func (e *apiError) Error() string {
-	var text string
-	switch {
-	case e.isHTML() || e.Code == "":
+	text := fmt.Sprintf("%q: %q, request %q", foreign.Line(e.Code, maxCodeLength), foreign.Line(e.Message, maxMessageLength), foreign.Line(e.RequestID, maxCodeLength))
+	if e.isHTML() || e.Code == "" {
 		text = fmt.Sprintf("http status %d %s", e.Status, http.StatusText(e.Status))
 		if server := e.Header.Get("Server"); server != "" {
 			text += fmt.Sprintf(" from %q", foreign.Line(server, maxCodeLength))
 		}
-	default:
-		text = fmt.Sprintf("%q: %q, request %q", foreign.Line(e.Code, maxCodeLength), foreign.Line(e.Message, maxMessageLength), foreign.Line(e.RequestID, maxCodeLength))
 	}
 	kind := e.Unwrap()
 	switch {
@@ -138,9 +133,4 @@ func asAPIError(err error) (*apiError, bool) {
 		e.Status, e.RequestID, e.Header = resp.HTTPStatusCode(), resp.ServiceRequestID(), resp.HTTPResponse().Header
 	}
 	return e, true
-}
-
-func requestID(metadata middleware.Metadata) string {
-	id, _ := awsmiddleware.GetRequestIDMetadata(metadata)
-	return id
 }

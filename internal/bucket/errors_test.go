@@ -32,8 +32,7 @@ var operations = map[string]func(ctx context.Context, b *Bucket, key string) err
 		return err
 	},
 	"download": func(ctx context.Context, b *Bucket, key string) error {
-		_, err := b.Download(ctx, key, io.Discard)
-		return err
+		return b.Download(ctx, key, "", 3, io.Discard)
 	},
 	"upload": func(ctx context.Context, b *Bucket, key string) error {
 		return b.Upload(ctx, key, strings.NewReader("new"), 3)

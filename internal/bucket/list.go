@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -63,8 +64,8 @@ func (b *Bucket) readPage(ctx context.Context, prefix, token string) (listingPag
 	var answer pageDecoder
 	_, err := b.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
 		Bucket:            &b.name,
-		Prefix:            optionalParameter(prefix),
-		ContinuationToken: optionalParameter(token),
+		Prefix:            optional(prefix),
+		ContinuationToken: optional(token),
 		MaxKeys:           aws.Int32(pageSize),
 		// S3 keys may hold characters that XML cannot: unencoded, one such
 		// key would make the whole listing unreadable.
@@ -73,8 +74,8 @@ func (b *Bucket) readPage(ctx context.Context, prefix, token string) (listingPag
 	return answer.page, err
 }
 
-// optionalParameter leaves an empty parameter out of a request.
-func optionalParameter(s string) *string {
+// optional leaves an empty parameter out of a request.
+func optional(s string) *string {
 	if s == "" {
 		return nil
 	}
@@ -123,10 +124,5 @@ func (l *listing) addPage(p listingPage) (more bool, err error) {
 }
 
 func isPrintable(key string) bool {
-	for i := range len(key) {
-		if key[i] < ' ' || key[i] > '~' {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
 }

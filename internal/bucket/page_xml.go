@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
@@ -64,11 +63,12 @@ func (r *listBucketResult) readMember(decoder *xml.Decoder, element xml.StartEle
 		if len(r.objects) == pageSize {
 			return fmt.Errorf("more than %d keys were not asked for", pageSize)
 		}
-		object, err := readObject(decoder)
+		object, err := readObject(decoder, element)
 		r.objects = append(r.objects, object)
 		return err
 	}
-	text, err := readText(decoder)
+	var text string
+	err := decoder.DecodeElement(&text, &element)
 	if err != nil {
 		return err
 	}
@@ -86,58 +86,24 @@ func (r *listBucketResult) readMember(decoder *xml.Decoder, element xml.StartEle
 	return err
 }
 
-func readObject(decoder *xml.Decoder) (o ObjectInfo, err error) {
-	for {
-		token, err := decoder.Token()
-		if err != nil {
-			return o, err
-		}
-		element, isStart := token.(xml.StartElement)
-		if _, isEnd := token.(xml.EndElement); isEnd {
-			return o, nil
-		}
-		if !isStart {
-			continue
-		}
-		text, err := readText(decoder)
-		if err != nil {
-			return o, err
-		}
-		switch element.Name.Local {
-		case "Key":
-			o.Key = text
-		case "Size":
-			o.Size, err = strconv.ParseInt(text, 10, 64)
-		case "ETag":
-			o.ETag = text
-		case "LastModified":
-			o.Modified, err = time.Parse(time.RFC3339Nano, text)
-		}
-		if err != nil {
+func readObject(decoder *xml.Decoder, element xml.StartElement) (o ObjectInfo, err error) {
+	var sent struct {
+		Key, ETag          string
+		Size, LastModified *string // nil when it was not sent
+	}
+	if err := decoder.DecodeElement(&sent, &element); err != nil {
+		return o, err
+	}
+	o.Key, o.ETag = sent.Key, sent.ETag
+	if sent.Size != nil {
+		if o.Size, err = strconv.ParseInt(*sent.Size, 10, 64); err != nil {
 			return o, err
 		}
 	}
-}
-
-// readText reads to the end of the element, and returns its text without that of nested elements.
-func readText(decoder *xml.Decoder) (string, error) {
-	var text strings.Builder // comments may cut a text into as many pieces as it has bytes
-	for {
-		token, err := decoder.Token()
-		if err != nil {
-			return "", err
-		}
-		switch token := token.(type) {
-		case xml.CharData:
-			text.Write(token)
-		case xml.StartElement:
-			if err := decoder.Skip(); err != nil {
-				return "", err
-			}
-		case xml.EndElement:
-			return text.String(), nil
-		}
+	if sent.LastModified != nil {
+		o.Modified, err = time.Parse(time.RFC3339Nano, *sent.LastModified)
 	}
+	return o, err
 }
 
 // decodeKeys decodes the keys only if the server says that it encoded them. Not all servers know the encoding, and

@@ -27,13 +27,13 @@ func TestReadStart(t *testing.T) {
 	require.Equal(t, etag, again)
 
 	var out bytes.Buffer
-	require.NoError(t, b.DownloadListed(t.Context(), "key", etag, 10, &out))
-	require.NoError(t, b.DownloadListed(t.Context(), "key", "", 10, &out))
+	require.NoError(t, b.Download(t.Context(), "key", etag, 10, &out))
+	require.NoError(t, b.Download(t.Context(), "key", "", 10, &out))
 	require.Equal(t, "01234567890123456789", out.String())
 	out.Reset()
-	require.ErrorIs(t, b.DownloadListed(t.Context(), "key", etag, 9, &out), ErrReplaced)
+	require.ErrorIs(t, b.Download(t.Context(), "key", etag, 9, &out), ErrReplaced)
 	put("key", "abcdefghij")
-	require.ErrorIs(t, b.DownloadListed(t.Context(), "key", etag, 10, &out), ErrReplaced)
+	require.ErrorIs(t, b.Download(t.Context(), "key", etag, 10, &out), ErrReplaced)
 	require.Empty(t, out.String())
 
 	put("empty", "")
