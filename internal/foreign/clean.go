@@ -15,13 +15,16 @@ var (
 	c1Controls = strings.NewReplacer("\u009b", "\x1b[", "\u009d", "\x1b]", "\u0090", "\x1bP", "\u0098", "\x1bX", "\u009e", "\x1b^", "\u009f", "\x1b_")
 )
 
-// cleanLines splits a text at everything that any program takes for the end of a line. The lines are UTF-8, not
+// lineBreaks are what some program or other takes for the end of a line.
+const lineBreaks = "\n\r\v\f\u0085\u2028\u2029"
+
+// cleanLines splits a text at all lineBreaks. The lines are UTF-8, not
 // empty, and contain only visible characters and single spaces.
 func cleanLines(text string) []string {
 	text = escapeSequences.ReplaceAllString(c1Controls.Replace(strings.ToValidUTF8(text, "")), "")
 	text = strings.Map(func(r rune) rune {
 		switch {
-		case isLineBreak(r):
+		case strings.ContainsRune(lineBreaks, r):
 			return '\n'
 		case unicode.IsSpace(r):
 			return ' '
@@ -37,14 +40,6 @@ func cleanLines(text string) []string {
 		}
 	}
 	return lines
-}
-
-func isLineBreak(r rune) bool {
-	switch r {
-	case '\n', '\r', '\v', '\f', '\u0085', '\u2028', '\u2029':
-		return true
-	}
-	return false
 }
 
 // isInvisible tells characters that unicode counts as printable although they show nothing.

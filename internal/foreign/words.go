@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -39,15 +40,13 @@ func (w *Transcript) Write(p []byte) (int, error) {
 func (w *Transcript) Lines(m *Mask) []string {
 	var lines []string
 	if w.truncated { // a secret may have been cut in two there
-		lines = append(m.lines(w.head), ellipsis)
-		lines = append(lines, m.lines(w.tail)...)
+		lines = slices.Concat(m.lines(w.head), []string{ellipsis}, m.lines(w.tail))
 	} else {
-		lines = m.lines(append(w.head[:len(w.head):len(w.head)], w.tail...))
+		lines = m.lines(slices.Concat(w.head, w.tail))
 	}
 	if more := len(lines) - 2*maxLines; more > 0 {
-		last := lines[len(lines)-maxLines:]
-		lines = append(lines[:maxLines:maxLines], fmt.Sprintf("%s %d more lines %s", ellipsis, more, ellipsis))
-		lines = append(lines, last...)
+		gap := fmt.Sprintf("%s %d more lines %s", ellipsis, more, ellipsis)
+		lines = slices.Replace(lines, maxLines, maxLines+more, gap)
 	}
 	return lines
 }

@@ -3,6 +3,7 @@
 package redirect
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -54,8 +55,5 @@ func isUpgradeToHTTPS(from, to *url.URL) bool {
 }
 
 func effectivePort(u *url.URL) string {
-	if given := u.Port(); given != "" {
-		return given
-	}
-	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 }

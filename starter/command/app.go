@@ -74,7 +74,7 @@ func newApp() *cli.Command {
 	}
 }
 
-// every is the flag for the time between two cycles.
+// everyFlag is the flag for the time between two cycles.
 func everyFlag() cli.Flag {
 	return &cli.DurationFlag{
 		Name: "every", Local: true, Usage: "time between two cycles", Value: 5 * time.Minute, Sources: cli.EnvVars("RECONCILE_SLEEP_TIME"),

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 
 	"github.com/urfave/cli/v3"
-	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
@@ -58,13 +56,4 @@ func withClient(do func(ctx context.Context, c *cli.Command, s roleClient) error
 		defer s.Close()
 		return do(ctx, c, s)
 	}
-}
-
-// hasSearchAttributes tells whether setup has been run. If it may not ask, it returns false.
-func (s roleClient) hasSearchAttributes(ctx context.Context) bool {
-	registered, err := s.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})
-	return err == nil && !slices.ContainsFunc(searchAttributes, func(name string) bool {
-		_, ok := registered.CustomAttributes[name]
-		return !ok
-	})
 }

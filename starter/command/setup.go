@@ -27,15 +27,9 @@ the attributes: create the schedule again.`,
 }
 
 func (s roleClient) setup(ctx context.Context) error {
-	registered, err := s.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})
+	missing, err := s.missingSearchAttributes(ctx)
 	if err != nil {
 		return fmt.Errorf("list search attributes: %w", err)
-	}
-	missing := map[string]enums.IndexedValueType{}
-	for _, name := range searchAttributes {
-		if _, ok := registered.CustomAttributes[name]; !ok {
-			missing[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
-		}
 	}
 	if len(missing) > 0 {
 		_, err := s.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: s.namespace, SearchAttributes: missing})
@@ -45,4 +39,25 @@ func (s roleClient) setup(ctx context.Context) error {
 	}
 	fmt.Printf("namespace %s has the search attributes (%d were new)\n", s.namespace, len(missing))
 	return nil
+}
+
+// missingSearchAttributes are those that setup has to register.
+func (s roleClient) missingSearchAttributes(ctx context.Context) (map[string]enums.IndexedValueType, error) {
+	registered, err := s.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})
+	if err != nil {
+		return nil, err
+	}
+	missing := map[string]enums.IndexedValueType{}
+	for _, name := range searchAttributes {
+		if _, ok := registered.CustomAttributes[name]; !ok {
+			missing[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
+		}
+	}
+	return missing, nil
+}
+
+// hasSearchAttributes tells whether setup has been run. If it may not ask, it returns false.
+func (s roleClient) hasSearchAttributes(ctx context.Context) bool {
+	missing, err := s.missingSearchAttributes(ctx)
+	return err == nil && len(missing) == 0
 }
