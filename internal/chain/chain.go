@@ -167,27 +167,23 @@ func traceToSnapshot(newestFirst []object.Stored) (path []object.Stored, missing
 	}
 	seen := map[string]bool{}
 	queue := []*step{{object: newestFirst[0]}}
-	dangling := queue[0]
+	furthest := queue[0]
 	for ; len(queue) > 0; queue = queue[1:] {
 		at := queue[0]
-		if at.object.Base == "" {
-			for ; at != nil; at = at.next {
-				path = append(path, at.object)
-			}
-			return path, ""
-		}
 		if seen[at.object.Base] {
 			continue
 		}
 		seen[at.object.Base] = true
-		dangling = at
+		furthest = at
+		if at.object.Base == "" {
+			break
+		}
 		for _, o := range byCommit[at.object.Base] {
 			queue = append(queue, &step{o, at})
 		}
 	}
-	missing = dangling.object.Base
-	for at := dangling; at != nil; at = at.next {
+	for at := furthest; at != nil; at = at.next {
 		path = append(path, at.object)
 	}
-	return path, missing
+	return path, furthest.object.Base
 }
