@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -75,10 +76,7 @@ func (s *headSurvey) read(ctx context.Context, path string, names []string) (fou
 	for range s.limits.Tries {
 		leave, ok := s.awaitTurn(ctx)
 		if !ok {
-			if err == nil {
-				err = errNotAsked
-			}
-			return nil, err
+			return nil, cmp.Or(err, errNotAsked)
 		}
 		found, err = s.readOnce(ctx, path, names)
 		leave()
@@ -95,9 +93,8 @@ func (s *headSurvey) readOnce(ctx context.Context, path string, names []string) 
 	impatient := s.silent >= s.limits.MaxSilent
 	s.mu.Unlock()
 	if impatient {
-		limit := s.limits.Impatience
 		var done context.CancelFunc
-		ctx, done = context.WithTimeoutCause(ctx, limit, &httpclient.SilentError{What: "has not answered in full", For: limit})
+		ctx, done = httpclient.WithLimit(ctx, s.limits.Impatience)
 		defer done()
 	}
 	return s.server.Refs(ctx, path, names...)

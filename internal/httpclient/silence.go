@@ -1,6 +1,7 @@
 package httpclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,11 @@ func (e *SilentError) Error() string { return fmt.Sprintf("the server %s for %s"
 
 func (e *SilentError) Unwrap() error { return ErrSilent }
 
+// WithLimit returns a context that ends with a *SilentError after the limit.
+func WithLimit(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, limit, &SilentError{What: "has not answered in full", For: limit})
+}
+
 // Do sends the request. It ends it with a *SilentError when no byte of the request or of the answer has moved for
 // longer than the limits allow, which includes reading the answer's body. Other errors come from DescribeError.
 func Do(client *http.Client, req *http.Request, limits Limits) (*http.Response, error) {
@@ -35,10 +41,7 @@ func Do(client *http.Client, req *http.Request, limits Limits) (*http.Response, 
 	w := &silenceWatch{ctx: ctx, cancel: cancel}
 	w.enterStage(waitStage{"has taken nothing more of the request", limits.Idle})
 	req = req.WithContext(ctx)
-	answer := waitStage{"has sent nothing", limits.Idle}
-	if limits.Answer > 0 {
-		answer.limit = limits.Answer
-	}
+	answer := waitStage{"has sent nothing", cmp.Or(limits.Answer, limits.Idle)}
 	if req.Body != nil && req.Body != http.NoBody {
 		req.Body = &watchedRequestBody{ReadCloser: req.Body, watch: w, then: answer}
 	} else {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
 
 const (
@@ -46,7 +47,7 @@ func (c *Client) discover(ctx context.Context, repo *url.URL, service string) (*
 	if service == receivePack {
 		limit = c.options.Limits.Advertisement
 	}
-	ctx, done := withLimit(ctx, limit)
+	ctx, done := httpclient.WithLimit(ctx, limit)
 	resp, err := c.get(ctx, u, "application/x-"+service+"-advertisement", header)
 	if err != nil {
 		done()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/packfile"
 )
 
@@ -84,7 +85,7 @@ func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string)
 	if err != nil {
 		return nil, err
 	}
-	ctx, done := withLimit(ctx, c.options.Limits.Discovery)
+	ctx, done := httpclient.WithLimit(ctx, c.options.Limits.Discovery)
 	defer done()
 	resp, err := c.negotiate(ctx, u, "multi_ack_detailed", tip, commits, false)
 	if err != nil {

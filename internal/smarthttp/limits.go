@@ -2,10 +2,7 @@ package smarthttp
 
 import (
 	"cmp"
-	"context"
 	"time"
-
-	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
 
 // Limits are how long to wait for a server. A stream that moves, however slowly, is not ended.
@@ -28,9 +25,4 @@ func (l Limits) orDefaults() Limits {
 		Idle:          cmp.Or(l.Idle, 5*time.Minute),
 		Answer:        cmp.Or(l.Answer, 30*time.Minute),
 	}
-}
-
-// withLimit returns a context that ends with a *SilentError after the limit.
-func withLimit(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, limit, &httpclient.SilentError{What: "has not answered in full", For: limit})
 }

@@ -3,6 +3,8 @@ package smarthttp
 import (
 	"context"
 	"fmt"
+
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
 
 // Refs returns the commits of the refs with these full names in a repository ("group/name"). Refs that do not exist
@@ -31,7 +33,7 @@ func (c *Client) listRefs(ctx context.Context, repo string, wanted refFilter) (m
 			return nil, fmt.Errorf("invalid ref %q", name)
 		}
 	}
-	ctx, done := withLimit(ctx, c.options.Limits.Discovery)
+	ctx, done := httpclient.WithLimit(ctx, c.options.Limits.Discovery)
 	defer done()
 	refs, err := c.refs(ctx, u, wanted)
 	if err != nil {
