@@ -80,18 +80,15 @@ func (e *errorNaming) execute(ctx context.Context, in *interceptor.ExecuteActivi
 // is the failure, and not the server that the activity was talking to.
 func nameFailure(ctx context.Context, err error, mask *foreign.Mask) error {
 	if cut := heartbeatFailure(ctx); err != nil && cut != nil {
-		return withKind(cut, mask)
+		return Named(cut, mask)
 	}
-	return withKind(err, mask)
+	return Named(err, mask)
 }
 
-// Named is the failure of something that is no activity, as that of an activity is told: see contract.FailureOf.
-func Named(err error, mask *foreign.Mask) error { return withKind(err, mask) }
-
-// withKind turns a failure into what Temporal keeps of it: the kind, whether to retry, and a text whose first line
+// Named turns a failure into what Temporal keeps of it: the kind, whether to retry, and a text whose first line
 // says what happened and whose last line says what to do. The error itself is left out, because Temporal's SDK would
 // put everything that it wraps into the history.
-func withKind(err error, mask *foreign.Mask) error {
+func Named(err error, mask *foreign.Mask) error {
 	if err == nil {
 		return nil
 	}

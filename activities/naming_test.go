@@ -35,7 +35,7 @@ func TestLastNet(t *testing.T) {
 		"application": fmt.Errorf("push: %w", temporal.NewNonRetryableApplicationError("told "+workerSecret, "Kind", told)),
 		"long":        errors.New(strings.Repeat("long ", 10_000) + workerSecret),
 	} {
-		converted := withKind(err, mask)
+		converted := Named(err, mask)
 		for failure := temporal.GetDefaultFailureConverter().ErrorToFailure(converted); failure != nil; failure = failure.GetCause() {
 			require.NotContains(t, failure.String(), workerSecret, name)
 			require.NotContains(t, failure.GetMessage(), "\x00", name)
@@ -72,34 +72,34 @@ func TestPanicsAreMasked(t *testing.T) {
 func TestNamedErrorsKeepWhatTemporalActsOn(t *testing.T) {
 	t.Parallel()
 	var failure *temporal.ApplicationError
-	require.ErrorAs(t, withKind(fmt.Errorf("clone: %w", smarthttp.ErrNotFound), nil), &failure)
+	require.ErrorAs(t, Named(fmt.Errorf("clone: %w", smarthttp.ErrNotFound), nil), &failure)
 	require.Equal(t, "ProjectNotFound", failure.Type())
 	require.True(t, failure.NonRetryable())
 
-	require.ErrorAs(t, withKind(errors.New("connection reset"), nil), &failure)
+	require.ErrorAs(t, Named(errors.New("connection reset"), nil), &failure)
 	require.Equal(t, kindOther, failure.Type())
 	require.False(t, failure.NonRetryable())
 
 	limited := &smarthttp.StatusError{Code: 429, RetryDelay: 7 * time.Second}
-	require.ErrorAs(t, withKind(fmt.Errorf("clone: %w", limited), nil), &failure)
+	require.ErrorAs(t, Named(fmt.Errorf("clone: %w", limited), nil), &failure)
 	require.Equal(t, "RateLimited", failure.Type())
 	require.False(t, failure.NonRetryable())
 	require.Equal(t, 7*time.Second, failure.NextRetryDelay())
 	limited.RetryDelay = 24 * time.Hour
-	require.ErrorAs(t, withKind(limited, nil), &failure)
+	require.ErrorAs(t, Named(limited, nil), &failure)
 	require.Equal(t, 10*time.Minute, failure.NextRetryDelay(), "the next cycle has come by then")
 
 	// As net/http returns the cause of a context that the SDK has cancelled.
-	require.ErrorIs(t, withKind(fmt.Errorf("push: %w", temporal.NewCanceledError()), nil), context.Canceled)
+	require.ErrorIs(t, Named(fmt.Errorf("push: %w", temporal.NewCanceledError()), nil), context.Canceled)
 
 	already := temporal.NewApplicationErrorWithOptions("later", "Kind", temporal.ApplicationErrorOptions{NonRetryable: true, NextRetryDelay: time.Minute})
-	require.ErrorAs(t, withKind(already, nil), &failure)
+	require.ErrorAs(t, Named(already, nil), &failure)
 	require.Equal(t, "Kind", failure.Type())
 	require.True(t, failure.NonRetryable())
 	require.Equal(t, time.Minute, failure.NextRetryDelay())
-	require.NoError(t, withKind(nil, nil))
+	require.NoError(t, Named(nil, nil))
 
-	long := withKind(fmt.Errorf("%w: %s", smarthttp.ErrNotFound, strings.Repeat("long ", 10_000)), nil)
+	long := Named(fmt.Errorf("%w: %s", smarthttp.ErrNotFound, strings.Repeat("long ", 10_000)), nil)
 	require.ErrorContains(t, long, "repository not found")
 	require.ErrorContains(t, long, "Create the project", "what to do is not cut off")
 }

@@ -3,6 +3,7 @@ package activities
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -117,9 +118,7 @@ func (g replayGuard) updatesFor(made time.Time, note, commit string) (updates []
 		return nil
 	}
 	old := map[string]string{g.ref: g.commit}
-	for ref, commit := range g.objects {
-		old[ref] = commit
-	}
+	maps.Copy(old, g.objects)
 	delete(old, "")
 	for _, ref := range []string{current, note} {
 		if ref != "" && old[ref] != commit {
