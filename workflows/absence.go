@@ -15,20 +15,17 @@ import (
 // remembered after a cycle that failed without a report, or in a cycle that is run by itself.
 func lastAbsence(ctx workflow.Context) plan.Absence {
 	var last contract.Report
-	if err := workflow.GetLastError(ctx); err != nil {
-		failed, ok := errors.AsType[*temporal.ApplicationError](err)
-		if !ok || failed.Type() != plan.KindSyncsFailed {
-			return plan.Absence{}
-		}
-		if err := failed.Details(&last); err != nil {
-			workflow.GetLogger(ctx).Warn("The last cycle's report cannot be read", "error", err)
-		}
-		return last.Absence
+	var unreadable error
+	failure := workflow.GetLastError(ctx)
+	failed, ok := errors.AsType[*temporal.ApplicationError](failure)
+	switch {
+	case ok && failed.Type() == plan.KindSyncsFailed:
+		unreadable = failed.Details(&last)
+	case failure == nil && workflow.HasLastCompletionResult(ctx):
+		unreadable = workflow.GetLastCompletionResult(ctx, &last)
 	}
-	if workflow.HasLastCompletionResult(ctx) {
-		if err := workflow.GetLastCompletionResult(ctx, &last); err != nil {
-			workflow.GetLogger(ctx).Warn("The last cycle's report cannot be read", "error", err)
-		}
+	if unreadable != nil {
+		workflow.GetLogger(ctx).Warn("The last cycle's report cannot be read", "error", unreadable)
 	}
 	return last.Absence
 }

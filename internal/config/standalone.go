@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strings"
@@ -43,9 +44,7 @@ func (a *LocalAddress) UnmarshalText(text []byte) error {
 		address = ":" + address
 	}
 	host, port, err := net.SplitHostPort(address)
-	if host == "" {
-		host = "127.0.0.1"
-	}
+	host = cmp.Or(host, "127.0.0.1")
 	if err != nil || new(Port).UnmarshalText([]byte(port)) != nil || net.ParseIP(host) == nil {
 		return fmt.Errorf("%q is not a port, nor an IP and a port such as 0.0.0.0:8233", text)
 	}

@@ -140,14 +140,9 @@ func (s roleClient) runOnce(ctx context.Context, in contract.CycleInput, show bo
 		defer stop()
 		go s.watch(watching, id)
 	}
-	return reportOf(run.Get(ctx, &report), report)
-}
-
-// reportOf returns the report of a cycle, also if the cycle failed because some syncs did.
-func reportOf(err error, report contract.Report) (contract.Report, error) {
-	failed, ok := errors.AsType[*temporal.ApplicationError](err)
-	if ok && failed.Type() == plan.KindSyncsFailed {
-		err = failed.Details(&report)
+	err = run.Get(ctx, &report)
+	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok && failed.Type() == plan.KindSyncsFailed {
+		err = failed.Details(&report) // a cycle in which syncs failed has a report, too
 	}
 	return report, err
 }

@@ -15,11 +15,8 @@ const maxLogged = 8 << 10
 func newLogger(w io.Writer, mask *foreign.Mask) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			switch a.Value.Kind() {
-			case slog.KindString, slog.KindAny:
-				if a.Key != slog.LevelKey {
-					a.Value = slog.StringValue(mask.Text(a.Value.String(), maxLogged))
-				}
+			if kind := a.Value.Kind(); a.Key != slog.LevelKey && (kind == slog.KindString || kind == slog.KindAny) {
+				a.Value = slog.StringValue(mask.Text(a.Value.String(), maxLogged))
 			}
 			return a
 		},

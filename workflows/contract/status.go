@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"errors"
 
 	"go.temporal.io/sdk/temporal"
@@ -23,12 +24,8 @@ type Status struct {
 
 // FailureOf returns the kind and the reason of the failure that Temporal has wrapped.
 func FailureOf(err error) (kind, reason string) {
-	var application *temporal.ApplicationError
-	if errors.As(err, &application) {
+	if application, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return application.Type(), application.Message()
 	}
-	if inner := errors.Unwrap(err); inner != nil {
-		return plan.KindChildFailed, inner.Error()
-	}
-	return plan.KindChildFailed, err.Error()
+	return plan.KindChildFailed, cmp.Or(errors.Unwrap(err), err).Error()
 }
