@@ -44,7 +44,7 @@ type Options struct {
 
 // Client lists syncs. It is safe for concurrent use.
 type Client struct {
-	transport *transport
+	syncs, saas *transport
 }
 
 // New refuses a query that could never work. It does not connect.
@@ -58,7 +58,11 @@ func New(opts Options) (*Client, error) {
 			return nil, err
 		}
 	}
-	return &Client{transport: newTransport(opts)}, nil
+	saas := opts
+	if !opts.Saas {
+		saas.Query = ""
+	}
+	return &Client{newTransport(opts), newTransport(saas)}, nil
 }
 
 // Syncs returns every sync in the order of the answer, including duplicates. An answer that is incomplete in any way
@@ -66,7 +70,7 @@ func New(opts Options) (*Client, error) {
 //
 // It fails with *StatusError for an answer other than 2xx, and with the errors in errors.go.
 func (c *Client) Syncs(ctx context.Context) ([]project.Sync, error) {
-	answer, err := gitlabSyncs(ctx, c.transport)
+	answer, err := gitlabSyncs(ctx, c.syncs)
 	if err != nil {
 		return nil, err
 	}

@@ -48,22 +48,18 @@ func (e *StatusError) Error() string {
 }
 
 // Unwrap returns what the status means, or nil.
-func (e *StatusError) Unwrap() error {
-	switch e.Code {
-	case http.StatusUnauthorized:
-		return ErrUnauthorized
-	case http.StatusForbidden:
-		return ErrForbidden
-	case http.StatusProxyAuthRequired:
-		return httpclient.ErrProxyAuth
-	case http.StatusNotFound, http.StatusGone:
-		return ErrNotFound
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return ErrBusy
-	case http.StatusBadGateway, http.StatusGatewayTimeout:
-		return httpclient.ErrUnavailable // a proxy's answer
-	}
-	return nil
+func (e *StatusError) Unwrap() error { return kindByStatus[e.Code] }
+
+var kindByStatus = map[int]error{
+	http.StatusUnauthorized:       ErrUnauthorized,
+	http.StatusForbidden:          ErrForbidden,
+	http.StatusProxyAuthRequired:  httpclient.ErrProxyAuth,
+	http.StatusNotFound:           ErrNotFound,
+	http.StatusGone:               ErrNotFound,
+	http.StatusTooManyRequests:    ErrBusy,
+	http.StatusServiceUnavailable: ErrBusy,
+	http.StatusBadGateway:         httpclient.ErrUnavailable, // a proxy's answer
+	http.StatusGatewayTimeout:     httpclient.ErrUnavailable,
 }
 
 // RetryAfter is how long to wait before the next try; zero leaves it to the caller.

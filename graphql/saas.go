@@ -11,7 +11,7 @@ import (
 //
 // Errors: as of Syncs.
 func (c *Client) SaasFile(ctx context.Context, name string) ([][]string, error) {
-	answer, err := saasFiles(ctx, c.transport)
+	answer, err := saasFiles(ctx, c.saas)
 	if err != nil {
 		return nil, err
 	}

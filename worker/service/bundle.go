@@ -58,26 +58,18 @@ func unchangedSince(ctx context.Context, c config.Producer, previous config.Prev
 }
 
 func readBundle(ctx context.Context, c config.Producer, previous config.PreviousBundle, server *url.URL) (b bundle, err error) {
-	options := graphql.Options{URL: server, Username: c.GraphQLUsername, Password: c.GraphQLPassword, HTTP: c.HTTP}
-	saasOptions := options
-	options.Query = string(c.Query)
-	if previous.Query != "" {
-		options.Query, options.Saas = string(previous.Query), true
-		saasOptions = options
-	}
-	syncs, err := graphql.New(options)
+	client, err := graphql.New(graphql.Options{
+		URL: server, Username: c.GraphQLUsername, Password: c.GraphQLPassword, HTTP: c.HTTP,
+		Query: string(cmp.Or(previous.Query, c.Query)), Saas: previous.Query != "",
+	})
 	if err != nil {
 		return b, err
 	}
-	saas, err := graphql.New(saasOptions)
-	if err != nil {
-		return b, err
-	}
-	if b.syncs, err = syncs.Syncs(ctx); err != nil {
+	if b.syncs, err = client.Syncs(ctx); err != nil {
 		return b, err
 	}
 	// Apps come in any order; that one sync is there twice is a difference.
 	slices.SortFunc(b.syncs, func(x, y project.Sync) int { return cmp.Compare(fmt.Sprintf("%q", x), fmt.Sprintf("%q", y)) })
-	b.saas, err = saas.SaasFile(ctx, previous.Saas)
+	b.saas, err = client.SaasFile(ctx, previous.Saas)
 	return b, err
 }

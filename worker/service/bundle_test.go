@@ -57,6 +57,9 @@ func saasAnswer(ref string) string {
 	return fmt.Sprintf(`{"data":{"saas_files":[{"name":"other","resourceTemplates":[]},{"name":"saas-git-partition-sync-producer","resourceTemplates":[{"targets":[{"ref":%q}]}]}]}}`, ref)
 }
 
+// syncsQuery asks for the syncs alone.
+const syncsQuery = `{ apps_v1 { codeComponents { gitlabSync { sourceProject { name group branch } destinationProject { name group branch } } } } }`
+
 const otherSaas = `{"data":{"saas_files":[{"name":"other","resourceTemplates":[]}]}}`
 
 func TestUnchanged(t *testing.T) {
@@ -80,6 +83,8 @@ func TestUnchanged(t *testing.T) {
 	own := filepath.Join(t.TempDir(), "check.graphql")
 	require.NoError(t, os.WriteFile(own, []byte(`{ saas_files: saas_files_v2 { name resourceTemplates { targets { ref } } }, `+
 		`apps_v1 { codeComponents { gitlabSync { sourceProject { name group branch } destinationProject { name group branch } } } } }`), 0o600))
+	ofSyncs := filepath.Join(t.TempDir(), "query.graphql")
+	require.NoError(t, os.WriteFile(ofSyncs, []byte(syncsQuery), 0o600))
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			server := &appInterface{bundles: map[string]string{"/app/graphql": tt.newSyncs}, saas: map[string]string{"/app/graphql": tt.newSaas}}
@@ -98,6 +103,9 @@ func TestUnchanged(t *testing.T) {
 			same, err = Unchanged(t.Context(), append(environ, "GRAPHQL_PRCHECK_QUERY_FILE="+own))
 			require.NoError(t, err)
 			require.Equal(t, tt.same, same, "asked with one query")
+			same, err = Unchanged(t.Context(), append(environ, "GRAPHQL_QUERY_FILE="+ofSyncs))
+			require.NoError(t, err)
+			require.Equal(t, tt.same, same, "with an own query of the syncs alone")
 		})
 	}
 }
@@ -105,7 +113,7 @@ func TestUnchanged(t *testing.T) {
 func TestPreviousBundleThatCannotBeUsed(t *testing.T) {
 	server := &appInterface{}
 	query := filepath.Join(t.TempDir(), "query.graphql")
-	require.NoError(t, os.WriteFile(query, []byte(`{ apps_v1 { codeComponents { gitlabSync { sourceProject { name group branch } destinationProject { name group branch } } } } }`), 0o600))
+	require.NoError(t, os.WriteFile(query, []byte(syncsQuery), 0o600))
 	for variable, problem := range map[string]string{
 		"PREVIOUS_BUNDLE_SHA=../graphql":      "PREVIOUS_BUNDLE_SHA is not the hash of a bundle",
 		"GRAPHQL_PRCHECK_QUERY_FILE=" + query: "does not select saas_files.name",
