@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -80,13 +81,7 @@ func (e *apiError) Unwrap() error {
 		}
 		return ErrIntermediary
 	}
-	if kind := e.kindByWording(); kind != nil {
-		return kind
-	}
-	if kind := kindByCode[e.Code]; kind != nil {
-		return kind
-	}
-	return kindByStatus[e.Status]
+	return cmp.Or(e.kindByWording(), kindByCode[e.Code], kindByStatus[e.Status])
 }
 
 // kindByWording returns the kind for codes that have several meanings, which the message tells apart; or nil.

@@ -1,6 +1,7 @@
 package smarthttp
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"mime"
@@ -55,30 +56,22 @@ func (e *StatusError) Error() string {
 // RetryAfter is how long the server wants not to be asked; 0 if it did not say.
 func (e *StatusError) RetryAfter() time.Duration { return e.RetryDelay }
 
-func (e *StatusError) Unwrap() error {
-	switch e.Code {
-	case http.StatusUnauthorized:
-		return ErrUnauthorized
-	case http.StatusForbidden:
-		return ErrForbidden
-	case http.StatusNotFound, http.StatusGone:
-		return ErrNotFound
-	case http.StatusProxyAuthRequired:
-		return httpclient.ErrProxyAuth
-	case http.StatusRequestTimeout:
-		return ErrUnavailable
-	case http.StatusRequestEntityTooLarge:
-		return ErrTooLarge
-	case http.StatusTooManyRequests:
-		return ErrRateLimited
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return ErrUnavailable
-	}
-	switch e.Code / 100 {
-	case 4:
-		return ErrRejected
-	case 5:
-		return ErrServerFailed
-	}
-	return nil
+// Unwrap returns what the status means, or nil.
+func (e *StatusError) Unwrap() error { return cmp.Or(kindByStatus[e.Code], kindByClass[e.Code/100]) }
+
+var kindByStatus = map[int]error{
+	http.StatusUnauthorized:          ErrUnauthorized,
+	http.StatusForbidden:             ErrForbidden,
+	http.StatusNotFound:              ErrNotFound,
+	http.StatusGone:                  ErrNotFound,
+	http.StatusProxyAuthRequired:     httpclient.ErrProxyAuth,
+	http.StatusRequestTimeout:        ErrUnavailable,
+	http.StatusRequestEntityTooLarge: ErrTooLarge,
+	http.StatusTooManyRequests:       ErrRateLimited,
+	http.StatusBadGateway:            ErrUnavailable,
+	http.StatusServiceUnavailable:    ErrUnavailable,
+	http.StatusGatewayTimeout:        ErrUnavailable,
 }
+
+// kindByClass is for statuses that kindByStatus does not have.
+var kindByClass = map[int]error{4: ErrRejected, 5: ErrServerFailed}
