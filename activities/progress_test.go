@@ -84,7 +84,7 @@ func TestStepsAreAliveFromTheBeginning(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := &gate{stopped: make(chan string, 1), resume: make(chan struct{})}
 			resume := sync.OnceFunc(func() { close(g.resume) })
-			z := r.twin(g)
+			z := r.twin(g.pass)
 			t.Cleanup(resume)
 			beats := make(chan struct{}, 100)
 			z.activities.SetOnActivityHeartbeatListener(func(*activity.Info, converter.EncodedValues) { beats <- struct{}{} })

@@ -41,21 +41,17 @@ func (g *gate) pass(resp *http.Response) {
 	}
 }
 
-func (g *gate) proxy(t *testing.T, target string) string {
-	t.Helper()
-	return (&lag{alter: g.pass}).serve(t, target)
-}
-
-// twin is another worker of each side, whose requests pass the gate.
-func (r *rig) twin(g *gate) *rig {
+// twin is another worker of each side, the answers to whose requests may be altered.
+func (r *rig) twin(alter func(*http.Response)) *rig {
 	r.Helper()
+	proxied := func(target string) string { return (&lag{alter: alter}).serve(r.T, target) }
 	z := &rig{T: r.T, source: r.source, destination: r.destination, sync: r.sync, s3: r.s3}
 	git := func(server *gitserver.Server, repo string) *smarthttp.Client {
-		u, err := url.Parse(g.proxy(r.T, server.URL()))
+		u, err := url.Parse(proxied(server.URL()))
 		require.NoError(r, err)
 		return smarthttp.New(smarthttp.Options{Forge: gitlab.At(u), Username: "bot", Password: "token-" + repo})
 	}
-	proxy := g.proxy(r.T, r.s3.URL())
+	proxy := proxied(r.s3.URL())
 	write, err := bucket.Open(r.Context(), bucket.Options{Name: r.s3.Name, PathStyle: true}, r.s3.ClientConfig(r.s3.Producer), config.WithBaseEndpoint(proxy))
 	require.NoError(r, err)
 	read, err := bucket.Open(r.Context(), bucket.Options{Name: r.s3.Name, PathStyle: true}, r.s3.ClientConfig(r.s3.Consumer), config.WithBaseEndpoint(proxy))
@@ -92,6 +88,9 @@ func (r *rig) cleanup(err *error, side *Common, staged Staged) {
 // produceAll is one whole cycle of the producer.
 func (r *rig) produceAll() (err error) {
 	planned := next(r, &err, r.producer.PlanUploads, PlanRequest{})
+	for _, failure := range planned.Failed {
+		return temporal.NewApplicationError(failure.Reason, failure.Kind)
+	}
 	for _, u := range planned.Moves {
 		cloned := next(r, &err, r.clone, u)
 		next(r, &err, r.upload, next(r, &err, r.encrypt, next(r, &err, r.pack, cloned)))
@@ -103,7 +102,11 @@ func (r *rig) produceAll() (err error) {
 
 // consumeAll is one whole cycle of the consumer.
 func (r *rig) consumeAll() (err error) {
-	for _, p := range next(r, &err, r.consumer.PlanPushes, PlanRequest{}).Moves {
+	planned := next(r, &err, r.consumer.PlanPushes, PlanRequest{})
+	for _, failure := range planned.Failed {
+		return temporal.NewApplicationError(failure.Reason, failure.Kind)
+	}
+	for _, p := range planned.Moves {
 		downloaded := next(r, &err, r.download, p)
 		next(r, &err, r.push, next(r, &err, r.decrypt, downloaded))
 		r.cleanup(&err, &r.consumer.Common, downloaded.Staged)
@@ -158,7 +161,7 @@ func (r *rig) stoppedAt(side string, n int) bool {
 	r.commit(random(3_000 + 200*n))
 	g := &gate{left: n, stopped: make(chan string, 1), resume: make(chan struct{})}
 	resume := sync.OnceFunc(func() { close(g.resume) })
-	z := r.twin(g)
+	z := r.twin(g.pass)
 	r.Cleanup(resume) // before the proxies wait for their requests
 	cycle := z.produceAll
 	if side == "consumer" {

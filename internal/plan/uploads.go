@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -142,12 +143,12 @@ func chainsByIdentity(chains map[project.Branch]chain.Chain) map[project.Branch]
 
 // planUpload returns what has to be uploaded on top of the bucket's chain. It is false when nothing has to be.
 func planUpload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload, bool) {
-	if _, reason := unreadableReason(head); reason != "" {
-		return Upload{Sync: s, Reason: reason}, true
-	}
+	_, unreadable := unreadableReason(head)
 	switch {
 	case !inBucket:
-		return Upload{Sync: s, Reason: "nothing in the bucket yet: snapshot"}, true
+		return Upload{Sync: s, Reason: cmp.Or(unreadable, "nothing in the bucket yet: snapshot")}, true
+	case unreadable != "": // by the time of the run, it may be readable
+		return Upload{Sync: s, SeenChain: chainState(c), Reason: unreadable}, true
 	case c.Newest().Destination != s.Destination: // its objects are good for that name only, but come before this one's
 		return Upload{Sync: s, SeenChain: chainState(c), Reason: fmt.Sprintf("the bucket has it as %s: snapshot", c.Newest().Destination)}, true
 	case !c.Broken() && !c.ByPredecessor() && c.Tip() == head.Commit:

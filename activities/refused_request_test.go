@@ -1,0 +1,106 @@
+package activities
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/sign"
+)
+
+// refusal tells a client that its nth request was not allowed, although the server has done what was asked.
+type refusal struct {
+	mu   sync.Mutex
+	left int // requests
+	at   string
+}
+
+func (r *refusal) alter(resp *http.Response) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.left--; r.left != 0 {
+		return
+	}
+	r.at = resp.Request.Method + " " + resp.Request.URL.String()
+	const denied = "<Error><Code>AccessDenied</Code></Error>"
+	_ = resp.Body.Close()
+	resp.StatusCode, resp.ContentLength, resp.Body = http.StatusForbidden, int64(len(denied)), io.NopCloser(strings.NewReader(denied))
+	resp.Header.Set("Content-Length", strconv.Itoa(len(denied)))
+}
+
+// refusedInTurn runs a cycle whose first request is refused, then one whose second is, and so on, each from the same beginning.
+// A cycle that says nothing has done all, and else the next one does.
+func (r *rig) refusedInTurn(cycle func(*rig) error, begin func(), arrived func(at string)) {
+	r.Helper()
+	for n := 1; ; n++ {
+		begin()
+		refused := refusal{left: n}
+		err := cycle(r.twin(refused.alter))
+		if refused.at == "" {
+			require.NoError(r, err)
+			require.Greater(r, n, 10, "requests")
+			return
+		}
+		if err != nil {
+			failed, _ := errors.AsType[*temporal.ApplicationError](err)
+			require.NotNil(r, failed, "%s: %v", refused.at, err)
+			require.Contains(r, []string{"BucketAccessDenied", "GitForbidden"}, failed.Type(), "%s: %v", refused.at, err)
+			require.NoError(r, cycle(r), refused.at)
+		} // a step may ask again what the plan was refused
+		arrived(refused.at)
+	}
+}
+
+// Whichever request is refused, a step that needed the answer says so.
+func TestEachRequestIsRefused(t *testing.T) {
+	t.Parallel()
+	t.Run("producer", func(t *testing.T) {
+		t.Parallel()
+		r := newTrustedRig(t)
+		r.producer.Retention.After = time.Hour
+		r.commit(random(20_000))
+		key, content := seal(r)
+		id, err := object.ParseKey(key)
+		require.NoError(t, err)
+		id.Destination.Branch = "gone"
+		orphan, err := id.Key()
+		require.NoError(t, err)
+		absent := away(time.Now().Add(-2*time.Hour), id.Destination)
+		var tip string
+		r.refusedInTurn(func(r *rig) (err error) {
+			err = r.produceAll()
+			next(r, &err, r.producer.Prune, PruneRequest{Absence: absent})
+			return err
+		}, func() {
+			tip = r.commit(random(1_000))
+			r.put(orphan, content)
+		}, func(at string) {
+			require.Equal(t, tip, r.chains()[r.sync.Destination].Tip(), at)
+			require.NotContains(t, r.keys(), orphan, at)
+		})
+	})
+	for name, signed := range map[string]bool{"consumer": true, "consumer without keys": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newTrustedRig(t)
+			if !signed {
+				r.consumer.Verifier = sign.Unverified()
+			}
+			tip := r.longChain()
+			r.refusedInTurn((*rig).consumeAll, func() {
+				for _, ref := range append(r.ownRefs(), r.sync.Destination.Ref()) {
+					r.atDestination("update-ref", "-d", ref)
+				}
+			}, func(at string) { require.Equal(t, tip, r.tip(), at) })
+		})
+	}
+}
