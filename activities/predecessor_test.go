@@ -108,6 +108,30 @@ func TestPredecessorsObjectsAreNotRead(t *testing.T) {
 	}
 }
 
+// An idle branch keeps an object whose key looks like one of ours. A consumer that has begun to verify signatures says so, until
+// somebody deletes it.
+func TestIdleBranchWithUnmarkedObject(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	verifier := r.consumer.Verifier
+	r.consumer.Verifier, r.consumer.ReadPredecessor = sign.Unverified(), true
+	commit := r.commit("one")
+	old := r.predecessor(oldproducer.Form{BranchKey: true})
+	r.arriveAt(commit)
+	require.Empty(t, r.produce())
+
+	r.consumer.Verifier, r.consumer.ReadPredecessor = verifier, false
+	kind, text := r.refused()
+	require.Equal(t, plan.KindPredecessorObject, kind, text)
+	require.Contains(t, text, old.Key)
+	require.Contains(t, text, "after it was deleted")
+	require.Empty(t, r.produce())
+
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), old.Key))
+	require.Empty(t, r.produce()[0].ID.Base)
+	require.Equal(t, commit, r.arriveAt(commit).Old)
+}
+
 // refused is what the consumer says of the one branch that is behind: in its plan, or in the first step that finds out.
 func (r *rig) refused() (kind, text string) {
 	r.Helper()

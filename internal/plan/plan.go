@@ -4,6 +4,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -55,6 +56,11 @@ type Head struct {
 func notQueriedFailure(branches int) Failure {
 	return Failure{Subject: "git server", Kind: KindUnreachable, Reason: fmt.Sprintf(
 		"%d branches were not looked at: projects that are slow to answer, or do not, took all of the scan's time; they get their turn in the next cycles", branches)}
+}
+
+// triedAgain is the reason of a failure that may pass. Servers end what they say with a full stop.
+func triedAgain(err error) string {
+	return strings.TrimRight(err.Error(), ".") + "; the next cycle tries again"
 }
 
 // Short abbreviates a commit for people to read.

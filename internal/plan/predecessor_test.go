@@ -107,6 +107,20 @@ func TestPushesOfPredecessorsObjects(t *testing.T) {
 	}
 }
 
+// Where signatures count, a destination can be at the commit of the predecessor's object and fail all the same.
+func TestPredecessorsCommitHoldsNothingBack(t *testing.T) {
+	t.Parallel()
+	main := destination("router", "main")
+	p := PushPlanner{Allow: project.AllowAll(), Chains: mixed(main, b, a, true), RequireNoted: true}
+	for commit, want := range map[string]string{
+		a: "the destination is at aaaaaaa, as the predecessor has uploaded it, and not where the newest object of the producer's own has it: ",
+		c: "the destination is at ccccccc, the bucket's newest object of it at aaaaaaa: ",
+	} {
+		page := planPushes(p, map[project.Branch]Head{main: {Commit: commit}})
+		require.Equal(t, []Failure{{Subject: main.String(), Kind: KindPredecessorObject, Reason: want + replacedByProducer}}, page.Failed)
+	}
+}
+
 func TestPredecessorsBranchInSyncSaysWhoReplacesIt(t *testing.T) {
 	t.Parallel()
 	main := destination("router", "main")

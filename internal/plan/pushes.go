@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -69,7 +68,7 @@ func (p PushPlanner) decide(branch project.Branch, c chain.Chain, head Head) (d 
 	case !p.Allow.Allows(branch):
 		return fail(KindNotAllowed, "the destination is not in ALLOWED_DESTINATIONS")
 	case head.Unreachable:
-		return fail(KindUnreachable, fmt.Sprintf("%v; the next cycle tries again", head.Err))
+		return fail(KindUnreachable, triedAgain(head.Err))
 	case p.inSync(c, head):
 		d.inSync = BranchStatus{Destination: branch.String(), Since: c.Newest().Modified}
 		if c.ByPredecessor() {
@@ -79,7 +78,7 @@ func (p PushPlanner) decide(branch project.Branch, c chain.Chain, head Head) (d 
 	case head.Err != nil && p.Detail && !p.creates(head):
 		return fail(head.Kind, head.Err.Error())
 	case c.ByPredecessor() && !p.ReadPredecessor:
-		return fail(KindPredecessorObject, fmt.Sprintf("%s, the bucket's newest object of it at %s: %s", p.whereIs(head), Short(c.Tip()), replacedByProducer))
+		return fail(KindPredecessorObject, p.whereIsPredecessors(head, c)+": "+replacedByProducer)
 	}
 	push := p.planPush(branch, head, c)
 	push.Evidence = fingerprint(head.Commit, c.Newest(), p.Settings)
@@ -115,6 +114,14 @@ func (p PushPlanner) whereIs(head Head) string {
 		return "the branch does not exist yet"
 	}
 	return "the destination is at " + Short(head.Commit)
+}
+
+// whereIsPredecessors compares the destination with an object of the predecessor.
+func (p PushPlanner) whereIsPredecessors(head Head, c chain.Chain) string {
+	if head.Commit == c.Tip() {
+		return p.whereIs(head) + ", as the predecessor has uploaded it, and not where the newest object of the producer's own has it"
+	}
+	return p.whereIs(head) + ", the bucket's newest object of it at " + Short(c.Tip())
 }
 
 func (p PushPlanner) planPush(branch project.Branch, head Head, c chain.Chain) Push {

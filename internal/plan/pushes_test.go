@@ -91,7 +91,7 @@ func TestPushesThatAreNotAllowed(t *testing.T) {
 
 // What cannot be reached for now is reported, and left for the next cycle.
 func TestPushesUnreachable(t *testing.T) {
-	heads := map[project.Branch]Head{destination("d", "m"): {Err: errors.New("timeout"), Unreachable: true}}
+	heads := map[project.Branch]Head{destination("d", "m"): {Err: errors.New("timeout."), Unreachable: true}}
 	out := planPushes(PushPlanner{Allow: project.AllowAll(), PageRequest: PageRequest{Detail: true}, Chains: bucket(map[project.Branch][]string{
 		destination("c", "m"): {a}, destination("a", "m"): {a}, destination("b", "m"): {a}, destination("d", "m"): {a},
 	})}, heads)

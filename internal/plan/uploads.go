@@ -102,7 +102,7 @@ func (p UploadPlanner) decide(s project.Sync, c chain.Chain, inBucket bool, head
 		return decision[Upload]{failure: &Failure{Subject: s.Destination.String(), Kind: kind, Reason: fmt.Sprintf("source %s: %s", s.Source, reason)}}
 	}
 	if head.Unreachable {
-		return fail(KindUnreachable, fmt.Sprintf("%v; the next cycle tries again", head.Err))
+		return fail(KindUnreachable, triedAgain(head.Err))
 	}
 	if kind, reason := unreadableReason(head); reason != "" && p.Detail {
 		return fail(kind, reason)
