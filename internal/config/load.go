@@ -46,11 +46,28 @@ func load[C any](environ []string, complete func(*C, variables) []error) (C, err
 	c, err := env.ParseAsWithOptions[C](env.Options{Environment: clean, FuncMap: parsers})
 	problems = append(problems, parseProblems(err, settings, v, clean)...)
 	problems = append(problems, thirdPartyProblems(v, settings)...)
-	problems = append(problems, complete(&c, v)...)
+	problems = append(problems, furtherProblems(complete(&c, v), problems)...)
 	if err := joinProblems(problems); err != nil {
 		return *new(C), err
 	}
 	return c, nil
+}
+
+// furtherProblems leaves out those of variables that have one already: what could not be read is zero, which nobody has said.
+func furtherProblems(found, known []error) (further []error) {
+	for _, p := range found {
+		sameVariable := func(k error) bool { return k != nil && variableOf(k) == variableOf(p) }
+		if p != nil && !slices.ContainsFunc(known, sameVariable) {
+			further = append(further, p)
+		}
+	}
+	return further
+}
+
+// variableOf is the name with which a problem's text begins.
+func variableOf(problem error) string {
+	name, _, _ := strings.Cut(problem.Error(), " ")
+	return strings.TrimSuffix(name, ":")
 }
 
 // cleanTexts returns the settings' texts without the white space around them. It leaves out texts that do not have

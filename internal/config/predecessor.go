@@ -24,9 +24,12 @@ var unused = map[string]string{ //nolint:gosec // no credentials, but what to do
 // ofGraphQL are variables that say how a GraphQL server is asked.
 var ofGraphQL = []string{"GRAPHQL_USERNAME", "GRAPHQL_PASSWORD", "GRAPHQL_QUERY_FILE", "GRAPHQL_GLSYNC_QUERY_FILE"}
 
+// ofBundles are variables that say how a check of the producer compares bundles of App-Interface.
+var ofBundles = []string{"PREVIOUS_BUNDLE_SHA", "GIT_PARTITION_SAAS_NAME", "GRAPHQL_PRCHECK_QUERY_FILE"}
+
 // Unused names the variables of environ, which has the shape of os.Environ, that somebody may have set for a reason and that have no
-// effect, each with what to do. It quotes no value.
-func Unused(environ []string) (notes []string) {
+// effect on a side, each with what to do. It quotes no value.
+func Unused(consumer bool, environ []string) (notes []string) {
 	v := variables(env.ToMap(environ))
 	for _, name := range slices.Sorted(maps.Keys(unused)) {
 		if v[name] != "" {
@@ -36,6 +39,11 @@ func Unused(environ []string) (notes []string) {
 	for _, name := range ofGraphQL {
 		if v[name] != "" && v["SYNCS_FILE"] != "" {
 			notes = append(notes, name+": no GraphQL server is asked, as SYNCS_FILE is set")
+		}
+	}
+	for _, name := range ofBundles {
+		if v[name] != "" && consumer {
+			notes = append(notes, name+": only a check of the producer compares bundles")
 		}
 	}
 	return notes

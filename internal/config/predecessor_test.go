@@ -40,7 +40,7 @@ var predecessor = map[string]string{
 func TestPredecessorsVariables(t *testing.T) {
 	settings := slices.Collect(maps.Keys(allForms()))
 	for name, is := range predecessor {
-		notes := Unused([]string{name + "=canary"})
+		notes := Unused(false, []string{name + "=canary"})
 		switch is {
 		case same, differs:
 			require.Contains(t, settings, name)
@@ -106,10 +106,17 @@ func TestQueryUnderItsOtherName(t *testing.T) {
 	}
 }
 
+// Bundles are compared by a check of the producer, and by nothing else.
+func TestUnusedAtTheConsumer(t *testing.T) {
+	for _, name := range []string{"PREVIOUS_BUNDLE_SHA", "GIT_PARTITION_SAAS_NAME", "GRAPHQL_PRCHECK_QUERY_FILE"} {
+		require.Equal(t, []string{name + ": only a check of the producer compares bundles"}, Unused(true, []string{name + "=canary"}))
+	}
+}
+
 // What a GraphQL server would be asked with is named where none is asked.
 func TestUnusedOfGraphQL(t *testing.T) {
 	require.Equal(t, []string{
 		"GRAPHQL_USERNAME: no GraphQL server is asked, as SYNCS_FILE is set", "GRAPHQL_PASSWORD: no GraphQL server is asked, as SYNCS_FILE is set",
-	}, Unused([]string{"SYNCS_FILE=/syncs.yaml", "GRAPHQL_USERNAME=reader", "GRAPHQL_PASSWORD=canary", "REQUEST_TIMEOUT="}))
-	require.Empty(t, Unused([]string{"GRAPHQL_SERVER=https://graphql.example.com", "GRAPHQL_USERNAME=reader"}))
+	}, Unused(false, []string{"SYNCS_FILE=/syncs.yaml", "GRAPHQL_USERNAME=reader", "GRAPHQL_PASSWORD=canary", "REQUEST_TIMEOUT="}))
+	require.Empty(t, Unused(false, []string{"GRAPHQL_SERVER=https://graphql.example.com", "GRAPHQL_USERNAME=reader"}))
 }

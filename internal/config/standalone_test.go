@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -37,5 +38,6 @@ func TestStandalone(t *testing.T) {
 	} {
 		_, err := LoadStandalone([]string{variable})
 		require.ErrorContains(t, err, problem)
+		require.Equal(t, 1, strings.Count(err.Error(), "\n"), "and nothing else: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -58,6 +59,9 @@ func (v variables) temporal() (clean Environ, problems []error) {
 		if err == nil && text != "" && slices.Contains(temporalFlags, name) && !slices.Contains([]string{"true", "false", "1", "0"}, strings.ToLower(text)) {
 			err = fmt.Errorf("%s is %q, not true or false", name, text)
 		}
+		if err == nil {
+			err = checkTemporal(name, text)
+		}
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -65,6 +69,19 @@ func (v variables) temporal() (clean Environ, problems []error) {
 		clean = append(clean, name+"="+text)
 	}
 	return clean, problems
+}
+
+// checkTemporal refuses what Temporal's SDK takes without a word, and what then works for nobody.
+func checkTemporal(name, text string) error {
+	switch {
+	case name == "TEMPORAL_NAMESPACE" && text == "temporal-system":
+		return fmt.Errorf("%s is %q, which Temporal keeps to itself: name another one", name, text)
+	case name == "TEMPORAL_CONFIG_FILE" && text != "":
+		if _, err := os.Stat(text); err != nil { // the SDK goes on as if there were none
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // temporalFlags are on or off. The SDK takes any word that it does not know for off.

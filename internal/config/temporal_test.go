@@ -20,6 +20,8 @@ func TestTemporal(t *testing.T) {
 		"TEMPORAL_TLS_DISABLE_HOST_VERIFICATION=no": `TEMPORAL_TLS_DISABLE_HOST_VERIFICATION is "no"`,
 		"TEMPORAL_TLS_CA=/ca.pem":                   "TEMPORAL_TLS_CA is not a variable of Temporal's SDK",
 		"TEMPORAL_ADDRESS=temporal :7233":           "TEMPORAL_ADDRESS has white space in it",
+		"TEMPORAL_NAMESPACE=temporal-system":        `TEMPORAL_NAMESPACE is "temporal-system", which Temporal keeps to itself`,
+		"TEMPORAL_CONFIG_FILE=/nope":                "TEMPORAL_CONFIG_FILE: stat /nope: no such file or directory",
 		"TEMPORAL_NAMESPACE=a\nb":                   "TEMPORAL_NAMESPACE has a control character in it",
 		"TEMPORAL_TLS_CLIENT_KEY_PATH=/a\nb":        "TEMPORAL_TLS_CLIENT_KEY_PATH has a control character in it",
 		"TEMPORAL_GRPC_META_AUTHORIZATION=a\nb":     "TEMPORAL_GRPC_META_AUTHORIZATION has a control character in it",

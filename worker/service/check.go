@@ -25,7 +25,7 @@ func Check(ctx context.Context, named contract.Role, environ []string, log io.Wr
 	}
 	mask := foreign.NewMask(config.Secrets(environ)...)
 	logger := newLogger(log, mask)
-	warnUnused(environ, logger)
+	warnUnused(named, environ, logger)
 	d, err := r.connect(ctx, logger)
 	if err != nil {
 		return contract.Report{}, err

@@ -54,7 +54,7 @@ func run(ctx context.Context, name string, logger *slog.Logger, mask *foreign.Ma
 	if err != nil {
 		return err
 	}
-	warnUnused(os.Environ(), logger)
+	warnUnused(r.Role, os.Environ(), logger)
 	options, err := temporalOptions(r.Temporal, logger)
 	if err != nil {
 		return err
@@ -78,8 +78,8 @@ func run(ctx context.Context, name string, logger *slog.Logger, mask *foreign.Ma
 }
 
 // warnUnused names the variables that somebody may have set for a reason, and that have no effect.
-func warnUnused(environ []string, logger *slog.Logger) {
-	if notes := config.Unused(environ); len(notes) > 0 {
+func warnUnused(role contract.Role, environ []string, logger *slog.Logger) {
+	if notes := config.Unused(role == contract.Consumer, environ); len(notes) > 0 {
 		logger.Warn("Not used here: " + strings.Join(notes, "; "))
 	}
 }
