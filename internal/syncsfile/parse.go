@@ -118,7 +118,7 @@ func outlineOf(root *yaml.Node) (outline *yaml.Node, items []*yaml.Node) {
 	bare.Content = append([]*yaml.Node(nil), root.Content...)
 	for i := 1; i < len(bare.Content) && root.Kind == yaml.MappingNode; i += 2 {
 		if list := bare.Content[i]; bare.Content[i-1].Value == "syncs" && list.Kind == yaml.SequenceNode {
-			bare.Content[i], items = &yaml.Node{Kind: list.Kind, Tag: list.Tag, Line: list.Line}, list.Content
+			bare.Content[i], items = &yaml.Node{Kind: list.Kind, Style: list.Style, Tag: list.Tag, Line: list.Line}, list.Content
 		}
 	}
 	return &bare, items

@@ -13,6 +13,9 @@ const nullTag = "!!null"
 
 // treeOf makes of a node what a JSON parser would make of it. Keys that are there twice, and what JSON does not have, are refused.
 func treeOf(node *yaml.Node) (any, error) {
+	if node.Kind != yaml.ScalarNode && node.Style&yaml.TaggedStyle != 0 {
+		return nil, errTag(node)
+	}
 	switch node.Kind {
 	case yaml.MappingNode:
 		return mapOf(node)
@@ -43,7 +46,11 @@ func scalarOf(node *yaml.Node) (any, error) {
 	case "!!int", "!!float":
 		return 0, nil // which number it is does not matter: no field has one
 	}
-	return nil, fmt.Errorf("line %d: there is a tag (!): leave it out", node.Line)
+	return nil, errTag(node)
+}
+
+func errTag(node *yaml.Node) error {
+	return fmt.Errorf("line %d: there is a tag (!): leave it out", node.Line)
 }
 
 func mapOf(node *yaml.Node) (any, error) {

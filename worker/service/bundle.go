@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path"
 	"reflect"
 	"slices"
 
@@ -40,9 +39,7 @@ func Unchanged(ctx context.Context, environ []string) (bool, error) {
 // unchangedSince tells whether App-Interface says the same of the syncs, and of the version of the producer that is deployed, as it did in
 // an earlier bundle. App-Interface serves that beside the present one.
 func unchangedSince(ctx context.Context, c config.Producer, previous config.PreviousBundle) (bool, error) {
-	before := *c.GraphQL
-	before.Path = path.Join("/", path.Dir(path.Clean(before.Path)), "graphqlsha", previous.SHA)
-	old, err := readBundle(ctx, c, previous, &before)
+	old, err := readBundle(ctx, c, previous, c.GraphQL.JoinPath("/", "..", "graphqlsha", previous.SHA))
 	if errors.Is(err, graphql.ErrNotFound) {
 		return false, fmt.Errorf("PREVIOUS_BUNDLE_SHA: the GraphQL server does not know this bundle: %w", err)
 	}

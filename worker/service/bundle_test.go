@@ -137,16 +137,22 @@ func bundleEnviron(t *testing.T, handler http.Handler) []string {
 	}
 }
 
-// A slash at the end is no segment of the path.
+// A slash at the end is no segment of the path, and one that is encoded separates none.
 func TestPreviousBundleIsBesideThePresentOne(t *testing.T) {
-	server := &appInterface{}
-	environ := append(bundleEnviron(t, server), "PREVIOUS_BUNDLE_SHA=abc123")
-	for i, v := range environ {
-		if strings.HasPrefix(v, "GRAPHQL_SERVER=") {
-			environ[i] += "/"
+	for path, want := range map[string]string{
+		"/app/graphql/": "/app/graphqlsha/abc123", "/a%2Fb/graphql": "/a%2Fb/graphqlsha/abc123", "/app/a%2Fb": "/app/graphqlsha/abc123",
+		"/graphql": "/graphqlsha/abc123", "/": "/graphqlsha/abc123", "": "/graphqlsha/abc123",
+	} {
+		var asked []string
+		environ := bundleEnviron(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.RequestURI)
+			http.NotFound(w, r)
+		}))
+		for i, v := range environ {
+			environ[i] = strings.Replace(v, "/app/graphql", path, 1)
 		}
+		_, err := Unchanged(t.Context(), environ)
+		require.ErrorContains(t, err, "does not know this bundle")
+		require.Equal(t, []string{want}, asked, path)
 	}
-	_, err := Unchanged(t.Context(), environ)
-	require.Error(t, err, "it has none")
-	require.Equal(t, []string{"/app/graphqlsha/abc123"}, server.asked)
 }

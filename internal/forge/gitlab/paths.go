@@ -20,6 +20,9 @@ func CanonicalPath(path string) string { return strings.ToLower(path) }
 // name, or the length of both.
 func ValidateProject(group, name string) error {
 	err := errors.Join(ValidateGroup(group), validateSegment("project", name))
+	if wiki, is := strings.CutSuffix(name, ".wiki"); err == nil && is { // GitLab allows the name, and gives its URL to another repository
+		err = fmt.Errorf("project %q: that is where the wiki of %q is", name, wiki)
+	}
 	if path := group + "/" + name; err == nil && len(path) > maxPath {
 		err = fmt.Errorf("project path %q: %d bytes, limit %d", path, len(path), maxPath)
 	}

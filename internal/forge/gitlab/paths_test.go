@@ -27,6 +27,7 @@ func TestValidateProject(t *testing.T) {
 		"project newline":   {group, "a\n", `project "a\n"`},
 		"project .git":      {group, "a.git", `'.git'`},
 		"project .atom":     {group, "a.atom", `'.atom'`},
+		"project .wiki":     {group, "app.wiki", `project "app.wiki": that is where the wiki of "app" is`},
 		"both":              {"", "", "group name is empty\nproject name is empty"},
 		"path too long":     {strings.Repeat("g", 250), "app.v2", "257 bytes, limit 255"},
 	}
