@@ -31,12 +31,21 @@ type timeLimitedClient struct {
 
 // Do implements aws.HTTPClient.
 func (l *timeLimitedClient) Do(req *http.Request) (*http.Response, error) {
-	limits := l.writing
-	if req.Method == http.MethodGet || req.Method == http.MethodHead {
-		limits = l.reading
+	if req.Method != http.MethodGet && req.Method != http.MethodHead {
+		return httpclient.Do(l.client, req, l.writing)
 	}
-	return httpclient.Do(l.client, req, limits)
+	resp, err := httpclient.Do(l.client, req, l.reading)
+	if errors.Is(err, httpclient.ErrSilent) {
+		err = silentRead{err}
+	}
+	return resp, err
 }
+
+// silentRead says that the store was silent when it was asked. The question is not asked again here: who waits for the answer
+// has waited long enough, and knows whether to try again.
+type silentRead struct{ error }
+
+func (s silentRead) Unwrap() error { return s.error }
 
 // newTimeLimitedClient adds time limits to the SDK's client, which trusts AWS_CA_BUNDLE. Redirects are followed by
 // the SDK's rules instead of package redirect's, because S3 sends requests for a new bucket to another host (307).
@@ -59,12 +68,16 @@ func newTimeLimitedClient(configured aws.HTTPClient) (*timeLimitedClient, error)
 	return l, nil
 }
 
-// serverPacedRetryer does not retry before the time that the store has named. It leaves that to the caller.
+// serverPacedRetryer does not retry before the time that the store has named, nor what the store did not answer. It leaves that
+// to the caller.
 type serverPacedRetryer struct{ aws.RetryerV2 }
 
 // IsErrorRetryable implements aws.RetryerV2.
 func (p serverPacedRetryer) IsErrorRetryable(err error) bool {
 	if answer, ok := asAPIError(err); ok && answer.RetryAfter() > 0 {
+		return false
+	}
+	if _, silent := errors.AsType[silentRead](err); silent {
 		return false
 	}
 	return p.RetryerV2.IsErrorRetryable(err)

@@ -109,6 +109,27 @@ func TestTimeThatAStoreMayTake(t *testing.T) {
 	}
 }
 
+// A question to a silent store costs a minute, and not that three times. What was sent may be sent again.
+func TestSilentStoreIsAskedOnce(t *testing.T) {
+	t.Setenv("AWS_CA_BUNDLE", "")
+	for name, want := range map[string]int{"stat": 1, "list": 1, "download": 1, "delete": 3} {
+		synctest.Test(t, func(t *testing.T) {
+			requests, began := 0, time.Now()
+			silent := roundTripper(func(r *http.Request) (*http.Response, error) {
+				requests++
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})
+			b, err := Open(t.Context(), Options{Name: "b"}, config.WithHTTPClient(&http.Client{Transport: silent}), config.WithRegion("r"),
+				config.WithCredentialsProvider(anyCredentials))
+			require.NoError(t, err)
+			require.ErrorContains(t, operations[name](t.Context(), b, "key"), "for 1m0s", name)
+			require.Equal(t, want, requests, name)
+			require.Equal(t, want == 1, time.Since(began) == time.Minute, name)
+		})
+	}
+}
+
 // Who ends a request does not lack credentials.
 func TestEndedWhileCredentialsWereLookedUp(t *testing.T) {
 	t.Parallel()
