@@ -2,6 +2,7 @@ package service
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +18,9 @@ type cycleMetrics struct {
 	succeeded       *prometheus.CounterVec
 	status, seconds *prometheus.GaugeVec
 	labels          prometheus.Labels
+
+	mu   sync.Mutex
+	last workflow.Execution // that was recorded
 }
 
 func newCycleMetrics(role, shard string, registry prometheus.Registerer) *cycleMetrics {
@@ -36,7 +40,14 @@ func newCycleMetrics(role, shard string, registry prometheus.Registerer) *cycleM
 	return m
 }
 
-func (m *cycleMetrics) record(took time.Duration, err error) {
+// record takes in the end of a run, once: a worker whose answer did not reach Temporal is given the same task again.
+func (m *cycleMetrics) record(run workflow.Execution, took time.Duration, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if run == m.last {
+		return
+	}
+	m.last = run
 	status := 1.0
 	if err == nil {
 		status = 0
@@ -72,7 +83,7 @@ func (w *recordedWorkflow) ExecuteWorkflow(ctx workflow.Context, in *interceptor
 		return result, err
 	}
 	if cycle, ok := in.Args[0].(contract.CycleInput); ok && !cycle.DryRun {
-		w.metrics.record(workflow.Now(ctx).Sub(cycle.Began(began)), err)
+		w.metrics.record(workflow.GetInfo(ctx).WorkflowExecution, workflow.Now(ctx).Sub(cycle.Began(began)), err)
 	}
 	return result, err
 }

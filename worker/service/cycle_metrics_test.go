@@ -1,6 +1,7 @@
 package service
 
 import (
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -18,13 +19,39 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// runRecorded makes a run of a workflow that takes a minute, and returns what the page then has of cycles.
+// inRun gives a workflow of the test environment, whose runs all have one ID, an ID of its own.
+type inRun struct {
+	interceptor.WorkerInterceptorBase
+	id string
+}
+
+func (r *inRun) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	return &numberedWorkflow{interceptor.WorkflowInboundInterceptorBase{Next: next}, r.id}
+}
+
+type numberedWorkflow struct {
+	interceptor.WorkflowInboundInterceptorBase
+	id string
+}
+
+func (w *numberedWorkflow) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWorkflowInput) (any, error) {
+	workflow.GetInfo(ctx).WorkflowExecution.RunID = w.id
+	return w.Next.ExecuteWorkflow(ctx, in)
+}
+
+// runRecorded makes a run, of an ID of its own, of a workflow that takes a minute, and returns what the page then has of cycles.
 func runRecorded(t *testing.T, m *metrics, input any, ends error) string {
+	t.Helper()
+	return runRecordedAs(t, m, rand.Text(), input, ends)
+}
+
+// runRecordedAs makes a run of a workflow that takes a minute, and returns what the page then has of cycles.
+func runRecordedAs(t *testing.T, m *metrics, runID string, input any, ends error) string {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&cycleRecorder{metrics: m.cycles}}})
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&inRun{id: runID}, &cycleRecorder{metrics: m.cycles}}})
 	minute := func(ctx workflow.Context) error {
 		if err := workflow.Sleep(ctx, time.Minute); err != nil {
 			return err
@@ -71,6 +98,17 @@ func TestCycleMetrics(t *testing.T) {
 	page = runRecorded(t, m, contract.CycleInput{}, nil)
 	require.Contains(t, page, "qontract_reconcile_execution_counter_total"+labels+" 2\n")
 	require.Contains(t, page, "qontract_reconcile_last_run_status"+labels+" 0\n")
+}
+
+// A run's last task is repeated when Temporal has not heard how it went.
+func TestRepeatedTaskIsOneCycle(t *testing.T) {
+	t.Parallel()
+	m, err := newMetrics("consumer", "fedramp")
+	require.NoError(t, err)
+	const counted = `qontract_reconcile_execution_counter_total{integration="git-partition-sync-consumer",shard_id="fedramp"} `
+	require.Contains(t, runRecordedAs(t, m, "one", contract.CycleInput{}, nil), counted+"1\n")
+	require.Contains(t, runRecordedAs(t, m, "one", contract.CycleInput{}, nil), counted+"1\n")
+	require.Contains(t, runRecordedAs(t, m, "two", contract.CycleInput{}, nil), counted+"2\n")
 }
 
 // A cycle that continued as a new run took as long as all of its runs.

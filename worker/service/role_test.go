@@ -13,6 +13,7 @@ import (
 
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/archive"
@@ -166,7 +167,7 @@ func both(t *testing.T, w *world) map[string]arrival {
 		"HEALTH_ADDRESS":      {value: "127.0.0.1:18080", seen: func(b *built) any { return b.Endpoints()[0] }, want: config.Endpoint{Variable: "HEALTH_ADDRESS", Address: "127.0.0.1:18080"}},
 		"METRICS_SERVER_PORT": {value: "19090", seen: func(b *built) any { return b.Endpoints()[1] }, want: config.Endpoint{Variable: "METRICS_SERVER_PORT", Address: ":19090"}},
 		"INSTANCE_SHARD": {value: "full-shard", want: true, seen: func(b *built) any {
-			b.metrics.cycles.record(time.Second, nil)
+			b.metrics.cycles.record(workflow.Execution{ID: "a cycle"}, time.Second, nil)
 			_, page := probe(t, b.metrics.page, "/metrics")
 			return strings.Contains(page, `shard_id="full-shard"`)
 		}},
