@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os/exec"
+	"sync"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
@@ -25,14 +26,14 @@ const (
 
 // Options say what to run and where.
 type Options struct {
-	Program    string   // the Temporal CLI
-	Address    string   // of the gRPC service: IP and port
-	UI         string   // of the web UI: IP and port; empty for no UI
-	Database   string   // file of the database, made when it does not exist; empty keeps everything in memory
-	Namespaces []string // made when they do not exist
-	Environ    []string // of the server: it needs no secrets
-	Log        io.Writer
-	Level      string // of what is logged, such as warn; empty for the server's default
+	Program    string    // the Temporal CLI
+	Address    string    // of the gRPC service: IP and port
+	UI         string    // of the web UI: IP and port; empty for no UI
+	Database   string    // file of the database, made when it does not exist; empty keeps everything in memory
+	Namespaces []string  // made when they do not exist
+	Environ    []string  // of the server: it needs no secrets
+	Log        io.Writer // of what the server says until it is told to end
+	Level      string    // of what is logged, such as warn; empty for the server's default
 }
 
 // Server is a running development server.
@@ -40,6 +41,29 @@ type Server struct {
 	*child.Process
 	// Clients are those of the namespaces, by name.
 	Clients map[string]client.Client
+
+	log *untilClosed
+}
+
+// untilClosed passes on what is written to it until it is closed.
+type untilClosed struct {
+	mu sync.Mutex
+	to io.Writer // nil when it is closed
+}
+
+func (u *untilClosed) Write(p []byte) (int, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.to == nil {
+		return len(p), nil
+	}
+	return u.to.Write(p)
+}
+
+func (u *untilClosed) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.to = nil
 }
 
 // Start runs a server, and returns when it serves all namespaces.
@@ -49,12 +73,13 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	cmd := exec.Command(o.Program, args...) //nolint:gosec // the program that was asked for
-	cmd.Env, cmd.Stdout, cmd.Stderr = o.Environ, o.Log, o.Log
+	log := &untilClosed{to: o.Log}
+	cmd.Env, cmd.Stdout, cmd.Stderr = o.Environ, log, log
 	process, err := child.Start(cmd)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Process: process, Clients: map[string]client.Client{}}
+	s := &Server{Process: process, Clients: map[string]client.Client{}, log: log}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -133,8 +158,9 @@ func (s *Server) awaitNamespace(ctx context.Context, address, name string) error
 	})
 }
 
-// Close ends the server. How it ended says nothing once it was told to.
+// Close ends the server. How it ended says nothing once it was told to, nor do the errors that it then finds in itself.
 func (s *Server) Close() {
+	s.log.close()
 	for _, c := range s.Clients {
 		c.Close()
 	}
