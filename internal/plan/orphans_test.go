@@ -122,6 +122,13 @@ func TestOrphansAtOnce(t *testing.T) {
 	require.Empty(t, out.Warning)
 }
 
+// A share of nothing keeps all of them, and says so for as long as there are any.
+func TestNoShareOfOrphansIsDeleted(t *testing.T) {
+	out := Retention{MaxShare: 0}.Orphans(configured("one"), stored("one", "two"), Omitted{}, Absence{Branches: []Absent{{destination("two", "m"), day.Add(-999 * time.Hour)}}}, day)
+	require.Empty(t, out.Due)
+	require.Equal(t, KindPruneRefused, out.Failure.Kind)
+}
+
 // shrinking is a bucket of 64 destinations, under a configuration that loses them.
 type shrinking struct {
 	all        []string

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -91,12 +92,12 @@ func TestPushesThatAreNotAllowed(t *testing.T) {
 
 // What cannot be reached for now is reported, and left for the next cycle.
 func TestPushesUnreachable(t *testing.T) {
-	heads := map[project.Branch]Head{destination("d", "m"): {Err: errors.New("timeout."), Unreachable: true}}
+	heads := map[project.Branch]Head{destination("d", "m"): {Err: fmt.Errorf("remote: %s", "timeout."), Unreachable: true}}
 	out := planPushes(PushPlanner{Allow: project.AllowAll(), PageRequest: PageRequest{Detail: true}, Chains: bucket(map[project.Branch][]string{
 		destination("c", "m"): {a}, destination("a", "m"): {a}, destination("b", "m"): {a}, destination("d", "m"): {a},
 	})}, heads)
 	require.Len(t, out.Moves, 3)
-	require.Equal(t, []Failure{{Subject: "dst/d@m", Kind: KindUnreachable, Reason: "timeout; the next cycle tries again"}}, out.Failed)
+	require.Equal(t, []Failure{{Subject: "dst/d@m", Kind: KindUnreachable, Reason: "remote: timeout; the next cycle tries again"}}, out.Failed)
 }
 
 func TestMissing(t *testing.T) {
