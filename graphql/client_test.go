@@ -219,3 +219,18 @@ func TestSaasFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, refs)
 }
+
+// A part of a saas file that is missing could hide that another version is deployed.
+func TestSaasFileIsWhole(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"data":{"saas_files":null}}`: "without saas_files_v2",
+		`{}`:                           "without saas_files_v2",
+		`{"data":{"saas_files":[{"name":"other"},null]}}`:                                                      "null for saas_files_v2[1]",
+		`{"data":{"saas_files":[{"name":"saas","resourceTemplates":[null]}]}}`:                                 `null for a resource template of "saas"`,
+		`{"data":{"saas_files":[{"name":"saas","resourceTemplates":[{"targets":[null]}]}]}}`:                   `null for a target of "saas"`,
+		`{"data":{"saas_files":[{"name":"saas","resourceTemplates":[]}]},"errors":[{"message":"half of it"}]}`: "half of it",
+	} {
+		_, err := newClient(t, graphql.Options{URL: endpoint(t, answer(t, http.StatusOK, body))}).SaasFile(t.Context(), "saas")
+		require.ErrorContains(t, err, want, body)
+	}
+}

@@ -110,6 +110,31 @@ func TestUnchanged(t *testing.T) {
 	}
 }
 
+// Both bundles, and both parts of each, are asked for with the credentials of the list of syncs; no error has a secret.
+func TestPreviousBundleIsAskedWithCredentials(t *testing.T) {
+	app := &appInterface{bundles: map[string]string{}, saas: map[string]string{}}
+	for _, path := range []string{"/app/graphql", "/app/graphqlsha/abc123"} {
+		app.bundles[path], app.saas[path] = syncsAnswer("a>b"), saasAnswer("1")
+	}
+	var users []string
+	environ := append(bundleEnviron(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		users = append(users, basic(r))
+		if len(users) > 4 {
+			http.Error(w, "it was s3cret-key", http.StatusInternalServerError)
+			return
+		}
+		app.ServeHTTP(w, r)
+	})), "GRAPHQL_USERNAME=reader", "GRAPHQL_PASSWORD=pass", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=s3cret-key")
+	same, err := Unchanged(t.Context(), environ)
+	require.NoError(t, err)
+	require.True(t, same)
+	require.Equal(t, []string{"reader:pass", "reader:pass", "reader:pass", "reader:pass"}, users)
+
+	_, err = Unchanged(t.Context(), environ)
+	require.ErrorContains(t, err, "previous bundle: graphql server answered 500")
+	require.NotContains(t, err.Error(), "s3cret-key")
+}
+
 func TestPreviousBundleThatCannotBeUsed(t *testing.T) {
 	server := &appInterface{}
 	query := filepath.Join(t.TempDir(), "query.graphql")
