@@ -28,6 +28,8 @@ type Consumer struct {
 	FastForwardOnly bool
 	// CreateProjects pushes to allowed projects that do not exist, which creates them.
 	CreateProjects bool
+	// Groups creates the groups of projects that are created. If it is nil, they have to exist.
+	Groups GroupForge
 }
 
 // Unverified is the warning on everything that a consumer without verification keys does.

@@ -40,7 +40,8 @@ type destination struct {
 	branch project.Branch
 	now    func() time.Time
 
-	missing  bool   // there was no such project when it was read first: a push creates it
+	missing  bool // there was no such project when it was read first: a push creates it
+	groups   missingGroups
 	tip      string // "" when the branch does not exist
 	incoming string // likewise
 	guard    replayGuard
@@ -56,11 +57,14 @@ func (c *Consumer) readDestination(ctx context.Context, b project.Branch) (desti
 		guard: replayGuard{enabled: c.Verifier.Verifies(), prefix: appliedRefPrefix(b)},
 	}
 	d, err := empty.reread(ctx)
-	if c.CreateProjects && errors.Is(err, smarthttp.ErrNotFound) {
-		empty.missing = true
-		return empty, nil
+	if !c.CreateProjects || !errors.Is(err, smarthttp.ErrNotFound) {
+		return d, err
 	}
-	return d, err
+	empty.missing = true
+	if empty.groups, err = c.missingGroups(ctx, b.Group); err != nil {
+		return d, fmt.Errorf("destination %s: %w", b, err)
+	}
+	return empty, nil
 }
 
 // reread returns the destination as its refs are now, read in one request.

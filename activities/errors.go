@@ -10,6 +10,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/bundle"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlabapi"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -101,7 +102,9 @@ var kinds = []kind{
 
 	{"NotConfigured", isError(ErrNotConfigured), false, "Add the sync to what the GraphQL server or SYNCS_FILE lists, where it must not share its destination with another; or leave this branch alone."},
 	{plan.KindBranchNotFound, isError(ErrNoBranch), false, "Create the branch at the source, or correct the sync's configuration."},
-	{"ProjectNotCreated", isError(ErrNotCreated), false, "Make sure that the group exists, that the token's user may create projects in it, and that the server creates projects by push; or create the project. If it exists, let the user into it."},
+	{"GroupNotCreated", isError(gitlabapi.ErrRefused), false, "Create the group, or let GitLab's API do it: GITLAB_TOKEN needs the scope api, and its user has to be an owner of the group around it or, for a top-level group, to be allowed to create those."},
+	{"NotGitLab", isError(gitlabapi.ErrNotGitLab), false, "Unset GITLAB_API if the server is no GitLab, and create the group there. If it is one, look at what answers at GITLAB_BASE_URL with /api/v4/groups after it."},
+	{"ProjectNotCreated", isError(ErrNotCreated), false, "Make sure that the group exists (with GITLAB_API=true, GitLab's API creates it), that the token's user may create projects in it, and that the server creates projects by push; or create the project. If it exists, let the user into it."},
 	{"ProjectNotFound", isError(ErrHiddenProject), false, "Let the token read what it pushes to: it needs read_repository beside write_repository, and its user a role in the project."},
 	{"ProjectNotFound", isError(smarthttp.ErrNotFound), false, "Create the project, correct the sync's configuration, or let the token's user into the project."},
 	{"GitAuthFailed", isError(smarthttp.ErrUnauthorized), false, "Check GITLAB_USERNAME and GITLAB_TOKEN: expiry, and whether they are of this server."},

@@ -30,3 +30,12 @@ type DestinationForge interface {
 	Descends(ctx context.Context, project, commit, ancestor string) (bool, error)
 	Push(ctx context.Context, request smarthttp.PushRequest) error
 }
+
+// GroupForge is what the consumer needs of a server whose groups it creates.
+type GroupForge interface {
+	// MissingGroups returns which groups on the path of a group, itself included, do not exist: the outermost first.
+	MissingGroups(ctx context.Context, group string) ([]string, error)
+	// CreateGroup creates a group in one that exists, or in none. It is no error if somebody else has created it
+	// meanwhile.
+	CreateGroup(ctx context.Context, group string) error
+}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlabapi"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -111,7 +112,7 @@ func refNames(branches []project.Branch, notes map[project.Branch]string) (names
 // isDefinite tells errors that will be the same when the server is asked again.
 func isDefinite(err error) bool {
 	return isAnyOf(err, smarthttp.ErrUnauthorized, smarthttp.ErrForbidden, smarthttp.ErrNotFound, smarthttp.ErrRejected,
-		smarthttp.ErrObjectFormat, smarthttp.ErrNotGit, smarthttp.ErrRedirected, smarthttp.ErrMovedElsewhere)
+		smarthttp.ErrObjectFormat, smarthttp.ErrNotGit, smarthttp.ErrRedirected, smarthttp.ErrMovedElsewhere, gitlabapi.ErrRefused, gitlabapi.ErrNotGitLab)
 }
 
 func isAnyOf(err error, targets ...error) bool {

@@ -37,6 +37,9 @@ func (p *push) execute(ctx context.Context) error {
 	if err := p.check(ctx); err != nil {
 		return err
 	}
+	if err := p.groups.create(ctx); err != nil {
+		return err
+	}
 	if err := p.sendAndMove(ctx); err != nil {
 		return p.discardSent(ctx, err)
 	}

@@ -11,7 +11,7 @@ import (
 // PlanPushes compares the bucket with the heads of the destinations.
 func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Page[plan.Push], error) {
 	defer startMeter(ctx, 0).stop()
-	s := newScan[plan.Push](request, c.Destination, c.Common)
+	s := newScan[plan.Push](request, c.planReader(request.Detail), c.Common)
 	s.page.Warning = c.warning()
 	return s.run(ctx, func(part plan.PageRequest) (next bucketPart[plan.Push], err error) {
 		contents, err := readBucket(ctx, c.Bucket, selection{order: part.Order, after: part.After, allow: c.Allow})

@@ -70,7 +70,7 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 		return pushed, fmt.Errorf("destination %s: %w", branch, err)
 	}
 	pushed.Size = meter.done.Load()
-	pushed.Summary = pushed.describe()
+	pushed.Summary = pushed.describe() + p.groups.describe()
 	if p.rolledBack {
 		pushed.Summary += ", older than what was applied last: allow_rollback was used"
 	}

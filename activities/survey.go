@@ -54,7 +54,7 @@ func (s *headSurvey) askProject(ctx context.Context, path string, q headRequest)
 	for _, b := range branches {
 		s.heads[b] = plan.Head{
 			Commit: found[b.Ref()], Noted: found[q.notes[b]],
-			Err: err, Unreachable: err != nil && !isDefinite(err), NotQueried: !asked, NoProject: errors.Is(err, smarthttp.ErrNotFound),
+			Err: err, Unreachable: err != nil && !isDefinite(err), NotQueried: !asked, NoProject: errors.Is(err, smarthttp.ErrNotFound), MissingGroups: missingGroupsOf(err),
 		}
 	}
 	if s.answered == 0 && (s.unconnected > s.limits.MaxUnconnected || s.silent+s.unavailable > s.limits.MaxUnanswered) {

@@ -39,6 +39,19 @@ func TestMissingProjectsAreCreated(test *testing.T) {
 	requireFailed(t, stack.Consumer, consumeID, out, []broken{{ungrouped[1], "ProjectNotCreated", `in the group "mirror/ungrown"`}})
 	require.Contains(t, out, "2 synced, 1 failed")
 
+	// The groups, too: two branches at the same time need the same ones.
+	deep := [][2]string{ungrouped, {"grown/app@next", "mirror/ungrown/deep/app@next"}, {"grown/app@main", "mirror/ungrown/deep/app@main"}}
+	wanted = append(wanted, deep...)
 	configure(t, wanted...)
+	cycle(t, stack.Producer)
+	creating = append(creating, "GITLAB_API=true")
+	out, err = check(t, stack.Consumer, []string{"starter", "check"}, creating...)
+	require.NoError(t, err, out)
+	require.Contains(t, out, `mirror/ungrown/deep/app@next: the project does not exist yet, nor do the groups "mirror/ungrown" to "mirror/ungrown/deep": create it`)
+	require.Empty(t, t.Destination.CreatedGroups())
+	require.NoError(t, t.Workers[stack.Consumer].Stop())
+	require.NoError(t, t.StartWorker(t.Context(), stack.Consumer, creating...))
+	require.Contains(t, cycle(t, stack.Consumer), "3 synced", "what was refused before, too")
+	require.Len(t, t.Destination.CreatedGroups(), 2)
 	requireInSync(t, len(wanted))
 }

@@ -92,6 +92,9 @@ func (c *Consumer) complete(v variables) []error {
 			problems = append(problems, errors.New("ALLOWED_DESTINATIONS is not set, and CREATE_PROJECTS=true asks for it: objects in the bucket say which projects are created"))
 		}
 	}
+	if c.GitLabAPI && !c.CreateProjects {
+		problems = append(problems, errors.New("GITLAB_API=true creates the groups of projects that CREATE_PROJECTS=true creates, and that is not set: set both, or none"))
+	}
 	if c.RequireSignatures && !c.Verifier.Verifies() {
 		problems = append(problems, errors.New("VERIFY_KEYS is not set, and REQUIRE_SIGNATURES=true asks for it"))
 	}

@@ -100,6 +100,8 @@ type Consumer struct {
 	Allow project.Allowlist `env:"ALLOWED_DESTINATIONS" form:"list" guard:"true"`
 	// CreateProjects lets pushes create the allowed projects that do not exist.
 	CreateProjects bool `env:"CREATE_PROJECTS"`
+	// GitLabAPI lets the groups of such projects be created, too.
+	GitLabAPI bool `env:"GITLAB_API"`
 }
 
 // LoadProducer reads the configuration from environ, which has the shape of os.Environ.

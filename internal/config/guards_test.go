@@ -101,6 +101,23 @@ func TestCreateProjectsNeedsAList(t *testing.T) {
 	require.False(t, c.CreateProjects)
 }
 
+// Half of what creates groups creates nothing, and says so.
+func TestGitLabAPINeedsCreateProjects(t *testing.T) {
+	_, consumer := sides(t)
+	consumer["GITLAB_API"] = "true"
+	c, err := LoadConsumer(environ(consumer))
+	require.EqualError(t, err, "configuration:\n  GITLAB_API=true creates the groups of projects that CREATE_PROJECTS=true creates, and that is not set: set both, or none")
+	require.Zero(t, c)
+
+	consumer["CREATE_PROJECTS"] = "true"
+	c, err = LoadConsumer(environ(consumer))
+	require.NoError(t, err)
+	require.True(t, c.GitLabAPI)
+	delete(consumer, "ALLOWED_DESTINATIONS")
+	_, err = LoadConsumer(environ(consumer))
+	require.ErrorContains(t, err, "ALLOWED_DESTINATIONS is not set, and CREATE_PROJECTS=true asks for it")
+}
+
 func TestRequireSignatures(t *testing.T) {
 	producer, consumer := sides(t)
 	producer["REQUIRE_SIGNATURES"], consumer["REQUIRE_SIGNATURES"] = "true", "true"

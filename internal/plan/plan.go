@@ -46,6 +46,8 @@ type Head struct {
 	Kind string
 	// NoProject says that according to Err there is no such project, or none that the credentials may read.
 	NoProject bool
+	// MissingGroups are the groups that have to be created before such a project, as far as they were looked for.
+	MissingGroups []string
 	// Unreachable says that Err may pass by itself. The branch is then left for the next cycle.
 	Unreachable bool
 	// NotQueried says that there was no time to read the head. Unreachable is set, too.

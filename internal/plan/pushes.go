@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -107,7 +108,7 @@ func (p PushPlanner) creates(head Head) bool { return head.NoProject && p.Create
 func (p PushPlanner) whereIs(head Head) string {
 	switch {
 	case p.creates(head):
-		return "the project does not exist yet"
+		return "the project does not exist yet" + norGroups(head.MissingGroups)
 	case head.Err != nil:
 		return "the destination cannot be read: " + head.Err.Error()
 	case head.Commit == "":
@@ -122,6 +123,17 @@ func (p PushPlanner) whereIsPredecessors(head Head, c chain.Chain) string {
 		return p.whereIs(head) + ", as the predecessor has uploaded it, and not where the newest object of the producer's own has it"
 	}
 	return p.whereIs(head) + ", the bucket's newest object of it at " + Short(c.Tip())
+}
+
+func norGroups(missing []string) string {
+	switch last := len(missing) - 1; {
+	case last < 0:
+		return ""
+	case last == 0:
+		return fmt.Sprintf(", nor does the group %q", missing[0])
+	default:
+		return fmt.Sprintf(", nor do the groups %q to %q", missing[0], missing[last])
+	}
 }
 
 func (p PushPlanner) planPush(branch project.Branch, head Head, c chain.Chain) Push {

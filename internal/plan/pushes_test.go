@@ -69,6 +69,13 @@ func TestPushesToMissingProjects(t *testing.T) {
 		require.Empty(t, out.Failed)
 		require.Equal(t, "the project does not exist yet: create it, with the branch at bbbbbbb", out.Moves[0].Reason)
 	}
+	for want, missing := range map[string][]string{
+		`the project does not exist yet, nor does the group "dst": create it, with the branch at bbbbbbb`:             {"dst"},
+		`the project does not exist yet, nor do the groups "dst" to "dst/a/b": create it, with the branch at bbbbbbb`: {"dst", "dst/a", "dst/a/b"},
+	} {
+		heads[main] = Head{Err: errors.New("404"), Kind: "ProjectNotFound", NoProject: true, MissingGroups: missing}
+		require.Equal(t, want, push(true, true).Moves[0].Reason)
+	}
 	require.Equal(t, []Failure{{Subject: "dst/router@main", Kind: "ProjectNotFound", Reason: "404"}}, push(false, true).Failed)
 	heads = map[project.Branch]Head{main: {Commit: a}}
 	require.Equal(t, "the destination is at aaaaaaa, the bucket at bbbbbbb", push(true, true).Moves[0].Reason, "it exists")

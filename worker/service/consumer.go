@@ -5,6 +5,8 @@ import (
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlabapi"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -20,8 +22,8 @@ func consumer(environ []string) (role, error) {
 		Role:          contract.Consumer,
 		workflows:     workflows.RegisterConsumer,
 		redirects:     c.Allow,
-		settings:      []any{recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow, c.ReadPredecessor, c.CreateProjects},
-		logAttributes: []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy, "predecessor's objects", c.ReadPredecessor, "create projects", c.CreateProjects},
+		settings:      []any{recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow, c.ReadPredecessor, c.CreateProjects, c.GitLabAPI},
+		logAttributes: []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy, "predecessor's objects", c.ReadPredecessor, "create projects", c.CreateProjects, "gitlab api", c.GitLabAPI},
 		activities: func(s dependencies) any {
 			return &activities.Consumer{
 				Common:          s.Common,
@@ -33,6 +35,7 @@ func consumer(environ []string) (role, error) {
 				ReadPredecessor: c.ReadPredecessor,
 				FastForwardOnly: c.PushPolicy != config.Overwrite,
 				CreateProjects:  c.CreateProjects,
+				Groups:          groupForge(c),
 			}
 		},
 	}
@@ -40,6 +43,14 @@ func consumer(environ []string) (role, error) {
 		r.warning = activities.Unverified
 	}
 	return r, nil
+}
+
+// groupForge returns what creates groups; nil if nothing shall.
+func groupForge(c config.Consumer) activities.GroupForge {
+	if !c.GitLabAPI {
+		return nil
+	}
+	return gitlabapi.New(gitlabapi.Options{Instance: gitlab.At(c.GitLab), Token: c.GitLabToken, HTTP: c.HTTP, Agent: version()})
 }
 
 // recipientsOf returns the public halves of identities.

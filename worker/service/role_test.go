@@ -19,6 +19,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlabapi"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
@@ -99,7 +100,10 @@ func TestConsumerConfigurationArrives(t *testing.T) {
 		"PUSH_POLICY":          {value: "fast-forward", seen: func(b *built) any { return b.consumer.FastForwardOnly }, want: true, other: "overwrite"},
 		"READ_PREDECESSOR":     {value: "false", seen: func(b *built) any { return b.consumer.ReadPredecessor }, want: false}, // the other: below
 		"ALLOWED_DESTINATIONS": {value: "mirror/*", seen: func(b *built) any { return b.consumer.Allow }, want: allow, other: "mirror/app"},
-		"CREATE_PROJECTS":      {value: "true", seen: func(b *built) any { return b.consumer.CreateProjects }, want: true, other: "false"},
+		"CREATE_PROJECTS":      {value: "true", seen: func(b *built) any { return b.consumer.CreateProjects }, want: true}, // the other: below
+		"GITLAB_API": {value: "true", want: "/gitlab/api/v4/groups/mirror Bearer full-gitlab-token " + version(), other: "false", seen: func(*built) any {
+			return w.api.URL.Path + " " + w.api.Header.Get("Authorization") + " " + w.api.UserAgent()
+		}},
 	})
 	table["ENVIRONMENT"] = arrival{value: "full-1", seen: func(b *built) any { return b.consumer.Environment }, want: environment, other: "full-2"}
 	requireArrivals(t, "consumer", reflect.TypeFor[config.Consumer](), w, table)
@@ -138,6 +142,22 @@ func TestReadPredecessorArrives(t *testing.T) {
 	on := build(t, "consumer", w, environ)
 	require.True(t, on.consumer.ReadPredecessor)
 	require.NotEqual(t, off.Settings, on.Settings, "what was refused is tried again")
+}
+
+// What was refused is tried again when more may be created.
+func TestCreationIsInTheSettings(t *testing.T) {
+	w := newWorld(t)
+	environ := map[string]string{"PRIVATE_KEY": identity(t).String(), "ALLOWED_DESTINATIONS": "mirror/*"}
+	for variable, a := range both(t, w) {
+		if variable != "REQUIRE_SIGNATURES" {
+			environ[variable] = a.value
+		}
+	}
+	off := build(t, "consumer", w, environ)
+	environ["CREATE_PROJECTS"] = "true"
+	projects := build(t, "consumer", w, environ)
+	require.NotEqual(t, off.Settings, projects.Settings)
+	require.Nil(t, projects.consumer.Groups, "groups are created only when that is asked for")
 }
 
 // both are the arrivals of the variables that both roles have.
@@ -272,6 +292,9 @@ func (b *built) askServers(t *testing.T) {
 		require.ErrorIs(t, err, smarthttp.ErrMovedElsewhere, "GitLab redirects a project that was renamed, and not out of ALLOWED_DESTINATIONS")
 		_, err = b.consumer.Bucket.Stat(t.Context(), "key")
 		require.NoError(t, err)
+		_, err = b.consumer.Groups.MissingGroups(t.Context(), "mirror")
+		require.ErrorIs(t, err, gitlabapi.ErrNotGitLab, "this GitLab has no API")
+		b.world.api = b.world.git.last
 	}
 	_, err := git.Refs(t.Context(), "mirror/one", "refs/heads/main")
 	require.NoError(t, err)

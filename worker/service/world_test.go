@@ -25,6 +25,7 @@ import (
 type world struct {
 	git, graphql, store *recorder
 	put                 *http.Request // the last request to the store that stored something
+	api                 *http.Request // the last to git's API
 	ca                  string        // a file with the authority of git and graphql
 	credentials         aws.Credentials
 	region              string

@@ -43,6 +43,15 @@ func (i Instance) Project(repository *url.URL) (project string, below bool) {
 	return strings.TrimSuffix(project, ".git"), below
 }
 
+// API returns the URL of something in the instance's REST API: a collection, or one of it by its path.
+func (i Instance) API(collection string, path ...string) *url.URL {
+	u := i.base.JoinPath("api", "v4", collection)
+	for _, p := range path {
+		u = u.JoinPath(url.PathEscape(p))
+	}
+	return u
+}
+
 // RequestID is the name of the header with the ID by which the instance's logs can be searched.
 func (Instance) RequestID() string { return "X-Request-Id" }
 

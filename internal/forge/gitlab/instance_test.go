@@ -54,3 +54,14 @@ func TestProjectIsBelowTheAddress(t *testing.T) {
 		require.False(t, below, elsewhere)
 	}
 }
+
+// A path with slashes is one segment of a URL of the API.
+func TestAPIIsBelowTheAddress(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://gitlab.example.com":                  "https://gitlab.example.com/api/v4/groups/platform%2Fedge.v2",
+		"https://bot:s3cret@example.com:8443/gitlab/": "https://example.com:8443/gitlab/api/v4/groups/platform%2Fedge.v2",
+	} {
+		require.Equal(t, want, at(t, address).API("groups", "platform/edge.v2").String())
+	}
+	require.Equal(t, "https://gitlab.example.com/api/v4/groups", at(t, "https://gitlab.example.com").API("groups").String())
+}

@@ -33,6 +33,7 @@ type Server struct {
 	onlyV0   bool
 	creation Creation   // 0 creates nothing by push
 	creating sync.Mutex // is held while it is decided whether to
+	groups   *groupsAPI // nil serves none
 	wrap     func(http.Handler) http.Handler
 	listener net.Listener
 	http     *http.Server
@@ -132,6 +133,10 @@ func (s *Server) Create(ctx context.Context, repo string) error {
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.inFlight.Add(1)
 	defer s.inFlight.Done()
+	if s.groups != nil && strings.HasPrefix(r.URL.Path, apiRoot) {
+		s.groups.ServeHTTP(w, r)
+		return
+	}
 	if !s.authorized(r) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="gitserver"`)
 		http.Error(w, "HTTP Basic: Access denied", http.StatusUnauthorized)

@@ -20,7 +20,8 @@ type GitServer struct {
 
 func startGitServer(dir, user string) (*GitServer, error) {
 	credentials := gitserver.Credentials{User: user, Password: rand.Text()}
-	server, err := gitserver.Start(dir, credentials, gitserver.WithPushToCreate(gitserver.OnDiscovery))
+	account := gitserver.Account{Name: user, Token: credentials.Password, Scopes: []string{"api"}, Owns: []string{"mirror"}}
+	server, err := gitserver.Start(dir, credentials, gitserver.WithPushToCreate(gitserver.OnDiscovery), gitserver.WithGroupsAPI(account))
 	if err != nil {
 		return nil, err
 	}
