@@ -31,6 +31,7 @@ func TestCompose(t *testing.T) {
 	for _, service := range servers {
 		t.Run("without "+service, func(t *testing.T) { testHeals(t, s, service, work) })
 	}
+	t.Run("creation", func(t *testing.T) { testCreation(s.in(t)) })
 	t.Run("standalone", func(t *testing.T) { testStandalone(s.in(t), work) })
 
 	s.compose("down", "--volumes")
