@@ -214,6 +214,28 @@ func TestUploadsOfOneSecond(t *testing.T) {
 	}
 }
 
+// Which of several came first and last is told by their times, not by the order of their keys in a listing.
+func TestFirstAndLastOfNewer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	keys := make([]string, 3)
+	for i := range keys {
+		var err error
+		keys[i], err = object.ID{Destination: r.sync.Destination, Commit: random(20)}.Key()
+		require.NoError(t, err)
+	}
+	slices.Sort(keys)
+	for _, i := range []int{1, 2, 0} {
+		awaitNextSecond()
+		r.put(keys[i], nil)
+	}
+	id := object.ID{Destination: r.sync.Destination, Commit: random(20)}
+	first, last, err := placement{producer: r.producer, UploadInput: UploadInput{ID: id}}.findNewer(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, keys[1], first.Key)
+	require.Equal(t, keys[0], last.Key)
+}
+
 // rivalOf is the key of another object on the same base, that comes before or after by its name.
 func (r *rig) rivalOf(id object.ID, before bool) string {
 	r.Helper()

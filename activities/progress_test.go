@@ -78,10 +78,14 @@ func TestStepsAreAliveFromTheBeginning(t *testing.T) {
 	r.produce()
 	push := r.planPushes().Moves[0]
 	for name, step := range map[string]func(*rig) error{
-		"Clone":    func(z *rig) error { _, err := execute(z, z.clone, upload); return err },
-		"Download": func(z *rig) error { _, err := execute(z, z.download, push); return err },
+		"Clone":       func(z *rig) error { _, err := execute(z, z.clone, upload); return err },
+		"Download":    func(z *rig) error { _, err := execute(z, z.download, push); return err },
+		"PlanUploads": func(z *rig) error { _, err := execute(z, z.producer.PlanUploads, PlanRequest{}); return err },
+		"PlanPushes":  func(z *rig) error { _, err := execute(z, z.consumer.PlanPushes, PlanRequest{}); return err },
+		"Prune":       func(z *rig) error { _, err := execute(z, z.producer.Prune, PruneRequest{}); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			g := &gate{stopped: make(chan string, 1), resume: make(chan struct{})}
 			resume := sync.OnceFunc(func() { close(g.resume) })
 			z := r.twin(g.pass)

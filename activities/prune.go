@@ -53,7 +53,6 @@ type removal struct {
 // next cycle.
 func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Pruned, err error) {
 	defer startMeter(ctx, 0).stop()
-	pruned.Absence = request.Absence
 	var syncs []project.Sync
 	if len(request.Absence.Branches) > 0 {
 		if syncs, err = p.listSyncs(ctx); err != nil {
@@ -119,7 +118,7 @@ func (p *Producer) verify(ctx context.Context, removals []removal) (verified []b
 		for _, o := range slices.Concat(r.needed, r.unneeded) {
 			group.Go(func() error {
 				same, err := p.asListed(ctx, o)
-				if err == nil && !same {
+				if !same {
 					changed[i].Store(true)
 				}
 				return err

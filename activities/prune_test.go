@@ -3,6 +3,7 @@ package activities
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -191,4 +192,16 @@ func TestPruneIsBounded(t *testing.T) {
 	require.Len(t, out[0].unneeded, maxPruned)
 	require.False(t, out[0].orphaned, "not all of it is gone then")
 	require.Equal(t, maxPruned, left)
+
+	several := []object.Stored{objects[0]}
+	for _, name := range []string{"other", "third"} {
+		for i, o := range objects[:maxPruned*3/4] {
+			o.Destination.Name, o.Key = name, name+strconv.Itoa(i)
+			several = append(several, o)
+		}
+	}
+	out, left = removals(chain.Build(several), nil)
+	require.Len(t, out, 2, "where nothing goes, nothing is looked at")
+	require.Len(t, slices.Concat(out[0].unneeded, out[1].unneeded), maxPruned)
+	require.Equal(t, maxPruned/2-2, left)
 }

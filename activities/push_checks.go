@@ -65,7 +65,7 @@ func (p *push) checkDescent(ctx context.Context) error {
 
 // guardTime is the replay guard's new time. It only goes back if the operator allows it.
 func (p *push) guardTime() time.Time {
-	if made := p.manifestTime(); p.allowRollback || p.guard.ref == "" || made.After(p.guard.applied) {
+	if made := p.manifestTime(); p.allowRollback || made.After(p.guard.applied) {
 		return made
 	}
 	return p.guard.applied

@@ -41,7 +41,7 @@ func (p *Producer) put(ctx context.Context, u placement, body io.ReaderAt) error
 		err := p.Bucket.Upload(ctx, u.key, body, u.Size, bucket.WithCreatedAt(u.CreatedAt),
 			bucket.WithLastCheck(func(ctx context.Context) error {
 				first, _, err := u.findNewer(ctx)
-				if err == nil && first != nil {
+				if first != nil {
 					err = u.overtakenError(*first)
 				}
 				return err

@@ -164,6 +164,7 @@ func TestUploadWaitsByTheStoresClock(t *testing.T) {
 		"a clock that is put back":  {clock: []time.Duration{-2 * time.Second, 0, 2 * time.Second}, modified: []time.Duration{2 * time.Second}, asked: 3, sent: 1},
 		"the object is not later":   {clock: []time.Duration{time.Second}, modified: []time.Duration{0, time.Second}, asked: 2, sent: 2},
 		"it never is":               {clock: []time.Duration{time.Second}, modified: []time.Duration{0}, asked: maxUploadTries, sent: maxUploadTries, fails: true},
+		"it tells no time":          {modified: []time.Duration{0, time.Second}, asked: 2, sent: 2},
 		"far behind":                {clock: []time.Duration{-maxClockStep - time.Second}, asked: 1, fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -176,6 +177,9 @@ func TestUploadWaitsByTheStoresClock(t *testing.T) {
 			r.lag.alter = func(resp *http.Response) {
 				switch path := strings.Trim(resp.Request.URL.Path, "/"); {
 				case resp.Request.Method != http.MethodHead:
+				case path == r.s3.Name && test.clock == nil:
+					resp.Header.Set("Date", "")
+					asked++
 				case path == r.s3.Name:
 					resp.Header.Set("Date", newest.Add(test.clock[min(asked, len(test.clock)-1)]).UTC().Format(http.TimeFormat))
 					asked++

@@ -88,17 +88,24 @@ func TestEachRequestIsRefused(t *testing.T) {
 			require.NotContains(t, r.keys(), orphan, at)
 		})
 	})
-	for name, signed := range map[string]bool{"consumer": true, "consumer without keys": false} {
+	for name, set := range map[string]func(*Consumer){
+		"consumer":              func(*Consumer) {},
+		"consumer without keys": func(c *Consumer) { c.Verifier = sign.Unverified() },
+		// What cannot be read is not taken for missing.
+		"fast-forwards only, and projects are created": func(c *Consumer) { c.FastForwardOnly, c.CreateProjects = true, true },
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newTrustedRig(t)
-			if !signed {
-				r.consumer.Verifier = sign.Unverified()
-			}
+			set(r.consumer)
 			tip := r.longChain()
+			r.consume()
 			r.refusedInTurn((*rig).consumeAll, func() {
 				for _, ref := range append(r.ownRefs(), r.sync.Destination.Ref()) {
 					r.atDestination("update-ref", "-d", ref)
+				}
+				if r.consumer.FastForwardOnly {
+					r.at(r.first())
 				}
 			}, func(at string) { require.Equal(t, tip, r.tip(), at) })
 		})

@@ -39,7 +39,7 @@ type replayGuard struct {
 	enabled bool
 	prefix  string
 
-	applied     time.Time // when the manifest was made that was applied last
+	applied     time.Time // when the manifest was made that was applied last; zero when there is none
 	ref, commit string    // "" when there is none
 	// objects are the refs that note which object was looked at. There is more than one only if someone else wrote
 	// there.
@@ -62,7 +62,7 @@ func (g *replayGuard) addRef(ref, commit string, latest time.Time, unwant func(r
 	}
 	made, ok := timeOf(name)
 	switch {
-	case !ok || made.After(latest) || g.ref != "" && !made.After(g.applied):
+	case !ok || made.After(latest) || !made.After(g.applied):
 		unwant(ref, commit)
 	default:
 		if g.ref != "" {
@@ -102,7 +102,7 @@ func (g replayGuard) proven() bool { return !g.enabled || g.ref != "" }
 
 // refuseOlder refuses a manifest that is older than the one applied last.
 func (g replayGuard) refuseOlder(made time.Time) error {
-	if g.ref != "" && made.Before(g.applied) {
+	if made.Before(g.applied) {
 		return fmt.Errorf("%w: it was made at %s, the last one at %s", ErrReplayed, made.Format(time.RFC3339Nano), g.applied.Format(time.RFC3339Nano))
 	}
 	return nil

@@ -130,8 +130,11 @@ func TestReplay(t *testing.T) {
 	require.Less(t, r.remembered(), remembered, "the replay guard went back along with the branch")
 
 	r.produce()
-	r.consume()
+	p = r.planPushes().Moves[0]
+	p.AllowRollback = true
+	forth := must(r, r.push, must(r, r.decrypt, must(r, r.download, p)))
 	require.Equal(t, second, r.tip())
+	require.NotContains(t, forth.Summary, "allow_rollback", "it was not needed")
 	r.reset(first)
 	uploaded := r.produce()[0]
 	require.NotEqual(t, snapshot.Key, uploaded.Key)
