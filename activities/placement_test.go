@@ -12,6 +12,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
 // increment is one that is ready to be uploaded, on the snapshot that the bucket has.
@@ -234,6 +235,12 @@ func TestFirstAndLastOfNewer(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, keys[1], first.Key)
 	require.Equal(t, keys[0], last.Key)
+
+	for o, err := range objectsSince(t.Context(), r.producer.Bucket, r.sync.Destination, plan.ChainState{}) {
+		require.NoError(t, err)
+		require.Equal(t, keys[0], o.Key)
+		break // as who has found one does: the others are not listed then
+	}
 }
 
 // rivalOf is the key of another object on the same base, that comes before or after by its name.
