@@ -18,8 +18,6 @@ func loadJSON(text []byte) (*yaml.Node, error) {
 	if err := json.Unmarshal(text, new(json.RawMessage)); errors.As(err, &syntax) {
 		before := text[:min(int(syntax.Offset), len(text))]
 		return nil, fmt.Errorf("line %d: %s", 1+bytes.Count(before, []byte("\n")), foreign.Line(err.Error(), maxShown))
-	} else if err != nil {
-		return nil, err
 	}
 	reader := &jsonReader{text: text, decoder: json.NewDecoder(bytes.NewReader(text)), line: 1}
 	reader.decoder.UseNumber()

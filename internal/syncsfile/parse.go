@@ -89,8 +89,8 @@ func words(err error) string {
 // syncsIn validates the file's outermost fields, and then one sync after the other: the file costs little more memory than its
 // nodes do, however much is wrong with it.
 func syncsIn(root *yaml.Node) ([]project.Sync, error) {
-	outline, items := outlineOf(root)
-	if _, err := check("", "the file", outline); err != nil {
+	items := takeItems(root)
+	if _, err := check("", "the file", root); err != nil {
 		return nil, err
 	}
 	if len(items) > maxSyncs {
@@ -112,16 +112,12 @@ func syncsIn(root *yaml.Node) ([]project.Sync, error) {
 	return syncs, nil
 }
 
-// outlineOf is a root whose list of syncs is empty, and what was in it.
-func outlineOf(root *yaml.Node) (outline *yaml.Node, items []*yaml.Node) {
-	bare := *root
-	bare.Content = append([]*yaml.Node(nil), root.Content...)
-	for i := 1; i < len(bare.Content) && root.Kind == yaml.MappingNode; i += 2 {
-		if list := bare.Content[i]; bare.Content[i-1].Value == "syncs" && list.Kind == yaml.SequenceNode {
-			bare.Content[i], items = &yaml.Node{Kind: list.Kind, Style: list.Style, Tag: list.Tag, Line: list.Line}, list.Content
-		}
+// takeItems empties the list of syncs, and returns what was in it.
+func takeItems(root *yaml.Node) (items []*yaml.Node) {
+	if list := child(root, "syncs"); list.Kind == yaml.SequenceNode {
+		items, list.Content = list.Content, nil
 	}
-	return &bare, items
+	return items
 }
 
 // syncOf reads what is valid. What a destination leaves out is as at the source.

@@ -42,6 +42,7 @@ func TestSyncs(t *testing.T) {
 		// Names that GitLab or Git refuse are one sync's trouble, as those of the GraphQL server are.
 		"a name that is not valid": {"syncs: [{source: {group: p, name: r, branch: a b}, destination: {}}]\n", []project.Sync{{Source: branch("p", "r", "a b"), Destination: branch("p", "r", "a b")}}},
 		"a byte order mark":        {"\ufeffsyncs: []\r\n", []project.Sync{}},
+		"one before JSON":          {"\ufeff\n{\"syncs\": []}", []project.Sync{}},
 		"an anchor":                {"syncs: &all []\n", []project.Sync{}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +77,8 @@ func TestInvalidFiles(t *testing.T) {
 		"syncs: []\nsync: []\n":      `line 2: the file has no field "sync": look at its spelling`,
 		"syncs: []\nsyncs: []\n":     `line 2: the field "syncs" is there twice`,
 		"syncs: []\n---\nsyncs: []":  `there is more than one document in it: leave out "---"`,
-		"syncs: []":                  "",
+		"syncs: []":                  "line 1: the last line has no end: if nothing of the file is missing, add a newline",
+		"\nsyncs: []\n ":             "line 3: the last line has no end",
 		"syncs:\n- source: {group: ": "line 3: ",
 		oneSync + "  - source: {group: a, name: b, branch: c}\n":                                              "line 4: syncs[1] lacks destination",
 		oneSync + "    destination: {group: b}\n":                                                             `line 4: the field "destination" is there twice`,
@@ -90,19 +92,27 @@ func TestInvalidFiles(t *testing.T) {
 		"syncs:\n- source: {group: a, name: b, branch: c}\n  destination: {name: }\n":                         "syncs[0].destination.name is empty, not text",
 		"syncs: [{source: {group: a, name: b, branch: " + strings.Repeat("c", 256) + "}, destination: {}}]\n": "syncs[0].source.branch has 256 characters, more than 255",
 		"syncs:\n- &a {source: {group: a, name: b, branch: c}, destination: {}}\n- *a\n":                      "line 3: there is an alias (*): write out what it stands for",
-		"syncs: &a [*a]\n":                                "line 1: there is an alias (*)",
-		"syncs: *a\n":                                     "line 1: ",
-		"x: &x {syncs: []}\n<<: *x\n":                     "line 2: there is an alias (*)",
-		"syncs: !!binary aGk=\n":                          "line 1: there is a tag (!)",
-		"syncs: !!seq []\n":                               "line 1: there is a tag (!): leave it out",
-		"syncs: !!map []\n":                               "line 1: there is a tag (!)",
-		"syncs: !!null []\n":                              "line 1: there is a tag (!)",
-		"!!map\nsyncs: []\n":                              "there is a tag (!)",
-		"syncs: !!seq\n":                                  "line 1: there is a tag (!)",
-		"syncs: !exec rm\n":                               "line 1: there is a tag (!)",
-		"? [a]\n: b\n":                                    "line 1: a field's name has to be a word",
-		"syncs:\n\t- source: {}\n":                        "line 2: ",
-		"{\"syncs\": [}":                                  "line 1: ",
+		"syncs: &a [*a]\n":            "line 1: there is an alias (*)",
+		"syncs: *a\n":                 "line 1: ",
+		"x: &x {syncs: []}\n<<: *x\n": "line 2: there is an alias (*)",
+		"syncs: !!binary aGk=\n":      "line 1: there is a tag (!)",
+		"syncs: !!seq []\n":           "line 1: there is a tag (!): leave it out",
+		"syncs: !!map []\n":           "line 1: there is a tag (!)",
+		"syncs: !!null []\n":          "line 1: there is a tag (!)",
+		"!!map\nsyncs: []\n":          "there is a tag (!)",
+		"syncs: !!seq\n":              "line 1: there is a tag (!)",
+		"syncs: !exec rm\n":           "line 1: there is a tag (!)",
+		"? [a]\n: b\n":                "line 1: a field's name has to be a word",
+		"syncs:\n\t- source: {}\n":    "line 2: ",
+		"{\"syncs\": [}":              "line 1: ",
+		"{\n\"syncs\":\n[}\n\n":       "line 3: ",
+		"{\"syncs\":\n[\n{\"source\": {\"group\": 7, \"name\": true, \"branch\": null},\n\"destination\":\n1.5}]}": "line 3: syncs[0].source.group is a number, not text: put it into quotes if it is a name\n" +
+			"line 3: syncs[0].source.name is true or false, not text: put it into quotes if it is a name\n" +
+			"line 3: syncs[0].source.branch is empty, not text: put it into quotes if it is a name\n" +
+			"line 5: syncs[0].destination is a number, not a group of fields",
+		"syncs:\n- source: &a {group: a, name: b, branch: c}\n  destination: [*a]\n": "line 3: there is an alias (*)",
+		"syncs:\n- source: {group: [a], name: b, branch: c}\n  destination: {}\n":    "line 2: syncs[0].source.group is a list, not text",
+		"syncs:\n- source: {group: a, name: {}, branch: c}\n  destination: {}\n":     "line 2: syncs[0].source.name is a group of fields, not text",
 		strings.Repeat("[", 100_000):                      "exceeded max depth",
 		strings.Repeat("{}", 1000) + "\n":                 "line 1: ",
 		"syncs: [" + strings.Repeat(",", 1_000_001) + "]": "there are more than 1000000 values in it",
@@ -110,14 +120,33 @@ func TestInvalidFiles(t *testing.T) {
 		"\x1b]0;owned\a: 1\n":                             "control characters are not allowed",
 	} {
 		_, err := read(t, text)
-		if want == "" {
-			require.ErrorContains(t, err, "line 1: the last line has no end: if nothing of the file is missing, add a newline")
-			continue
-		}
 		require.ErrorIs(t, err, syncsfile.ErrInvalid, "%.100q", text)
 		require.ErrorContains(t, err, want, "%.100q", text)
 		require.NotContains(t, err.Error(), "canary")
+		require.NotContains(t, err.Error(), "line 0")
 	}
+}
+
+// All that is wrong with a sync is told in the order of the file, and nothing else.
+func TestProblemsAreInOrder(t *testing.T) {
+	t.Parallel()
+	_, err := syncsfile.Parse([]byte(`syncs:
+- source:
+    group: a
+    nmae: b
+    branch: ''
+  destination:
+    group: 7
+    name: b
+    brnach: c
+`))
+	require.EqualError(t, err, strings.Join([]string{
+		"line 3: syncs[0].source lacks name",
+		`line 4: syncs[0].source has no field "nmae": look at its spelling, and how far it is indented`,
+		"line 5: syncs[0].source.branch is empty",
+		"line 7: syncs[0].destination.group is a number, not text: put it into quotes if it is a name",
+		`line 9: syncs[0].destination has no field "brnach": look at its spelling, and how far it is indented`,
+	}, "\n"))
 }
 
 // A file that is cut off anywhere but between two lines is no shorter list.

@@ -25,23 +25,14 @@ var schemaText []byte
 const maxProblems = 5
 
 // schemas are those of the whole file and of one sync, by their place in the file's schema.
-var schemas = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
-	const name = "syncs.schema.json"
+var schemas = sync.OnceValue(func() map[string]*jsonschema.Schema {
+	const name, oneSync = "syncs.schema.json", "#/$defs/sync"
 	text, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaText))
-	if err != nil {
-		return nil, err
-	}
 	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource(name, text); err != nil {
-		return nil, err
+	if err = errors.Join(err, compiler.AddResource(name, text)); err != nil {
+		panic(err)
 	}
-	compiled := map[string]*jsonschema.Schema{}
-	for _, place := range []string{"", "#/$defs/sync"} {
-		if compiled[place], err = compiler.Compile(name + place); err != nil {
-			return nil, err
-		}
-	}
-	return compiled, nil
+	return map[string]*jsonschema.Schema{"": compiler.MustCompile(name), oneSync: compiler.MustCompile(name + oneSync)}
 })
 
 // problem is something that the schema does not allow.
@@ -52,16 +43,12 @@ type problem struct {
 
 // check returns the tree of a node that the schema at a place allows. Else it tells the first problems, with their lines.
 func check(place, name string, node *yaml.Node) (any, error) {
-	compiled, err := schemas()
-	if err != nil {
-		return nil, err
-	}
 	tree, err := treeOf(node)
 	if err != nil {
 		return nil, err
 	}
 	var invalid *jsonschema.ValidationError
-	if err := compiled[place].Validate(tree); !errors.As(err, &invalid) {
+	if err := schemas()[place].Validate(tree); !errors.As(err, &invalid) {
 		return tree, err
 	}
 	problems := problemsOf(invalid, name, node, nil)
