@@ -106,9 +106,9 @@ func TestInvalidFiles(t *testing.T) {
 		"syncs:\n\t- source: {}\n":    "line 2: ",
 		"{\"syncs\": [}":              "line 1: ",
 		"{\n\"syncs\":\n[}\n\n":       "line 3: ",
-		"{\"syncs\":\n[\n{\"source\": {\"group\": 7, \"name\": true, \"branch\": null},\n\"destination\":\n1.5}]}": "line 3: syncs[0].source.group is a number, not text: put it into quotes if it is a name\n" +
+		"{\"syncs\":\n[\n{\"source\": {\"group\": 7, \"name\": true, \"branch\": null},\n\"destination\":\n1.5}]}": "line 3: syncs[0].source.branch is empty, not text: put it into quotes if it is a name\n" +
+			"line 3: syncs[0].source.group is a number, not text: put it into quotes if it is a name\n" +
 			"line 3: syncs[0].source.name is true or false, not text: put it into quotes if it is a name\n" +
-			"line 3: syncs[0].source.branch is empty, not text: put it into quotes if it is a name\n" +
 			"line 5: syncs[0].destination is a number, not a group of fields",
 		"syncs:\n- source: &a {group: a, name: b, branch: c}\n  destination: [*a]\n": "line 3: there is an alias (*)",
 		"syncs:\n- source: {group: [a], name: b, branch: c}\n  destination: {}\n":    "line 2: syncs[0].source.group is a list, not text",

@@ -2,6 +2,7 @@ package syncsfile
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func check(place, name string, node *yaml.Node) (any, error) {
 		return tree, err
 	}
 	problems := problemsOf(invalid, name, node, nil)
-	slices.SortStableFunc(problems, func(a, b problem) int { return a.line - b.line })
+	slices.SortFunc(problems, func(a, b problem) int { return cmp.Or(a.line-b.line, strings.Compare(a.text, b.text)) })
 	var texts []string
 	for _, p := range problems[:min(len(problems), maxProblems)] {
 		texts = append(texts, fmt.Sprintf("line %d: %s", p.line, p.text))
