@@ -114,6 +114,7 @@ func TestHostileArchivesAreRefused(t *testing.T) {
 				commit, _, err := read(archive, "main")
 				require.ErrorIs(t, err, predecessor.ErrMalformed, form)
 				require.ErrorContains(t, err, tt.want, form)
+				require.Equal(t, 1, strings.Count(err.Error(), predecessor.ErrMalformed.Error()), "said once")
 				require.NotContains(t, err.Error(), "\x1b")
 				require.Less(t, len(err.Error()), 400)
 				require.Empty(t, commit)
@@ -144,9 +145,11 @@ func TestArchivesEndWhereTheyEnd(t *testing.T) {
 		"text behind gzip":         append(bytes.Clone(zipped), "x"...),
 		"zeros behind gzip":        append(bytes.Clone(zipped), 0),
 		"another gzip file":        append(bytes.Clone(zipped), zipped...),
+		"an empty gzip file":       append(bytes.Clone(zipped), zip(t, nil)...),
 		"text behind the tar":      zip(t, append(bytes.Clone(plain), "x"...)),
 		"another tar":              append(bytes.Clone(plain), plain...),
 		"many zeros behind it":     append(bytes.Clone(plain), make([]byte, 65<<10)...),
+		"many in the gzip file":    zip(t, append(bytes.Clone(plain), make([]byte, 65<<10)...)),
 		"checksum of gzip altered": altered,
 		"gzip that does not end":   unclosed.Bytes(),
 	} {

@@ -1,6 +1,7 @@
 package predecessor_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"errors"
 	"io"
@@ -138,10 +139,14 @@ func TestWhichRefCounts(t *testing.T) {
 	packed := func(lines ...string) member {
 		return file(".git/packed-refs", "# pack-refs with: peeled fully-peeled sorted\n"+strings.Join(lines, "\n")+"\n^"+d+"\n")
 	}
+	tarsOwn := member{header: tar.Header{Name: "./", Typeflag: tar.TypeDir, Mode: 0o755}}
+	extended := file(strings.Repeat("long/", 60)+"name", "x")
+	extended.header.Format = tar.FormatPAX
 	for name, tt := range map[string]struct {
 		members []member
 		want    string
 	}{
+		"beside what does not count":  {[]member{tarsOwn, extended, file(".git/shallow", ""), pack, packed(d + " " + local)}, d},
 		"a file of the source's":      {[]member{pack, packed(b+" "+remote, d+" "+local), file(".git/"+remote, a+"\n"), file(".git/"+local, c+"\n")}, a},
 		"a line of the source's":      {[]member{pack, packed(b+" "+remote, d+" "+local), file(".git/"+local, c+"\n")}, b},
 		"a file of the clone's":       {[]member{pack, packed(d + " " + local), file(".git/"+local, c)}, c},
@@ -234,6 +239,19 @@ func TestOthersErrorsAreKept(t *testing.T) {
 	_, err = predecessor.Read(bytes.NewReader(archive), full, io.Discard)
 	require.ErrorIs(t, err, other)
 	require.NotErrorIs(t, err, predecessor.ErrMalformed)
+}
+
+// How large a pack may be is a matter of its object's size.
+func TestLargePacks(t *testing.T) {
+	t.Parallel()
+	const object = 100 << 20
+	room := errors.New("no room")
+	for size, want := range map[int64]error{16*object + 64<<20: room, 16*object + 64<<20 + 1: predecessor.ErrMalformed} {
+		var head bytes.Buffer
+		require.NoError(t, tar.NewWriter(&head).WriteHeader(&tar.Header{Name: ".git/objects/pack/p.pack", Size: size}))
+		_, err := predecessor.Read(&head, predecessor.Wanted{Branch: "main", ObjectSize: object, Room: func(int64) error { return room }}, io.Discard)
+		require.ErrorIs(t, err, want, "%d bytes", size)
+	}
 }
 
 type failingWriter struct{ err error }

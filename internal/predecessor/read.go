@@ -57,7 +57,7 @@ func Read(r io.Reader, wanted Wanted, w io.Writer) (commit string, err error) {
 	case errors.Is(err, ErrMalformed), errors.Is(err, a.noRoom):
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		err = malformed("truncated")
-	default:
+	default: // also a corrupt pack, which is of the archive's making, not of a server's that is worth asking again
 		err = malformed("%s", foreign.Line(err.Error(), 200))
 	}
 	return "", fmt.Errorf("read archive: %w", err)
@@ -168,8 +168,6 @@ func (a *archive) pack(header *tar.Header) error {
 	verified := packfile.NewVerifier(a.tar)
 	_, err := io.Copy(a.dst, verified)
 	switch {
-	case errors.Is(err, packfile.ErrCorrupt): // of the archive's making, not of a server's that is worth asking again
-		return malformed("%s", err.Error())
 	case err != nil:
 		return err
 	case verified.Objects() == 0:

@@ -12,9 +12,8 @@ import (
 
 const (
 	packedRefs = "packed-refs"
-	// maxPackedRefs and maxLine bound that file and its lines, in bytes.
-	maxPackedRefs = 256 << 20
-	maxLine       = 4 << 10
+	// maxLine bounds a line of that file, in bytes. The file is bounded like all of an archive.
+	maxLine = 4 << 10
 )
 
 // refs find out where a branch is.
@@ -38,7 +37,7 @@ func newRefs(branch string) refs {
 func (r *refs) ref(name string, size int64, content io.Reader) error {
 	switch name {
 	case packedRefs:
-		return r.readPacked(size, content)
+		return r.readPacked(content)
 	case r.names[0], r.names[1]:
 	default:
 		return nil
@@ -54,9 +53,9 @@ func (r *refs) ref(name string, size int64, content io.Reader) error {
 }
 
 // readPacked reads lines of a commit and a ref (git-pack-refs(1)). Others begin with "#" or "^".
-func (r *refs) readPacked(size int64, content io.Reader) error {
-	if r.seen || size > maxPackedRefs {
-		return malformed("%s twice, or of more than %d bytes: %d", packedRefs, maxPackedRefs, size)
+func (r *refs) readPacked(content io.Reader) error {
+	if r.seen {
+		return malformed("%s twice", packedRefs)
 	}
 	r.seen = true
 	lines := bufio.NewScanner(content)
