@@ -31,8 +31,8 @@ func TestTemporal(t *testing.T) {
 		_, err := config.Temporal([]string{variable})
 		require.ErrorContains(t, err, want)
 	}
-	_, err := config.Temporal([]string{"TEMPORAL_TLS_CA=/ca.pem", "TEMPORAL_TLS_ON=1", "TEMPORAL_NAMESPACE=a b", "TEMPORAL_ADDRESS=a b"})
-	for _, want := range []string{"TEMPORAL_TLS_CA is", "TEMPORAL_TLS_ON is", "TEMPORAL_NAMESPACE has", "TEMPORAL_ADDRESS has", "it knows TEMPORAL_TLS, TEMPORAL_TLS_CLIENT_CERT_DATA, "} {
+	_, err := config.Temporal([]string{"TEMPORAL_TLS_CA=/ca.pem", "TEMPORAL_TLS_ON=1", "TEMPORAL_NAMESPACE=a b", "TEMPORAL_ADDRESS=a b", "TEMPORAL_TLS_SERVER_NAME=a b"})
+	for _, want := range []string{"TEMPORAL_TLS_CA is", "TEMPORAL_TLS_ON is", "TEMPORAL_NAMESPACE has", "TEMPORAL_ADDRESS has", "TEMPORAL_TLS_SERVER_NAME has", "it knows TEMPORAL_TLS, TEMPORAL_TLS_CLIENT_CERT_DATA, "} {
 		require.ErrorContains(t, err, want)
 	}
 	for _, variable := range []string{"TEMPORAL_TLS=TRUE", "TEMPORAL_TLS=0", "TEMPORAL_TLS=", "TEMPORAL_SERVICE_HOST=10.0.0.1"} {
