@@ -27,6 +27,7 @@ func incomplete(t *testing.T, srv *s3test.Bucket) (keys []string) {
 
 // What a killed worker has left of a key is taken back before the key is uploaded again; that of others stays.
 func TestEarlierUploadsAreAborted(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	b := open(t, srv, srv.Producer)
 	b.partSize = testPartSize
@@ -42,6 +43,7 @@ func TestEarlierUploadsAreAborted(t *testing.T) {
 
 // A producer that may not list uploads, or whose store cannot, uploads all the same.
 func TestEarlierUploadsThatCannotBeListed(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	for _, status := range []int{http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented} {
 		refused := 0
@@ -63,6 +65,7 @@ func TestEarlierUploadsThatCannotBeListed(t *testing.T) {
 
 // An upload that cannot be taken back keeps its parts, which are paid for: it is not left alone. One that is gone is.
 func TestEarlierUploadsThatCannotBeAborted(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	producer := open(t, srv, srv.Producer)
 	for code, is := range map[string]error{"AccessDenied": ErrAccessDenied, "NoSuchUpload": nil} {

@@ -45,6 +45,7 @@ func list(t *testing.T, b *Bucket) map[string]int64 {
 }
 
 func TestKeysRoundTrip(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	b := open(t, srv, srv.Producer)
 	require.Empty(t, list(t, b))
@@ -72,6 +73,7 @@ func TestKeysRoundTrip(t *testing.T) {
 }
 
 func TestMoreThanOnePage(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	b := open(t, srv, srv.Producer)
 	keys := make([]string, 1005) // S3 lists and deletes 1000 at a time
@@ -99,6 +101,7 @@ func TestMoreThanOnePage(t *testing.T) {
 
 // A prefix is part of a key as S3 has it: base64 holds + and /, which mean something else in URLs.
 func TestListPrefix(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	b := open(t, srv, srv.Producer)
 	for _, key := range []string{"0a/a+b==", "0a/a+c==", "0a/a b==", "0b/a+b=="} {
@@ -120,6 +123,7 @@ func TestListPrefix(t *testing.T) {
 }
 
 func TestDeleteMissingKey(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	b := open(t, srv, srv.Producer)
 	put(t, b, "here", "x")

@@ -56,6 +56,7 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, errors.New("cut") }
 
 func TestDownloadResumes(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	content := randomBytes(1 << 20)
 	producer := open(t, srv, srv.Producer)
@@ -139,6 +140,7 @@ func skip(r io.Reader, n int64) io.Reader {
 }
 
 func TestDownloadStopsWhenTheWriterFails(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	put(t, open(t, srv, srv.Producer), "key", string(randomBytes(1<<20)))
 	var requests int64
@@ -150,6 +152,7 @@ func TestDownloadStopsWhenTheWriterFails(t *testing.T) {
 }
 
 func TestDownloadStopsWhenCanceled(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	put(t, open(t, srv, srv.Producer), "key", string(randomBytes(8<<20)))
 	ctx, cancel := context.WithCancel(t.Context())

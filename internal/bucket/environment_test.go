@@ -20,6 +20,7 @@ import (
 
 // Small and large objects are encrypted with the configured key of the key management service.
 func TestUploadWithKMSKey(t *testing.T) {
+	t.Parallel()
 	for _, key := range []string{"arn:aws:kms:us-east-1:1:key/2", ""} {
 		var mu sync.Mutex // parts are sent at the same time
 		asked := map[string]http.Header{}
@@ -48,6 +49,7 @@ func TestUploadWithKMSKey(t *testing.T) {
 
 // A store that takes no checksums is sent none, also of objects in parts.
 func TestUploadWithoutChecksums(t *testing.T) {
+	t.Parallel()
 	for calculation, want := range map[aws.RequestChecksumCalculation]string{aws.RequestChecksumCalculationWhenSupported: "CRC32", aws.RequestChecksumCalculationWhenRequired: ""} {
 		var mu sync.Mutex // parts are sent at the same time
 		var asked []string

@@ -45,6 +45,7 @@ var operations = map[string]func(ctx context.Context, b *Bucket, key string) err
 }
 
 func TestErrors(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	put(t, open(t, srv, srv.Producer), "here", "old")
 
@@ -116,6 +117,7 @@ func all(err error) map[string]error {
 }
 
 func TestDeleteNamesEachKey(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	err := open(t, srv, srv.Consumer).Delete(t.Context(), "a", "b")
 	require.ErrorIs(t, err, ErrAccessDenied)
@@ -124,6 +126,7 @@ func TestDeleteNamesEachKey(t *testing.T) {
 }
 
 func TestUnreachable(t *testing.T) {
+	t.Parallel()
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	b, err := Open(t.Context(), Options{Name: "b", PathStyle: true}, config.WithBaseEndpoint(closed.URL),

@@ -22,6 +22,7 @@ import (
 var uploads = map[string]int{"whole": 1, "in parts": testPartSize + 1}
 
 func TestCreatedAtIsKept(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	b := open(t, srv, srv.Producer)
 	b.partSize = testPartSize
@@ -40,6 +41,7 @@ func TestCreatedAtIsKept(t *testing.T) {
 }
 
 func TestNow(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	now, err := open(t, srv, srv.Producer).Now(t.Context())
 	require.NoError(t, err)
@@ -54,6 +56,7 @@ func TestNow(t *testing.T) {
 
 // The last check comes after everything is sent, and nothing appears when it fails.
 func TestLastCheck(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	b := open(t, srv, srv.Producer)
 	b.partSize = testPartSize
@@ -71,6 +74,7 @@ func TestLastCheck(t *testing.T) {
 
 // A captive portal answers 200 to everything. Its page is no receipt.
 func TestPortalStoresNothing(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	put(t, open(t, srv, srv.Producer), "here", "x")
 	portal := func(method, query string) *Bucket {
@@ -104,6 +108,7 @@ func TestPortalStoresNothing(t *testing.T) {
 
 // What a store does not say of an object is not guessed.
 func TestStatWithoutAllItsParts(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	put(t, open(t, srv, srv.Producer), "here", "x")
 	for _, header := range []string{"Last-Modified", "Content-Length", "ETag"} {

@@ -10,6 +10,7 @@ import (
 )
 
 func TestReadStart(t *testing.T) {
+	t.Parallel()
 	s3 := s3test.Start(t)
 	b, err := Open(t.Context(), Options{Name: s3.Name, PathStyle: true}, s3.ClientConfig(s3.Producer))
 	require.NoError(t, err)

@@ -25,6 +25,7 @@ func randomBytes(n int) []byte {
 }
 
 func TestUpload(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	b := open(t, srv, srv.Producer)
 	b.partSize = testPartSize
@@ -63,6 +64,7 @@ func TestUpload(t *testing.T) {
 func ptr[T any](v T) *T { return &v }
 
 func TestFailedUploadLeavesNothing(t *testing.T) {
+	t.Parallel()
 	errDisk := errors.New("disk failed")
 	tests := []struct {
 		name string

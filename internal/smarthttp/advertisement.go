@@ -109,9 +109,6 @@ func readAdvertisement(pkts *pktReader, service string) (*advertisement, error) 
 			line, err = adv.readLine()
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
 	if line == "version 2" {
 		adv.v2 = true
 		adv.caps, err = adv.readCapabilities()
@@ -138,7 +135,7 @@ func (a *advertisement) readCapabilities() (capabilities, error) {
 	var caps capabilities
 	for range maxCapabilities {
 		line, err := a.readLine()
-		if err != nil || line == "" {
+		if line == "" { // also with an error
 			return caps, err
 		}
 		caps = append(caps, line)

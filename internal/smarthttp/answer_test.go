@@ -66,6 +66,7 @@ func roundTrip(t *testing.T, server *gitserver.Server, client *smarthttp.Client)
 }
 
 func TestContentTypesThatMeanTheSame(t *testing.T) {
+	t.Parallel()
 	for name, rewrite := range map[string]func(string) string{
 		"with parameters": func(kind string) string { return kind + "; charset=utf-8" },
 		"in other case":   strings.ToUpper,
@@ -80,6 +81,7 @@ func TestContentTypesThatMeanTheSame(t *testing.T) {
 
 // Some proxies compress whatever passes, though identity was asked for.
 func TestGzipThatWasNotAskedFor(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"gzip", "X-GZIP"} {
 		rewrite := func(h http.Header) {
 			h.Set("Content-Encoding", name)
@@ -93,6 +95,7 @@ func TestGzipThatWasNotAskedFor(t *testing.T) {
 }
 
 func TestOtherEncodingsAreNamed(t *testing.T) {
+	t.Parallel()
 	rewrite := func(h http.Header) { h.Set("Content-Encoding", "br") }
 	_, client := newServer(t, altered(func(w http.ResponseWriter) http.ResponseWriter { return headers{w, rewrite} }))
 	_, err := client.Heads(t.Context(), repo, "main")
@@ -101,6 +104,7 @@ func TestOtherEncodingsAreNamed(t *testing.T) {
 }
 
 func TestErrorsInAnAnswerThatSaysOK(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]error{
 		"Repository not found.": smarthttp.ErrNotFound,
 		"The project you were looking for could not be found or you don't have permission to view it.": smarthttp.ErrNotFound,
@@ -119,6 +123,7 @@ func TestErrorsInAnAnswerThatSaysOK(t *testing.T) {
 
 // GitLab answers this for a project that was renamed. What the new path is decides whether it may be pushed to.
 func TestRedirectsAreHeldToWhatIsAllowed(t *testing.T) {
+	t.Parallel()
 	renamed := gitserver.WithMiddleware(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			for old, renamed := range map[string]string{"/git/old/one.git": "/git/group/sub/n%C3%A4me.git", "/git/old/two.git": "/git/forbidden/two.git", "/git/old/three.git": "/elsewhere/x.git"} {

@@ -18,6 +18,7 @@ import (
 )
 
 func TestWrongCredentialsAndRepositories(t *testing.T) {
+	t.Parallel()
 	server, client := newServer(t)
 	u, err := url.Parse(server.URL())
 	require.NoError(t, err)
@@ -49,6 +50,7 @@ func TestWrongCredentialsAndRepositories(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	const advertisement = "application/x-git-upload-pack-advertisement"
 	for name, tt := range map[string]struct {
 		code              int
@@ -70,12 +72,15 @@ func TestStatus(t *testing.T) {
 		"bad gateway":  {502, "text/html", "<html>", smarthttp.ErrUnavailable, "server unavailable (http status 502)"},
 		"timeout":      {504, "text/html", "<html>", smarthttp.ErrUnavailable, "server unavailable (http status 504)"},
 		"login page":   {200, "text/html; charset=utf-8", "<html>", smarthttp.ErrNotGit, `content type is "text/html; charset=utf-8"`},
-		"no content":   {204, advertisement, "", nil, "http status 204"},
+		"no content":   {204, advertisement, "", nil, ": http status 204 (request id abc)"},
+		"no ID":        {418, "text/plain", "teapot", smarthttp.ErrRejected, "request rejected (http status 418): teapot"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := newFake(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", tt.contentType)
-				w.Header().Set("X-Request-Id", "abc")
+				if name != "no ID" {
+					w.Header().Set("X-Request-Id", "abc")
+				}
 				if tt.code == http.StatusTooManyRequests {
 					w.Header().Set("Retry-After", "7")
 				}
@@ -84,6 +89,7 @@ func TestStatus(t *testing.T) {
 			})
 			_, err := client.Heads(t.Context(), repo, "main")
 			require.ErrorContains(t, err, tt.text)
+			require.Equal(t, name != "no ID" && tt.code != http.StatusOK, strings.HasSuffix(err.Error(), "(request id abc)"))
 			if tt.is != nil {
 				require.ErrorIs(t, err, tt.is)
 			}
@@ -98,6 +104,7 @@ func TestStatus(t *testing.T) {
 
 // GitLab answers requests for a renamed project this way.
 func TestRedirectToAnotherPath(t *testing.T) {
+	t.Parallel()
 	protocols(t, func(t *testing.T, opts ...gitserver.Option) {
 		renamed := func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -125,6 +132,7 @@ func TestRedirectToAnotherPath(t *testing.T) {
 }
 
 func TestRedirectsThatAreNotFollowed(t *testing.T) {
+	t.Parallel()
 	leaked := false
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { leaked = true }))
 	t.Cleanup(elsewhere.Close)
@@ -176,15 +184,28 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 }
 
 func TestBaseURLWithPath(t *testing.T) {
-	below := func(next http.Handler) http.Handler { return http.StripPrefix("/git lab", next) }
-	server, _ := newServer(t, gitserver.WithMiddleware(below))
-	tip := commit(t, server, "main", "1")
-	heads, err := newClient(t, server.URL()+"/git%20lab/").Heads(t.Context(), repo, "main")
-	require.NoError(t, err)
-	require.Equal(t, map[string]string{"main": tip}, heads)
+	t.Parallel()
+	for _, path := range []string{"/git%20lab", "/git%2Flab"} {
+		below := func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !strings.HasPrefix(r.URL.EscapedPath(), path+"/group/") {
+					http.NotFound(w, r)
+					return
+				}
+				r.URL.Path, r.URL.RawPath = r.URL.Path[len("/git lab"):], ""
+				next.ServeHTTP(w, r)
+			})
+		}
+		server, _ := newServer(t, gitserver.WithMiddleware(below))
+		tip := commit(t, server, "main", "1")
+		heads, err := newClient(t, server.URL()+path+"/").Heads(t.Context(), repo, "main")
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"main": tip}, heads)
+	}
 }
 
 func TestRequestsStopWithTheirContext(t *testing.T) {
+	t.Parallel()
 	arrived := make(chan struct{}, 1)
 	client := newFake(t, func(_ http.ResponseWriter, r *http.Request) {
 		arrived <- struct{}{}
@@ -200,6 +221,7 @@ func TestRequestsStopWithTheirContext(t *testing.T) {
 }
 
 func TestUnreachableServer(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(nil)
 	server.Close()
 	_, err := newClient(t, server.URL).Heads(t.Context(), "group/name", "main")
@@ -209,6 +231,7 @@ func TestUnreachableServer(t *testing.T) {
 
 // Either of both is enough to log in with. With neither of them nothing is sent.
 func TestLogin(t *testing.T) {
+	t.Parallel()
 	type login struct {
 		name, password string
 		sent           bool
@@ -230,6 +253,7 @@ func TestLogin(t *testing.T) {
 
 // A server is told who asks, for what, and that packs are compressed already.
 func TestRequestHeaders(t *testing.T) {
+	t.Parallel()
 	var got http.Header
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
 	defer server.Close()
@@ -239,4 +263,7 @@ func TestRequestHeaders(t *testing.T) {
 	require.Equal(t, "application/x-git-upload-pack-advertisement", got.Get("Accept"))
 	require.Equal(t, "identity", got.Get("Accept-Encoding"))
 	require.Equal(t, "program/1", got.Get("User-Agent"))
+	_, err = newClient(t, server.URL).Heads(t.Context(), repo, "main")
+	require.ErrorIs(t, err, smarthttp.ErrNotGit)
+	require.Equal(t, "git-partition-sync", got.Get("User-Agent"))
 }

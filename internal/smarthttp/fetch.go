@@ -176,7 +176,7 @@ func readAcknowledgement(pkts *pktReader, have string) (common string, err error
 // readCommonCommits reads the acknowledgements up to the NAK that ends them. The server may also say "ready" with a
 // commit that it does not have.
 func readCommonCommits(pkts *pktReader, commits []string) ([]string, error) {
-	var acked []string
+	lines := map[string]bool{}
 	for range 2*len(commits) + 1 {
 		line, err := pkts.nextPacket()
 		if err != nil {
@@ -185,12 +185,10 @@ func readCommonCommits(pkts *pktReader, commits []string) ([]string, error) {
 		text := strings.TrimSuffix(string(line), "\n")
 		if text == "NAK" {
 			return slices.DeleteFunc(slices.Clone(commits), func(commit string) bool {
-				return !slices.Contains(acked, commit)
+				return !lines["ACK "+commit+" common"]
 			}), nil
 		}
-		if commit, ok := strings.CutSuffix(text, " common"); ok {
-			acked = append(acked, strings.TrimPrefix(commit, "ACK "))
-		}
+		lines[text] = true
 	}
 	return nil, fmt.Errorf("server acknowledges more than the %d commits asked for", len(commits))
 }

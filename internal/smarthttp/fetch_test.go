@@ -63,6 +63,7 @@ func hasObject(t *testing.T, dir, hash string) bool {
 }
 
 func TestFetchSnapshot(t *testing.T) {
+	t.Parallel()
 	protocols(t, func(t *testing.T, opts ...gitserver.Option) {
 		server, client := newServer(t, opts...)
 		commit(t, server, "main", "1")
@@ -80,6 +81,7 @@ func TestFetchSnapshot(t *testing.T) {
 }
 
 func TestFetchIncrement(t *testing.T) {
+	t.Parallel()
 	server, client := newServer(t)
 	long := strings.Repeat(payload, 1000)
 	base := commit(t, server, "main", long+"1")
@@ -95,9 +97,20 @@ func TestFetchIncrement(t *testing.T) {
 	require.Contains(t, string(out), "unresolved delta", "a thin pack builds on its base")
 
 	require.Equal(t, revList(t, server.Dir(repo), tip), revList(t, index(t, snapshot, pack), tip))
+
+	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: tip, Have: base})
+	require.NoError(t, err)
+	pack, err = io.ReadAll(stream)
+	require.NoError(t, err)
+	require.NoError(t, stream.Close())
+	cmd = exec.CommandContext(t.Context(), "git", "index-pack", "--stdin")
+	cmd.Dir, cmd.Stdin = index(t), bytes.NewReader(pack)
+	out, err = cmd.CombinedOutput()
+	require.NoError(t, err, "one that is not thin does not: %s", out)
 }
 
 func TestFetchWithUnknownBaseIsASnapshot(t *testing.T) {
+	t.Parallel()
 	server, client := newServer(t)
 	commit(t, server, "main", "1")
 	tip := commit(t, server, "main", "2")
@@ -107,6 +120,7 @@ func TestFetchWithUnknownBaseIsASnapshot(t *testing.T) {
 }
 
 func TestFetchNothingNew(t *testing.T) {
+	t.Parallel()
 	server, client := newServer(t)
 	tip := commit(t, server, "main", "1")
 	pack, common := fetch(t, client, tip, tip)
@@ -115,6 +129,7 @@ func TestFetchNothingNew(t *testing.T) {
 }
 
 func TestFetchOfVanishedCommit(t *testing.T) {
+	t.Parallel()
 	server, client := newServer(t)
 	commit(t, server, "main", "1")
 	gone := commit(t, server, "feature", "2")
@@ -126,6 +141,7 @@ func TestFetchOfVanishedCommit(t *testing.T) {
 }
 
 func TestKnown(t *testing.T) {
+	t.Parallel()
 	protocols(t, func(t *testing.T, opts ...gitserver.Option) {
 		server, client := newServer(t, opts...)
 		first, second := commit(t, server, "main", "1"), commit(t, server, "main", "2")
@@ -173,6 +189,7 @@ func relayed(send func(w http.ResponseWriter, answer []byte)) gitserver.Option {
 }
 
 func TestFetchDetectsDamage(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		change func([]byte) []byte
 		want   error
@@ -213,6 +230,7 @@ func TestFetchDetectsDamage(t *testing.T) {
 
 // A repository that lost an object: upload-pack notices after it has started.
 func TestFetchReportsTheServersFailure(t *testing.T) {
+	t.Parallel()
 	server, client := newServer(t)
 	tip := commit(t, server, "main", "1")
 	blob := git(t, server, "rev-parse", tip+":file")
@@ -223,9 +241,11 @@ func TestFetchReportsTheServersFailure(t *testing.T) {
 	_, err = io.Copy(io.Discard, stream)
 	require.ErrorContains(t, err, "server failed: aborting due to possible repository corruption")
 	require.ErrorContains(t, err, blob, "the reason came on the progress channel")
+	require.NotErrorIs(t, err, smarthttp.ErrPartial)
 }
 
 func TestFetchStopsWithItsContext(t *testing.T) {
+	t.Parallel()
 	server, client := newServer(t)
 	tip, err := server.Generate(t.Context(), repo, "main", gitserver.History{Bytes: 8 << 20, Commits: 8})
 	require.NoError(t, err)

@@ -119,7 +119,7 @@ func isSafeRefName(s string) bool {
 func readRefs(pkts *pktReader, wanted refFilter, found map[string]string) error {
 	for range maxRefs {
 		line, err := pkts.nextPacket()
-		if err != nil || len(line) == 0 {
+		if len(line) == 0 { // also with an error
 			return err
 		}
 		if err := wanted.addLine(strings.TrimSuffix(string(line), "\n"), found, pkts.mask); err != nil {

@@ -1,7 +1,9 @@
 package smarthttp_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -10,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
@@ -17,6 +20,7 @@ import (
 )
 
 func TestHeads(t *testing.T) {
+	t.Parallel()
 	protocols(t, func(t *testing.T, opts ...gitserver.Option) {
 		server, client := newServer(t, opts...)
 		mainTip, release := commit(t, server, "main", "1"), commit(t, server, "release/1.0", "2")
@@ -30,6 +34,7 @@ func TestHeads(t *testing.T) {
 }
 
 func TestHeadsOfEmptyRepository(t *testing.T) {
+	t.Parallel()
 	protocols(t, func(t *testing.T, opts ...gitserver.Option) {
 		_, client := newServer(t, opts...)
 		heads, err := client.Heads(t.Context(), repo, "main")
@@ -39,6 +44,7 @@ func TestHeadsOfEmptyRepository(t *testing.T) {
 }
 
 func TestHeadsOfManyRefs(t *testing.T) {
+	t.Parallel()
 	protocols(t, func(t *testing.T, opts ...gitserver.Option) {
 		server, client := newServer(t, opts...)
 		tip := commit(t, server, "main", "1")
@@ -56,12 +62,16 @@ func TestHeadsOfManyRefs(t *testing.T) {
 
 // With v2 the server filters: only v0 needs to list the refs in its first answer.
 func TestHeadsSpeaksV2WhenTheServerDoes(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var requests []string
 	record := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			assert.NoError(t, err)
+			r.Body = io.NopCloser(bytes.NewReader(body))
 			mu.Lock()
-			requests = append(requests, r.Method+" "+r.Header.Get("Git-Protocol"))
+			requests = append(requests, r.Method+" "+r.Header.Get("Git-Protocol")+" "+string(body))
 			mu.Unlock()
 			next.ServeHTTP(w, r)
 		})
@@ -69,10 +79,12 @@ func TestHeadsSpeaksV2WhenTheServerDoes(t *testing.T) {
 	_, client := newServer(t, gitserver.WithMiddleware(record))
 	_, err := client.Heads(t.Context(), repo, "main")
 	require.NoError(t, err)
-	require.Equal(t, []string{"GET version=2", "POST version=2"}, requests)
+	require.Equal(t, []string{"GET version=2 ", "POST version=2 " +
+		pkt("command=ls-refs\n") + pkt("agent=git-partition-sync\n") + "0001" + pkt("ref-prefix refs/heads/main\n") + "0000"}, requests)
 }
 
 func TestHeadsOfNothing(t *testing.T) {
+	t.Parallel()
 	client := newFake(t, func(http.ResponseWriter, *http.Request) { t.Error("the server is not asked") })
 	heads, err := client.Heads(t.Context(), repo)
 	require.NoError(t, err)
@@ -80,9 +92,12 @@ func TestHeadsOfNothing(t *testing.T) {
 }
 
 func TestInvalidNames(t *testing.T) {
+	t.Parallel()
 	server, client := newServer(t)
 	tip := commit(t, server, "main", "1")
-	for _, branch := range []string{"", "a b", "main\n0032want", "a\x00b", "a\rb"} {
+	_, err := client.Refs(t.Context(), repo, "")
+	require.ErrorContains(t, err, "invalid ref")
+	for _, branch := range []string{"", "a b", "main\n0032want", "a\x00b", "a\rb", "a\x7fb"} {
 		_, err := client.Heads(t.Context(), repo, branch)
 		require.ErrorContains(t, err, "invalid ref", "%q", branch)
 		err = client.Push(t.Context(), smarthttp.PushRequest{Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/" + branch, New: tip}, Pack: strings.NewReader("")})
@@ -96,13 +111,14 @@ func TestInvalidNames(t *testing.T) {
 		}
 		require.ErrorContains(t, err, "invalid repository path", "%q", path)
 	}
-	_, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: "main"})
+	_, err = client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: "main"})
 	require.ErrorContains(t, err, `invalid commit "main"`)
 	_, err = client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: tip, Have: tip + "\n"})
 	require.ErrorContains(t, err, "invalid commit")
 }
 
 func TestObjectFormat(t *testing.T) {
+	t.Parallel()
 	protocols(t, func(t *testing.T, opts ...gitserver.Option) {
 		server, client := newServer(t, opts...)
 		out, err := exec.CommandContext(t.Context(), "git", "init", "--quiet", "--bare", "--object-format=sha256", server.Dir("group/long")).CombinedOutput()

@@ -56,6 +56,11 @@ func TestSilentServers(t *testing.T) {
 	}{
 		"no answer to a discovery": {smarthttp.Limits{Discovery: patience}, func(_ http.ResponseWriter, _ *http.Request, hang func()) { hang() },
 			heads, "has not answered in full for 200ms"},
+		"no answer to a fetch": {smarthttp.Limits{Discovery: patience}, func(_ http.ResponseWriter, _ *http.Request, hang func()) { hang() },
+			func(c *smarthttp.Client) error {
+				_, err := c.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: absent})
+				return err
+			}, "has not answered in full for 200ms"},
 		"a list of refs that stops": {smarthttp.Limits{Discovery: patience}, func(w http.ResponseWriter, _ *http.Request, hang func()) {
 			w.Header().Set("Content-Type", upload)
 			_, _ = io.WriteString(w, pkt(ref))

@@ -15,7 +15,7 @@ import (
 
 // A relay of 60 MB may not allocate, in total, more than a fraction of that.
 // The servers are processes of their own, but for the CGI's copy loops.
-func TestRelayHoldsNoRepositoryInMemory(t *testing.T) {
+func TestRelayHoldsNoRepositoryInMemory(t *testing.T) { // not parallel: it counts what is allocated
 	if testing.Short() {
 		t.Skip("generates 60 MB")
 	}

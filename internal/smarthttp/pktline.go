@@ -59,8 +59,6 @@ func (p *pktReader) nextPacket() ([]byte, error) {
 		return nil, p.classifyRemoteError(remote.Text)
 	case p.src.Err == io.EOF:
 		return nil, io.ErrUnexpectedEOF
-	case p.src.Err != nil:
-		return nil, p.src.Err
 	default:
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package smarthttp
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -34,6 +35,16 @@ func TestReport(t *testing.T) {
 			require.Equal(t, err.Error(), foreign.Line(err.Error(), 1000))
 		})
 	}
+	t.Run("of many refs", func(t *testing.T) {
+		var refs, lines []string
+		for i := range 3000 {
+			refs = append(refs, fmt.Sprintf("%s/%d", ref, i))
+			lines = append(lines, "ok "+refs[i]+"\n")
+		}
+		report := wire("unpack ok\n") + wire(append(lines, "")...)
+		require.Greater(t, len(report), maxReport)
+		require.NoError(t, readReport(newPktReader(strings.NewReader(inBand(report)), nil), refs))
+	})
 	t.Run("cut", func(t *testing.T) {
 		err := readReport(newPktReader(strings.NewReader(wire("\x02working\n", "\x01"+wire("unpack ok\n"))), nil), []string{ref})
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)

@@ -2,6 +2,7 @@ package smarthttp_test
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"strings"
 	"testing"
@@ -46,6 +47,7 @@ func (r *relay) hook(t *testing.T, script string) {
 }
 
 func TestPushCreatesUpdatesAndRewinds(t *testing.T) {
+	t.Parallel()
 	r := newRelay(t)
 	require.NoError(t, r.push(t, "", r.base, r.snapshot))
 	require.Equal(t, r.base, git(t, r.destination, "rev-parse", "refs/heads/copy"))
@@ -61,6 +63,7 @@ func TestPushCreatesUpdatesAndRewinds(t *testing.T) {
 }
 
 func TestPushToMovedBranch(t *testing.T) {
+	t.Parallel()
 	r := newRelay(t)
 	require.NoError(t, r.push(t, "", r.base, r.snapshot))
 	for name, old := range map[string]string{"elsewhere": r.tip, "not expected to exist": ""} {
@@ -68,6 +71,7 @@ func TestPushToMovedBranch(t *testing.T) {
 			var moved *smarthttp.MovedError
 			require.ErrorAs(t, r.push(t, old, r.tip, r.increment), &moved)
 			require.Equal(t, smarthttp.MovedError{Ref: "refs/heads/copy", Expected: old, Tip: r.base}, *moved)
+			require.ErrorContains(t, moved, `"refs/heads/copy" moved: expected `+cmp.Or(old, "nothing")+", found "+r.base)
 			require.Equal(t, r.base, git(t, r.destination, "rev-parse", "refs/heads/copy"))
 		})
 	}
@@ -90,6 +94,7 @@ func TestPushToRepositoryWithoutRefs(t *testing.T) {
 
 // The branch moves after it was advertised: receive-pack itself has to notice.
 func TestPushRace(t *testing.T) {
+	t.Parallel()
 	var r *relay
 	race := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -111,6 +116,7 @@ func TestPushRace(t *testing.T) {
 }
 
 func TestPushRefused(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		setup func(t *testing.T, r *relay)
 		push  func(t *testing.T, r *relay) error
@@ -169,6 +175,7 @@ func TestPushRefused(t *testing.T) {
 }
 
 func TestPushKeepsTheHooksFirstAndLastWords(t *testing.T) {
+	t.Parallel()
 	r := newRelay(t)
 	r.hook(t, `i=0; while [ $i -lt 500 ]; do echo "line $i" >&2; i=$((i+1)); done; exit 1`)
 	var refused *smarthttp.RefusedError
@@ -179,23 +186,32 @@ func TestPushKeepsTheHooksFirstAndLastWords(t *testing.T) {
 	require.Equal(t, "line 499", refused.Messages[20])
 }
 
-func TestPushOfThinPackIsNotTriedInVain(t *testing.T) {
-	posted := false
-	fake := newFake(t, func(w http.ResponseWriter, r *http.Request) {
-		posted = posted || r.Method == http.MethodPost
-		w.Header().Set("Content-Type", "application/x-git-receive-pack-advertisement")
-		_, _ = w.Write([]byte("001f# service=git-receive-pack\n0000" +
-			"0065" + strings.Repeat("0", 40) + " capabilities^{}\x00report-status side-band-64k no-thin abc\n0000"))
-	})
-	push := smarthttp.PushRequest{Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/main", New: absent}, Pack: strings.NewReader("PACK"), PackSize: 4, Thin: true}
-	require.ErrorIs(t, fake.Push(t.Context(), push), smarthttp.ErrNoThin)
-	require.False(t, posted)
-	push.Thin = false
-	require.NotErrorIs(t, fake.Push(t.Context(), push), smarthttp.ErrNoThin)
-	require.True(t, posted)
+// What a server cannot do is not tried: without its report, nobody would know what became of the push.
+func TestPushIsNotTriedInVain(t *testing.T) {
+	t.Parallel()
+	for caps, want := range map[string]string{
+		"report-status side-band-64k no-thin": smarthttp.ErrNoThin.Error(),
+		"report-status":                       "server does not report the outcome of a push",
+		"side-band-64k":                       "server does not report the outcome of a push",
+		"report-status side-band-64k":         smarthttp.ErrNoAtomic.Error(),
+		"report-status side-band-64k atomic":  "",
+	} {
+		posted := false
+		fake := newFake(t, func(w http.ResponseWriter, r *http.Request) {
+			posted = posted || r.Method == http.MethodPost
+			w.Header().Set("Content-Type", "application/x-git-receive-pack-advertisement")
+			_, _ = w.Write([]byte(pkt("# service=git-receive-pack\n") + "0000" + pkt(strings.Repeat("0", 40)+" capabilities^{}\x00"+caps+"\n") + "0000"))
+		})
+		err := fake.Push(t.Context(), smarthttp.PushRequest{
+			Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/main", New: absent}, Atomic: true, Pack: strings.NewReader("PACK"), PackSize: 4, Thin: true,
+		})
+		require.ErrorContains(t, err, want, caps)
+		require.Equal(t, want == "", posted, caps)
+	}
 }
 
 func TestPushOfShortPackIsAnError(t *testing.T) {
+	t.Parallel()
 	r := newRelay(t)
 	err := r.to.Push(t.Context(), smarthttp.PushRequest{
 		Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", New: r.base},

@@ -15,6 +15,7 @@ import (
 )
 
 func TestEachRef(t *testing.T) {
+	t.Parallel()
 	for name, opts := range map[string][]gitserver.Option{"v2": nil, "v0": {gitserver.WithoutProtocolV2()}} {
 		t.Run(name, func(t *testing.T) {
 			server, client := newServer(t, opts...)
@@ -22,8 +23,11 @@ func TestEachRef(t *testing.T) {
 			for _, ref := range []string{"refs/sync/main/1", "refs/sync/main/2", "refs/sync/main-2/1", "refs/sync/other/1"} {
 				git(t, server, "update-ref", ref, tip)
 			}
+			git(t, server, "tag", "-a", "-m", "tag", "v1", tip)
+			tag := git(t, server, "rev-parse", "v1")
+			git(t, server, "update-ref", "refs/sync/main/3", tag)
 			below := refsBelow(t, client, "refs/sync/main/", "refs/heads/main")
-			require.Equal(t, map[string]string{"refs/heads/main": tip, "refs/sync/main/1": tip, "refs/sync/main/2": tip}, below)
+			require.Equal(t, map[string]string{"refs/heads/main": tip, "refs/sync/main/1": tip, "refs/sync/main/2": tip, "refs/sync/main/3": tag}, below)
 			require.Empty(t, refsBelow(t, client, "refs/nothing/"))
 
 			named, err := client.Refs(t.Context(), repo, "refs/sync/other/1", "refs/sync/main", "refs/nothing")
@@ -40,6 +44,7 @@ func TestEachRef(t *testing.T) {
 
 // Whoever may push can make any number of refs. They are passed on, and not kept.
 func TestEachRefOfMany(t *testing.T) {
+	t.Parallel()
 	server, client := newServer(t)
 	tip := commit(t, server, "main", payload)
 	var packed strings.Builder
@@ -63,6 +68,7 @@ func refsBelow(t *testing.T, client *smarthttp.Client, below string, names ...st
 
 // Refs that change together are all changed, or none.
 func TestPushSeveralRefs(t *testing.T) {
+	t.Parallel()
 	r := newRelay(t)
 	push := func(old string, also ...smarthttp.RefUpdate) error {
 		return r.to.Push(t.Context(), smarthttp.PushRequest{
@@ -103,6 +109,7 @@ func TestPushSeveralRefs(t *testing.T) {
 }
 
 func TestPushDeletes(t *testing.T) {
+	t.Parallel()
 	r := newRelay(t)
 	require.NoError(t, r.push(t, "", r.base, r.snapshot))
 	require.NoError(t, r.to.Push(t.Context(), smarthttp.PushRequest{
@@ -116,6 +123,7 @@ func TestPushDeletes(t *testing.T) {
 }
 
 func TestDescends(t *testing.T) {
+	t.Parallel()
 	server, client := newServer(t)
 	root := commit(t, server, "main", "root")
 	second := commit(t, server, "main", "second")
@@ -146,5 +154,23 @@ func TestDescends(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, tt.want, got)
 		})
+	}
+}
+
+// That there is nothing to send counts only from a server which says that it has what the receiver has.
+func TestDescendsFromWhatTheServerHas(t *testing.T) {
+	t.Parallel()
+	var known string
+	server, client := newServer(t, tamper(func(b []byte) []byte {
+		return bytes.Replace(b, []byte(pkt("ACK "+known+"\n")), []byte(pkt("NAK\n")), 1)
+	}))
+	tip := commit(t, server, "main", "1")
+	for _, acknowledged := range []bool{true, false} {
+		if !acknowledged {
+			known = tip
+		}
+		got, err := client.Descends(t.Context(), repo, tip, tip)
+		require.NoError(t, err)
+		require.Equal(t, acknowledged, got)
 	}
 }

@@ -28,6 +28,7 @@ func checkNoSecret(t *testing.T, err error) {
 // A hook has the request's header in its environment (git-http-backend(1)), and those who
 // debug it print that.
 func TestHooksTellNoSecrets(t *testing.T) {
+	t.Parallel()
 	for name, script := range map[string]string{
 		"env":              "env >&2; exit 1",
 		"in pieces":        `echo "$HTTP_AUTHORIZATION" | sed 's/./&\r/g' >&2; exit 1`,
@@ -51,6 +52,7 @@ func TestHooksTellNoSecrets(t *testing.T) {
 
 // Whatever part of an answer repeats the request.
 func TestAnswersTellNoSecrets(t *testing.T) {
+	t.Parallel()
 	line := func(text string) string { return fmt.Sprintf("%04x%s", len(text)+4, text) }
 	for name, answer := range map[string]func(w http.ResponseWriter, told string){
 		"error page": func(w http.ResponseWriter, told string) { http.Error(w, told, http.StatusBadGateway) },

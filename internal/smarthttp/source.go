@@ -47,7 +47,7 @@ func (a *advertisement) checkComplete() error {
 	}
 	for range maxRefs {
 		line, err := a.pkts.nextPacket()
-		if err != nil || len(line) == 0 {
+		if len(line) == 0 { // also with an error
 			return err
 		}
 		if bytes.HasPrefix(line, []byte("shallow ")) {

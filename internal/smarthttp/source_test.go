@@ -24,6 +24,7 @@ func clone(t *testing.T, server *gitserver.Server, how ...string) {
 
 // What a shallow clone sends looks like a whole history, and no other repository can take it.
 func TestShallowSource(t *testing.T) {
+	t.Parallel()
 	protocols(t, func(t *testing.T, opts ...gitserver.Option) {
 		server, client := newServer(t, opts...)
 		commit(t, server, "main", "1")
@@ -36,6 +37,16 @@ func TestShallowSource(t *testing.T) {
 		require.ErrorIs(t, err, smarthttp.ErrShallow)
 		require.ErrorContains(t, err, "/group/clone.git: the repository is a shallow clone")
 
+		_, err = server.Git(t.Context(), cloned, "fetch", "--quiet", "--update-shallow", "file://"+server.Dir(repo), "other:other")
+		require.NoError(t, err)
+		stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: cloned, Want: old})
+		if len(opts) > 0 { // v0 does not tell which history it is that is cut off
+			require.ErrorIs(t, err, smarthttp.ErrShallow)
+		} else {
+			require.NoError(t, err, "the history of another commit is cut off")
+			require.NoError(t, stream.Close())
+		}
+
 		for _, whole := range []string{tip, old} {
 			stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: whole})
 			require.NoError(t, err)
@@ -47,6 +58,7 @@ func TestShallowSource(t *testing.T) {
 }
 
 func TestPartialSource(t *testing.T) {
+	t.Parallel()
 	server, client := newServer(t)
 	commit(t, server, "main", "1")
 	tip := commit(t, server, "main", "2")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/stretchr/testify/require"
@@ -16,6 +17,13 @@ const (
 	hashA = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	hashB = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 )
+
+// How long servers are waited for where nobody says it (docs/architecture.md#limits-of-time).
+func TestDefaultLimits(t *testing.T) {
+	require.Equal(t, Limits{Discovery: time.Minute, Advertisement: 10 * time.Minute, Idle: 5 * time.Minute, Answer: 30 * time.Minute}, Limits{}.orDefaults())
+	own := Limits{Discovery: 1, Advertisement: 2, Idle: 3, Answer: 4}
+	require.Equal(t, own, own.orDefaults())
+}
 
 // wire encodes pkt-lines; an empty one is a flush.
 func wire(lines ...string) string {
