@@ -88,12 +88,9 @@ func (b *Bucket) Stat(ctx context.Context, key string) (ObjectInfo, error) {
 	if head.LastModified == nil || head.ContentLength == nil || aws.ToString(head.ETag) == "" {
 		return ObjectInfo{}, fmt.Errorf("stat %q: %w: it has no Last-Modified, Content-Length or ETag", key, ErrNotStore)
 	}
-	object := ObjectInfo{Key: key, Size: *head.ContentLength, Modified: *head.LastModified, ETag: *head.ETag}
 	// Anyone who may write to the bucket may write this: a malformed time counts as none.
-	if t, err := time.Parse(time.RFC3339Nano, head.Metadata[createdAt]); err == nil {
-		object.CreatedAt = t.UTC()
-	}
-	return object, nil
+	created, _ := time.Parse(time.RFC3339Nano, head.Metadata[createdAt])
+	return ObjectInfo{Key: key, Size: *head.ContentLength, Modified: *head.LastModified, ETag: *head.ETag, CreatedAt: created.UTC()}, nil
 }
 
 // Now is the store's clock, in whole seconds. It is the zero time when the store does not tell it.

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -131,6 +132,25 @@ func TestDownloadResumes(t *testing.T) {
 			t.Log(err)
 		})
 	}
+}
+
+// However much a store sends after a resume, no more is written than was listed, and one byte by which that is noticed.
+func TestDownloadListedEndsAtItsSize(t *testing.T) {
+	t.Parallel()
+	b := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"e"`)
+		if r.Header.Get("Range") == "" {
+			w.Header().Set("Content-Length", "10")
+			_, _ = io.WriteString(w, "01234") // and no more
+			return
+		}
+		w.Header().Set("Content-Range", "bytes 5-9/10")
+		w.WriteHeader(http.StatusPartialContent)
+		_, _ = io.WriteString(w, strings.Repeat("x", 1000))
+	})
+	var got bytes.Buffer
+	require.EqualError(t, b.DownloadListed(t.Context(), "key", "", 10, &got), `download "key": server sent 11 bytes of 10`)
+	require.Equal(t, "01234xxxxxx", got.String())
 }
 
 // skip discards the first n bytes of r.

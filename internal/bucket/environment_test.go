@@ -88,14 +88,18 @@ func TestAWSEnvironment(t *testing.T) {
 		sent = r
 		return nil, errors.New("not connected")
 	})
-	b, err := Open(t.Context(), Options{Name: "partition"}, config.WithHTTPClient(&http.Client{Transport: transport}),
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
-	require.NoError(t, err)
-	require.Empty(t, b.Endpoint())
-	_, err = b.Stat(t.Context(), "key")
-	require.ErrorContains(t, err, "not connected")
-	require.Equal(t, "partition.s3-fips.us-gov-west-1.amazonaws.com", sent.URL.Host)
-	require.Equal(t, "session", sent.Header.Get("X-Amz-Security-Token"))
+	for pathStyle, want := range map[bool]string{
+		false: "https://partition.s3-fips.us-gov-west-1.amazonaws.com/key", true: "https://s3-fips.us-gov-west-1.amazonaws.com/partition/key",
+	} {
+		b, err := Open(t.Context(), Options{Name: "partition", PathStyle: pathStyle}, config.WithHTTPClient(&http.Client{Transport: transport}),
+			config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
+		require.NoError(t, err)
+		require.Empty(t, b.Endpoint())
+		_, err = b.Stat(t.Context(), "key")
+		require.ErrorContains(t, err, "not connected")
+		require.Equal(t, want, sent.URL.String())
+		require.Equal(t, "session", sent.Header.Get("X-Amz-Security-Token"))
+	}
 }
 
 // Both variables, and what profiles have, count.

@@ -3,6 +3,7 @@ package bucket
 import (
 	"context"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"syscall"
@@ -123,6 +124,12 @@ func TestDeleteNamesEachKey(t *testing.T) {
 	require.ErrorIs(t, err, ErrAccessDenied)
 	require.ErrorContains(t, err, `delete "a": access denied`)
 	require.ErrorContains(t, err, `delete "b": access denied`)
+
+	err = answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Amz-Request-Id", "4442587FB7D0A2F9")
+		_, _ = io.WriteString(w, "<DeleteResult><Error><Key>a</Key><Code>AccessDenied</Code><Message>The object is locked.</Message></Error></DeleteResult>")
+	}).Delete(t.Context(), "a", "b")
+	require.EqualError(t, err, `delete "a": access denied ("AccessDenied": "The object is locked.", request "4442587FB7D0A2F9")`)
 }
 
 func TestUnreachable(t *testing.T) {

@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"bytes"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,9 +20,14 @@ func TestReadStart(t *testing.T) {
 		require.NoError(t, b.Upload(t.Context(), key, bytes.NewReader([]byte(content)), int64(len(content))))
 	}
 	put("key", "0123456789")
-	start, etag, err := b.ReadFirstBytes(t.Context(), "key", 4)
+	var sent int64
+	start, etag, err := through(t, s3, s3.Producer, func(_ int64, resp *http.Response) { sent = resp.ContentLength }).ReadFirstBytes(t.Context(), "key", 4)
 	require.NoError(t, err)
 	require.Equal(t, "0123", string(start))
+	require.EqualValues(t, 4, sent, "no more is asked for")
+	object, err := b.Stat(t.Context(), "key")
+	require.NoError(t, err)
+	require.Equal(t, etag, object.ETag)
 	whole, again, err := b.ReadFirstBytes(t.Context(), "key", 100)
 	require.NoError(t, err)
 	require.Equal(t, "0123456789", string(whole))
