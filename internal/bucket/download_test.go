@@ -135,7 +135,7 @@ func TestDownloadResumes(t *testing.T) {
 }
 
 // However much a store sends after a resume, no more is written than was listed, and one byte by which that is noticed.
-func TestDownloadListedEndsAtItsSize(t *testing.T) {
+func TestDownloadEndsAtItsSize(t *testing.T) {
 	t.Parallel()
 	b := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", `"e"`)
@@ -149,7 +149,7 @@ func TestDownloadListedEndsAtItsSize(t *testing.T) {
 		_, _ = io.WriteString(w, strings.Repeat("x", 1000))
 	})
 	var got bytes.Buffer
-	require.EqualError(t, b.DownloadListed(t.Context(), "key", "", 10, &got), `download "key": server sent 11 bytes of 10`)
+	require.EqualError(t, b.Download(t.Context(), "key", "", 10, &got), `download "key": server sent 11 bytes of 10`)
 	require.Equal(t, "01234xxxxxx", got.String())
 }
 
