@@ -100,10 +100,13 @@ func TestConsumeProjectAfterTipMoved(t *testing.T) {
 
 // A destination that lacks what an increment builds on is given everything, once.
 func TestConsumeProjectFromSnapshot(t *testing.T) {
-	for _, healed := range []bool{true, false} {
+	for _, tt := range []struct {
+		planned, healed bool
+		asked           []bool
+	}{{false, true, []bool{false, true}}, {false, false, []bool{false, true}}, {true, false, []bool{true}}} {
 		env := environment(t)
 		steps := steps(env, map[string]error{"Push": named(activities.KindBaseMissing)})
-		if healed {
+		if tt.healed {
 			steps.healAfter = 2
 		}
 		var asked []bool
@@ -114,8 +117,8 @@ func TestConsumeProjectFromSnapshot(t *testing.T) {
 				asked = append(asked, work.Plan.FromSnapshot)
 			}
 		})
-		consumeProject(env, plan.Push{})
-		require.Equal(t, healed, env.GetWorkflowError() == nil)
-		require.Equal(t, []bool{false, true}, asked)
+		consumeProject(env, plan.Push{FromSnapshot: tt.planned})
+		require.Equal(t, tt.healed, env.GetWorkflowError() == nil)
+		require.Equal(t, tt.asked, asked)
 	}
 }

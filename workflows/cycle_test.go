@@ -111,6 +111,24 @@ func TestCycleFitsIntoTemporal(t *testing.T) {
 	})
 }
 
+// When not all get their turn in a cycle, it is others in the next.
+func TestEachCycleHasItsOrder(t *testing.T) {
+	onBothSides(t, func(t *testing.T, role string) {
+		orders := map[turn.Order]bool{}
+		for cycle := range 3 {
+			env := environment(t)
+			env.SetStartTime(time.Unix(int64(cycle)*300, 0))
+			bothSides[role].plan(env, func(r activities.PlanRequest) (findings, error) {
+				orders[r.Order] = true
+				return findings{}, nil
+			})
+			env.ExecuteWorkflow(bothSides[role].parent, contract.CycleInput{})
+			require.NoError(t, env.GetWorkflowError())
+		}
+		require.Len(t, orders, 3)
+	})
+}
+
 // A plan that fails later on does not take away what has been done.
 func TestLaterPageFails(t *testing.T) {
 	onBothSides(t, func(t *testing.T, role string) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -162,6 +163,10 @@ func TestProducerSyncRemembersAbsence(t *testing.T) {
 		"after one without report": {func(env *testsuite.TestWorkflowEnvironment) {
 			env.SetLastCompletionResult(before)
 			env.SetLastError(named("BucketAccessDenied"))
+		}, plan.Absence{}},
+		"after one that timed out": {func(env *testsuite.TestWorkflowEnvironment) {
+			env.SetLastCompletionResult(before)
+			env.SetLastError(temporal.NewTimeoutError(enums.TIMEOUT_TYPE_START_TO_CLOSE, nil))
 		}, plan.Absence{}},
 		"after something different": {func(env *testsuite.TestWorkflowEnvironment) { env.SetLastCompletionResult("what is this?") }, plan.Absence{}},
 	}
