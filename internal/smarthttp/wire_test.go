@@ -65,6 +65,7 @@ func TestAdvertisement(t *testing.T) {
 		"sha256":                   {answer: wire(service, "", hashA+" HEAD\x00object-format=sha256\n", ""), err: `does not use SHA-1 but "sha256"`},
 		"v2 with sha256":           {answer: wire("version 2\n", "object-format=sha256\n", ""), err: `does not use SHA-1 but "sha256"`},
 		"not a hash":               {answer: wire(service, "", "x refs/heads/main\x00\n", ""), err: `gives "x" as the commit of "refs/heads/main"`},
+		"not a hash, later on":     {answer: wire(service, "", hashA+" HEAD\x00\n", "x refs/heads/main\n", ""), err: `gives "x" as the commit of "refs/heads/main"`},
 		"as long as a hash":        {answer: wire(service, "", strings.Repeat("x", 40)+" refs/heads/main\x00\n", ""), err: `as the commit of "refs/heads/main"`},
 		"half a hash":              {answer: wire(service, "", hashA[:39]+" refs/heads/main\x00\n", ""), err: `as the commit of "refs/heads/main"`},
 		"endless capabilities":     {answer: wire(append([]string{"version 2\n"}, strings.Split(strings.Repeat("x ", 300), " ")[:300]...)...), err: "more than 256 capabilities"},
