@@ -37,7 +37,7 @@ type Server struct {
 	wrap     func(http.Handler) http.Handler
 	listener net.Listener
 	http     *http.Server
-	inFlight sync.WaitGroup
+	inFlight sync.RWMutex // each request reads; Close waits for them to write
 }
 
 // Option changes how Start sets a server up.
@@ -97,7 +97,8 @@ func (s *Server) Close() error {
 	err := s.http.Close()
 	idle := make(chan struct{})
 	go func() {
-		s.inFlight.Wait()
+		s.inFlight.Lock()
+		defer s.inFlight.Unlock()
 		close(idle)
 	}()
 	select {
@@ -131,8 +132,10 @@ func (s *Server) Create(ctx context.Context, repo string) error {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	s.inFlight.Add(1)
-	defer s.inFlight.Done()
+	if !s.inFlight.TryRLock() { // Close waits
+		return
+	}
+	defer s.inFlight.RUnlock()
 	if s.groups != nil && strings.HasPrefix(r.URL.Path, apiRoot) {
 		s.groups.ServeHTTP(w, r)
 		return
