@@ -54,12 +54,12 @@ func TestProduceProject(t *testing.T) {
 	env := environment(t)
 	staged := activities.Staged{Host: "host-1", Run: "run"}
 	upload := plan.Upload{Reason: "moved"}
-	cloned := activities.Cloned{Staged: staged, Bundle: archive.Bundle{ID: stored().ID, Size: 1}, Before: time.Unix(0, 0).UTC()}
+	cloned := activities.Cloned{Staged: staged, Bundle: archive.Bundle{ID: stored().ID, Size: 1}, Before: time.Unix(0, 0).UTC(), WhySnapshot: "rewritten"}
 	packaged := activities.Packaged{CreatedAt: time.Unix(1, 0).UTC(), Note: "of a clock ahead"}
 	work := activities.UploadWork{Plan: upload}
 	env.OnActivity(producer.Clone, mock.Anything, work).Return(cloned, nil).Once()
 	work.Staged = staged
-	env.OnActivity(producer.Package, mock.Anything, work, activities.PackageInput{Bundle: cloned.Bundle, Before: cloned.Before}).Return(packaged, nil).Once()
+	env.OnActivity(producer.Package, mock.Anything, work, activities.PackageInput{Bundle: cloned.Bundle, Before: cloned.Before, WhySnapshot: "rewritten"}).Return(packaged, nil).Once()
 	env.OnActivity(producer.Encrypt, mock.Anything, work).Return(activities.Encrypted{Size: 3}, nil).Once()
 	env.OnActivity(producer.Upload, mock.Anything, work, activities.UploadInput{ID: cloned.Bundle.ID, CreatedAt: packaged.CreatedAt, Note: packaged.Note, Size: 3}).
 		Return(activities.Uploaded{Summary: "done"}, nil).Once()
