@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -66,12 +66,14 @@ func WithActivityCallback(ctx context.Context, alive func()) context.Context {
 	return context.WithValue(ctx, activityKey{}, alive)
 }
 
-// silenceWatch cancels a request in which nothing moves.
+// silenceWatch cancels a request in which nothing moves. A request's body and its answer move at the same time.
 type silenceWatch struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	stage  atomic.Pointer[waitStage]
-	timer  atomic.Pointer[time.Timer]
+
+	mu    sync.Mutex
+	stage waitStage
+	timer *time.Timer
 }
 
 // waitStage is what the watch waits for, and for how long.
@@ -81,15 +83,19 @@ type waitStage struct {
 }
 
 func (w *silenceWatch) enterStage(s waitStage) {
-	w.stage.Store(&s)
-	timer := time.AfterFunc(s.limit, func() { w.cancel(&SilentError{What: s.what, For: s.limit}) })
-	if before := w.timer.Swap(timer); before != nil {
-		before.Stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer != nil {
+		w.timer.Stop()
 	}
+	w.stage = s
+	w.timer = time.AfterFunc(s.limit, func() { w.cancel(&SilentError{What: s.what, For: s.limit}) })
 }
 
 func (w *silenceWatch) markActive() {
-	w.timer.Load().Reset(w.stage.Load().limit)
+	w.mu.Lock()
+	w.timer.Reset(w.stage.limit)
+	w.mu.Unlock()
 	if tell, ok := w.ctx.Value(activityKey{}).(func()); ok {
 		tell()
 	}
@@ -97,7 +103,9 @@ func (w *silenceWatch) markActive() {
 
 // release stops the timer and cancels the context. A body that is still being read then fails with context.Canceled.
 func (w *silenceWatch) release() {
-	w.timer.Load().Stop()
+	w.mu.Lock()
+	w.timer.Stop()
+	w.mu.Unlock()
 	w.cancel(nil)
 }
 
