@@ -44,6 +44,9 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 	if err := p.requireConfigured(ctx, upload.Sync); err != nil {
 		return cloned, err
 	}
+	if err := p.requireName(upload.Sync.Destination); err != nil {
+		return cloned, err
+	}
 	heads, err := p.Source.Heads(ctx, source.Path(), source.Branch)
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
@@ -63,7 +66,7 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 	if err != nil {
 		return cloned, err
 	}
-	pack, err := p.Source.FetchPack(ctx, smarthttp.FetchRequest{Repo: source.Path(), Want: tip, Have: base, Thin: p.ThinPacks})
+	pack, err := p.Source.FetchPack(ctx, smarthttp.FetchRequest{Repo: source.Path(), Want: tip, Have: base, Thin: p.ThinPacks && base != ""})
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
@@ -91,6 +94,9 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 // The first versions of the predecessor wrote keys like ours. Their objects lack the creation time that our producers
 // store with an object, and nothing can build on them: then whySnapshot tells the operator.
 func (p *Producer) restorableBase(ctx context.Context, upload plan.Upload) (base, whySnapshot string, err error) {
+	if p.WritePredecessor {
+		return "", "", nil // its consumer builds on nothing
+	}
 	for _, key := range upload.BaseKeys {
 		id, err := object.ParseKey(key)
 		if err != nil || id.Destination.Identity() != upload.Sync.Destination.Identity() || id.Base != base {

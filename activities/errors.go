@@ -13,8 +13,10 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlabapi"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/packfile"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/predecessor"
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
@@ -171,7 +173,9 @@ var kinds = []kind{
 	{"MalformedObject", isError(archive.ErrMalformed), false, "The object was not made by a producer: delete it, and the producer uploads it again."},
 	{"MalformedObject", isError(bundle.ErrMalformed), false, "The object was not made by a producer: delete it, and the producer uploads it again."},
 	{"MalformedObject", isError(predecessor.ErrMalformed), false, "The predecessor has made the object, or someone in its place: the producer replaces it with the branch's next commit, or after it was deleted."},
-	{plan.KindPredecessorObject, isError(ErrPredecessor), false, "The producer replaces it: in its next cycle, or, if the key is like one of ours, with the branch's next commit or after it was deleted. READ_PREDECESSOR=true pushes it as it is."},
+	{plan.KindPredecessorObject, isError(ErrPredecessor), false, "The producer replaces it, unless it has WRITE_PREDECESSOR=true: in its next cycle, or, if the key is like one of ours, with the branch's next commit or after it was deleted. READ_PREDECESSOR=true pushes it as it is."},
+	{plan.KindPredecessorBranch, isError(project.ErrPredecessorBranch), false, "Rename the destination's branch, or remove the sync until the predecessor's consumer is replaced and WRITE_PREDECESSOR is taken back."},
+	{"IndexTooLarge", isError(packfile.ErrTooLarge), false, "The predecessor's consumer needs an index of the pack: remove the sync until that consumer is replaced and WRITE_PREDECESSOR is taken back."},
 	{"UnknownFormat", isError(archive.ErrVersion), false, "Upgrade the consumer to the producer's version."},
 	{"ObjectMismatch", isError(archive.ErrMismatch), false, "The object was made for another key: someone has renamed or replaced it. Delete it, and the producer uploads it again."},
 	{"ObjectMismatch", isError(ErrBundleDiffers), false, "Delete the object, and the producer uploads it again."},

@@ -35,6 +35,8 @@ type selection struct {
 	// only is the one destination to read, in any spelling; nil reads all.
 	only  *project.Branch
 	allow project.Allowlist
+	// forPredecessor is for buckets that the predecessor's consumer reads.
+	forPredecessor bool
 }
 
 // wants tells whether to read a destination, and whether it is configured.
@@ -57,7 +59,7 @@ type bucketContents struct {
 
 // readBucket lists the bucket. Its memory is bounded, whatever the bucket holds.
 func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketContents, error) {
-	wanted, refused := chain.NewInventory(want.order, want.first), chain.NewInventory(want.order, nil).WithBudget(refusedBudget)
+	wanted, refused := chain.NewInventory(want.order, want.first).ForPredecessor(want.forPredecessor), chain.NewInventory(want.order, nil).WithBudget(refusedBudget)
 	seen := map[turn.Position]bool{} // configured
 	var undecodable undecodableKeys
 	for o, err := range b.List(ctx, "") {

@@ -46,6 +46,9 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 		notes := []string{in.WhySnapshot, fmt.Sprintf("the object before claims to be of %s, far ahead of this clock: its time was not followed", in.Before.Format(time.RFC3339))}
 		packaged.Note = strings.TrimPrefix(strings.Join(notes, "; "), "; ")
 	}
+	if p.WritePredecessor {
+		return packaged, p.packageForPredecessor(ctx, run, bundle, in.Bundle, created)
+	}
 	in.Bundle.CreatedAt = created
 	manifest, err := archive.Manifest{Bundle: in.Bundle, CreatedBy: p.Version, Environment: p.Environment}.Encode()
 	if err != nil {

@@ -17,6 +17,7 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 	if err != nil {
 		return page, err
 	}
+	planner := plan.UploadPlanner{Syncs: syncs, Settings: p.Settings, WritePredecessor: p.WritePredecessor}
 	s := newScan[plan.Upload](request, p.Source, p.Common)
 	return s.run(ctx, func(part plan.PageRequest) (next bucketPart[plan.Upload], err error) {
 		contents, err := p.readBucket(ctx, part.Order, part.After, syncs, request.Absence)
@@ -24,23 +25,22 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 			return next, err
 		}
 		if part.After == 0 {
-			p.openPage(s.page, syncs, contents, request.Absence)
+			p.openPage(s.page, planner, contents, request.Absence)
 		}
-		next.candidates, next.more = plan.UploadPlanner{
-			PageRequest: part, Syncs: syncs, Chains: contents.chains, Covers: contents.covers, Settings: p.Settings,
-		}.Candidates()
+		planner.PageRequest, planner.Chains, planner.Covers = part, contents.chains, contents.covers
+		next.candidates, next.more = planner.Candidates()
 		return next, nil
 	})
 }
 
 // openPage adds to the first page of a cycle what concerns no single branch.
-func (p *Producer) openPage(page *plan.Page[plan.Upload], syncs []project.Sync, contents bucketContents, absence plan.Absence) {
-	_, refused := plan.ValidateSyncs(syncs)
+func (p *Producer) openPage(page *plan.Page[plan.Upload], planner plan.UploadPlanner, contents bucketContents, absence plan.Absence) {
+	_, refused := planner.ValidateSyncs()
 	page.Checked = len(refused)
 	for _, c := range contents.chains {
 		page.Superseded += len(c.Superseded)
 	}
-	page.Orphans = p.Retention.Orphans(syncs, contents.chains, contents.omitted, absence, p.Clock())
+	page.Orphans = p.Retention.Orphans(planner.Syncs, contents.chains, contents.omitted, absence, p.Clock())
 	page.Warning = page.Orphans.Warning
 	if failure := page.Orphans.Failure; failure != nil {
 		page.Fail(*failure)
@@ -61,7 +61,7 @@ func (p *Producer) readBucket(ctx context.Context, t turn.Order, after turn.Posi
 		ours[s.Destination.Identity()] = true
 	}
 	return readBucket(ctx, p.Bucket, selection{
-		order: t, after: after, allow: project.AllowAll(),
+		order: t, after: after, allow: project.AllowAll(), forPredecessor: p.WritePredecessor,
 		first:      func(b project.Branch) bool { _, first := ours[b]; return first },
 		configured: func(b project.Branch) bool { return ours[b] },
 	})

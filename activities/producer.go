@@ -3,6 +3,7 @@
 package activities
 
 import (
+	"sync"
 	"time"
 
 	"filippo.io/age"
@@ -42,8 +43,11 @@ type Producer struct {
 	Environment string
 	// Retention decides when to delete the objects of destinations that have left the configuration.
 	Retention plan.Retention
+	// WritePredecessor has objects written for the predecessor's consumer in the place of ours.
+	WritePredecessor bool
 	// Version is written into manifests.
 	Version string
 
 	syncCache syncCache
+	indexing  sync.Mutex // of one pack at a time, because its objects' names are in memory
 }

@@ -94,7 +94,7 @@ func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Prun
 func removals(chains map[project.Branch]chain.Chain, due []project.Branch) (out []removal, left int) {
 	room := maxPruned
 	for branch, c := range chains {
-		r := removal{destination: branch, needed: c.Objects, unneeded: c.Superseded}
+		r := removal{destination: branch, needed: c.Restoring(), unneeded: c.Superseded}
 		if r.orphaned = slices.Contains(due, branch); r.orphaned {
 			r.needed, r.unneeded = nil, c.All()
 		}

@@ -42,14 +42,20 @@ func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) 
 	if err := run.Discard(archiveFile); err != nil {
 		return uploaded, err
 	}
-	key, err := in.ID.Key()
+	key, err := p.key(in.ID)
 	if err != nil {
 		return uploaded, err
 	}
 	meter := startMeter(ctx, in.Size)
 	defer meter.stop()
-	if err := p.put(ctx, placement{producer: p, key: key, seenChain: work.Plan.SeenChain, UploadInput: in}, meteredAt{file, meter}); err != nil {
+	placed := placement{producer: p, key: key, seenChain: work.Plan.SeenChain, UploadInput: in}
+	if err := p.put(ctx, placed, meteredAt{file, meter}); err != nil {
 		return uploaded, err
+	}
+	if p.WritePredecessor {
+		if err := placed.deleteEarlier(ctx); err != nil {
+			return uploaded, err
+		}
 	}
 	summary := fmt.Sprintf("%s, %s", Describe(in.ID), humanize.Bytes(uint64(in.Size)))
 	if in.Note != "" {

@@ -3,11 +3,13 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/testserver/oldconsumer"
 	"github.com/app-sre/git-partition-sync/internal/testserver/oldproducer"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
@@ -22,12 +24,12 @@ func uploadOld(t sides, b *bucket.Bucket, source, destination string, form oldpr
 	return o
 }
 
-// restarted has the consumer run with another environment for the rest of the test.
-func restarted(t sides, environ ...string) {
+// restarted has a side run with another environment for the rest of the test, or until it is restarted again.
+func restarted(t sides, role stack.Role, environ ...string) {
 	t.Helper()
 	restart := func(environ ...string) {
-		require.NoError(t, t.Workers[stack.Consumer].Stop())
-		require.NoError(t, t.StartWorker(context.WithoutCancel(t.Context()), stack.Consumer, environ...))
+		require.NoError(t, t.Workers[role].Stop())
+		require.NoError(t, t.StartWorker(context.WithoutCancel(t.Context()), role, environ...))
 	}
 	restart(environ...)
 	t.Cleanup(func() { restart() })
@@ -42,7 +44,7 @@ func TestMoveInTheSameBucket(test *testing.T) {
 	test.Parallel()
 	t := begin(test)
 	b := t.bucket
-	restarted(t, "VERIFY_KEYS", "READ_PREDECESSOR=true")
+	restarted(t, stack.Consumer, "VERIFY_KEYS", "READ_PREDECESSOR=true")
 	var pairs [][2]string
 	for name := range moves {
 		source, destination := name+"@main", "mirror/"+name+"@main"
@@ -100,4 +102,66 @@ func TestPredecessorsObjectsBesideSignatures(test *testing.T) {
 	require.Len(t, keys(t, b), 1)
 	cycle(t, stack.Consumer)
 	require.Equal(t, sha, arrived(t, destination))
+}
+
+// A team that replaces its producer first keeps the predecessor's consumer for as long as it wants: then ours reads what was written for
+// that, and our producer goes back to its own objects.
+func TestProducerMovesFirst(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	b := t.bucket
+	source, destination := "first/app@main", "mirror/first/app@main"
+	first := commit(t, source)
+	create(t, t.Destination, branch(destination).Path())
+	old := uploadOld(t, b, source, destination, oldproducer.Form{})
+	configure(t, [2]string{source, destination})
+	gitlab, err := url.Parse(t.Destination.URL())
+	require.NoError(t, err)
+	gitlab.User = url.UserPassword(t.Destination.Credentials.User, t.Destination.Credentials.Password)
+	theirs := oldconsumer.Consumer{Identity: t.Identity, GitLab: gitlab.String()}
+
+	restarted(t, stack.Producer, "SIGNING_KEY", "WRITE_PREDECESSOR=true")
+	require.Contains(t, cycle(t, stack.Producer), "1 up to date")
+	require.Equal(t, []string{old.Key}, keys(t, b))
+	require.NoError(t, theirs.Cycle(t.Context(), contents(t, b)))
+	require.Equal(t, first, arrived(t, destination))
+
+	second := commit(t, source)
+	out, err := t.Starter(t.Context(), stack.Producer, "plan")
+	require.NoError(t, err)
+	require.Contains(t, out, "snapshot for the predecessor")
+	cycle(t, stack.Producer)
+	require.Len(t, keys(t, b), 1)
+	require.NoError(t, theirs.Cycle(t.Context(), contents(t, b)))
+	require.Equal(t, second, arrived(t, destination))
+
+	restarted(t, stack.Consumer, "VERIFY_KEYS", "READ_PREDECESSOR=true")
+	require.Contains(t, cycle(t, stack.Consumer), "1 up to date")
+	third := commit(t, source)
+	cycle(t, stack.Producer)
+	cycle(t, stack.Consumer)
+	require.Equal(t, third, arrived(t, destination))
+
+	restarted(t, stack.Producer)
+	require.Contains(t, cycle(t, stack.Producer), "1 objects pruned")
+	require.Contains(t, cycle(t, stack.Consumer), "1 up to date")
+	fourth := commit(t, source)
+	cycle(t, stack.Producer)
+	require.Len(t, keys(t, b), 2, "an increment")
+	restarted(t, stack.Consumer)
+	cycle(t, stack.Consumer)
+	require.Equal(t, fourth, arrived(t, destination))
+}
+
+// contents are the bucket's objects as the predecessor's consumer lists and downloads them.
+func contents(t sides, b *bucket.Bucket) (objects []oldconsumer.Object) {
+	t.Helper()
+	for o, err := range b.List(t.Context(), "") {
+		require.NoError(t, err)
+		var body bytes.Buffer
+		err = b.Download(t.Context(), o.Key, o.ETag, o.Size, &body)
+		require.NoError(t, err)
+		objects = append(objects, oldconsumer.Object{Key: o.Key, Modified: o.Modified, Body: body.Bytes()})
+	}
+	return objects
 }

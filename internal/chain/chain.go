@@ -26,7 +26,8 @@ type Chain struct {
 	// then starts with the increment on it.
 	MissingBase string
 	// Predecessors are the predecessor's objects while one of them was uploaded after all of Objects, the newest
-	// first. Nothing is superseded then. When one of Objects is newer, they are.
+	// first. Nothing is superseded then, unless the bucket is for the predecessor's consumer (Inventory.ForPredecessor).
+	// When one of Objects is newer, they are.
 	Predecessors []object.Stored
 }
 
@@ -94,6 +95,15 @@ func buildChain(objects []object.Stored) Chain {
 		c.Superseded = append(c.Superseded, predecessors...)
 	}
 	return c
+}
+
+// supersededByPredecessor is a chain of the newest object alone, which is one of the predecessor's.
+func (c Chain) supersededByPredecessor(all []object.Stored) Chain {
+	newest := c.Newest()
+	return Chain{
+		Predecessors: []object.Stored{newest},
+		Superseded:   slices.DeleteFunc(slices.Clone(all), func(o object.Stored) bool { return o.Key == newest.Key }),
+	}
 }
 
 // buildOwnChain is the chain of objects of ours; the zero chain where there are none.

@@ -30,6 +30,8 @@ type Inventory struct {
 	order       turn.Order
 	prioritized func(project.Branch) bool
 	budget      int
+	// forPredecessor is for buckets that the predecessor's consumer reads.
+	forPredecessor bool
 
 	usedBytes    int
 	destinations map[project.Branch]*destinationObjects
@@ -57,6 +59,13 @@ func NewInventory(t turn.Order, first func(project.Branch) bool) *Inventory {
 // WithBudget sets the memory for all objects, in bytes.
 func (v *Inventory) WithBudget(budget int) *Inventory {
 	v.budget = budget
+	return v
+}
+
+// ForPredecessor makes the chains those of a bucket that the predecessor's consumer reads, if that is so. Then a destination's newest
+// object is all that is needed where it is one of the predecessor's, and supersedes all others.
+func (v *Inventory) ForPredecessor(so bool) *Inventory {
+	v.forPredecessor = so
 	return v
 }
 
@@ -145,7 +154,11 @@ func (v *Inventory) Chains() map[project.Branch]Chain {
 	}
 	for identity, d := range v.destinations {
 		c := buildChain(d.objects)
-		c.add(spare[identity])
+		if c.ByPredecessor() && v.forPredecessor {
+			c = c.supersededByPredecessor(append(d.objects, spare[identity]...))
+		} else {
+			c.add(spare[identity])
+		}
 		chains[c.Newest().Destination] = c
 	}
 	v.destinations, v.surplus = nil, nil

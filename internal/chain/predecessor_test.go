@@ -107,3 +107,37 @@ func TestInventoryTellsOursFromPredecessors(t *testing.T) {
 	require.Equal(t, []string{"old-p"}, nameOf(c.Predecessors))
 	require.Empty(t, c.Superseded)
 }
+
+// In a bucket that the predecessor's consumer reads, its newest object supersedes all others, be they ours, broken or too many to
+// be kept. While ours is the newest, nothing is different.
+func TestChainsForThePredecessor(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		objects            []object.Stored
+		needed, superseded []string
+	}{
+		"alone":           {[]object.Stored{predecessors("a", 0)}, []string{"old-a"}, nil},
+		"older ones":      {[]object.Stored{predecessors("a", 0), predecessors("b", 1)}, []string{"old-b"}, []string{"old-a"}},
+		"a chain of ours": {[]object.Stored{stored("", "a", 1, 0), stored("a", "b", 1, 1), predecessors("c", 2)}, []string{"old-c"}, []string{"-a", "a-b"}},
+		"a broken one":    {[]object.Stored{stored("x", "a", 1, 0), stored("y", "b", 1, 1), predecessors("c", 2)}, []string{"old-c"}, []string{"x-a", "y-b"}},
+		"ours is newer":   {[]object.Stored{predecessors("a", 0), stored("", "b", 1, 1)}, []string{"-b"}, []string{"old-a"}},
+		"ours is broken":  {[]object.Stored{predecessors("a", 0), stored("x", "b", 1, 1)}, []string{"x-b"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := take(NewInventory(0, nil).ForPredecessor(true), tt.objects)[router]
+			require.Equal(t, tt.needed, nameOf(c.Restoring()))
+			require.ElementsMatch(t, tt.superseded, nameOf(c.Superseded))
+			require.Len(t, c.All(), len(tt.needed)+len(tt.superseded))
+		})
+	}
+	var many []object.Stored
+	for i := range 3 * maxPerSizeClass {
+		many = append(many, predecessors(commitName(i), i), stored("", commitName(i), 1, i))
+	}
+	newest := predecessors("newest", 100)
+	c := take(NewInventory(0, nil).ForPredecessor(true), append(many, newest))[router]
+	require.Equal(t, Chain{Predecessors: []object.Stored{newest}, Superseded: c.Superseded}, c)
+	require.ElementsMatch(t, nameOf(many), nameOf(c.Superseded))
+	require.Empty(t, take(NewInventory(0, nil).ForPredecessor(false), append(many, newest))[router].Superseded)
+}

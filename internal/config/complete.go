@@ -8,6 +8,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"filippo.io/age"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
@@ -67,7 +70,34 @@ func (c *Producer) complete(v variables) []error {
 	if c.RequireSignatures && !c.Signer.Signs() {
 		problems = append(problems, errors.New("SIGNING_KEY is not set, and REQUIRE_SIGNATURES=true asks for it"))
 	}
+	return append(problems, c.checkPredecessor(v)...)
+}
+
+// checkPredecessor refuses to write for the predecessor's consumer where more is asked for than it can do: it knows neither signatures nor
+// environments, and has one X25519 identity.
+func (c *Producer) checkPredecessor(v variables) (problems []error) {
+	if !c.WritePredecessor {
+		return nil
+	}
+	for _, other := range []struct {
+		name, do string
+		counts   bool
+	}{
+		{"SIGNING_KEY", "unset it", v.isSet("SIGNING_KEY")},
+		{"REQUIRE_SIGNATURES=true", "unset it", c.RequireSignatures},
+		{"ENVIRONMENT", "unset it", v.isSet("ENVIRONMENT")},
+		{"a post-quantum PUBLIC_KEY", "name the age1... key of the consumer", slices.ContainsFunc(c.Recipients, isPostQuantum)},
+	} {
+		if other.counts {
+			problems = append(problems, fmt.Errorf("WRITE_PREDECESSOR=true does not go together with %s, which the predecessor's consumer does not understand: %s until that consumer is replaced, and WRITE_PREDECESSOR taken back", other.name, other.do))
+		}
+	}
 	return problems
+}
+
+func isPostQuantum(r age.Recipient) bool {
+	_, is := r.(*age.HybridRecipient)
+	return is
 }
 
 // checkSyncList wants the syncs to be listed in one place.

@@ -78,6 +78,8 @@ type Producer struct {
 	KMSKeyID string `env:"AWS_S3_SSE_KMS_KEY_ID"`
 	// ThinPacks has to be switched off for destinations that do not accept thin packs.
 	ThinPacks bool `env:"THIN_PACKS" envDefault:"true"`
+	// WritePredecessor has objects written for the consumer of this software's predecessor, in the place of ours. It verifies nothing.
+	WritePredecessor bool `env:"WRITE_PREDECESSOR"`
 	// MaxPruneShare is the largest share (0 to 1) of the bucket's destinations whose objects are deleted within
 	// PruneAfter because they have left the configuration.
 	MaxPruneShare float64 `env:"PRUNE_MAX_SHARE" envDefault:"0.5"`

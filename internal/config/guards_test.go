@@ -4,6 +4,7 @@ import (
 	"maps"
 	"testing"
 
+	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
@@ -160,6 +161,39 @@ func TestReadPredecessor(t *testing.T) {
 		for _, value := range values {
 			_, err := LoadConsumer(append(environ(unchecked), "READ_PREDECESSOR=true", name+"="+value))
 			require.ErrorContains(t, err, "READ_PREDECESSOR=true does not go together with "+name, "%q", value)
+		}
+	}
+}
+
+// The predecessor's consumer checks nothing, and has one kind of key.
+func TestWritePredecessor(t *testing.T) {
+	producer, _ := sides(t)
+	unchecked := maps.Clone(producer)
+	for _, name := range []string{"SIGNING_KEY", "REQUIRE_SIGNATURES", "ENVIRONMENT"} {
+		delete(unchecked, name)
+	}
+	for value, want := range map[string]bool{"true": true, "false": false, "": false, " true\n": true} {
+		c, err := LoadProducer(append(environ(unchecked), "WRITE_PREDECESSOR="+value))
+		require.NoError(t, err)
+		require.Equal(t, want, c.WritePredecessor, "%q", value)
+		_, err = LoadProducer(append(environ(producer), "REQUIRE_SIGNATURES=true", "WRITE_PREDECESSOR="+value))
+		require.Equal(t, want, err != nil, "%q", value)
+	}
+	for _, mistake := range []string{"yes", " ", "tru"} {
+		c, err := LoadProducer(append(environ(unchecked), "WRITE_PREDECESSOR="+mistake))
+		require.ErrorContains(t, err, "WRITE_PREDECESSOR")
+		require.Equal(t, Producer{}, c)
+	}
+	hybrid, err := age.GenerateHybridIdentity()
+	require.NoError(t, err)
+	for name, values := range map[string][]string{
+		"SIGNING_KEY": {producer["SIGNING_KEY"], "nonsense", ""}, "ENVIRONMENT": {"full-1", ""}, "REQUIRE_SIGNATURES": {"true"}, "PUBLIC_KEY": {hybrid.Recipient().String()},
+	} {
+		for _, value := range values {
+			_, err := LoadProducer(append(environ(unchecked), "WRITE_PREDECESSOR=true", name+"="+value))
+			require.ErrorContains(t, err, name, "%q", value)
+			require.ErrorContains(t, err, "WRITE_PREDECESSOR=true does not go together with ", "%q", value)
+			require.ErrorContains(t, err, "until that consumer is replaced")
 		}
 	}
 }

@@ -91,13 +91,36 @@ type keyMembers struct {
 	Branch  string `json:"branch"`
 }
 
+// predecessorMembers has those of the predecessor's keys in its order.
+type predecessorMembers struct {
+	Group       string `json:"group"`
+	Project     string `json:"project_name"`
+	Commit      string `json:"commit_sha"`
+	Source      string `json:"local_branch"`
+	Destination string `json:"remote_branch"`
+}
+
 // Key returns the object's key in the bucket. It fails with ErrTooLong when the names do not fit, and with other
 // errors when a name or commit is invalid.
 func (id ID) Key() (string, error) {
+	return id.encodeKey(keyMembers{id.Destination.Group, id.Destination.Name, id.Commit, id.Destination.Branch})
+}
+
+// PredecessorKey returns the key of an object that is written for the predecessor's consumer, whose archive has the branch under
+// the destination's name. There are no increments of that kind. It fails as Key does.
+func (id ID) PredecessorKey() (string, error) {
+	if id.Base != "" {
+		return "", fmt.Errorf("object key of %q: the predecessor has no increments", id.Destination)
+	}
+	branch := id.Destination.Branch
+	return id.encodeKey(predecessorMembers{id.Destination.Group, id.Destination.Name, id.Commit, branch, branch})
+}
+
+func (id ID) encodeKey(members any) (string, error) {
 	if err := id.Validate(); err != nil {
 		return "", fmt.Errorf("object key of %q: %w", id.Destination, err)
 	}
-	text, err := asciiJSON(keyMembers{id.Destination.Group, id.Destination.Name, id.Commit, id.Destination.Branch})
+	text, err := asciiJSON(members)
 	if err != nil {
 		return "", fmt.Errorf("object key of %q: %w", id.Destination, err)
 	}

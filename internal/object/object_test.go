@@ -208,3 +208,29 @@ func TestStoredJSON(t *testing.T) {
 		require.ErrorIs(t, json.Unmarshal([]byte(text), &stored), ErrUndecodable)
 	}
 }
+
+// The key is read back as the predecessor's, and has its members in its order.
+func TestPredecessorKey(t *testing.T) {
+	t.Parallel()
+	id := ID{Destination: project.Branch{Group: "g", Name: "p", Branch: "a/éè"}, Commit: strings.Repeat("a", 40)}
+	key, err := id.PredecessorKey()
+	require.NoError(t, err)
+	require.Equal(t, `{"group":"g","project_name":"p","commit_sha":"`+id.Commit+`","local_branch":"a/\u00e9\u00e8","remote_branch":"a/\u00e9\u00e8"}`, decoded(t, key))
+	stored, err := NewStored(key, 1, time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, id, stored.ID)
+	require.Equal(t, "a/éè", stored.SourceBranch)
+	prefix, err := KeyPrefix(id.Destination, "")
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(key, prefix), "it is found among the project's snapshots")
+
+	id.Base = id.Commit
+	_, err = id.PredecessorKey()
+	require.ErrorContains(t, err, "no increments")
+	id.Base, id.Destination.Branch = "", strings.Repeat("b", 250)
+	id.Destination.Group = strings.Repeat("g", 200)
+	_, err = id.Key()
+	require.NoError(t, err)
+	_, err = id.PredecessorKey()
+	require.ErrorIs(t, err, ErrTooLong)
+}

@@ -1,4 +1,4 @@
-// Package packfile checks Git's packs as they pass by. Their objects are not looked at.
+// Package packfile checks Git's packs as they pass by, without a look at their objects, and makes indexes of packs on a disk.
 package packfile
 
 import (

@@ -15,6 +15,7 @@ const (
 	KindBranchNotFound       = "BranchNotFound"
 	KindTooManyObjects       = "TooManyObjects"
 	KindPredecessorObject    = "PredecessorObject"
+	KindPredecessorBranch    = "PredecessorBranch"
 )
 
 // Kinds that workflows give.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,4 +135,64 @@ func TestPredecessorsDestinationIsAbsentLikeOurs(t *testing.T) {
 	gone := destination("gone", "main")
 	orphans := Retention{MaxShare: 1}.Orphans([]project.Sync{sync("router", "main")}, mixed(gone, "", a, true), Omitted{}, Absence{}, noon)
 	require.Equal(t, []project.Branch{gone}, orphans.Due)
+}
+
+// Where it is written for the predecessor's consumer, only its own objects count, and each is complete.
+func TestUploadsForThePredecessor(t *testing.T) {
+	t.Parallel()
+	s := sync("router", "main")
+	for name, tt := range map[string]struct {
+		ours, predecessors string
+		last               bool
+		head               string
+		want               string // "" is nothing to do
+	}{
+		"at the source's commit":       {"", a, true, a, ""},
+		"behind":                       {"", a, true, b, "source moved from aaaaaaa to bbbbbbb: snapshot for the predecessor"},
+		"nothing":                      {"", "", false, a, "nothing in the bucket yet: snapshot for the predecessor"},
+		"ours, at the source's commit": {a, "", false, a, "source is at aaaaaaa, the bucket's newest object is not the predecessor's: snapshot for the predecessor"},
+		"ours is newer":                {b, a, false, a, "source moved from bbbbbbb to aaaaaaa, the bucket's newest object is not the predecessor's: snapshot for the predecessor"},
+		"ours is older":                {b, a, true, a, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := UploadPlanner{Syncs: []project.Sync{s}, Chains: mixed(s.Destination, tt.ours, tt.predecessors, tt.last), WritePredecessor: true}
+			page := planUploads(p, map[project.Branch]Head{s.Source: {Commit: tt.head}})
+			require.Empty(t, page.Failed)
+			if tt.want == "" {
+				require.Empty(t, page.Moves)
+				require.Equal(t, 1, page.UpToDate)
+				return
+			}
+			require.Len(t, page.Moves, 1)
+			require.Equal(t, tt.want, page.Moves[0].Reason)
+			require.Empty(t, page.Moves[0].Base)
+			require.Empty(t, page.Moves[0].BaseKeys)
+		})
+	}
+	spelled := s
+	spelled.Destination.Group = strings.ToUpper(s.Destination.Group)
+	p := UploadPlanner{Syncs: []project.Sync{spelled}, Chains: mixed(s.Destination, "", a, true), WritePredecessor: true}
+	require.Equal(t, "the bucket has it as "+s.Destination.String()+": snapshot for the predecessor", planUploads(p, map[project.Branch]Head{s.Source: {Commit: a}}).Moves[0].Reason)
+}
+
+// One name that the predecessor's consumer does not take fails alone.
+func TestNamesForThePredecessorAreRefusedAlone(t *testing.T) {
+	t.Parallel()
+	good, shell, long := sync("router", "main"), sync("router", "a&b"), sync("router", strings.Repeat("b", 250))
+	long.Destination.Group = strings.Repeat("g", 150)
+	p := UploadPlanner{Syncs: []project.Sync{good, shell, long}}
+	accepted, refused := p.ValidateSyncs()
+	require.Len(t, accepted, 3)
+	require.Empty(t, refused)
+	p.WritePredecessor = true
+	accepted, refused = p.ValidateSyncs()
+	require.Equal(t, []project.Sync{good}, accepted)
+	require.Len(t, refused, 2)
+	require.Equal(t, []string{KindPredecessorBranch, KindKeyTooLong}, []string{refused[0].Kind, refused[1].Kind})
+	require.Equal(t, shell.Destination.String(), refused[0].Subject)
+	require.Contains(t, refused[0].Reason, `a shell acts on '&'`)
+	candidates, left := p.Candidates()
+	require.Len(t, candidates, 1)
+	require.Zero(t, left)
 }

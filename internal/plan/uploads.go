@@ -35,6 +35,9 @@ type UploadPlanner struct {
 	Covers func(project.Branch) bool
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
+	// WritePredecessor is for a consumer that is the predecessor's: it needs a complete object of its own kind, and nothing else.
+	// Chains has to be read for it, too.
+	WritePredecessor bool
 }
 
 // maxNameLength is how many characters of an invalid name are shown.
@@ -66,17 +69,40 @@ func ValidateSyncs(syncs []project.Sync) (accepted []project.Sync, refused []Fai
 	return accepted, refused
 }
 
+// ValidateSyncs also refuses what the predecessor's consumer does not take, where it is written for.
+func (p UploadPlanner) ValidateSyncs() (accepted []project.Sync, refused []Failure) {
+	accepted, refused = ValidateSyncs(p.Syncs)
+	if !p.WritePredecessor {
+		return accepted, refused
+	}
+	candidates := accepted
+	accepted = nil
+	for _, s := range candidates {
+		_, keyProblem := object.ID{Destination: s.Destination, Commit: anyCommit}.PredecessorKey()
+		switch nameProblem := project.ValidatePredecessorBranch(s.Destination.Branch); {
+		case nameProblem != nil:
+			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindPredecessorBranch, Reason: nameProblem.Error()})
+		case keyProblem != nil:
+			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindKeyTooLong, Reason: keyProblem.Error()})
+		default:
+			accepted = append(accepted, s)
+		}
+	}
+	return accepted, refused
+}
+
+var anyCommit = strings.Repeat("1", 40)
+
 // checkKeyLength tells before any work is done whether the keys of the destination's objects would be too long.
 func checkKeyLength(destination project.Branch) error {
-	commit := strings.Repeat("1", 40)
-	_, err := object.ID{Destination: destination, Commit: commit, Base: commit}.Key()
+	_, err := object.ID{Destination: destination, Commit: anyCommit, Base: anyCommit}.Key()
 	return err
 }
 
 // Candidates returns the configured branches behind position After in the cycle's order, as far as Chains covers
 // them. Left counts those that it does not cover.
 func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
-	accepted, _ := ValidateSyncs(p.Syncs)
+	accepted, _ := p.ValidateSyncs()
 	byIdentity := chainsByIdentity(p.Chains)
 	for _, s := range accepted {
 		position := p.Order.Position(s.Destination)
@@ -107,7 +133,7 @@ func (p UploadPlanner) decide(s project.Sync, c chain.Chain, inBucket bool, head
 	if kind, reason := unreadableReason(head); reason != "" && p.Detail {
 		return fail(kind, reason)
 	}
-	upload, due := planUpload(s, head, c, inBucket)
+	upload, due := p.planUpload(s, head, c, inBucket)
 	if !due {
 		d.inSync = BranchStatus{Destination: s.Destination.String(), Since: c.Newest().Modified}
 		return d
@@ -142,31 +168,50 @@ func chainsByIdentity(chains map[project.Branch]chain.Chain) map[project.Branch]
 }
 
 // planUpload returns what has to be uploaded on top of the bucket's chain. It is false when nothing has to be.
-func planUpload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload, bool) {
+func (p UploadPlanner) planUpload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload, bool) {
 	_, unreadable := unreadableReason(head)
+	snapshot := "snapshot"
+	if p.WritePredecessor {
+		snapshot = "snapshot for the predecessor"
+	}
 	switch {
 	case !inBucket:
-		return Upload{Sync: s, Reason: cmp.Or(unreadable, "nothing in the bucket yet: snapshot")}, true
+		return Upload{Sync: s, Reason: cmp.Or(unreadable, "nothing in the bucket yet: "+snapshot)}, true
 	case unreadable != "": // by the time of the run, it may be readable
 		return Upload{Sync: s, SeenChain: chainState(c), Reason: unreadable}, true
 	case c.Newest().Destination != s.Destination: // its objects are good for that name only, but come before this one's
-		return Upload{Sync: s, SeenChain: chainState(c), Reason: fmt.Sprintf("the bucket has it as %s: snapshot", c.Newest().Destination)}, true
-	case !c.Broken() && !c.ByPredecessor() && c.Tip() == head.Commit:
+		return Upload{Sync: s, SeenChain: chainState(c), Reason: fmt.Sprintf("the bucket has it as %s: %s", c.Newest().Destination, snapshot)}, true
+	case !c.Broken() && c.ByPredecessor() == p.WritePredecessor && c.Tip() == head.Commit:
 		return Upload{}, false
 	}
 	moved := fmt.Sprintf("source moved from %s to %s", Short(c.Tip()), Short(head.Commit))
 	if c.Tip() == head.Commit {
 		moved = "source is at " + Short(head.Commit)
 	}
-	seen := chainState(c)
-	prefix, why := c.ReusablePrefix()
+	u := Upload{Sync: s, SeenChain: chainState(c)}
+	prefix, why := p.reusablePrefix(c)
 	if len(prefix) == 0 {
-		return Upload{Sync: s, SeenChain: seen, Reason: moved + ", " + why + ": snapshot"}, true
+		if why != "" {
+			moved += ", " + why
+		}
+		u.Reason = moved + ": " + snapshot
+		return u, true
 	}
-	u := Upload{Sync: s, SeenChain: seen, Base: prefix[len(prefix)-1].Commit}
+	u.Base = prefix[len(prefix)-1].Commit
 	u.Reason = fmt.Sprintf("%s: increment on %s", moved, Short(u.Base))
 	for _, o := range prefix {
 		u.BaseKeys = append(u.BaseKeys, o.Key)
 	}
 	return u, true
+}
+
+// reusablePrefix is the beginning of the chain that the upload builds on, or why it builds on nothing, if that is worth a word.
+func (p UploadPlanner) reusablePrefix(c chain.Chain) (prefix []object.Stored, why string) {
+	switch {
+	case !p.WritePredecessor:
+		return c.ReusablePrefix()
+	case !c.ByPredecessor():
+		return nil, "the bucket's newest object is not the predecessor's"
+	}
+	return nil, ""
 }

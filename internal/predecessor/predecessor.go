@@ -1,12 +1,14 @@
-// Package predecessor reads the archives of this software's predecessor: an age file around a tar, most often in gzip, of
+// Package predecessor reads and writes the archives of this software's predecessor: an age file around a tar, most often in gzip, of
 // a fresh clone with its work tree. What counts in it is one pack,
 //
 //	.git/objects/pack/….pack
 //
 // and where a branch is, which .git/packed-refs or a file below .git/refs/ says.
 //
+// Those that we write have no work tree, and an index of the pack, for its consumer to push from.
+//
 // Nothing in an archive says what it is for, and nobody has signed it. No file is ever made under a name from it, and nothing
-// of it is kept in memory but one line at a time.
+// of it is kept in memory but one line at a time. An index is: see package packfile.
 package predecessor
 
 import (

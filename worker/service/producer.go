@@ -30,8 +30,8 @@ func producer(environ []string) (role, error) {
 		workflows:     workflows.RegisterProducer,
 		redirects:     project.AllowAll(), // a source may be read wherever the token reads it
 		kmsKeyID:      c.KMSKeyID,
-		settings:      []any{c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer.PublicKey()},
-		logAttributes: []any{"syncs", where, "recipients", len(c.Recipients), "signed", c.Signer.Signs()},
+		settings:      []any{c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer.PublicKey(), c.WritePredecessor},
+		logAttributes: []any{"syncs", where, "recipients", len(c.Recipients), "signed", c.Signer.Signs(), "for the predecessor", c.WritePredecessor},
 		activities: func(s dependencies) any {
 			return &activities.Producer{
 				Common:      s.Common,
@@ -43,6 +43,8 @@ func producer(environ []string) (role, error) {
 				Environment: c.Environment.Name(),
 				Retention:   plan.Retention{After: c.PruneAfter, MaxShare: c.MaxPruneShare},
 				Version:     version(),
+
+				WritePredecessor: c.WritePredecessor,
 			}
 		},
 	}, nil

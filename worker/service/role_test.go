@@ -65,6 +65,7 @@ func TestProducerConfigurationArrives(t *testing.T) {
 		"SIGNING_KEY":           {value: secret, seen: func(b *built) any { return b.producer.Signer.PublicKey() }, want: public, other: another},
 		"AWS_S3_SSE_KMS_KEY_ID": {value: "full-kms-key", seen: func(*built) any { return w.put.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id") }, want: "full-kms-key", other: "another-key"},
 		"THIN_PACKS":            {value: "false", seen: func(b *built) any { return b.producer.ThinPacks }, want: false, other: "true"},
+		"WRITE_PREDECESSOR":     {value: "false", seen: func(b *built) any { return b.producer.WritePredecessor }, want: false}, // the other: below
 		"PRUNE_MAX_SHARE":       {value: "0.25", seen: func(b *built) any { return b.producer.Retention }, want: plan.Retention{After: 3 * time.Hour, MaxShare: 0.25}},
 		"SYNCS_FILE": {
 			value: write(t, "syncs: [{source: {group: full, name: app, branch: main}, destination: {group: mirror}}]\n"), insteadOf: "GRAPHQL_SERVER",
@@ -158,6 +159,23 @@ func TestCreationIsInTheSettings(t *testing.T) {
 	projects := build(t, "consumer", w, environ)
 	require.NotEqual(t, off.Settings, projects.Settings)
 	require.Nil(t, projects.consumer.Groups, "groups are created only when that is asked for")
+}
+
+// Likewise for the producer.
+func TestWritePredecessorArrives(t *testing.T) {
+	w := newWorld(t)
+	environ := map[string]string{"PUBLIC_KEY": identity(t).Recipient().String(), "GRAPHQL_SERVER": w.graphql.URL}
+	for variable, a := range both(t, w) {
+		if variable != "REQUIRE_SIGNATURES" {
+			environ[variable] = a.value
+		}
+	}
+	off := build(t, "producer", w, environ)
+	require.False(t, off.producer.WritePredecessor)
+	environ["WRITE_PREDECESSOR"] = "true"
+	on := build(t, "producer", w, environ)
+	require.True(t, on.producer.WritePredecessor)
+	require.NotEqual(t, off.Settings, on.Settings, "what was refused is tried again")
 }
 
 // both are the arrivals of the variables that both roles have.

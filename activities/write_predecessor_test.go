@@ -1,0 +1,357 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/testserver/oldconsumer"
+	"github.com/app-sre/git-partition-sync/internal/testserver/oldproducer"
+)
+
+// newPredecessorRig has a producer that writes for the predecessor's consumer, a destination's branch of that name, and that consumer.
+func newPredecessorRig(t *testing.T, branch string) (*rig, *oldconsumer.Consumer) {
+	t.Helper()
+	r := newRig(t)
+	r.producer.WritePredecessor = true
+	r.sync.Destination.Branch = branch
+	r.configure(r.sync)
+	gitlab, err := url.Parse(r.destination.URL())
+	require.NoError(t, err)
+	gitlab.User = url.UserPassword("bot", "token-"+destinationRepo)
+	return r, &oldconsumer.Consumer{Identity: r.consumer.Identities[0].(*age.X25519Identity), GitLab: gitlab.String()}
+}
+
+// bodies are what the bucket has, in the order of its keys.
+func (r *rig) bodies() (objects []oldconsumer.Object) {
+	r.Helper()
+	for o, err := range r.consumer.Bucket.List(r.Context(), "") {
+		require.NoError(r, err)
+		var body bytes.Buffer
+		err = r.consumer.Bucket.Download(r.Context(), o.Key, o.ETag, o.Size, &body)
+		require.NoError(r, err)
+		objects = append(objects, oldconsumer.Object{Key: o.Key, Modified: o.Modified, Body: body.Bytes()})
+	}
+	return objects
+}
+
+// written runs the producer's cycle, after which the bucket has one object, of the commit and for the predecessor's consumer.
+func (r *rig) written(commit string) Uploaded {
+	r.Helper()
+	uploaded := r.produce()
+	require.Len(r, uploaded, 1)
+	require.Equal(r, []string{uploaded[0].Key}, r.keys(), "what was there before is gone right after the upload")
+	stored, err := object.NewStored(uploaded[0].Key, uploaded[0].Size, time.Time{})
+	require.NoError(r, err)
+	require.True(r, stored.ByPredecessor())
+	require.Equal(r, object.ID{Destination: r.sync.Destination, Commit: commit}, stored.ID)
+	require.Equal(r, r.sync.Destination.Branch, stored.SourceBranch)
+	require.Empty(r, must(r, r.producer.PlanUploads, PlanRequest{}).Moves, "up to date")
+	return uploaded[0]
+}
+
+// What we write arrives with the predecessor's consumer, and with ours: first, then what is new, and what was taken back.
+func TestWhatIsWrittenForThePredecessorArrives(t *testing.T) {
+	t.Parallel()
+	for _, branch := range []string{"stable", "release/1.x/hot", "größe"} {
+		for _, who := range []string{"theirs", "ours"} {
+			t.Run(who+"/"+branch, func(t *testing.T) {
+				t.Parallel()
+				r, theirs := newPredecessorRig(t, branch)
+				r.consumer.ReadPredecessor = true
+				arrives := func(commit string) {
+					t.Helper()
+					if who == "theirs" {
+						require.NoError(t, theirs.Cycle(t.Context(), r.bodies()))
+					} else {
+						r.consume()
+					}
+					require.Equal(t, commit, r.tip())
+					r.atDestination("fsck", "--connectivity-only", "--strict")
+					page := r.planPushes()
+					require.Empty(t, page.Moves)
+					require.Empty(t, page.Failed, "our consumer finds it in sync")
+				}
+				text := random(200_000)
+				first := r.commit(text)
+				one := r.written(first)
+				require.Contains(t, one.Summary, "snapshot "+plan.Short(first))
+				arrives(first)
+				second := r.commit(text + "and more")
+				r.written(second)
+				arrives(second)
+				r.reset(first)
+				require.Equal(t, one.Key, r.written(first).Key)
+				arrives(first)
+			})
+		}
+	}
+}
+
+// Stock git takes what is unpacked for a repository without a fault, and its index for its own.
+func TestStockGitReadsWhatIsWrittenForThePredecessor(t *testing.T) {
+	t.Parallel()
+	r, theirs := newPredecessorRig(t, "a/b")
+	text := strings.Repeat("a line of text\n", 3000)
+	for i := range 20 {
+		text = strings.Replace(text, "a line of text\n", random(10+i), 1)
+		r.commit(text)
+	}
+	tip := r.commit("last")
+	r.atSource("repack", "-adfq") // so that there are deltas
+	r.written(tip)
+	dir := t.TempDir()
+	require.NoError(t, oldconsumer.Unpack(dir, r.bodies()[0].Body, theirs.Identity))
+	git := func(args ...string) string {
+		out, err := oldproducer.Git(t.Context(), dir, args...)
+		require.NoError(t, err)
+		return out
+	}
+	require.Empty(t, git("fsck", "--full", "--strict"))
+	require.Equal(t, tip, git("rev-parse", "HEAD"))
+	require.Equal(t, tip+" refs/heads/a/b", git("for-each-ref", "--format=%(objectname) %(refname)"))
+	require.Equal(t, "false", git("rev-parse", "--is-bare-repository"))
+	packs, err := filepath.Glob(filepath.Join(dir, ".git/objects/pack/*.pack"))
+	require.NoError(t, err)
+	require.Len(t, packs, 1)
+	require.Contains(t, git("verify-pack", "-v", packs[0]), "chain length")
+	git("index-pack", "-o", "gits.idx", packs[0])
+	want, err := os.ReadFile(filepath.Join(dir, "gits.idx"))
+	require.NoError(t, err)
+	got, err := os.ReadFile(strings.TrimSuffix(packs[0], ".pack") + ".idx")
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.Empty(t, git("remote"), "its consumer adds one")
+}
+
+// Between an upload and the deletion of what was before, a producer may be killed: the step that is tried again deletes it, or the
+// next cycle does.
+func TestKilledBeforeItDeletedForThePredecessor(t *testing.T) {
+	t.Parallel()
+	for name, goOn := range map[string]func(r *rig, p producing){
+		"the step is tried again": func(r *rig, p producing) { must(r, r.upload, p) },
+		"the next cycle": func(r *rig, _ producing) {
+			page := must(r, r.producer.PlanUploads, PlanRequest{})
+			require.Empty(r, page.Moves)
+			require.Equal(r, 1, page.Superseded, "by which the cycle knows that there is something to delete")
+			require.Len(r, must(r, r.producer.Prune, PruneRequest{}).Keys, 1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, theirs := newPredecessorRig(t, "stable")
+			r.commit("one")
+			r.produce()
+			second := r.commit("two")
+			u := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
+			p := must(r, r.encrypt, must(r, r.pack, must(r, r.clone, u)))
+			run, err := r.producer.Staging.Run(p.Staged.Run)
+			require.NoError(t, err)
+			file, err := run.Open(objectFile)
+			require.NoError(t, err)
+			defer file.Close()
+			key, err := p.Bundle.ID.PredecessorKey()
+			require.NoError(t, err)
+			input := UploadInput{ID: p.Bundle.ID, CreatedAt: p.CreatedAt, Size: p.Size}
+			require.NoError(t, r.producer.put(t.Context(), placement{producer: r.producer, key: key, seenChain: u.SeenChain, UploadInput: input}, file))
+			require.Len(t, r.keys(), 2)
+			goOn(r, p)
+			require.Equal(t, []string{key}, r.keys())
+			require.NoError(t, theirs.Cycle(t.Context(), r.bodies()))
+			require.Equal(t, second, r.tip())
+		})
+	}
+}
+
+// A listing that is behind shows the newest object although it has been deleted since: then nothing else may go.
+func TestPruneKeepsWhatThePredecessorNeeds(t *testing.T) {
+	t.Parallel()
+	r, _ := newPredecessorRig(t, "stable")
+	r.commit("one")
+	old := r.produce()[0]
+	body := r.bodies()[0].Body
+	r.commit("two")
+	newest := r.produce()[0]
+	r.put(old.Key, body)
+	awaitNextSecond()
+	r.put(newest.Key, body) // both are there, as after a kill
+	require.Equal(t, 1, must(r, r.producer.PlanUploads, PlanRequest{}).Superseded)
+	r.lag.freeze()
+	require.NoError(t, r.direct().Delete(t.Context(), newest.Key))
+	pruned := must(r, r.producer.Prune, PruneRequest{})
+	require.Empty(t, pruned.Keys)
+	require.Equal(t, 1, pruned.Left)
+	require.Equal(t, []string{old.Key}, r.keys())
+}
+
+// The setting is turned on in a bucket that has a chain of ours, and turned off again.
+func TestForThePredecessorAndBack(t *testing.T) {
+	t.Parallel()
+	r, theirs := newPredecessorRig(t, "stable")
+	r.producer.WritePredecessor = false
+	r.commit(random(50_000))
+	r.produce()
+	r.commit("two")
+	planned := must(r, r.encrypt, must(r, r.pack, must(r, r.clone, must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0])))
+	must(r, r.upload, planned)
+	tip := r.commit("three")
+	increment := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
+	require.NotEmpty(t, increment.Base)
+	r.reset(planned.Bundle.Commit)
+	require.ErrorContains(t, theirs.Cycle(t.Context(), r.bodies()), "key ", "it stops at ours")
+
+	r.producer.WritePredecessor = true
+	require.Empty(t, must(r, r.clone, increment).Bundle.Base, "a run that was planned before is complete, too")
+	moves := must(r, r.producer.PlanUploads, PlanRequest{}).Moves
+	require.Len(t, moves, 1)
+	require.Equal(t, "source is at "+plan.Short(planned.Bundle.Commit)+", the bucket's newest object is not the predecessor's: snapshot for the predecessor", moves[0].Reason)
+	r.written(planned.Bundle.Commit)
+	require.NoError(t, theirs.Cycle(t.Context(), r.bodies()))
+	require.Equal(t, planned.Bundle.Commit, r.tip())
+
+	r.reset(tip)
+	r.written(tip)
+
+	r.producer.WritePredecessor = false
+	back := r.produce()
+	require.Len(t, back, 1)
+	require.Empty(t, back[0].ID.Base)
+	must(r, r.producer.Prune, PruneRequest{})
+	require.Equal(t, []string{back[0].Key}, r.keys())
+	r.arriveAt(tip)
+}
+
+// What the predecessor's producer has uploaded is as good as ours while the source has not moved.
+func TestPredecessorsOwnObjectsAreKeptForIt(t *testing.T) {
+	t.Parallel()
+	r, theirs := newPredecessorRig(t, "stable")
+	r.commit("one")
+	old := r.predecessor(oldproducer.Form{})
+	require.NoError(t, theirs.Cycle(t.Context(), r.bodies()))
+	require.Empty(t, must(r, r.producer.PlanUploads, PlanRequest{}).Moves)
+	require.Empty(t, must(r, r.producer.Prune, PruneRequest{}).Keys)
+	require.Equal(t, []string{old.Key}, r.keys())
+	second := r.commit("two")
+	r.written(second)
+	require.NoError(t, theirs.Cycle(t.Context(), r.bodies()))
+	require.Equal(t, second, r.tip())
+}
+
+// An upload deletes what its own destination had, and nothing of another that is so alike.
+func TestUploadForThePredecessorDeletesItsOwn(t *testing.T) {
+	t.Parallel()
+	r, theirs := newPredecessorRig(t, "stable")
+	other := r.sync
+	other.Destination.Branch = "other"
+	r.configure(r.sync, other)
+	r.commit("one")
+	require.Len(t, r.produce(), 2)
+	first := r.keys()
+	require.Len(t, first, 2)
+	second := r.commit("two")
+	uploaded := r.produce()
+	require.Len(t, uploaded, 2)
+	require.ElementsMatch(t, []string{uploaded[0].Key, uploaded[1].Key}, r.keys())
+	require.NoError(t, theirs.Cycle(t.Context(), r.bodies()))
+	require.Equal(t, second, r.tip())
+	r.atDestination("rev-parse", "--verify", "refs/heads/other")
+
+	// Another spelling is the same project. What that had is found by the cycle.
+	spelled := other
+	spelled.Destination.Group = "Mirror/platform"
+	r.configure(r.sync, spelled)
+	require.Len(t, r.produce(), 1)
+	require.Len(t, must(r, r.producer.Prune, PruneRequest{}).Keys, 1)
+	require.Len(t, r.keys(), 2)
+	require.Empty(t, must(r, r.producer.PlanUploads, PlanRequest{}).Moves)
+}
+
+// What the predecessor's consumer would do something else with is refused by its name, in the plan and by a run.
+func TestBranchesThatThePredecessorDoesNotTake(t *testing.T) {
+	t.Parallel()
+	r, _ := newPredecessorRig(t, "a;reboot")
+	r.commit("one")
+	page := must(r, r.producer.PlanUploads, PlanRequest{})
+	require.Empty(t, page.Moves)
+	require.Len(t, page.Failed, 1)
+	require.Equal(t, plan.KindPredecessorBranch, page.Failed[0].Kind)
+	require.Equal(t, 1, page.Checked)
+	fails(r, plan.KindPredecessorBranch, r.clone, plan.Upload{Sync: r.sync})
+
+	r.sync.Destination = project.Branch{Group: strings.Repeat("g", 120), Name: strings.Repeat("n", 100), Branch: strings.Repeat("b", 240)}
+	r.configure(r.sync)
+	require.Equal(t, plan.KindKeyTooLong, must(r, r.producer.PlanUploads, PlanRequest{}).Failed[0].Kind)
+	r.producer.WritePredecessor = false
+	require.Len(t, must(r, r.producer.PlanUploads, PlanRequest{}).Moves, 1, "its keys have the branch once")
+}
+
+// Destinations that have left the configuration keep their newest object for as long as ours would.
+func TestOrphansForThePredecessor(t *testing.T) {
+	t.Parallel()
+	r, _ := newPredecessorRig(t, "stable")
+	now := time.Now()
+	r.producer.Clock = func() time.Time { return now }
+	r.producer.Retention.After = time.Hour
+	gone := r.sync
+	gone.Destination.Branch = "gone"
+	r.configure(r.sync, gone)
+	r.commit("one")
+	require.Len(t, r.produce(), 2)
+	r.configure(r.sync)
+	page := must(r, r.producer.PlanUploads, PlanRequest{})
+	require.Equal(t, away(now.UTC(), gone.Destination), page.Orphans.Absence)
+	require.Empty(t, must(r, r.producer.Prune, PruneRequest{Absence: page.Orphans.Absence}).Keys)
+	require.Len(t, r.keys(), 2)
+	now = now.Add(time.Hour)
+	require.Len(t, must(r, r.producer.Prune, PruneRequest{Absence: page.Orphans.Absence}).Keys, 1)
+	require.Len(t, r.keys(), 1)
+}
+
+// While a pack is indexed, a step shows that it is alive, ends when it is cancelled, and leaves the others' packs waiting.
+func TestIndexingIsWatchedAndOneAtATime(t *testing.T) {
+	t.Parallel()
+	r, _ := newPredecessorRig(t, "stable")
+	tip := r.commit("one")
+	p := must(r, r.clone, must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0])
+	run, err := r.producer.Staging.Run(p.Staged.Run)
+	require.NoError(t, err)
+	file, err := run.Open(bundleFile)
+	require.NoError(t, err)
+	defer file.Close()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, r.producer.packageForPredecessor(cancelled, run, file, p.Bundle, time.Now()), context.Canceled)
+
+	m := startMeter(t.Context(), 0)
+	defer m.stop()
+	text, err := io.ReadAll(watched{strings.NewReader("a pack"), t.Context(), m})
+	require.NoError(t, err)
+	require.EqualValues(t, len(text), m.signsOfLife.Load())
+
+	r.producer.indexing.Lock()
+	packaged := make(chan error, 1)
+	go func() {
+		_, err := r.pack(t.Context(), p)
+		packaged <- err
+	}()
+	select {
+	case <-packaged:
+		require.Fail(t, "it did not wait for the pack that is being indexed")
+	case <-time.After(500 * time.Millisecond):
+	}
+	r.producer.indexing.Unlock()
+	require.NoError(t, <-packaged)
+	require.Equal(t, tip, p.Bundle.Commit)
+}
