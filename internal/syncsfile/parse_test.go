@@ -131,7 +131,7 @@ func TestProblemsAreInOrder(t *testing.T) {
 	_, err := syncsfile.Parse([]byte(`syncs:
 - source:
     group: a
-    nmae: b
+    title: b
     branch: {}
   destination:
     group: [a]
@@ -140,7 +140,7 @@ func TestProblemsAreInOrder(t *testing.T) {
 `))
 	require.EqualError(t, err, strings.Join([]string{
 		"line 3: syncs[0].source lacks name",
-		`line 4: syncs[0].source has no field "nmae": look at its spelling, and how far it is indented`,
+		`line 4: syncs[0].source has no field "title": look at its spelling, and how far it is indented`,
 		"line 5: syncs[0].source.branch is a group of fields, not text",
 		"line 7: syncs[0].destination.group is a list, not text",
 		`line 9: syncs[0].destination has no field "brnach": look at its spelling, and how far it is indented`,
