@@ -16,7 +16,8 @@ func TestLatestTimeCounts(t *testing.T) {
 	const prefix = ownRefs + "/applied/main/"
 	now := time.Unix(1000, 0)
 	at := func(seconds int64) string { return fmt.Sprintf("%sat-%d", prefix, seconds*1e9) }
-	refs := []string{at(10), at(30), at(20), at(1001), at(-5), prefix + "at-x", prefix + "object-7", ownRefs + "/applied/mainline/at-40"}
+	refs := []string{at(10), at(30), at(20), at(1001), at(-5), prefix + "at-x", prefix + "at-7/x", prefix + "object-7", prefix + "object-8/x",
+		prefix + "sub/at-40", ownRefs + "/applied/mainline/at-40"} // those of branches main/sub and mainline
 	for range 2 {
 		m := replayGuard{enabled: true, prefix: prefix}
 		var unwanted, foreign []string
@@ -27,8 +28,8 @@ func TestLatestTimeCounts(t *testing.T) {
 		}
 		require.Equal(t, at(30), m.ref)
 		require.True(t, m.applied.Equal(time.Unix(30, 0)))
-		require.ElementsMatch(t, []string{at(10), at(20), at(1001), at(-5), prefix + "at-x"}, unwanted)
-		require.Equal(t, []string{ownRefs + "/applied/mainline/at-40"}, foreign)
+		require.ElementsMatch(t, []string{at(10), at(20), at(1001), at(-5), prefix + "at-x", prefix + "at-7/x", prefix + "object-8/x"}, unwanted)
+		require.ElementsMatch(t, []string{prefix + "sub/at-40", ownRefs + "/applied/mainline/at-40"}, foreign)
 		require.Len(t, m.objects, 1)
 		slices.Reverse(refs)
 	}
