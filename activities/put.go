@@ -85,17 +85,14 @@ func (p *Producer) awaitLaterSecond(ctx context.Context, f plan.ChainState) erro
 		if ok, err := p.clockHasPassed(ctx, f); ok || err != nil {
 			return err
 		}
-		if err := awaitClockTick(ctx); err != nil {
-			return err
-		}
+		awaitClockTick(ctx)
 	}
 }
 
-func awaitClockTick(ctx context.Context) error {
+// awaitClockTick waits before the bucket is asked again, which fails once ctx is done.
+func awaitClockTick(ctx context.Context) {
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
 	case <-time.After(clockTick):
-		return nil
 	}
 }
