@@ -12,6 +12,9 @@ import (
 var (
 	// ErrNotCreated says that a destination project does not exist, and that pushing to it did not create it.
 	ErrNotCreated = errors.New("the project does not exist, and the server did not create it")
+	// ErrPathTaken says that the server did not create a destination project, because something has its path that reads do
+	// not find: the project of another run, for a moment, or a group.
+	ErrPathTaken = errors.New("the project's path is taken, by another run that creates it or by a group")
 	// ErrHiddenProject says that a destination project exists, and that reads do not show it.
 	ErrHiddenProject = errors.New("the project exists for pushes, but not for reads")
 )
@@ -30,8 +33,10 @@ func (d destination) classifyCreation(ctx context.Context, err error) error {
 	taken := strings.Contains(err.Error(), "already been taken")
 	_, readErr := d.commitOf(ctx, d.branch.Ref())
 	switch {
-	case readErr == nil || taken:
+	case readErr == nil:
 		return fmt.Errorf("the project was created meanwhile: %v", err) // as text: the next attempt finds it
+	case taken:
+		return fmt.Errorf("%w: %v", ErrPathTaken, err)
 	case exists && errors.Is(readErr, smarthttp.ErrNotFound):
 		return hidden(readErr)
 	case exists:

@@ -138,6 +138,26 @@ func testCreatedMeanwhile(t *testing.T, later bool) {
 	require.Equal(t, tip, r.tip())
 }
 
+// A group has the project's path: GitLab says the same then as of another run, and reads never find the project.
+func TestGroupHasThePathOfTheProject(t *testing.T) {
+	t.Parallel()
+	r := newRigWithoutProject(t, gitserver.OnDiscovery, func(w http.ResponseWriter, r *http.Request) bool {
+		if asksToPush(r) {
+			http.Error(w, "Could not create project: Path has already been taken", http.StatusUnprocessableEntity)
+		}
+		return asksToPush(r)
+	})
+	r.commit("one")
+	r.produce()
+	_, err := execute(r, r.push, must(r, r.decrypt, r.received()))
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, err, &failure)
+	require.False(t, failure.NonRetryable(), "it may be another run")
+	require.Equal(t, "ProjectPathTaken", failure.Type())
+	require.Contains(t, failure.Message(), "by another run that creates it or by a group")
+	require.Contains(t, failure.Message(), "Path has already been taken")
+}
+
 func TestProjectCannotBeCreated(t *testing.T) {
 	t.Parallel()
 	for name, status := range map[string]int{

@@ -2,6 +2,7 @@ package gitlabapi_test
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -52,7 +53,9 @@ func TestAnswersThatAreNotGitLabs(t *testing.T) {
 	}{
 		"a sign-in page":          {always(http.StatusOK, "text/html; charset=utf-8", "<html>"), `http status 200 with "text/html"`},
 		"another forge's":         {always(http.StatusNotFound, "text/plain", "Not Found"), "http status 404"},
-		"a proxy's":               {always(http.StatusForbidden, "text/html", "<html>"), "http status 403"},
+		"of no part of the API":   {always(http.StatusNotFound, jsonType, `{"error":"404 Not Found"}`), `http status 404 with "{\"error\":\"404 Not Found\"}"`},
+		"not of the API":          {always(http.StatusNotFound, jsonType, ""), `http status 404 with "application/json"`},
+		"a proxy's":               {always(http.StatusForbidden, "text/html", "<html>"), `http status 403 with "text/html"`},
 		"of no kind":              {always(http.StatusOK, "", found), "http status 200"},
 		"empty":                   {always(http.StatusOK, jsonType, ""), "unexpected end of JSON input"},
 		"cut off":                 {always(http.StatusOK, jsonType, found[:20]), "unexpected end of JSON input"},
@@ -81,6 +84,29 @@ func TestAnswersThatAreNotGitLabs(t *testing.T) {
 			require.ErrorIs(t, c.CreateGroup(t.Context(), "mirror"), gitlabapi.ErrNotGitLab)
 		})
 	}
+}
+
+// Of an endless answer, no more is read than is needed to tell, whatever its status.
+func TestAnswersTakeBoundedMemory(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusOK, http.StatusNotFound, http.StatusBadGateway} {
+		body := &endless{}
+		answer := http.Client{Transport: answering{func() io.Reader { return body }, status}}
+		_, err := gitlabapi.New(gitlabapi.Options{Instance: gitlab.At(&url.URL{Scheme: "https", Host: "gitlab.example.com"}), HTTP: &answer}).MissingGroups(t.Context(), "mirror")
+		require.Error(t, err)
+		require.LessOrEqual(t, body.read, 1<<20+1, status)
+	}
+}
+
+// endless is a text that counts what is read of it, and ends only so that a test does.
+type endless struct{ read int }
+
+func (e *endless) Read(b []byte) (int, error) {
+	if e.read > 1<<26 {
+		return 0, io.EOF
+	}
+	e.read += len(b)
+	return copy(b, strings.Repeat(" ", len(b))), nil
 }
 
 func TestCaseOfPathsDoesNotCount(t *testing.T) {
@@ -162,6 +188,21 @@ func TestTokenIsNotTold(t *testing.T) {
 	for _, err := range []error{err, c.CreateGroup(t.Context(), "mirror"), askWhatIsNotHTTP(t)} {
 		require.ErrorContains(t, err, "***")
 		require.NotContains(t, err.Error(), token)
+	}
+}
+
+// What a server says of the kind of its answer, and what is no answer, is fit to be shown, too.
+func TestWordsOfTheAnswerAreFit(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []http.HandlerFunc{
+		always(http.StatusOK, "text/"+token, ""),
+		always(http.StatusNotFound, "text/"+token, ""),
+		always(http.StatusOK, jsonType, `{"id":`+strings.Repeat("7", 10_000)+`}`),
+	} {
+		_, err := serve(t, answer).MissingGroups(t.Context(), "mirror")
+		require.ErrorIs(t, err, gitlabapi.ErrNotGitLab)
+		require.NotContains(t, err.Error(), token)
+		require.Less(t, len(err.Error()), 500)
 	}
 }
 
@@ -263,7 +304,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"message":{"path":["has already been taken"]}}`), http.StatusBadRequest)
 	f.Fuzz(func(t *testing.T, body []byte, status int) {
 		status = 200 + (status&0x7fffffff)%400
-		answer := http.Client{Transport: answering{body, status}}
+		answer := http.Client{Transport: answering{func() io.Reader { return bytes.NewReader(body) }, status}}
 		base := &url.URL{Scheme: "https", Host: "gitlab.example.com"}
 		c := gitlabapi.New(gitlabapi.Options{Instance: gitlab.At(base), HTTP: &answer})
 		missing, err := c.MissingGroups(t.Context(), "mirror")
@@ -275,12 +316,12 @@ func FuzzAnswer(f *testing.F) {
 }
 
 type answering struct {
-	body   []byte
+	body   func() io.Reader
 	status int
 }
 
 func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{
-		StatusCode: a.status, Request: r, Header: http.Header{"Content-Type": {jsonType}}, Body: io.NopCloser(strings.NewReader(string(a.body))),
+		StatusCode: a.status, Request: r, Header: http.Header{"Content-Type": {jsonType}}, Body: io.NopCloser(a.body()),
 	}, nil
 }

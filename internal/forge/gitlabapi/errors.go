@@ -1,6 +1,8 @@
 package gitlabapi
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,10 +37,19 @@ func (c *Client) statusError(resp *http.Response, isJSON bool, text []byte) erro
 	}
 	if isJSON {
 		e.Message = c.mask.Line(string(text[:min(len(text), 4*maxExcerpt)]), maxExcerpt)
-	} else if e.Unwrap() == ErrRefused {
-		return fmt.Errorf("%w: http status %d", ErrNotGitLab, e.Code)
+	}
+	if e.Unwrap() == ErrRefused && !isJSON || e.Code == http.StatusNotFound && !namesWhatIsMissing(text) {
+		return fmt.Errorf("%w: http status %d with %q", ErrNotGitLab, e.Code, cmp.Or(e.Message, c.mask.Line(resp.Header.Get("Content-Type"), 60)))
 	}
 	return e
+}
+
+// namesWhatIsMissing tells whether a 404 is about what was asked for: {"message":"404 Group Not Found"}. GitLab answers
+// {"error":"404 Not Found"} to a path that is none of its API's, such as one in which a proxy has made "/" of "%2F", and
+// nothing, as JSON, outside of its API. Neither means that a group does not exist.
+func namesWhatIsMissing(text []byte) bool {
+	var answer struct{ Message string }
+	return json.Unmarshal(text, &answer) == nil && answer.Message != ""
 }
 
 func (e *StatusError) Error() string {

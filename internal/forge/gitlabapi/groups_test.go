@@ -3,12 +3,14 @@ package gitlabapi_test
 import (
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlabapi"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
@@ -141,6 +143,26 @@ func TestGroupsThatAreRefused(t *testing.T) {
 func topLevel(a gitserver.Account) gitserver.Account {
 	a.TopLevel = true
 	return a
+}
+
+// Whether a group that is refused is there by now may be a question that has to be asked again.
+func TestRefusedGroupIsLookedForInVain(t *testing.T) {
+	t.Parallel()
+	var posted atomic.Bool
+	_, c := start(t, owner, func(w http.ResponseWriter, r *http.Request) bool {
+		code := http.StatusBadRequest
+		switch {
+		case r.Method == http.MethodPost:
+			posted.Store(true)
+		case posted.Load():
+			code = http.StatusServiceUnavailable
+		default:
+			return false
+		}
+		always(code, jsonType, `{"message":"has already been taken"}`)(w, r)
+		return true
+	})
+	require.ErrorIs(t, c.CreateGroup(t.Context(), "mirror/a"), httpclient.ErrUnavailable)
 }
 
 // Somebody else creates the group between the question and the request.
