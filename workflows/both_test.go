@@ -30,6 +30,7 @@ type findings struct {
 	failed            []plan.Failure
 	reached           turn.Position
 	left              int
+	warning           string
 }
 
 // bothSides are what tests of a cycle need of each side.
@@ -74,6 +75,7 @@ func page[M any](find func(activities.PlanRequest) (findings, error), move func(
 	return func(_ context.Context, request activities.PlanRequest) (p plan.Page[M], err error) {
 		f, err := find(request)
 		p.Checked, p.UpToDate, p.Reached, p.Left, p.Failed = f.checked, f.upToDate, f.reached, f.left, f.failed
+		p.Warning = f.warning
 		for _, name := range f.moves {
 			p.Moves = append(p.Moves, move(name))
 		}
@@ -107,39 +109,53 @@ func branches(n int) func(activities.PlanRequest) (findings, error) {
 
 // executeAs runs a parent as a server would have it that says more of it than a test's environment can.
 func executeAs(env *testsuite.TestWorkflowEnvironment, role string, in contract.CycleInput, say func(*workflow.Info)) {
-	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&told{say: say}}, DeadlockDetectionTimeout: noDeadlock})
+	intercept(env, &told{say: say})
 	env.ExecuteWorkflow(bothSides[role].parent, in)
 }
 
-// told changes what workflows are told of themselves.
+func intercept(env *testsuite.TestWorkflowEnvironment, t *told) {
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{t}, DeadlockDetectionTimeout: noDeadlock})
+}
+
+// told changes what workflows are told of themselves, and notes what they start.
 type told struct {
 	interceptor.WorkerInterceptorBase
-	say func(*workflow.Info)
+	say   func(*workflow.Info)
+	start func(activity string, options workflow.ActivityOptions)
 }
 
 func (i *told) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
-	return &toldInbound{interceptor.WorkflowInboundInterceptorBase{Next: next}, i.say}
+	return &toldInbound{interceptor.WorkflowInboundInterceptorBase{Next: next}, i}
 }
 
 type toldInbound struct {
 	interceptor.WorkflowInboundInterceptorBase
-	say func(*workflow.Info)
+	*told
 }
 
 func (i *toldInbound) Init(outbound interceptor.WorkflowOutboundInterceptor) error {
-	return i.Next.Init(&toldOutbound{interceptor.WorkflowOutboundInterceptorBase{Next: outbound}, i.say})
+	return i.Next.Init(&toldOutbound{interceptor.WorkflowOutboundInterceptorBase{Next: outbound}, i.told})
 }
 
 type toldOutbound struct {
 	interceptor.WorkflowOutboundInterceptorBase
-	say func(*workflow.Info)
+	*told
 }
 
 func (o *toldOutbound) GetInfo(ctx workflow.Context) *workflow.Info {
 	info := *o.Next.GetInfo(ctx)
 	info.OriginalRunID = info.WorkflowExecution.RunID
-	o.say(&info)
+	if o.say != nil {
+		o.say(&info)
+	}
 	return &info
+}
+
+func (o *toldOutbound) ExecuteActivity(ctx workflow.Context, activity string, args ...any) workflow.Future {
+	if o.start != nil {
+		o.start(activity, workflow.GetActivityOptions(ctx))
+	}
+	return o.Next.ExecuteActivity(ctx, activity, args...)
 }
 
 // cron is how a cron's runs are told.
@@ -157,7 +173,7 @@ func runToEnd(t *testing.T, role string, in contract.CycleInput, prepare func(en
 			env.SetContinuedExecutionRunID("the run before")
 		}
 		prepare(env)
-		executeAs(env, role, in, func(*workflow.Info) {})
+		executeAs(env, role, in, nil)
 		start = env.Now()
 		err := env.GetWorkflowError()
 		if again, ok := errors.AsType[*workflow.ContinueAsNewError](err); ok {

@@ -43,7 +43,7 @@ func (r *childRun) consume(ctx workflow.Context, push plan.Push) (pushed activit
 	r.transferred = len(downloaded.Objects) > 0
 	work.Staged = downloaded.Staged
 	defer cleanup(ctx, work.Staged)
-	target, objects := downloaded.Target, countNoun(len(downloaded.Objects), "object")
+	target, objects := downloaded.Target, countNoun(len(downloaded.Objects), "object", "objects")
 	onHost := hostTransferContext(ctx, work.Staged.Host, fmt.Sprintf("%s to %s, %s", push.Destination, plan.Short(target.Commit), objects))
 
 	r.step("decrypting %s", objects)
@@ -61,9 +61,9 @@ func (r *childRun) consume(ctx workflow.Context, push plan.Push) (pushed activit
 	return pushed, nil
 }
 
-func countNoun(n int, noun string) string {
+func countNoun(n int, one, many string) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -31,6 +31,7 @@ func TestCycleGoesThroughAllPages(t *testing.T) {
 				in := contract.CycleInput{Limits: contract.Limits{PageSize: 5, MaxInFlight: 2}}
 				r, runs := runToEnd(t, role, in, func(env *testsuite.TestWorkflowEnvironment) {
 					env.SetContinueAsNewSuggested(long)
+					env.SetCurrentHistoryLength(20_001) // which ends the cycle of a cron only
 					bothSides[role].plan(env, func(r activities.PlanRequest) (findings, error) {
 						asked = append(asked, r)
 						f, err := branches(n)(r)
@@ -202,7 +203,7 @@ func TestPageWithoutProgress(t *testing.T) {
 // A cron does not continue as new: that would end its cron. It takes page after page in one run, until its history is long.
 func TestCronKeepsToOneRun(t *testing.T) {
 	for name, tt := range map[string]struct{ events, size, left int }{
-		"short": {4_000, 4 << 20, 0}, "many events": {20_001, 0, 18}, "long ones": {0, 20<<20 + 1, 18},
+		"short": {4_000, 4 << 20, 0}, "just short": {20_000, 20 << 20, 0}, "many events": {20_001, 0, 18}, "long ones": {0, 20<<20 + 1, 18},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onBothSides(t, func(t *testing.T, role string) {

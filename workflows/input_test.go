@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -85,12 +86,51 @@ func TestChildrenRequireTheirID(t *testing.T) {
 
 // What an operator allows has to be about something, and holds for what was asked for and no repetition of it.
 func TestRollbackThatIsNotUsedIsSaid(t *testing.T) {
-	env := environment(t)
-	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Page[plan.Push]{Warning: "unverified"}, nil).Once()
-	env.SetContinuedExecutionRunID("an earlier run of a retry policy")
-	env.ExecuteWorkflow(workflows.ConsumerSync, contract.CycleInput{AllowRollback: []string{"group/b@main"}})
-	require.Contains(t, report(t, env).Warning, "allow_rollback was not used")
-	require.Contains(t, report(t, env).Warning, "unverified")
+	for name, repeat := range repetitions {
+		t.Run(name, func(t *testing.T) {
+			env := environment(t)
+			env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Page[plan.Push]{Warning: "unverified"}, nil).Once()
+			executeAs(env, contract.Consumer.Name, contract.CycleInput{AllowRollback: []string{"group/b@main"}}, repeat)
+			require.Contains(t, report(t, env).Warning, "allow_rollback was not used")
+			require.Contains(t, report(t, env).Warning, "unverified")
+		})
+	}
+}
+
+// repetitions are how a run is told that it repeats another one.
+var repetitions = map[string]func(*workflow.Info){
+	"the next attempt":   func(info *workflow.Info) { info.Attempt = 2 },
+	"a reset":            func(info *workflow.Info) { info.OriginalRunID = "the run before" },
+	"another run's next": func(info *workflow.Info) { info.ContinuedExecutionRunID = "the run before" },
+}
+
+// A child takes its parent's word once, and nobody else's.
+func TestChildUsesRollbackOnce(t *testing.T) {
+	use := func(say func(*workflow.Info), parent *workflow.Execution) (allowed bool) {
+		env := environment(t)
+		steps(env, nil)
+		intercept(env, &told{say: func(info *workflow.Info) {
+			info.ParentWorkflowExecution = parent
+			say(info)
+		}})
+		env.SetOnActivityStartedListener(func(info *activityInfo, _ context.Context, args encodedValues) {
+			var work activities.PushWork
+			if info.ActivityType.Name == "Push" && args.Get(&work) == nil {
+				allowed = work.Plan.AllowRollback
+			}
+		})
+		push := pushOf("p")
+		push.AllowRollback = true
+		consumeProject(env, push)
+		require.NoError(t, env.GetWorkflowError())
+		return allowed
+	}
+	once := func(*workflow.Info) {}
+	require.True(t, use(once, &workflow.Execution{ID: "cycle"}))
+	require.False(t, use(once, nil), "started by hand")
+	for name, repeat := range repetitions {
+		require.False(t, use(repeat, &workflow.Execution{ID: "cycle"}), name)
+	}
 }
 
 func TestRollbacksThatMakeNoSense(t *testing.T) {
@@ -103,6 +143,12 @@ func TestRollbacksThatMakeNoSense(t *testing.T) {
 		requireInvalidInput(t, env, text)
 	}
 	env := environment(t)
+	bothSides[contract.Consumer.Name].plan(env, branches(0))
+	executeAs(env, contract.Consumer.Name, contract.CycleInput{AllowRollback: slices.Repeat([]string{"group/b@main"}, 100)}, nil)
+	r, _ := failedReport(t, env)
+	require.Equal(t, plan.KindRollbackNotUsed, r.Failed[0].Kind, "100 are not too many")
+
+	env = environment(t)
 	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{AllowRollback: []string{"group/b@main"}})
 	requireInvalidInput(t, env, "allow_rollback is for ConsumerSync")
 }

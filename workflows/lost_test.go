@@ -1,21 +1,32 @@
 package workflows_test
 
 import (
-	"context"
-	"maps"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// A worker that is lost during a step is missed within half a minute, not when the step's six hours are over.
+// A worker that is lost during a step is missed within half a minute, not when the step's six hours are over, and so is one that was
+// lost before it. A cancelled step has ended before its files are removed.
 func TestStepsAreMissed(t *testing.T) {
-	got := map[string]time.Duration{}
+	type patience struct {
+		silence, start time.Duration
+		end            bool
+	}
+	const short = 30 * time.Second
+	anywhere, onHost := patience{short, 0, true}, patience{short, short, true}
+	want := map[string]patience{
+		"PlanUploads": anywhere, "Clone": anywhere, "Package": onHost, "Encrypt": onHost, "Upload": onHost,
+		"PlanPushes": anywhere, "Download": anywhere, "Decrypt": onHost, "Push": onHost,
+		"Cleanup": {0, 10 * time.Second, false}, // its minute is short enough
+	}
+	got := map[string]patience{}
 	for _, run := range []func(*testsuite.TestWorkflowEnvironment){
 		func(env *testsuite.TestWorkflowEnvironment) { produceProject(env, plan.Upload{}) },
 		func(env *testsuite.TestWorkflowEnvironment) { consumeProject(env, plan.Push{}) },
@@ -24,16 +35,13 @@ func TestStepsAreMissed(t *testing.T) {
 	} {
 		env := environment(t)
 		steps(env, nil)
-		env.SetOnActivityStartedListener(func(info *activityInfo, _ context.Context, _ encodedValues) {
-			got[info.ActivityType.Name] = info.HeartbeatTimeout
-		})
+		intercept(env, &told{start: func(activity string, o workflow.ActivityOptions) {
+			got[activity] = patience{o.HeartbeatTimeout, o.ScheduleToStartTimeout, o.WaitForCancellation}
+		}})
 		run(env)
 		require.NoError(t, env.GetWorkflowError())
 	}
-	require.Contains(t, got, "PlanUploads")
-	require.Contains(t, got, "PlanPushes")
-	maps.DeleteFunc(got, func(_ string, timeout time.Duration) bool { return timeout == 30*time.Second })
-	require.Equal(t, map[string]time.Duration{"Cleanup": 0}, got, "its minute is short enough")
+	require.Equal(t, want, got)
 }
 
 func idleCycle(env *testsuite.TestWorkflowEnvironment, role string) {

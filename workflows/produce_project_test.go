@@ -102,9 +102,11 @@ func TestProduceProjectFails(t *testing.T) {
 func TestProduceProjectRetries(t *testing.T) {
 	env := environment(t)
 	steps := steps(env, map[string]error{"Upload": errors.New("connection reset")})
+	begun := env.Now()
 	produceProject(env, plan.Upload{})
 	require.Error(t, env.GetWorkflowError())
 	require.Equal(t, 5, steps.ran["Upload"])
+	require.GreaterOrEqual(t, env.Now().Sub(begun), (2+4+8+16)*time.Second, "what is down for a while is back by then")
 	require.Equal(t, 1, steps.ran["Clone"])
 	require.True(t, steps.cleaned)
 }
@@ -132,6 +134,15 @@ func TestProduceProjectHostLost(t *testing.T) {
 			require.Equal(t, 3, steps.ran["Clone"])
 		})
 	}
+}
+
+// Files that cannot be removed are left to the worker's next start, and what has been uploaded is.
+func TestFailedCleanupFailsNoRun(t *testing.T) {
+	env := environment(t)
+	steps := steps(env, map[string]error{"Cleanup": errors.New("input/output error")})
+	produceProject(env, plan.Upload{})
+	require.NoError(t, env.GetWorkflowError())
+	require.Equal(t, 3, steps.ran["Cleanup"])
 }
 
 func TestProduceProjectCancelled(t *testing.T) {

@@ -66,6 +66,7 @@ func TestProducerSyncIdle(t *testing.T) {
 	})
 	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{})
 	require.Equal(t, contract.Report{Checked: 1000, UpToDate: 1000}, report(t, env))
+	require.Equal(t, "comparing both ends", status(t, env).Step, "and not that none of none is done")
 	require.Equal(t, 1, started, "an idle cycle costs the same however many syncs there are")
 	require.Equal(t, map[string]string{"PlanUploads": testQueue + "/scans"}, queues, "steps leave scans room")
 }
@@ -118,6 +119,7 @@ func TestProducerSyncPrunesOrphans(t *testing.T) {
 	require.Equal(t, []string{"key"}, r.Pruned)
 	require.Equal(t, absence("away"), r.Absence, "for the next cycle")
 	require.Equal(t, "2 have left", r.Warning)
+	require.Equal(t, "deleting objects that are no longer needed", status(t, env).Step)
 }
 
 // What is superseded is deleted, also when nothing has to move.

@@ -61,7 +61,7 @@ func steps(env *testsuite.TestWorkflowEnvironment, failures map[string]error) *f
 		defer s.mu.Unlock()
 		s.cleaned = true
 		s.ran["Cleanup"]++
-		return nil
+		return failures["Cleanup"]
 	}).Maybe()
 	return s
 }
