@@ -19,10 +19,10 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
-// ErrNoBranch says that a project has no such branch.
-var ErrNoBranch = errors.New("branch does not exist")
+// ErrNoBranch says that a project has no such branch or tag.
+var ErrNoBranch = errors.New("does not exist")
 
-// Cloned is a branch as a Git bundle on a worker's disk.
+// Cloned is a branch or tag as a Git bundle on a worker's disk.
 type Cloned struct {
 	Staged Staged         `json:"staged"`
 	Bundle archive.Bundle `json:"bundle"`          // CreatedAt is still zero
@@ -31,11 +31,11 @@ type Cloned struct {
 	WhySnapshot string `json:"why_snapshot,omitempty"`
 }
 
-// Clone fetches the branch from the source, and stores the pack as it arrives in a Git bundle. It asks for an
+// Clone fetches the branch or tag from the source, and stores the pack as it arrives in a Git bundle. It asks for an
 // increment on the planned base. If the source no longer knows the base, as after a rewritten history, it sends a
 // snapshot, which is stored as one.
 //
-// It takes the branch's current commit, which may be newer than the planned one.
+// It takes the current commit, which may be newer than the planned one.
 func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, err error) {
 	meter := startMeter(ctx, 0) // before the configuration, the source and the bucket are asked, which may take long
 	defer meter.stop()
@@ -47,13 +47,13 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 	if err := p.requireName(upload.Sync.Destination); err != nil {
 		return cloned, err
 	}
-	heads, err := p.Source.Heads(ctx, source.Path(), source.Branch)
+	refs, err := p.Source.Refs(ctx, source.Path(), source.Ref())
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
-	tip, ok := heads[source.Branch]
+	tip, ok := refs[source.Ref()]
 	if !ok {
-		return cloned, fmt.Errorf("source %s: %w", source, ErrNoBranch)
+		return cloned, fmt.Errorf("source %s: %s %w", source, source.Kind(), ErrNoBranch)
 	}
 	if _, err := p.clockHasPassed(ctx, upload.SeenChain); err != nil {
 		return cloned, err

@@ -85,7 +85,7 @@ func (c *Consumer) openObject(encrypted io.Reader, o object.Stored) (opened open
 		return opened, err
 	}
 	plaintext := bufio.NewReaderSize(decrypted, predecessor.StartSize)
-	if o.ByPredecessor() || o.Base == "" && recognised(plaintext) {
+	if o.ByPredecessor() || o.Base == "" && !o.Destination.IsTag() && recognised(plaintext) {
 		opened.predecessors = plaintext
 		return opened, c.mayReadPredecessors()
 	}

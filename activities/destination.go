@@ -20,6 +20,8 @@ import (
 //	incoming/<branch>/tip              commits that were sent before the branch moves
 //	applied/<branch>/at-<nanoseconds>  the creation time of the manifest that was applied last
 //	applied/<branch>/object-<seconds>  the upload time of the newest object that was looked at
+//
+// Where it is a tag, its full name takes the place of the branch. No branch's name begins like one.
 const ownRefs = "refs/git-partition-sync"
 
 func incomingRef(b project.Branch) string { return ownRefs + "/incoming/" + b.Branch + "/tip" }
@@ -34,7 +36,7 @@ func objectRef(b project.Branch, modified time.Time) string {
 // maxUnwanted bounds how many unwanted refs are kept in memory and deleted in one push.
 const maxUnwanted = 2000
 
-// destination is the branch to push to, with the refs of its project as they were read last.
+// destination is the branch or tag to push to, with the refs of its project as they were read last.
 type destination struct {
 	forge  DestinationForge
 	branch project.Branch

@@ -15,7 +15,6 @@ type RefReader interface {
 // SourceForge is what the producer needs of the sources' server.
 type SourceForge interface {
 	RefReader
-	Heads(ctx context.Context, project string, branches ...string) (map[string]string, error)
 	FetchPack(ctx context.Context, request smarthttp.FetchRequest) (*smarthttp.PackStream, error)
 }
 

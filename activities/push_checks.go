@@ -32,10 +32,16 @@ func (p *push) check(ctx context.Context) error {
 	if p.tip == p.Target.Commit {
 		return nil
 	}
-	if err := p.checkNewer(ctx); err != nil || p.allowRollback {
+	if err := p.checkNewer(ctx); err != nil {
 		return err
 	}
-	return replayed
+	if replayed != nil && !p.allowRollback {
+		return replayed
+	}
+	if p.fastForwardOnly && p.branch.IsTag() && p.tip != "" {
+		return fmt.Errorf("%w: a tag that is there does not move: the destination's is at %s, the source's at %s", ErrNotFastForward, p.tip, p.Target.Commit)
+	}
+	return nil
 }
 
 // checkNewer refuses objects that are older than the branch's commit, such as those of a worker that was suspended.

@@ -74,7 +74,7 @@ func (k attack) refs(t sides) (refs string) {
 	out, err := t.Destination.Git(t.Context(), b.Path(), "for-each-ref", "--format=%(refname) %(objectname)")
 	require.NoError(t, err)
 	for line := range strings.Lines(out) {
-		if k.elsewhere == "" || strings.Contains(line, "/"+b.Branch) {
+		if k.elsewhere == "" || strings.Contains("/"+line, "/"+b.Branch) {
 			refs += line
 		}
 	}

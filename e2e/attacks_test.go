@@ -38,6 +38,11 @@ var attacks = []attack{
 			key := v.keyOf("mirror/attack/forged-branch@elsewhere", a.commit, "")
 			a.put(key, a.forge(key, a.signer))
 		}},
+	{name: "forged-tag", kind: "BadSignature", text: "signature is not by a trusted key", elsewhere: "mirror/attack/forged-tag@refs/tags/elsewhere",
+		do: func(a *attacker, v victim) {
+			key := v.keyOf("mirror/attack/forged-tag@refs/tags/elsewhere", a.commit, "")
+			a.put(key, a.forge(key, a.signer))
+		}},
 	{name: "forged-new", kind: "Unsigned", text: "object is not signed", elsewhere: "mirror/elsewhere/new@main",
 		do: func(a *attacker, v victim) {
 			key := v.keyOf("mirror/elsewhere/new@main", a.commit, "")

@@ -72,7 +72,7 @@ func TestOperatorInTheBrowser(test *testing.T) {
 	b.screenshot("failed")
 	b.follow(consumeID(destination))
 	b.awaitText(`server refused \"refs/heads/main\": not updated: pre-receive hook declined: GitLab: You are not allowed to push code to protected branches on this project.`)
-	b.awaitText(`Let the token's user push to the branch: protected branches, push rules and hooks of the destination decide.`)
+	b.awaitText(`Let the token's user push to the branch or tag: protected branches and tags, push rules and hooks of the destination decide.`)
 	b.awaitText(`"type": "PushRefused"`)
 	b.screenshot("error")
 

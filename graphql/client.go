@@ -107,7 +107,7 @@ const maxNameLength = 512
 // branchOf leaves a name empty that is null or missing in the answer. Such a sync stays in the list, so that its
 // validation refuses it instead of it vanishing.
 func branchOf(p gitlabProject) project.Branch {
-	return project.Branch{Group: cutName(p.Group), Name: cutName(p.Name), Branch: cutName(p.Branch)}
+	return project.Branch{Group: cutName(p.Group), Name: cutName(p.Name), Branch: project.CanonicalBranch(cutName(p.Branch))}
 }
 
 func cutName(name string) string { return foreign.Cut(name, maxNameLength) }

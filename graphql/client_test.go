@@ -140,9 +140,11 @@ func TestAnswers(t *testing.T) {
 		want []project.Sync
 		err  string
 	}{
-		"no apps":             {body: `{"data":{"apps_v1":[]}}`, want: []project.Sync{}},
-		"null components":     {body: `{"data":{"apps_v1":[{"codeComponents":null},{"codeComponents":[]},{}]}}`, want: []project.Sync{}},
-		"null sync":           {body: `{"data":{"apps_v1":[{"codeComponents":[{"gitlabSync":null},` + whole + `]}]}}`, want: []project.Sync{sync}},
+		"no apps":         {body: `{"data":{"apps_v1":[]}}`, want: []project.Sync{}},
+		"null components": {body: `{"data":{"apps_v1":[{"codeComponents":null},{"codeComponents":[]},{}]}}`, want: []project.Sync{}},
+		"null sync":       {body: `{"data":{"apps_v1":[{"codeComponents":[{"gitlabSync":null},` + whole + `]}]}}`, want: []project.Sync{sync}},
+		"full names": {body: `{"data":{"apps_v1":[{"codeComponents":[{"gitlabSync":{"sourceProject":{"group":"a","name":"b","branch":"refs/heads/c"},"destinationProject":{"group":"d","name":"e","branch":"refs/tags/f"}}}]}]}}`,
+			want: []project.Sync{{Source: sync.Source, Destination: branchOf("d", "e", "refs/tags/f")}}},
 		"null side":           {body: `{"data":{"apps_v1":[{"codeComponents":[{"gitlabSync":{"sourceProject":null,"destinationProject":{"group":"d","name":"e","branch":"f"}}}]}]}}`, want: []project.Sync{{Destination: sync.Destination}}},
 		"unknown fields":      {body: `{"data":{"apps_v1":[{"owner":1,"codeComponents":[` + whole + `]}]},"extensions":{"t":1}}`, want: []project.Sync{sync}},
 		"no errors":           {body: `{"data":{"apps_v1":[]},"errors":[]}`, want: []project.Sync{}},

@@ -86,7 +86,7 @@ func TestReaderRefusesMembers(t *testing.T) {
 }
 
 func TestReaderReportsVersion(t *testing.T) {
-	err := read(bytes.NewReader(tarOf(t, file("manifest.json", `{"format_version": 2}`))))
+	err := read(bytes.NewReader(tarOf(t, file("manifest.json", `{"format_version": 3}`))))
 	require.ErrorIs(t, err, archive.ErrVersion)
 	require.NotErrorIs(t, err, archive.ErrMalformed)
 }

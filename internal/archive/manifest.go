@@ -8,10 +8,15 @@ import (
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// FormatVersion is the version of the archive that this package writes and reads.
-const FormatVersion = 1
+// The versions of the archive that this package writes and reads. The first knows branches only: who reads no other
+// would take a tag's full name for that of a branch.
+const (
+	branchVersion = 1
+	tagVersion    = 2
+)
 
 // maxManifestSize bounds a manifest's size in bytes; ours are below 2 KiB.
 const maxManifestSize = 64 << 10
@@ -36,7 +41,7 @@ type Bundle struct {
 	SHA256    string    `json:"bundle_sha256"`  // lower-case hexadecimal
 }
 
-// Manifest binds the bundle of an archive to the branch that it is for.
+// Manifest binds the bundle of an archive to the branch or tag that it is for.
 type Manifest struct {
 	FormatVersion int `json:"format_version"` // set by Encode
 	Bundle
@@ -50,7 +55,7 @@ var sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // Encode returns m as indented JSON, for operators to read.
 func (m Manifest) Encode() ([]byte, error) {
-	m.FormatVersion = FormatVersion
+	m.FormatVersion = versionFor(m.Destination)
 	m.CreatedAt = m.CreatedAt.UTC()
 	if err := m.validate(); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
@@ -76,10 +81,10 @@ func ParseManifest(text []byte) (Manifest, error) {
 		return Manifest{}, malformed("manifest: %w", err)
 	}
 	switch v := version.FormatVersion; {
-	case v > FormatVersion:
-		return Manifest{}, fmt.Errorf("%w %d: made by a newer version of the software, which writes more than this one reads (%d)", ErrVersion, v, FormatVersion)
-	case v < FormatVersion:
-		return Manifest{}, fmt.Errorf("%w %d, expected %d", ErrVersion, v, FormatVersion)
+	case v > tagVersion:
+		return Manifest{}, fmt.Errorf("%w %d: made by a newer version of the software, which writes more than this one reads (%d)", ErrVersion, v, tagVersion)
+	case v < branchVersion:
+		return Manifest{}, fmt.Errorf("%w %d, expected %d or %d", ErrVersion, v, branchVersion, tagVersion)
 	}
 	var m Manifest
 	if err := json.Unmarshal(text, &m); err != nil {
@@ -97,6 +102,8 @@ func (m Manifest) validate() error {
 		return err
 	}
 	switch {
+	case m.FormatVersion != versionFor(m.Destination):
+		return fmt.Errorf("format_version %d is not that of a %s", m.FormatVersion, m.Destination.Kind())
 	case m.CreatedAt.Unix() <= 0 || m.CreatedAt.Year() > 9999:
 		return fmt.Errorf("created_at %s is not between 1970 and 9999", m.CreatedAt.Format(time.RFC3339))
 	case m.Size <= 0:
@@ -111,6 +118,13 @@ func (m Manifest) validate() error {
 		return fmt.Errorf("environment: %w", err)
 	}
 	return nil
+}
+
+func versionFor(destination project.Branch) int {
+	if destination.IsTag() {
+		return tagVersion
+	}
+	return branchVersion
 }
 
 // CheckID fails with ErrMismatch when m is not the manifest of the object with this ID, which comes from the object's

@@ -127,11 +127,34 @@ func TestParseManifestIgnoresUnknownMembers(t *testing.T) {
 }
 
 func TestParseManifestVersion(t *testing.T) {
-	for version, want := range map[string]string{"2": "newer version", "0": "expected 1", "-1": "expected 1"} {
+	for version, want := range map[string]string{"3": "newer version", "0": "expected 1", "-1": "expected 1"} {
 		text := `{"format_version": ` + version + `, "destination": "in another shape"}`
 		_, err := archive.ParseManifest([]byte(text))
 		require.ErrorIs(t, err, archive.ErrVersion)
 		require.NotErrorIs(t, err, archive.ErrMalformed)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// Who reads version 1 only would take a tag for a branch of its full name; and what was signed as such a branch is no tag.
+func TestManifestOfATagHasItsOwnVersion(t *testing.T) {
+	m := newManifest()
+	m.Destination.Branch = "refs/tags/v1"
+	text, err := m.Encode()
+	require.NoError(t, err)
+	tag := strings.Replace(strings.Replace(manifestText, `"main"`, `"refs/tags/v1"`, 1), `"format_version": 1`, `"format_version": 2`, 1)
+	require.Equal(t, tag, string(text))
+	got, err := archive.ParseManifest(text)
+	require.NoError(t, err)
+	m.FormatVersion = 2
+	require.Equal(t, m, got)
+
+	for swapped, want := range map[string]string{
+		strings.Replace(tag, `"format_version": 2`, `"format_version": 1`, 1):          "format_version 1 is not that of a tag",
+		strings.Replace(manifestText, `"format_version": 1`, `"format_version": 2`, 1): "format_version 2 is not that of a branch",
+	} {
+		_, err := archive.ParseManifest([]byte(swapped))
+		require.ErrorIs(t, err, archive.ErrMalformed)
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -1,5 +1,5 @@
 // Package bundle reads and writes the header of a Git bundle, version 2 (gitformat-bundle(5)). With that header, the
-// pack of one branch becomes a file that stock git can clone or fetch from. The package does not read the pack
+// pack of one branch or tag becomes a file that stock git can clone or fetch from. The package does not read the pack
 // itself.
 package bundle
 
@@ -17,37 +17,43 @@ import (
 )
 
 const (
-	firstLine    = "# v2 git bundle"
-	branchPrefix = "refs/heads/"
+	firstLine = "# v2 git bundle"
 
 	// maxHeaderSize bounds what ReadHeader reads, in bytes. Ours are below 500; git adds the subject of the prerequisite
 	// commit.
 	maxHeaderSize = 4096
 )
 
-// ErrMalformed says that a header is not the header of a bundle of exactly one branch.
+// ErrMalformed says that a header is not the header of a bundle of exactly one branch or tag.
 var ErrMalformed = errors.New("malformed bundle header")
 
 // EncodeHeader returns the header of an object's bundle, which the pack follows immediately. The base is the
 // prerequisite. HEAD is listed as well, so that git clone knows which branch to check out.
+//
+// Of a tag, the header has only the tag. What it points to, and what its base is, may be a tag object, which git takes
+// neither as HEAD nor as a prerequisite.
 func EncodeHeader(id object.ID) ([]byte, error) {
 	if err := id.Validate(); err != nil {
 		return nil, fmt.Errorf("bundle header: %w", err)
 	}
 	var b bytes.Buffer
 	fmt.Fprintln(&b, firstLine)
+	if id.Destination.IsTag() {
+		fmt.Fprintf(&b, "%s %s\n\n", id.Commit, id.Destination.Ref())
+		return b.Bytes(), nil
+	}
 	if id.Base != "" {
 		// The space begins the comment, which git itself never leaves out.
 		fmt.Fprintf(&b, "-%s \n", id.Base)
 	}
-	fmt.Fprintf(&b, "%s HEAD\n%s %s%s\n\n", id.Commit, id.Commit, branchPrefix, id.Destination.Branch)
+	fmt.Fprintf(&b, "%s HEAD\n%s %s\n\n", id.Commit, id.Commit, id.Destination.Ref())
 	return b.Bytes(), nil
 }
 
 // ReadHeader reads a header, and leaves r at the first byte of the pack. It returns the ID of the object that the
-// bundle is of, and the header's size in bytes. The project has to be given, since a bundle does not name it. It
-// fails with ErrMalformed if the header ends early, or names several branches, several prerequisites, or another
-// reference than the branch and HEAD. Other errors are those of r.
+// bundle is of, as far as EncodeHeader writes it, and the header's size in bytes. The project has to be given, since a
+// bundle does not name it. It fails with ErrMalformed if the header ends early, or names several branches or tags,
+// several prerequisites, or another reference than the branch and HEAD, or than the tag. Other errors are those of r.
 func ReadHeader(r *bufio.Reader, of project.Branch) (object.ID, int64, error) {
 	lines := lineReader{r: r}
 	h := header{ID: object.ID{Destination: project.Branch{Group: of.Group, Name: of.Name}}}
@@ -83,7 +89,10 @@ func (h *header) parse(lines *lineReader) error {
 			return err
 		}
 	}
-	if h.headCommit != "" && h.headCommit != h.Commit {
+	switch {
+	case h.Destination.IsTag() && (h.headCommit != "" || h.Base != ""):
+		return malformed("tag %q with HEAD or a prerequisite", h.Destination.Branch)
+	case h.headCommit != "" && h.headCommit != h.Commit:
 		return malformed("HEAD is %q, but branch %q is %q", h.headCommit, h.Destination.Branch, h.Commit)
 	}
 	if err := h.Validate(); err != nil {
@@ -102,11 +111,11 @@ func (h *header) addLine(line string) error {
 		h.Base = base
 		return nil
 	}
-	branch, isBranch := strings.CutPrefix(name, branchPrefix)
+	branch := project.CanonicalBranch(name)
 	switch {
 	case name == "HEAD" && h.headCommit == "" && commit != "":
 		h.headCommit = commit
-	case isBranch && h.Commit == "":
+	case h.Commit == "" && (project.Branch{Branch: branch}).Ref() == name:
 		h.Commit, h.Destination.Branch = commit, branch
 	default:
 		return malformed("unexpected reference %s", foreign.Quote(line, 80))

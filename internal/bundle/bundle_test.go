@@ -42,6 +42,18 @@ func TestEncode(t *testing.T) {
 	require.Equal(t, first+"-"+commitB+" \n"+commitA+" HEAD\n"+commitA+" refs/heads/a/b\n\n", string(increment))
 }
 
+// A tag object is neither HEAD nor a prerequisite to git.
+func TestEncodeTag(t *testing.T) {
+	for _, base := range []string{"", commitB} {
+		text, err := bundle.EncodeHeader(id("refs/tags/v1", commitA, base))
+		require.NoError(t, err)
+		require.Equal(t, first+commitA+" refs/tags/v1\n\n", string(text))
+		got, _, err := read(string(text))
+		require.NoError(t, err)
+		require.Equal(t, id("refs/tags/v1", commitA, ""), got)
+	}
+}
+
 func TestEncodeRefuses(t *testing.T) {
 	for want, h := range map[string]object.ID{
 		`branch "a\nb"`: id("a\nb", commitA, ""),
@@ -104,6 +116,13 @@ func TestReadHeaderRefuses(t *testing.T) {
 		"branch twice":            {first + main + main + "\n", "unexpected reference"},
 		"HEAD twice":              {first + main + commitA + " HEAD\n" + commitA + " HEAD\n\n", "unexpected reference"},
 		"tag":                     {first + main + commitA + " refs/tags/v1\n\n", "unexpected reference"},
+		"tag and HEAD":            {first + commitA + " HEAD\n" + commitA + " refs/tags/v1\n\n", "with HEAD or a prerequisite"},
+		"tag and prerequisite":    {first + "-" + commitB + " \n" + commitA + " refs/tags/v1\n\n", "with HEAD or a prerequisite"},
+		"two tags":                {first + commitA + " refs/tags/v1\n" + commitA + " refs/tags/v2\n\n", "unexpected reference"},
+		"short name":              {first + commitA + " main\n\n", "unexpected reference"},
+		"notes":                   {first + commitA + " refs/notes/commits\n\n", "unexpected reference"},
+		"branch like a tag":       {first + commitA + " refs/heads/refs/tags/v1\n\n", "unexpected reference"},
+		"bad tag":                 {first + commitA + " refs/tags/v..1\n\n", `branch "refs/tags/v..1"`},
 		"HEAD elsewhere":          {first + commitB + " HEAD\n" + main + "\n", "HEAD is"},
 		"two prerequisites":       {first + "-" + commitB + "\n-" + commitB + "\n" + main + "\n", "unexpected prerequisite"},
 		"empty prerequisite":      {first + "- \n" + main + "\n", "unexpected prerequisite"},
@@ -139,6 +158,7 @@ func TestReadHeaderKeepsReadErrors(t *testing.T) {
 func FuzzReadHeader(f *testing.F) {
 	f.Add([]byte(first + commitA + " HEAD\n" + commitA + " refs/heads/main\n\nPACK"))
 	f.Add([]byte(first + "-" + commitB + " subject\n" + commitA + " refs/heads/main\n\nPACK"))
+	f.Add([]byte(first + commitA + " refs/tags/v1\n\nPACK"))
 	f.Add([]byte("# v3 git bundle\n@object-format=sha256\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := bufio.NewReader(bytes.NewReader(data))

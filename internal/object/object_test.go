@@ -36,6 +36,7 @@ func TestEncode(t *testing.T) {
 		"quote":      {`a"b`, `a\"b`},
 		"non-ASCII":  {"größe", `gr\u00f6\u00dfe`},
 		"surrogates": {"a😀", `a\ud83d\ude00`},
+		"tag":        {"refs/tags/v1", "refs/tags/v1"},
 		"joiner":     {"a\u200d", `a\u200d`},
 	}
 	for name, test := range tests {

@@ -84,6 +84,9 @@ func validatePredecessor(id ID, sourceBranch string) error {
 	if err := project.ValidateBranch(sourceBranch); err != nil {
 		return fmt.Errorf("%s: %w", sourceMember, err)
 	}
+	if id.Destination.IsTag() || (project.Branch{Branch: sourceBranch}).IsTag() {
+		return errors.New("the predecessor writes no tags")
+	}
 	return nil
 }
 

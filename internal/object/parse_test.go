@@ -20,6 +20,8 @@ func TestParse(t *testing.T) {
 	increment.Base = commitB
 	slash := snapshot()
 	slash.Destination.Branch = "aÿ"
+	tag := snapshot()
+	tag.Destination.Branch = "refs/tags/v1"
 
 	tests := map[string]struct {
 		key  string
@@ -29,6 +31,7 @@ func TestParse(t *testing.T) {
 		"increment":     {commitB + "/" + keyOf(mainJSON), increment},
 		"other order":   {keyOf(`{ "branch": "main", "commit_sha": "` + commitA + `", "project_name": "proxy", "group": "platform/edge" }`), snapshot()},
 		"unknown":       {keyOf(`{"group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `","branch":"main","x":{"branch":"y"},"Branch":"z"}`), snapshot()},
+		"tag":           {keyOf(strings.Replace(mainJSON, "main", "refs/tags/v1", 1)), tag},
 		"raw non-ASCII": {keyOf(`{"branch":"aÿ","group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `"}`), slash},
 	}
 	for name, test := range tests {
@@ -72,6 +75,8 @@ func TestPredecessorsKeyIsRefused(t *testing.T) {
 		"no source":        {replaced(`"local_branch":"trunk",`, ""), "local_branch"},
 		"bad source":       {replaced("trunk", "../trunk"), "local_branch"},
 		"bad destination":  {replaced(`"main"`, `"-main"`), `branch "-main"`},
+		"a tag":            {replaced(`"main"`, `"refs/tags/v1"`), "writes no tags"},
+		"a source's tag":   {replaced("trunk", "refs/tags/v1"), "writes no tags"},
 		"group climbs":     {replaced("platform", ".."), `group ".."`},
 		"source no string": {replaced(`"trunk"`, "1"), "local_branch"},
 	} {
@@ -121,6 +126,9 @@ func TestParseRefuses(t *testing.T) {
 		"upper-case commit": {keyOf(strings.Replace(mainJSON, commitA, strings.ToUpper(commitA), 1)), "commit"},
 		"group climbs":      {keyOf(strings.Replace(mainJSON, "platform", "..", 1)), `group ".."`},
 		"bad branch":        {keyOf(strings.Replace(mainJSON, "main", "-main", 1)), `branch "-main"`},
+		"a branch in full":  {keyOf(strings.Replace(mainJSON, "main", "refs/heads/main", 1)), "neither a branch"},
+		"neither":           {keyOf(strings.Replace(mainJSON, "main", "refs/git-partition-sync/applied/main/at-1", 1)), "neither a branch"},
+		"several tags":      {keyOf(strings.Replace(mainJSON, "main", "refs/tags/*", 1)), "contains '*'"},
 		"reorders names":    {keyOf(strings.Replace(mainJSON, "main", "ma\u202ein", 1)), `branch "ma\u202ein": contains a character that terminals act on`},
 		"escape":            {keyOf(strings.Replace(mainJSON, "proxy", `\u001b[31m`, 1)), `project "\x1b[31m"`},
 		"short base":        {"abc/" + keyOf(mainJSON), "JSON"},

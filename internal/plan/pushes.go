@@ -10,7 +10,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// Push is a destination branch that is behind the bucket.
+// Push is a destination branch or tag that is behind the bucket.
 type Push struct {
 	Destination project.Branch  `json:"destination"`
 	Commit      string          `json:"commit"`  // what the branch has to become
@@ -79,7 +79,7 @@ func (p PushPlanner) decide(branch project.Branch, c chain.Chain, head Head) (d 
 	case head.Err != nil && p.Detail && !p.creates(head):
 		return fail(head.Kind, head.Err.Error())
 	case c.ByPredecessor() && !p.ReadPredecessor:
-		return fail(KindPredecessorObject, p.whereIsPredecessors(head, c)+": "+replacedByProducer)
+		return fail(KindPredecessorObject, p.whereIsPredecessors(branch, head, c)+": "+replacedByProducer)
 	}
 	push := p.planPush(branch, head, c)
 	push.Evidence = fingerprint(head.Commit, c.Newest(), p.Settings)
@@ -105,24 +105,24 @@ func (p PushPlanner) inSync(c chain.Chain, head Head) bool {
 // creates tells whether a push creates the project. It finds out if the project is there, and is only hidden.
 func (p PushPlanner) creates(head Head) bool { return head.NoProject && p.CreateProjects }
 
-func (p PushPlanner) whereIs(head Head) string {
+func (p PushPlanner) whereIs(branch project.Branch, head Head) string {
 	switch {
 	case p.creates(head):
 		return "the project does not exist yet" + norGroups(head.MissingGroups)
 	case head.Err != nil:
 		return "the destination cannot be read: " + head.Err.Error()
 	case head.Commit == "":
-		return "the branch does not exist yet"
+		return fmt.Sprintf("the %s does not exist yet", branch.Kind())
 	}
 	return "the destination is at " + Short(head.Commit)
 }
 
 // whereIsPredecessors compares the destination with an object of the predecessor.
-func (p PushPlanner) whereIsPredecessors(head Head, c chain.Chain) string {
+func (p PushPlanner) whereIsPredecessors(branch project.Branch, head Head, c chain.Chain) string {
 	if head.Commit == c.Tip() {
-		return p.whereIs(head) + ", as the predecessor has uploaded it, and not where the newest object of the producer's own has it"
+		return p.whereIs(branch, head) + ", as the predecessor has uploaded it, and not where the newest object of the producer's own has it"
 	}
-	return p.whereIs(head) + ", the bucket's newest object of it at " + Short(c.Tip())
+	return p.whereIs(branch, head) + ", the bucket's newest object of it at " + Short(c.Tip())
 }
 
 func norGroups(missing []string) string {
@@ -138,9 +138,9 @@ func norGroups(missing []string) string {
 
 func (p PushPlanner) planPush(branch project.Branch, head Head, c chain.Chain) Push {
 	push := Push{Destination: branch, Head: head.Commit, Commit: c.Tip(), Objects: c.Restoring(), Since: c.Newest().Modified}
-	switch push.Reason = p.whereIs(head); {
+	switch push.Reason = p.whereIs(branch, head); {
 	case p.creates(head):
-		push.Reason += ": create it, with the branch at " + Short(c.Tip())
+		push.Reason += ": create it, with the " + branch.Kind() + " at " + Short(c.Tip())
 	case head.Err != nil:
 	case head.Commit == c.Tip():
 		push.Reason += " and has yet to note the bucket's newest object"

@@ -85,6 +85,18 @@ func TestPushesToMissingProjects(t *testing.T) {
 	require.Equal(t, KindNotAllowed, push(true, false).Failed[0].Kind)
 }
 
+func TestPushesOfTags(t *testing.T) {
+	t.Parallel()
+	tag := destination("router", "refs/tags/v1")
+	p := PushPlanner{Allow: project.AllowAll(), CreateProjects: true, Chains: bucket(map[project.Branch][]string{tag: {a}})}
+	for want, head := range map[string]Head{
+		"the tag does not exist yet: create it at aaaaaaa":                   {},
+		"the project does not exist yet: create it, with the tag at aaaaaaa": {Err: errors.New("404"), NoProject: true},
+	} {
+		require.Equal(t, want, planPushes(p, map[project.Branch]Head{tag: head}).Moves[0].Reason)
+	}
+}
+
 // Nothing is pushed to where nobody has allowed it, whatever the bucket has.
 func TestPushesThatAreNotAllowed(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// Upload is a branch that has to be packed and put into the bucket.
+// Upload is a branch or tag that has to be packed and put into the bucket.
 type Upload struct {
 	Sync project.Sync `json:"sync"`
 	// Base is the commit that an increment builds on, which the bucket already has. It is empty for a snapshot.
@@ -130,7 +130,7 @@ func (p UploadPlanner) decide(s project.Sync, c chain.Chain, inBucket bool, head
 	if head.Unreachable {
 		return fail(KindUnreachable, triedAgain(head.Err))
 	}
-	if kind, reason := unreadableReason(head); reason != "" && p.Detail {
+	if kind, reason := unreadableReason(s.Source, head); reason != "" && p.Detail {
 		return fail(kind, reason)
 	}
 	upload, due := p.planUpload(s, head, c, inBucket)
@@ -147,12 +147,12 @@ func (p UploadPlanner) decide(s project.Sync, c chain.Chain, inBucket bool, head
 }
 
 // unreadableReason tells why a source cannot be uploaded. The reason is empty when it can.
-func unreadableReason(head Head) (kind, reason string) {
+func unreadableReason(source project.Branch, head Head) (kind, reason string) {
 	switch {
 	case head.Err != nil:
 		return head.Kind, "the source cannot be read: " + head.Err.Error()
 	case head.Commit == "":
-		return KindBranchNotFound, "the source branch does not exist"
+		return KindBranchNotFound, fmt.Sprintf("the source %s does not exist", source.Kind())
 	}
 	return "", ""
 }
@@ -169,7 +169,7 @@ func chainsByIdentity(chains map[project.Branch]chain.Chain) map[project.Branch]
 
 // planUpload returns what has to be uploaded on top of the bucket's chain. It is false when nothing has to be.
 func (p UploadPlanner) planUpload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload, bool) {
-	_, unreadable := unreadableReason(head)
+	_, unreadable := unreadableReason(s.Source, head)
 	snapshot := "snapshot"
 	if p.WritePredecessor {
 		snapshot = "snapshot for the predecessor"

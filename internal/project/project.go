@@ -1,4 +1,4 @@
-// Package project names what is synced: branches of projects, and the pairs of branches that syncs join.
+// Package project names what is synced: branches and tags of projects, and the pairs of them that syncs join.
 package project
 
 import (
@@ -7,8 +7,9 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 )
 
-// Branch is one branch of one project of a GitLab instance. Group is the full
-// group path and may have subgroups ("platform/edge").
+// Branch is one branch, or one tag, of one project of a GitLab instance. Group is the full group path and may have
+// subgroups ("platform/edge"). Branch is the canonical name: of a branch the short one ("main"), of a tag the full
+// one ("refs/tags/v1").
 type Branch struct {
 	Group  string `json:"group"`
 	Name   string `json:"project_name"`
@@ -18,14 +19,11 @@ type Branch struct {
 // Path is the project's path below the instance, "group/name".
 func (b Branch) Path() string { return b.Group + "/" + b.Name }
 
-// Ref is the branch's full reference name.
-func (b Branch) Ref() string { return "refs/heads/" + b.Branch }
-
 // String is the branch's name in logs, errors and workflow IDs: "group/name@branch".
 func (b Branch) String() string { return b.Path() + "@" + b.Branch }
 
-// Identity returns the same branch for all of its spellings. Case does not count in a project's path, but does in a
-// branch's name. Duplicates, locks and the bucket's chains are compared by it. Whatever is shown or sent keeps the
+// Identity returns the same branch for all of its spellings. Case does not count in a project's path, but does in the
+// name of a branch or tag. Duplicates, locks and the bucket's chains are compared by it. Whatever is shown or sent keeps the
 // given spelling.
 func (b Branch) Identity() Branch {
 	return Branch{Group: gitlab.CanonicalPath(b.Group), Name: gitlab.CanonicalPath(b.Name), Branch: b.Branch}

@@ -37,13 +37,16 @@ func (s Sync) Validate() error {
 	if err := s.Destination.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("destination: %w", err))
 	}
+	if s.Source.IsTag() != s.Destination.IsTag() {
+		errs = append(errs, fmt.Errorf("the %s %q cannot become the %s %q: name a branch on both sides, or a tag on both", s.Source.Kind(), s.Source.Branch, s.Destination.Kind(), s.Destination.Branch))
+	}
 	return errors.Join(errs...)
 }
 
-// ValidateBranch applies git-check-ref-format(1) to a branch's short name, and four rules of its own. The name is
-// UTF-8, because names travel as JSON. It is at most 250 bytes long. It is not "@", which git accepts but reads as
-// HEAD. It contains no character that makes a terminal show something else; git refuses ASCII's control characters
-// only.
+// ValidateBranch accepts the canonical name of a branch or tag. It applies git-check-ref-format(1), and rules of its
+// own. The name is UTF-8, because names travel as JSON. It is at most 250 bytes long. It contains no character that
+// makes a terminal show something else; git refuses ASCII's control characters only. What git refuses of a branch
+// only, a leading '-' and HEAD, is refused of a tag, too, and so is "@", which git reads as HEAD.
 func ValidateBranch(name string) error {
 	if reason := invalidBranchReason(name); reason != "" {
 		return fmt.Errorf("branch %q: %s", name, reason)
@@ -52,11 +55,21 @@ func ValidateBranch(name string) error {
 }
 
 func invalidBranchReason(name string) string {
+	short, isTag := strings.CutPrefix(name, tagsPrefix)
+	switch {
+	case len(name) > maxBranchLength:
+		return fmt.Sprintf("%d bytes, limit %d", len(name), maxBranchLength)
+	case !isTag && strings.HasPrefix(name, "refs/"):
+		return "is neither a branch (main) nor a tag (refs/tags/v1)"
+	}
+	return invalidNameReason(short)
+}
+
+// invalidNameReason is about the short name of a branch or tag.
+func invalidNameReason(name string) string {
 	switch {
 	case name == "":
 		return "is empty"
-	case len(name) > maxBranchLength:
-		return fmt.Sprintf("%d bytes, limit %d", len(name), maxBranchLength)
 	case !utf8.ValidString(name):
 		return "is not UTF-8"
 	case name == "@" || name == "HEAD":
@@ -67,8 +80,10 @@ func invalidBranchReason(name string) string {
 		return "ends in '.'"
 	case strings.ContainsFunc(name, foreign.IsControl):
 		return "contains a character that terminals act on"
-	case strings.ContainsAny(name, ` ~^:?*[\`):
-		return `contains a space or one of ~^:?*[\`
+	case strings.Contains(name, "*"):
+		return "contains '*', but a sync is of one branch (main) or of one tag (refs/tags/v1)"
+	case strings.ContainsAny(name, ` ~^:?[\`):
+		return `contains a space or one of ~^:?[\`
 	case strings.Contains(name, ".."), strings.Contains(name, "@{"):
 		return "contains '..' or '@{'"
 	}

@@ -47,7 +47,15 @@ func TestShallowSource(t *testing.T) {
 			require.NoError(t, stream.Close())
 		}
 
-		for _, whole := range []string{tip, old} {
+		git(t, server, "-c", "user.name=a", "-c", "user.email=a@example.com", "tag", "-a", "-m", "a tag", "v1", tip)
+		tag, err := server.Git(t.Context(), repo, "rev-parse", "refs/tags/v1")
+		require.NoError(t, err)
+		_, err = server.Git(t.Context(), cloned, "fetch", "--quiet", "--depth=2", "file://"+server.Dir(repo), "refs/tags/v1:refs/tags/v1")
+		require.NoError(t, err)
+		_, err = client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: cloned, Want: tag})
+		require.ErrorIs(t, err, smarthttp.ErrShallow, "behind an annotated tag")
+
+		for _, whole := range []string{tip, old, tag} {
 			stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: whole})
 			require.NoError(t, err)
 			_, err = io.Copy(io.Discard, stream)

@@ -134,7 +134,7 @@ func branchOf(tree any, b project.Branch) project.Branch {
 		case "name":
 			b.Name = text
 		case "branch":
-			b.Branch = text
+			b.Branch = project.CanonicalBranch(text)
 		}
 	}
 	return b

@@ -19,7 +19,7 @@ func branch(group, name, branch string) project.Branch {
 
 func TestSyncs(t *testing.T) {
 	t.Parallel()
-	router := branch("platform", "router", "main")
+	router, longest := branch("platform", "router", "main"), strings.Repeat("b", 250)
 	for name, tt := range map[string]struct {
 		text string
 		want []project.Sync
@@ -38,6 +38,14 @@ func TestSyncs(t *testing.T) {
 		"what YAML reads as something else": {
 			"syncs: [{source: {group: '007', name: \"1.0\", branch: 2024-01-02}, destination: {branch: yes, name: !!str 1e3}}]\n",
 			[]project.Sync{{Source: branch("007", "1.0", "2024-01-02"), Destination: branch("007", "1e3", "yes")}},
+		},
+		"full names": {
+			"syncs: [{source: {group: p, name: r, branch: refs/heads/main}, destination: {}}, {source: {group: p, name: r, branch: refs/tags/v1}, destination: {}}]\n",
+			[]project.Sync{{Source: branch("p", "r", "main"), Destination: branch("p", "r", "main")}, {Source: branch("p", "r", "refs/tags/v1"), Destination: branch("p", "r", "refs/tags/v1")}},
+		},
+		"the longest branch, in full": {
+			"syncs: [{source: {group: p, name: r, branch: refs/heads/" + longest + "}, destination: {}}]\n",
+			[]project.Sync{{Source: branch("p", "r", longest), Destination: branch("p", "r", longest)}},
 		},
 		// Names that GitLab or Git refuse are one sync's trouble, as those of the GraphQL server are.
 		"a name that is not valid": {"syncs: [{source: {group: p, name: r, branch: a b}, destination: {}}]\n", []project.Sync{{Source: branch("p", "r", "a b"), Destination: branch("p", "r", "a b")}}},
@@ -90,7 +98,7 @@ func TestInvalidFiles(t *testing.T) {
 		"syncs:\n- source: {group: a, name: b, branch: c}\n  destination:\n":                                  "line 3: syncs[0].destination is empty, not a group of fields",
 		"syncs:\n- source: {group: a, name: b, branch: ''}\n  destination: {}\n":                              "syncs[0].source.branch is empty",
 		"syncs:\n- source: {group: a, name: b, branch: c}\n  destination: {name: }\n":                         "syncs[0].destination.name is empty, not text",
-		"syncs: [{source: {group: a, name: b, branch: " + strings.Repeat("c", 256) + "}, destination: {}}]\n": "syncs[0].source.branch has 256 characters, more than 255",
+		"syncs: [{source: {group: a, name: b, branch: " + strings.Repeat("c", 262) + "}, destination: {}}]\n": "syncs[0].source.branch has 262 characters, more than 261",
 		"syncs:\n- &a {source: {group: a, name: b, branch: c}, destination: {}}\n- *a\n":                      "line 3: there is an alias (*): write out what it stands for",
 		"syncs: &a [*a]\n":            "line 1: there is an alias (*)",
 		"syncs: *a\n":                 "line 1: ",

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
@@ -34,11 +35,11 @@ func (g *GitServer) CloneURL(repo string) string {
 	return strings.Replace(g.URL(), "://", "://"+login, 1) + "/" + repo + ".git"
 }
 
-// Heads asks for a repository's branches as a user would, with "git ls-remote", and
-// returns their commits by name.
+// Heads asks for a repository's branches and tags as a user would, with "git ls-remote", and returns what they point
+// to by their canonical names.
 func (g *GitServer) Heads(ctx context.Context, repo string) (map[string]string, error) {
 	login := base64.StdEncoding.EncodeToString([]byte(g.Credentials.User + ":" + g.Credentials.Password))
-	cmd := exec.CommandContext(ctx, "git", "ls-remote", "--heads", g.URL()+"/"+repo+".git")
+	cmd := exec.CommandContext(ctx, "git", "ls-remote", "--heads", "--tags", "--refs", g.URL()+"/"+repo+".git")
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0",
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
@@ -53,7 +54,7 @@ func (g *GitServer) Heads(ctx context.Context, repo string) (map[string]string, 
 	heads := map[string]string{}
 	for line := range strings.Lines(string(out)) {
 		commit, ref, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		heads[strings.TrimPrefix(ref, "refs/heads/")] = commit
+		heads[project.CanonicalBranch(ref)] = commit
 	}
 	return heads, nil
 }

@@ -26,9 +26,9 @@ const CycleEvery = 2 * time.Second
 // State is how far a sync is.
 type State struct {
 	Sync        project.Sync
-	Source      string         // the source branch's commit; "" when there is none
+	Source      string         // what the source branch or tag points to; "" when there is none
 	Object      *object.Stored // the destination's newest object in the bucket; nil when there is none
-	Destination string         // the destination branch's commit; "" when there is none
+	Destination string         // what the destination branch or tag points to; "" when there is none
 }
 
 // InSync tells that the destination is what the source is.
@@ -67,7 +67,7 @@ func (s *Stack) States(ctx context.Context) ([]State, error) {
 	return states, ctx.Err()
 }
 
-// head is "" for a branch or a project that does not exist.
+// head is "" for a branch, tag or project that does not exist.
 func (g *GitServer) head(ctx context.Context, b project.Branch) string {
 	heads, err := g.Heads(ctx, b.Path())
 	if err != nil {
