@@ -51,7 +51,7 @@ func (z zipped) Close() error                { return z.gzip.Close() }
 func roundTrip(t *testing.T, server *gitserver.Server, client *smarthttp.Client) {
 	t.Helper()
 	tip := commit(t, server, "main", "1")
-	heads, err := client.Heads(t.Context(), repo, "main")
+	heads, err := headsOf(t.Context(), client, repo, "main")
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"main": tip}, heads)
 	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: tip})
@@ -98,7 +98,7 @@ func TestOtherEncodingsAreNamed(t *testing.T) {
 	t.Parallel()
 	rewrite := func(h http.Header) { h.Set("Content-Encoding", "br") }
 	_, client := newServer(t, altered(func(w http.ResponseWriter) http.ResponseWriter { return headers{w, rewrite} }))
-	_, err := client.Heads(t.Context(), repo, "main")
+	_, err := headsOf(t.Context(), client, repo, "main")
 	require.ErrorIs(t, err, smarthttp.ErrNotGit)
 	require.ErrorContains(t, err, `it is compressed as "br", which was not asked for`)
 }
@@ -115,7 +115,7 @@ func TestErrorsInAnAnswerThatSaysOK(t *testing.T) {
 			w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
 			_, _ = io.WriteString(w, pkt("# service=git-upload-pack\n")+"0000"+pkt("ERR "+text))
 		})
-		_, err := client.Heads(t.Context(), repo, "main")
+		_, err := headsOf(t.Context(), client, repo, "main")
 		require.ErrorIs(t, err, want)
 		require.ErrorContains(t, err, text)
 	}
@@ -141,11 +141,11 @@ func TestRedirectsAreHeldToWhatIsAllowed(t *testing.T) {
 	tip := commit(t, server, "main", "1")
 	client := newClientWith(t, server.URL()+"/git/", smarthttp.Options{AllowRedirectTo: func(path string) bool { return path == repo }})
 
-	heads, err := client.Heads(t.Context(), "old/one", "main")
+	heads, err := headsOf(t.Context(), client, "old/one", "main")
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"main": tip}, heads)
 	for path, want := range map[string]string{"old/two": `"forbidden/two"`, "old/three": `"/elsewhere/x"`} {
-		_, err = client.Heads(t.Context(), path, "main")
+		_, err = headsOf(t.Context(), client, path, "main")
 		require.ErrorIs(t, err, smarthttp.ErrMovedElsewhere)
 		require.ErrorContains(t, err, "moved to a repository that is not allowed: "+want)
 		err = client.Push(t.Context(), smarthttp.PushRequest{Repo: path, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/main", Old: tip}})
@@ -153,7 +153,7 @@ func TestRedirectsAreHeldToWhatIsAllowed(t *testing.T) {
 	}
 	require.Equal(t, tip, git(t, server, "rev-parse", "refs/heads/main"))
 
-	_, err = newClientWith(t, server.URL()+"/git/", smarthttp.Options{}).Heads(t.Context(), "old/one", "main")
+	_, err = headsOf(t.Context(), newClientWith(t, server.URL()+"/git/", smarthttp.Options{}), "old/one", "main")
 	require.ErrorIs(t, err, smarthttp.ErrMovedElsewhere, "nobody has said what is allowed")
 }
 
@@ -167,7 +167,7 @@ func TestRedirectsToTheSameServerUnderAnotherName(t *testing.T) {
 		"http://git.test/":   "https://git.test",
 	} {
 		client, asked := twoDoors(t, from, to)
-		heads, err := client.Heads(t.Context(), repo, "main")
+		heads, err := headsOf(t.Context(), client, repo, "main")
 		require.NoError(t, err, from)
 		require.Empty(t, heads)
 		require.Equal(t, []string{login.User + ":" + login.Password}, *asked, "credentials go along")

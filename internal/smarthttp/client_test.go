@@ -34,7 +34,7 @@ func TestWrongCredentialsAndRepositories(t *testing.T) {
 		"no repository":  {client, "group/none", smarthttp.ErrNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, heads := tt.client.Heads(t.Context(), tt.repo, "main")
+			_, heads := headsOf(t.Context(), tt.client, tt.repo, "main")
 			_, fetch := tt.client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: tt.repo, Want: absent})
 			_, known := tt.client.Known(t.Context(), tt.repo, absent)
 			push := tt.client.Push(t.Context(), smarthttp.PushRequest{Repo: tt.repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/main", New: absent}})
@@ -87,7 +87,7 @@ func TestStatus(t *testing.T) {
 				w.WriteHeader(tt.code)
 				_, _ = w.Write([]byte(tt.body))
 			})
-			_, err := client.Heads(t.Context(), repo, "main")
+			_, err := headsOf(t.Context(), client, repo, "main")
 			require.ErrorContains(t, err, tt.text)
 			require.Equal(t, name != "no ID" && tt.code != http.StatusOK, strings.HasSuffix(err.Error(), "(request id abc)"))
 			if tt.is != nil {
@@ -118,7 +118,7 @@ func TestRedirectToAnotherPath(t *testing.T) {
 		server, client := newServer(t, append(opts, gitserver.WithMiddleware(renamed))...)
 		tip := commit(t, server, "main", "1")
 
-		heads, err := client.Heads(t.Context(), "old/path", "main")
+		heads, err := headsOf(t.Context(), client, "old/path", "main")
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{"main": tip}, heads)
 		stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: "old/path", Want: tip, Have: tip})
@@ -157,7 +157,7 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 				})
 			}
 			_, client := newServer(t, gitserver.WithMiddleware(redirect))
-			_, err := client.Heads(t.Context(), repo, "main")
+			_, err := headsOf(t.Context(), client, repo, "main")
 			require.ErrorIs(t, err, smarthttp.ErrRedirected)
 			require.ErrorContains(t, err, tt.want)
 			require.False(t, leaked)
@@ -177,7 +177,7 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 			w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
 			_, _ = w.Write([]byte("0000"))
 		})
-		_, err := client.Heads(t.Context(), repo, "main")
+		_, err := headsOf(t.Context(), client, repo, "main")
 		require.ErrorIs(t, err, smarthttp.ErrRedirected)
 		require.ErrorContains(t, err, `"/sign_in", which is not a repository`)
 	})
@@ -198,7 +198,7 @@ func TestBaseURLWithPath(t *testing.T) {
 		}
 		server, _ := newServer(t, gitserver.WithMiddleware(below))
 		tip := commit(t, server, "main", "1")
-		heads, err := newClient(t, server.URL()+path+"/").Heads(t.Context(), repo, "main")
+		heads, err := headsOf(t.Context(), newClient(t, server.URL()+path+"/"), repo, "main")
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{"main": tip}, heads)
 	}
@@ -216,7 +216,7 @@ func TestRequestsStopWithTheirContext(t *testing.T) {
 		<-arrived
 		cancel()
 	}()
-	_, err := client.Heads(ctx, repo, "main")
+	_, err := headsOf(ctx, client, repo, "main")
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -224,7 +224,7 @@ func TestUnreachableServer(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(nil)
 	server.Close()
-	_, err := newClient(t, server.URL).Heads(t.Context(), "group/name", "main")
+	_, err := headsOf(t.Context(), newClient(t, server.URL), "group/name", "main")
 	require.ErrorContains(t, err, "list refs of "+server.URL+"/group/name.git: connection to "+server.Listener.Addr().String()+" refused")
 	require.ErrorIs(t, err, httpclient.ErrNoConnection)
 }
@@ -244,7 +244,7 @@ func TestLogin(t *testing.T) {
 		}))
 		u, err := url.Parse(server.URL)
 		require.NoError(t, err)
-		_, err = smarthttp.New(smarthttp.Options{Forge: gitlab.At(u), Username: want.name, Password: want.password}).Heads(t.Context(), repo, "main")
+		_, err = headsOf(t.Context(), smarthttp.New(smarthttp.Options{Forge: gitlab.At(u), Username: want.name, Password: want.password}), repo, "main")
 		require.ErrorIs(t, err, smarthttp.ErrNotGit)
 		require.Equal(t, []login{want}, got)
 		server.Close()
@@ -258,12 +258,12 @@ func TestRequestHeaders(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
 	defer server.Close()
 	client := newClientWith(t, server.URL, smarthttp.Options{Agent: "program/1"})
-	_, err := client.Heads(t.Context(), repo, "main")
+	_, err := headsOf(t.Context(), client, repo, "main")
 	require.ErrorIs(t, err, smarthttp.ErrNotGit)
 	require.Equal(t, "application/x-git-upload-pack-advertisement", got.Get("Accept"))
 	require.Equal(t, "identity", got.Get("Accept-Encoding"))
 	require.Equal(t, "program/1", got.Get("User-Agent"))
-	_, err = newClient(t, server.URL).Heads(t.Context(), repo, "main")
+	_, err = headsOf(t.Context(), newClient(t, server.URL), repo, "main")
 	require.ErrorIs(t, err, smarthttp.ErrNotGit)
 	require.Equal(t, "git-partition-sync", got.Get("User-Agent"))
 }

@@ -15,30 +15,11 @@ import (
 )
 
 const (
-	branchPrefix = "refs/heads/"
-	delimPkt     = "0001" // gitprotocol-v2(5)
+	delimPkt = "0001" // gitprotocol-v2(5)
 
 	// maxMatches is more than the number of branches of one repository that anyone syncs.
 	maxMatches = 10_000
 )
-
-// Heads returns the commit of each of the branches of a repository ("group/name"). Branches that do not exist are
-// absent from the map.
-func (c *Client) Heads(ctx context.Context, repo string, branches ...string) (map[string]string, error) {
-	names := make([]string, len(branches))
-	for i, branch := range branches {
-		names[i] = branchPrefix + branch
-	}
-	refs, err := c.Refs(ctx, repo, names...)
-	if err != nil {
-		return nil, err
-	}
-	heads := make(map[string]string, len(refs))
-	for ref, commit := range refs {
-		heads[strings.TrimPrefix(ref, branchPrefix)] = commit
-	}
-	return heads, nil
-}
 
 func (c *Client) refs(ctx context.Context, repo *url.URL, wanted refFilter) (map[string]string, error) {
 	adv, err := c.discover(ctx, repo, uploadPack)

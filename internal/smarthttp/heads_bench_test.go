@@ -41,7 +41,7 @@ func BenchmarkHeads(b *testing.B) {
 				Forge: gitlab.At(base), Username: login.User, Password: login.Password, HTTP: &http.Client{Transport: received},
 			})
 			for b.Loop() {
-				heads, err := client.Heads(b.Context(), repo, "main")
+				heads, err := headsOf(b.Context(), client, repo, "main")
 				require.NoError(b, err)
 				require.Equal(b, map[string]string{"main": tip}, heads)
 			}

@@ -27,7 +27,7 @@ func TestHeads(t *testing.T) {
 		commit(t, server, "main-2", "3") // shares a prefix with a wanted branch
 		git(t, server, "tag", "-a", "-m", "tag", "main", "main")
 
-		heads, err := client.Heads(t.Context(), repo, "main", "release/1.0", "missing")
+		heads, err := headsOf(t.Context(), client, repo, "main", "release/1.0", "missing")
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{"main": mainTip, "release/1.0": release}, heads)
 	})
@@ -37,7 +37,7 @@ func TestHeadsOfEmptyRepository(t *testing.T) {
 	t.Parallel()
 	protocols(t, func(t *testing.T, opts ...gitserver.Option) {
 		_, client := newServer(t, opts...)
-		heads, err := client.Heads(t.Context(), repo, "main")
+		heads, err := headsOf(t.Context(), client, repo, "main")
 		require.NoError(t, err)
 		require.Empty(t, heads)
 	})
@@ -54,7 +54,7 @@ func TestHeadsOfManyRefs(t *testing.T) {
 		}
 		require.NoError(t, os.WriteFile(filepath.Join(server.Dir(repo), "packed-refs"), []byte(packed.String()), 0o644))
 
-		heads, err := client.Heads(t.Context(), repo, "main", "z19999")
+		heads, err := headsOf(t.Context(), client, repo, "main", "z19999")
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{"main": tip, "z19999": tip}, heads)
 	})
@@ -77,7 +77,7 @@ func TestHeadsSpeaksV2WhenTheServerDoes(t *testing.T) {
 		})
 	}
 	_, client := newServer(t, gitserver.WithMiddleware(record))
-	_, err := client.Heads(t.Context(), repo, "main")
+	_, err := headsOf(t.Context(), client, repo, "main")
 	require.NoError(t, err)
 	require.Equal(t, []string{"GET version=2 ", "POST version=2 " +
 		pkt("command=ls-refs\n") + pkt("agent=git-partition-sync\n") + "0001" + pkt("ref-prefix refs/heads/main\n") + "0000"}, requests)
@@ -86,7 +86,7 @@ func TestHeadsSpeaksV2WhenTheServerDoes(t *testing.T) {
 func TestHeadsOfNothing(t *testing.T) {
 	t.Parallel()
 	client := newFake(t, func(http.ResponseWriter, *http.Request) { t.Error("the server is not asked") })
-	heads, err := client.Heads(t.Context(), repo)
+	heads, err := headsOf(t.Context(), client, repo)
 	require.NoError(t, err)
 	require.Empty(t, heads)
 }
@@ -98,13 +98,13 @@ func TestInvalidNames(t *testing.T) {
 	_, err := client.Refs(t.Context(), repo, "")
 	require.ErrorContains(t, err, "invalid ref")
 	for _, branch := range []string{"", "a b", "main\n0032want", "a\x00b", "a\rb", "a\x7fb"} {
-		_, err := client.Heads(t.Context(), repo, branch)
+		_, err := headsOf(t.Context(), client, repo, branch)
 		require.ErrorContains(t, err, "invalid ref", "%q", branch)
 		err = client.Push(t.Context(), smarthttp.PushRequest{Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/" + branch, New: tip}, Pack: strings.NewReader("")})
 		require.ErrorContains(t, err, "invalid ref", "%q", branch)
 	}
 	for _, path := range []string{"", "group//name", "../name", "group/./name"} {
-		_, err := client.Heads(t.Context(), path, "main")
+		_, err := headsOf(t.Context(), client, path, "main")
 		if path == "" {
 			require.ErrorIs(t, err, smarthttp.ErrNotFound)
 			continue
@@ -125,7 +125,7 @@ func TestObjectFormat(t *testing.T) {
 		require.NoError(t, err, string(out))
 		_, err = server.Commit(t.Context(), "group/long", "main", nil, "first")
 		require.NoError(t, err)
-		_, err = client.Heads(t.Context(), "group/long", "main")
+		_, err = headsOf(t.Context(), client, "group/long", "main")
 		require.ErrorIs(t, err, smarthttp.ErrObjectFormat)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -88,4 +89,18 @@ func newFake(t *testing.T, handler http.HandlerFunc) *smarthttp.Client {
 func protocols(t *testing.T, test func(t *testing.T, opts ...gitserver.Option)) {
 	t.Run("v2", func(t *testing.T) { test(t) })
 	t.Run("v0", func(t *testing.T) { test(t, gitserver.WithoutProtocolV2()) })
+}
+
+// headsOf returns the commits of a repository's branches by their names.
+func headsOf(ctx context.Context, client *smarthttp.Client, repo string, branches ...string) (map[string]string, error) {
+	names := make([]string, len(branches))
+	for i, branch := range branches {
+		names[i] = "refs/heads/" + branch
+	}
+	refs, err := client.Refs(ctx, repo, names...)
+	heads := make(map[string]string, len(refs))
+	for ref, commit := range refs {
+		heads[strings.TrimPrefix(ref, "refs/heads/")] = commit
+	}
+	return heads, err
 }

@@ -39,7 +39,7 @@ func TestSilentServers(t *testing.T) {
 	t.Parallel()
 	ref := strings.Repeat("a", 40) + " refs/heads/x\x00report-status side-band-64k\n"
 	heads := func(c *smarthttp.Client) error {
-		_, err := c.Heads(t.Context(), repo, "main")
+		_, err := headsOf(t.Context(), c, repo, "main")
 		return err
 	}
 	push := func(c *smarthttp.Client) error {

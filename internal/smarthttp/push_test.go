@@ -158,7 +158,7 @@ func TestPushRefused(t *testing.T) {
 			if tt.setup != nil {
 				tt.setup(t, r)
 			}
-			before, err := r.to.Heads(t.Context(), repo, "copy")
+			before, err := headsOf(t.Context(), r.to, repo, "copy")
 			require.NoError(t, err)
 			err = tt.push(t, r)
 			var refused *smarthttp.RefusedError
@@ -167,7 +167,7 @@ func TestPushRefused(t *testing.T) {
 				require.ErrorContains(t, err, text)
 			}
 			require.NotContains(t, err.Error(), "\x1b")
-			after, err := r.to.Heads(t.Context(), repo, "copy")
+			after, err := headsOf(t.Context(), r.to, repo, "copy")
 			require.NoError(t, err)
 			require.Equal(t, before, after)
 		})

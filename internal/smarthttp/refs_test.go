@@ -117,7 +117,7 @@ func TestPushDeletes(t *testing.T) {
 		Pack: bytes.NewReader(smarthttp.EmptyPack), PackSize: int64(len(smarthttp.EmptyPack)),
 	}))
 	require.NoError(t, r.to.Push(t.Context(), smarthttp.PushRequest{Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", Old: r.base}}))
-	heads, err := r.to.Heads(t.Context(), repo, "copy", "other")
+	heads, err := headsOf(t.Context(), r.to, repo, "copy", "other")
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"other": r.base}, heads)
 }

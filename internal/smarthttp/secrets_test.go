@@ -94,7 +94,7 @@ func TestAnswersTellNoSecrets(t *testing.T) {
 				}
 				answer(w, r.Header.Get("Authorization")+" "+login.Password)
 			})
-			_, err := client.Heads(t.Context(), repo, "main")
+			_, err := headsOf(t.Context(), client, repo, "main")
 			checkNoSecret(t, err)
 		})
 	}

@@ -37,7 +37,7 @@ func wire(lines ...string) string {
 func heads(answer string, branches ...string) (map[string]string, error) {
 	var wanted refFilter
 	for _, branch := range branches {
-		wanted.names = append(wanted.names, branchPrefix+branch)
+		wanted.names = append(wanted.names, "refs/heads/"+branch)
 	}
 	adv, err := readAdvertisement(newPktReader(strings.NewReader(answer), nil), uploadPack)
 	if err != nil {
