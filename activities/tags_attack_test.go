@@ -12,6 +12,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/testserver/oldproducer"
 )
 
 // What was made for one ref does not become another, however the bucket's keys are set.
@@ -92,4 +93,22 @@ func TestTagsBundleHasTheTagOnly(t *testing.T) {
 	d, _ := arrives(second + " refs/tags/released/v1\n")
 	must(r, r.push, d)
 	require.Equal(t, second, r.tip())
+}
+
+// The predecessor knows branches only: an archive of it is no tag, even where its objects are read and its key is like one of ours.
+func TestPredecessorsArchiveIsNoTag(t *testing.T) {
+	t.Parallel()
+	for name, form := range map[string]oldproducer.Form{"first": {BranchKey: true}, "first, plain": {BranchKey: true, PlainTar: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newTagRig(t, newRig)
+			r.consumer.ReadPredecessor = true
+			r.commitOn(r.sync.Destination.Branch, "one") // a branch below refs/heads/refs/tags/
+			o, err := oldproducer.Make(t.Context(), form, r.source.Dir(sourceRepo), r.sync.Destination.Branch, r.sync.Destination, r.recipient())
+			require.NoError(t, err)
+			r.put(o.Key, o.Body)
+			fails(r, "MalformedObject", r.decrypt, r.received())
+			require.Empty(t, r.refs())
+		})
+	}
 }
