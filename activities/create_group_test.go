@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
@@ -146,7 +147,25 @@ func TestGroupsThatCannotBeCreated(t *testing.T) {
 	}
 }
 
-// Of a project that is not allowed, GitLab is not asked. Of one for which there is nothing new, none is created.
+// Another forge in GitLab's place is named before anything is downloaded, and by a plan that is shown.
+func TestGroupsOfAnotherForge(t *testing.T) {
+	t.Parallel()
+	r := newRigWithoutGroups(t, groupMaker, func(w http.ResponseWriter, r *http.Request) bool {
+		asks := strings.HasPrefix(r.URL.Path, "/api/")
+		if asks {
+			http.NotFound(w, r)
+		}
+		return asks
+	})
+	r.commit("one")
+	r.produce()
+	shown := r.showPlan()
+	require.Empty(t, shown.Moves)
+	require.Equal(t, "NotGitLab", shown.Failed[0].Kind)
+	fails(r, "NotGitLab", r.download, r.planPushes().Moves[0])
+}
+
+// For an object that is refused, or a project that is not allowed, no group is created.
 func TestGroupsAreNotCreatedInVain(t *testing.T) {
 	t.Parallel()
 	r := newRigWithoutGroups(t, groupMaker, nil)
@@ -154,6 +173,9 @@ func TestGroupsAreNotCreatedInVain(t *testing.T) {
 	r.produce()
 	decrypted := must(r, r.decrypt, r.received())
 
+	r.consumer.Clock = func() time.Time { return time.Now().Add(-maxClockLead - time.Hour) }
+	fails(r, "FutureObject", r.push, decrypted)
+	r.consumer.Clock = time.Now
 	r.consumer.Allow = project.Allowlist{}
 	fails(r, "NotAllowed", r.push, decrypted)
 	require.Empty(t, r.showPlan().Moves)
