@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// maxPruned bounds how many objects one cycle deletes, since its report lists their keys.
+	// maxPruned bounds how many objects one cycle deletes, since its report lists their keys, and how many an upload does.
 	maxPruned = 500
 	// parallelStats is how many objects are checked at a time before they are deleted.
 	parallelStats = 8

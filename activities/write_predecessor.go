@@ -75,7 +75,7 @@ func (w watched) Read(b []byte) (int, error) {
 }
 
 // deleteEarlier deletes what the destination had before this object: the predecessor's consumer would push it, too, in any order, and it
-// stops at objects of ours. What is not found here is deleted at the end of the cycle, or of the next one.
+// stops at objects of ours. What is not found here, or is one too many, is deleted at the end of the cycle, or of a later one.
 func (u placement) deleteEarlier(ctx context.Context) error {
 	info, err := u.producer.Bucket.Stat(ctx, u.key)
 	if err != nil {
@@ -87,8 +87,11 @@ func (u placement) deleteEarlier(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if o.Key != own.Key && plan.UploadedBefore(o, own) {
+		if plan.UploadedBefore(o, own) {
 			earlier.unneeded = append(earlier.unneeded, o)
+		}
+		if len(earlier.unneeded) == maxPruned {
+			break
 		}
 	}
 	verified, err := u.producer.verify(ctx, []removal{earlier})

@@ -3,6 +3,7 @@ package activities
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/url"
 	"os"
@@ -134,6 +135,61 @@ func TestStockGitReadsWhatIsWrittenForThePredecessor(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	require.Empty(t, git("remote"), "its consumer adds one")
+}
+
+// An upload deletes what was there before it and is as it was listed, and no more than what a cycle does, however much somebody has put
+// below the destination's keys.
+func TestUploadForThePredecessorDeletesWhatWasBefore(t *testing.T) {
+	t.Parallel()
+	r, _ := newPredecessorRig(t, "stable")
+	key := func(n int) string {
+		key, err := object.ID{Destination: r.sync.Destination, Commit: fmt.Sprintf("%040x", n)}.PredecessorKey()
+		require.NoError(t, err)
+		return key
+	}
+	upload := func(n int) placement {
+		awaitNextSecond()
+		r.put(key(n), nil)
+		return placement{producer: r.producer, key: key(n), UploadInput: UploadInput{ID: object.ID{Destination: r.sync.Destination}}}
+	}
+	upload(1)
+	second := upload(2)
+	upload(3)
+	require.NoError(t, second.deleteEarlier(t.Context()))
+	require.ElementsMatch(t, []string{key(2), key(3)}, r.keys(), "another producer's is newer")
+
+	r.commit("one")
+	for n := range maxPruned {
+		r.put(key(100+n), nil)
+	}
+	awaitNextSecond()
+	uploaded := r.produce()
+	require.Len(t, uploaded, 1)
+	require.Len(t, r.keys(), 3)
+	require.Contains(t, r.keys(), uploaded[0].Key)
+	require.Len(t, must(r, r.producer.Prune, PruneRequest{}).Keys, 2, "the others go at the end of the cycle")
+	require.Equal(t, []string{uploaded[0].Key}, r.keys())
+}
+
+// A listing that is behind shows an object that has been uploaded again since: it stays.
+func TestUploadForThePredecessorLeavesWhatHasChanged(t *testing.T) {
+	t.Parallel()
+	r, _ := newPredecessorRig(t, "stable")
+	r.commit("one")
+	old := r.produce()[0]
+	r.commit("two")
+	newest := r.produce()[0]
+	r.put(old.Key, nil)
+	awaitNextSecond()
+	r.put(newest.Key, nil)
+	r.lag.freeze()
+	placed := placement{producer: r.producer, key: newest.Key, UploadInput: UploadInput{ID: newest.ID}}
+	_, _, err := placed.findNewer(t.Context()) // lists what is below
+	require.NoError(t, err)
+	awaitNextSecond()
+	r.put(old.Key, nil)
+	require.NoError(t, placed.deleteEarlier(t.Context()))
+	require.Len(t, r.keys(), 2)
 }
 
 // Between an upload and the deletion of what was before, a producer may be killed: the step that is tried again deletes it, or the

@@ -25,6 +25,9 @@ func addPage[M any](report *contract.Report, page plan.Page[M]) {
 
 // addPlan adds what a cycle would do about the branches of a page.
 func (s cycleSpec[M]) addPlan(report *contract.Report, page plan.Page[M]) {
+	if n := page.Superseded; n > 0 {
+		report.Planned = append(report.Planned, "delete "+countNoun(n, "object", "objects")+" that newer ones have replaced")
+	}
 	for _, destination := range page.Orphans.Due {
 		report.Planned = append(report.Planned, "delete the objects of "+destination.String()+": its sync has left the configuration")
 	}

@@ -99,9 +99,10 @@ func TestProducerSyncDryRun(t *testing.T) {
 	since, inSync := time.Unix(1, 0).UTC(), []plan.BranchStatus{{Destination: "group/same@main"}}
 	moves := uploads(1)
 	moves[0].SeenChain.Modified = since
-	planned(env, plan.Page[plan.Upload]{Checked: 2, UpToDate: 1, Moves: moves, InSync: inSync, Orphans: plan.Orphans{Due: []project.Branch{branch("gone")}}})
+	planned(env, plan.Page[plan.Upload]{Checked: 2, UpToDate: 1, Moves: moves, InSync: inSync, Superseded: 2, Orphans: plan.Orphans{Due: []project.Branch{branch("gone")}}})
 	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{DryRun: true})
 	require.Equal(t, []string{
+		"delete 2 objects that newer ones have replaced",
 		"delete the objects of group/gone@main: its sync has left the configuration",
 		"upload group/p0@main: moved",
 	}, report(t, env).Planned)

@@ -10,11 +10,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
 
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/stretchr/testify/require"
 
@@ -219,6 +221,25 @@ func TestIndexBoundsContents(t *testing.T) {
 	require.NoError(t, index(stored{kind: 3, content: text(10 * limit)}), "no delta needs it")
 	large := stored{kind: 3, content: text(limit + 1)}
 	require.ErrorIs(t, index(large, stored{kind: 7, base: blob(large.content), content: appending(limit+1, limit+2, "x")}), ErrTooLarge)
+}
+
+// In packs of more than 2 GiB, offsets take eight bytes.
+func TestIndexOfLargePacks(t *testing.T) {
+	t.Parallel()
+	x, want := indexer{}, ""
+	for i, offset := range []int64{5 << 32, 12, 1<<31 - 1, 1 << 31} {
+		x.entries = append(x.entries, entry{offset: offset, kind: plumbing.BlobObject, hash: plumbing.Hash{byte(i)}, crc: uint32(i)})
+		want += fmt.Sprintf("%d %02x%s (%08x)\n", offset, i, strings.Repeat("0", 38), i)
+	}
+	memory, err := x.memoryIndex(plumbing.Hash{1})
+	require.NoError(t, err)
+	var index bytes.Buffer
+	require.NoError(t, (&Index{memory: memory}).Encode(&index))
+	show := exec.CommandContext(t.Context(), "git", "show-index", "--object-format=sha1")
+	show.Stdin = &index
+	got, err := show.Output()
+	require.NoError(t, err)
+	require.Equal(t, want, string(got))
 }
 
 // What reading fails with is told as it is.
