@@ -121,10 +121,11 @@ func testCreatedMeanwhile(t *testing.T, later bool) {
 		if !asksToPush(request) || taken.Swap(true) {
 			return false
 		}
-		http.Error(w, "Could not create project: Path has already been taken", http.StatusUnprocessableEntity)
 		if later {
+			http.Error(w, "Could not create project: Path has already been taken", http.StatusUnprocessableEntity)
 			return true
 		}
+		http.Error(w, "in other words", http.StatusUnprocessableEntity)
 		if err := r.destination.Create(request.Context(), destinationRepo); err != nil {
 			t.Error(err)
 		}
