@@ -109,8 +109,10 @@ func TestLimitsHoldForTheWholeCycle(t *testing.T) {
 		}
 		delete(times, "p1")
 		var started []int
+		var last *testsuite.TestWorkflowEnvironment
 		limits := contract.Limits{MaxInFlight: 1, PageSize: 1, WaitSeconds: 600}
 		r, runs := runToEnd(t, role, contract.CycleInput{Limits: limits}, func(env *testsuite.TestWorkflowEnvironment) {
+			last = env
 			env.SetContinueAsNewSuggested(true)
 			bothSides[role].plan(env, branches(20))
 			started = append(started, 0)
@@ -126,6 +128,9 @@ func TestLimitsHoldForTheWholeCycle(t *testing.T) {
 		require.Len(t, r.Running, 4)
 		require.Equal(t, 1, r.Deferred)
 		require.Equal(t, 14, r.Unchecked)
+		if role == contract.Consumer.Name { // the producer's last step is another
+			require.Equal(t, "1 of 6 branches done, 0 at work, 0 failed", status(t, last).Step)
+		}
 	})
 }
 
