@@ -58,6 +58,7 @@ type pool struct {
 	binaries stack.Binaries
 
 	mu        sync.Mutex
+	starts    int // also those that failed: each has a folder of its own
 	all, idle []*stack.Stack
 }
 
@@ -70,7 +71,9 @@ func (p *pool) take() (*stack.Stack, error) {
 		p.idle = p.idle[:last]
 		return s, nil
 	}
-	s, err := stack.Start(context.Background(), stack.Options{Dir: filepath.Join(p.dir, fmt.Sprintf("stack-%d", len(p.all))), Binaries: p.binaries})
+	dir := filepath.Join(p.dir, fmt.Sprintf("stack-%d", p.starts))
+	p.starts++
+	s, err := stack.Start(context.Background(), stack.Options{Dir: dir, Binaries: p.binaries})
 	if err == nil {
 		p.all = append(p.all, s)
 	}
