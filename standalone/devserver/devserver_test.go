@@ -52,3 +52,18 @@ func TestWhatTheServerSaysWhenItFails(t *testing.T) {
 	require.ErrorContains(t, err, "exited before it was ready: exit status 1")
 	require.Equal(t, "ERROR no room\n", log.String())
 }
+
+// The log of a server may break off, as when nobody reads the terminal's end of a pipe any more. The server goes on.
+func TestServerOutlivesItsLog(t *testing.T) {
+	t.Parallel()
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	require.NoError(t, err)
+	require.NoError(t, log.Close())
+	ended := filepath.Join(t.TempDir(), "ended")
+	_, err = Start(t.Context(), Options{
+		Program: script(t, `for i in 1 2 3 4 5; do echo "$i"; sleep 0.05; done; echo whole > `+ended+`; exit 1`),
+		Address: "127.0.0.1:1", Log: log,
+	})
+	require.ErrorContains(t, err, "exited before it was ready: exit status 1")
+	require.FileExists(t, ended)
+}

@@ -22,7 +22,7 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }()
+	s.closers = append(s.closers, log.Close) // closed after the server, which writes to it until it ends
 	address, err := port.Free()
 	if err != nil {
 		return err
