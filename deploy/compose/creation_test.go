@@ -117,12 +117,12 @@ func (a forgeAdmin) call(method, path string, object any) (answer map[string]any
 func (a forgeAdmin) requireCreated(b project.Branch, commit string) {
 	a.Helper()
 	require.NotEmpty(a, commit)
+	var repo map[string]any
+	require.Eventually(a, func() bool { // after the answer to the push; until then, Gitea panics when it is asked for branches
+		repo = a.call(http.MethodGet, "/repos/"+b.Path(), nil)
+		return repo["default_branch"] == b.Branch && repo["empty"] == false
+	}, time.Minute, pollInterval, "%s", b)
 	branch := a.call(http.MethodGet, "/repos/"+b.Path()+"/branches/"+b.Branch, nil)
 	require.Equal(a, commit, branch["commit"].(map[string]any)["id"], "%s", b)
-	var repo map[string]any
-	require.Eventually(a, func() bool { // it is chosen after the answer to the push
-		repo = a.call(http.MethodGet, "/repos/"+b.Path(), nil)
-		return repo["default_branch"] == b.Branch
-	}, time.Minute, pollInterval, "%s", b)
 	require.Equal(a, true, repo["private"], "%s", b)
 }
