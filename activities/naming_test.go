@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
@@ -80,7 +81,7 @@ func TestNamedErrorsKeepWhatTemporalActsOn(t *testing.T) {
 	require.Equal(t, kindOther, failure.Type())
 	require.False(t, failure.NonRetryable())
 
-	limited := &smarthttp.StatusError{Code: 429, RetryDelay: 7 * time.Second}
+	limited := &smarthttp.StatusError{Status: httpclient.Status{Code: 429, RetryDelay: 7 * time.Second}}
 	require.ErrorAs(t, Named(fmt.Errorf("clone: %w", limited), nil), &failure)
 	require.Equal(t, "RateLimited", failure.Type())
 	require.False(t, failure.NonRetryable())

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
@@ -20,21 +19,12 @@ var (
 	ErrNotGitLab = errors.New("answer is not from gitlab's api")
 )
 
-// StatusError is an answer other than 2xx. It wraps the kind of error that the status means.
-type StatusError struct {
-	Code       int
-	Message    string        // the start of the answer, fit to be shown
-	RequestID  string        // for searching the server's logs
-	RetryDelay time.Duration // Retry-After; 0 if the server did not say
-}
+// StatusError is an answer other than 2xx. It wraps the kind of error that the status means. The message is the start
+// of an answer in JSON, which GitLab's own are whatever they say.
+type StatusError struct{ httpclient.Status }
 
-// statusError describes an answer other than 2xx. GitLab's own are JSON whatever they say.
 func (c *Client) statusError(resp *http.Response, isJSON bool, text []byte) error {
-	e := &StatusError{
-		Code:       resp.StatusCode,
-		RequestID:  c.mask.Line(resp.Header.Get(c.instance.RequestID()), 64),
-		RetryDelay: httpclient.RetryAfter(resp.Header),
-	}
+	e := &StatusError{httpclient.NewStatus(resp, c.mask, c.instance.RequestID())}
 	if isJSON {
 		e.Message = c.mask.Line(string(text[:min(len(text), 4*maxExcerpt)]), maxExcerpt)
 	}
@@ -52,22 +42,7 @@ func namesWhatIsMissing(text []byte) bool {
 	return json.Unmarshal(text, &answer) == nil && answer.Message != ""
 }
 
-func (e *StatusError) Error() string {
-	text := fmt.Sprintf("%s (http status %d)", e.Unwrap(), e.Code)
-	if e.Message != "" {
-		text += ": " + e.Message
-	}
-	if e.RetryDelay > 0 {
-		text += fmt.Sprintf(" (retry after %s)", e.RetryDelay)
-	}
-	if e.RequestID != "" {
-		text += fmt.Sprintf(" (request id %s)", e.RequestID)
-	}
-	return text
-}
-
-// RetryAfter is how long the server wants not to be asked; 0 if it did not say.
-func (e *StatusError) RetryAfter() time.Duration { return e.RetryDelay }
+func (e *StatusError) Error() string { return e.Describe(e.Unwrap()) }
 
 func (e *StatusError) Unwrap() error {
 	switch {
