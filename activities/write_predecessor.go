@@ -44,7 +44,9 @@ func (p *Producer) packageForPredecessor(ctx context.Context, run staging.Run, f
 	meter := startMeter(ctx, b.Size)
 	defer meter.stop()
 	size := b.Size - offset
-	p.indexing.Lock()
+	if err := p.awaitIndexing(ctx, meter); err != nil {
+		return err
+	}
 	defer p.indexing.Unlock()
 	index, err := packfile.NewIndex(watched{io.NewSectionReader(file, offset, size), ctx, meter})
 	if err != nil {
@@ -56,6 +58,19 @@ func (p *Producer) packageForPredecessor(ctx context.Context, run staging.Run, f
 			Pack: meter.read(io.NewSectionReader(file, offset, size)), PackSize: size, Index: index,
 		})
 	})
+}
+
+// awaitIndexing locks indexing. A step that waits for others' packs is alive, however long they take: theirs end when nothing moves.
+func (p *Producer) awaitIndexing(ctx context.Context, meter *meter) error {
+	for !p.indexing.TryLock() {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+			meter.signsOfLife.Add(1)
+		}
+	}
+	return nil
 }
 
 // watched is a file that is read for so long that the step must notice when it is cancelled, and show that it is alive.

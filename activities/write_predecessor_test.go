@@ -208,7 +208,7 @@ func TestBranchesThatThePredecessorDoesNotTake(t *testing.T) {
 	require.Len(t, must(r, r.producer.PlanUploads, PlanRequest{}).Moves, 1, "its keys have the branch once")
 }
 
-// While a pack is indexed, a step shows that it is alive, ends when it is cancelled, and leaves the others' packs waiting.
+// While a pack is indexed, or others' packs are, a step shows that it is alive, and ends when it is cancelled.
 func TestIndexingIsWatchedAndOneAtATime(t *testing.T) {
 	t.Parallel()
 	r, _ := newPredecessorRig(t, "stable")
@@ -230,6 +230,12 @@ func TestIndexingIsWatchedAndOneAtATime(t *testing.T) {
 	require.EqualValues(t, len(text), m.signsOfLife.Load())
 
 	r.producer.indexing.Lock()
+	alive := m.signsOfLife.Load()
+	waiting, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer stop()
+	require.ErrorIs(t, r.producer.awaitIndexing(waiting, m), context.DeadlineExceeded)
+	require.Greater(t, m.signsOfLife.Load(), alive)
+
 	packaged := make(chan error, 1)
 	go func() {
 		_, err := r.pack(t.Context(), p)
