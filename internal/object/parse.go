@@ -84,8 +84,10 @@ func validatePredecessor(id ID, sourceBranch string) error {
 	if err := project.ValidateBranch(sourceBranch); err != nil {
 		return fmt.Errorf("%s: %w", sourceMember, err)
 	}
-	if id.Destination.IsTag() || (project.Branch{Branch: sourceBranch}).IsTag() {
-		return errors.New("the predecessor writes no tags")
+	for _, b := range []project.Branch{id.Destination, {Branch: sourceBranch}} {
+		if b.IsTag() || b.IsSet() {
+			return fmt.Errorf("the predecessor writes branches, and %q is a %s", b.Branch, b.Kind())
+		}
 	}
 	return nil
 }

@@ -22,6 +22,8 @@ func TestParse(t *testing.T) {
 	slash.Destination.Branch = "aÿ"
 	tag := snapshot()
 	tag.Destination.Branch = "refs/tags/v1"
+	set := snapshot()
+	set.Destination.Branch = "refs/heads/release-*"
 
 	tests := map[string]struct {
 		key  string
@@ -32,6 +34,7 @@ func TestParse(t *testing.T) {
 		"other order":   {keyOf(`{ "branch": "main", "commit_sha": "` + commitA + `", "project_name": "proxy", "group": "platform/edge" }`), snapshot()},
 		"unknown":       {keyOf(`{"group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `","branch":"main","x":{"branch":"y"},"Branch":"z"}`), snapshot()},
 		"tag":           {keyOf(strings.Replace(mainJSON, "main", "refs/tags/v1", 1)), tag},
+		"set":           {keyOf(strings.Replace(mainJSON, "main", "refs/heads/release-*", 1)), set},
 		"raw non-ASCII": {keyOf(`{"branch":"aÿ","group":"platform/edge","project_name":"proxy","commit_sha":"` + commitA + `"}`), slash},
 	}
 	for name, test := range tests {
@@ -75,8 +78,10 @@ func TestPredecessorsKeyIsRefused(t *testing.T) {
 		"no source":        {replaced(`"local_branch":"trunk",`, ""), "local_branch"},
 		"bad source":       {replaced("trunk", "../trunk"), "local_branch"},
 		"bad destination":  {replaced(`"main"`, `"-main"`), `branch "-main"`},
-		"a tag":            {replaced(`"main"`, `"refs/tags/v1"`), "writes no tags"},
-		"a source's tag":   {replaced("trunk", "refs/tags/v1"), "writes no tags"},
+		"a tag":            {replaced(`"main"`, `"refs/tags/v1"`), `the predecessor writes branches, and "refs/tags/v1" is a tag`},
+		"a source's tag":   {replaced("trunk", "refs/tags/v1"), `"refs/tags/v1" is a tag`},
+		"a set":            {replaced(`"main"`, `"refs/heads/*"`), `"refs/heads/*" is a set of refs`},
+		"a source's set":   {replaced("trunk", "refs/*"), `"refs/*" is a set of refs`},
 		"group climbs":     {replaced("platform", ".."), `group ".."`},
 		"source no string": {replaced(`"trunk"`, "1"), "local_branch"},
 	} {
@@ -128,7 +133,8 @@ func TestParseRefuses(t *testing.T) {
 		"bad branch":        {keyOf(strings.Replace(mainJSON, "main", "-main", 1)), `branch "-main"`},
 		"a branch in full":  {keyOf(strings.Replace(mainJSON, "main", "refs/heads/main", 1)), "neither a branch"},
 		"neither":           {keyOf(strings.Replace(mainJSON, "main", "refs/git-partition-sync/applied/main/at-1", 1)), "neither a branch"},
-		"several tags":      {keyOf(strings.Replace(mainJSON, "main", "refs/tags/*", 1)), "contains '*'"},
+		"a short pattern":   {keyOf(strings.Replace(mainJSON, "main", "release-*", 1)), "a pattern neither of branches nor of tags"},
+		"not at the end":    {keyOf(strings.Replace(mainJSON, "main", "refs/tags/*/x", 1)), "contains '*' elsewhere than once at the end"},
 		"reorders names":    {keyOf(strings.Replace(mainJSON, "main", "ma\u202ein", 1)), `branch "ma\u202ein": contains a character that terminals act on`},
 		"escape":            {keyOf(strings.Replace(mainJSON, "proxy", `\u001b[31m`, 1)), `project "\x1b[31m"`},
 		"short base":        {"abc/" + keyOf(mainJSON), "JSON"},

@@ -128,7 +128,7 @@ func findAbsent(syncs []project.Sync, chains map[project.Branch]chain.Chain) (go
 	configured := make(map[project.Branch]bool, len(syncs))
 	for _, s := range syncs {
 		configured[s.Destination.Identity()] = true
-		doubtful = doubtful || s.Validate() != nil
+		doubtful = doubtful || validateSync(s) != nil
 	}
 	gone = map[project.Branch]bool{}
 	for branch := range chains {

@@ -51,7 +51,7 @@ func ValidateSyncs(syncs []project.Sync) (accepted []project.Sync, refused []Fai
 		sameDestination[s.Destination.Identity()]++
 	}
 	for _, s := range syncs {
-		if err := s.Validate(); err != nil {
+		if err := validateSync(s); err != nil {
 			refused = append(refused, Failure{Subject: foreign.Line(s.Destination.String(), maxNameLength), Kind: KindInvalidSync, Reason: foreign.Line(err.Error(), maxNameLength)})
 			continue
 		}

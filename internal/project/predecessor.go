@@ -23,6 +23,8 @@ var refFolders = []string{"refs", "heads", "tags", "remotes"}
 func ValidatePredecessorBranch(name string) error {
 	first, _, hasFolder := strings.Cut(name, "/")
 	switch i := strings.IndexFunc(name, shellActsOn); {
+	case (Branch{Branch: name}).IsSet():
+		return fmt.Errorf("%w: it takes single branches, and %q is a set of refs", ErrPredecessorBranch, name)
 	case i >= 0:
 		r, _ := utf8.DecodeRuneInString(name[i:])
 		return fmt.Errorf("%w: a shell acts on %q in %q", ErrPredecessorBranch, r, name)

@@ -15,6 +15,7 @@ func TestValidatePredecessorBranch(t *testing.T) {
 		"head": "", "mytags/x": "", "a/tags/x": "", "tags": "", "refs": "",
 		"a;reboot": "';'", "a&b": "'&'", "a|b": "'|'", "$HOME": "'$'", "`id`": "'`'", "a(b)": "'('", "a'b": `'\''`, `a"b`: `'"'`, "#1": "'#'", "a#1": "'#'",
 		"a<b": "'<'", "a>b": "'>'", "{a,b}": "'{'", "!x": "'!'", "a\u00a0b": `'\u00a0'`, "a\u3000b": `'\u3000'`,
+		"refs/heads/*": "a set of refs", "refs/heads/release-*": "a set of refs", "refs/tags/*": "a set of refs", "refs/*": "a set of refs",
 		"+main": "the '+' before", "refs/tags/v1": "another ref", "heads/main": "another ref", "tags/v1": "another ref", "remotes/a/b": "another ref",
 	} {
 		require.NoError(t, ValidateBranch(name), name)

@@ -1,4 +1,4 @@
-// Package project names what is synced: branches and tags of projects, and the pairs of them that syncs join.
+// Package project names what is synced: branches, tags and sets of refs of projects, and the pairs of them that syncs join.
 package project
 
 import (
@@ -7,9 +7,9 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 )
 
-// Branch is one branch, or one tag, of one project of a GitLab instance. Group is the full group path and may have
-// subgroups ("platform/edge"). Branch is the canonical name: of a branch the short one ("main"), of a tag the full
-// one ("refs/tags/v1").
+// Branch is one branch, one tag, or the set of refs that a pattern matches, of one project of a GitLab instance. Group
+// is the full group path and may have subgroups ("platform/edge"). Branch is the canonical name: of a branch the short
+// one ("main"), of a tag the full one ("refs/tags/v1"), of a set the full pattern ("refs/heads/release-*").
 type Branch struct {
 	Group  string `json:"group"`
 	Name   string `json:"project_name"`

@@ -8,8 +8,15 @@ const (
 )
 
 // CanonicalBranch returns the one name that keys, locks and chains have for what a sync's text means: "main" for
-// "refs/heads/main". All else it leaves for ValidateBranch to accept or refuse.
+// "refs/heads/main", and "refs/heads/release-*" for "release-*". All else it leaves for ValidateBranch to accept or
+// refuse.
 func CanonicalBranch(text string) string {
+	if strings.HasSuffix(text, "*") {
+		if strings.HasPrefix(text, "refs/") {
+			return text
+		}
+		return headsPrefix + text
+	}
 	// A rest that begins with "refs/" could be read as the full name of another ref.
 	if short, ok := strings.CutPrefix(text, headsPrefix); ok && !strings.HasPrefix(short, "refs/") {
 		return short
@@ -17,20 +24,24 @@ func CanonicalBranch(text string) string {
 	return text
 }
 
-// IsTag tells whether b is a tag.
-func (b Branch) IsTag() bool { return strings.HasPrefix(b.Branch, tagsPrefix) }
+// IsTag tells whether b is a single tag.
+func (b Branch) IsTag() bool { return strings.HasPrefix(b.Branch, tagsPrefix) && !b.IsSet() }
 
-// Kind is "branch" or "tag", for people.
+// Kind is "branch", "tag" or "set of refs", for people.
 func (b Branch) Kind() string {
-	if b.IsTag() {
+	switch {
+	case b.IsSet():
+		return "set of refs"
+	case b.IsTag():
 		return "tag"
 	}
 	return "branch"
 }
 
-// Ref is the full reference name.
+// Ref is the full reference name of a single branch or tag. A set has none: then it is the pattern, which no ref can have as
+// its name.
 func (b Branch) Ref() string {
-	if b.IsTag() {
+	if b.IsTag() || b.IsSet() {
 		return b.Branch
 	}
 	return headsPrefix + b.Branch

@@ -37,13 +37,21 @@ func (s Sync) Validate() error {
 	if err := s.Destination.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("destination: %w", err))
 	}
-	if s.Source.IsTag() != s.Destination.IsTag() {
-		errs = append(errs, fmt.Errorf("the %s %q cannot become the %s %q: name a branch on both sides, or a tag on both", s.Source.Kind(), s.Source.Branch, s.Destination.Kind(), s.Destination.Branch))
+	if !s.Source.sameKind(s.Destination) {
+		errs = append(errs, fmt.Errorf("the %s %q cannot become the %s %q: name on both sides a branch, a tag, a pattern of branches, a pattern of tags, or refs/*",
+			s.Source.Kind(), s.Source.Branch, s.Destination.Kind(), s.Destination.Branch))
 	}
 	return errors.Join(errs...)
 }
 
-// ValidateBranch accepts the canonical name of a branch or tag. It applies git-check-ref-format(1), and rules of its
+func (b Branch) sameKind(other Branch) bool {
+	return b.Kind() == other.Kind() && (b.Branch == everything) == (other.Branch == everything) &&
+		strings.HasPrefix(b.Branch, tagsPrefix) == strings.HasPrefix(other.Branch, tagsPrefix)
+}
+
+// ValidateBranch accepts the canonical name of a branch or tag, and the canonical pattern of a set of refs: "refs/*",
+// or one of branches or tags whose only '*' is its last character, and that some name of a branch or tag matches.
+// To names it applies git-check-ref-format(1), and rules of its
 // own. The name is UTF-8, because names travel as JSON. It is at most 250 bytes long. It contains no character that
 // makes a terminal show something else; git refuses ASCII's control characters only. What git refuses of a branch
 // only, a leading '-' and HEAD, is refused of a tag, too, and so is "@", which git reads as HEAD.
@@ -54,7 +62,38 @@ func ValidateBranch(name string) error {
 	return nil
 }
 
+// accepted says what a sync's branch may be.
+const accepted = "accepted are a branch (main), a tag (refs/tags/v1), and patterns with one '*' at their end: of branches (* or release-*), of tags (refs/tags/*), and of both (refs/*)"
+
 func invalidBranchReason(name string) string {
+	switch before, isSet := strings.CutSuffix(name, "*"); {
+	case strings.Contains(before, "*"):
+		return "contains '*' elsewhere than once at the end: " + accepted
+	case isSet && name != everything:
+		return invalidPatternReason(before)
+	case isSet:
+		return ""
+	}
+	return invalidSingleReason(name)
+}
+
+// invalidPatternReason is about what is before the '*'. Behind it may be anything, such as a letter.
+func invalidPatternReason(before string) string {
+	short, isTags := strings.CutPrefix(before, tagsPrefix)
+	if !isTags {
+		var areBranches bool
+		if short, areBranches = strings.CutPrefix(before, headsPrefix); !areBranches || strings.HasPrefix(short, "refs/") {
+			return "is a pattern neither of branches nor of tags: " + accepted
+		}
+	}
+	if len(before) >= maxBranchLength {
+		return fmt.Sprintf("%d bytes, limit %d", len(before)+1, maxBranchLength)
+	}
+	return invalidNameReason(short + "x")
+}
+
+// invalidSingleReason is about the canonical name of a branch or tag.
+func invalidSingleReason(name string) string {
 	short, isTag := strings.CutPrefix(name, tagsPrefix)
 	switch {
 	case len(name) > maxBranchLength:
@@ -81,7 +120,7 @@ func invalidNameReason(name string) string {
 	case strings.ContainsFunc(name, foreign.IsControl):
 		return "contains a character that terminals act on"
 	case strings.Contains(name, "*"):
-		return "contains '*', but a sync is of one branch (main) or of one tag (refs/tags/v1)"
+		return "contains '*'"
 	case strings.ContainsAny(name, ` ~^:?[\`):
 		return `contains a space or one of ~^:?[\`
 	case strings.Contains(name, ".."), strings.Contains(name, "@{"):
