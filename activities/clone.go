@@ -66,7 +66,11 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 	if err != nil {
 		return cloned, err
 	}
-	pack, err := p.Source.FetchPack(ctx, smarthttp.FetchRequest{Repo: source.Path(), Want: tip, Have: base, Thin: p.ThinPacks && base != ""})
+	request := smarthttp.FetchRequest{Repo: source.Path(), Wants: []string{tip}}
+	if base != "" {
+		request.Haves, request.Thin = []string{base}, p.ThinPacks
+	}
+	pack, err := p.Source.FetchPack(ctx, request)
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}

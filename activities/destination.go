@@ -74,7 +74,9 @@ func (d destination) reread(ctx context.Context) (destination, error) {
 	d.tip, d.incoming, d.unwanted = "", "", map[string]string{}
 	d.guard = replayGuard{enabled: d.guard.enabled, prefix: appliedRefPrefix(d.branch)}
 	latest := d.now().Add(maxClockLead)
-	err := d.forge.EachRef(ctx, d.branch.Path(), []string{d.branch.Ref()}, ownRefs, func(ref, commit string) {
+	wanted := smarthttp.Wanted{Names: []string{d.branch.Ref()}, Prefixes: []string{ownRefs}}
+	err := d.forge.EachRef(ctx, d.branch.Path(), wanted, func(r smarthttp.Ref) error {
+		ref, commit := r.Name, r.Object
 		switch {
 		case ref == d.branch.Ref():
 			d.tip = commit
@@ -85,6 +87,7 @@ func (d destination) reread(ctx context.Context) (destination, error) {
 		case path.Dir(ref) == path.Dir(d.incomingRef()), blocks(ref, d.incomingRef()), d.guard.enabled && blocks(ref, d.guard.prefix+"at-0"):
 			d.markUnwanted(ref, commit)
 		}
+		return nil
 	})
 	if d.missing && errors.Is(err, smarthttp.ErrNotFound) {
 		err = hidden(err) // a push has just found the project, or created it
@@ -127,14 +130,14 @@ func (d destination) pushRefs(ctx context.Context, request smarthttp.PushRequest
 // updateRefs moves refs to commits that the destination has.
 func (d destination) updateRefs(ctx context.Context, updates ...smarthttp.RefUpdate) error {
 	return d.pushRefs(ctx, smarthttp.PushRequest{
-		RefUpdate: updates[0], MoreUpdates: updates[1:],
-		Pack: bytes.NewReader(smarthttp.EmptyPack), PackSize: int64(len(smarthttp.EmptyPack)),
+		Updates: updates,
+		Pack:    bytes.NewReader(smarthttp.EmptyPack), PackSize: int64(len(smarthttp.EmptyPack)),
 	})
 }
 
 // deleteRefs deletes refs, in a push without a pack.
 func (d destination) deleteRefs(ctx context.Context, deletions ...smarthttp.RefUpdate) error {
-	return d.pushRefs(ctx, smarthttp.PushRequest{RefUpdate: deletions[0], MoreUpdates: deletions[1:]})
+	return d.pushRefs(ctx, smarthttp.PushRequest{Updates: deletions})
 }
 
 // blocks tells whether a ref has a name that is a folder of ours, or is below ours, so that ours cannot be created.

@@ -21,7 +21,8 @@ type SourceForge interface {
 // DestinationForge is what the consumer needs of the destinations' server.
 type DestinationForge interface {
 	RefReader
-	EachRef(ctx context.Context, project string, names []string, below string, visit func(ref, commit string)) error
+	// EachRef calls visit for every wanted ref of a project. It keeps none of them in memory.
+	EachRef(ctx context.Context, project string, wanted smarthttp.Wanted, visit func(smarthttp.Ref) error) error
 	// Known returns which of the commits the project has. Tip is the commit of one of its refs.
 	Known(ctx context.Context, project, tip string, commits ...string) ([]string, error)
 	// Descends tells whether ancestor, the commit of one of the project's refs, is in the history of commit, which the

@@ -29,7 +29,7 @@ func TestLastNet(t *testing.T) {
 	told := errors.New("told\x00 " + workerSecret)
 	for name, err := range map[string]error{
 		"named":       fmt.Errorf("%w: %w", smarthttp.ErrNotFound, told),
-		"refused":     fmt.Errorf("push: %w", &smarthttp.RefusedError{Ref: workerSecret, Reason: "x", Messages: []string{workerSecret}}),
+		"refused":     fmt.Errorf("push: %w", &smarthttp.RefusedError{Refused: []smarthttp.RefRefusal{{Ref: workerSecret, Reason: "x"}}, Messages: []string{workerSecret}}),
 		"not named":   fmt.Errorf("read: %w", &url.Error{Op: "Get", URL: "https://" + workerSecret + "/", Err: told}),
 		"joined":      errors.Join(told, told),
 		"canceled":    fmt.Errorf("%w: %w", told, context.Canceled),

@@ -31,14 +31,14 @@ func (p *push) classify(ctx context.Context, b archive.Bundle, err error) error 
 	if tipErr == nil && now != p.tip && now != p.Target.Commit {
 		return fmt.Errorf("%w: %w", &smarthttp.MovedError{Ref: p.branch.Ref(), Expected: p.tip, Tip: now}, err)
 	}
-	if p.hasMoved(ctx, refused.Ref) {
+	if p.hasMoved(ctx, refused.First().Ref) {
 		return errors.New(err.Error()) // not refused by a rule: the next attempt reads the refs again
 	}
 	lacks := errors.Is(err, smarthttp.ErrMissingObjects) || refused.Unexplained()
 	switch {
 	case b.Base != "" && lacks && !p.hasRefAt(b.Base):
 		return fmt.Errorf("%w: %w", ErrBaseMissing, err)
-	case refused.ByHook() && strings.HasPrefix(refused.Ref, ownRefs) && p.refusesOwnRefs(ctx):
+	case refused.ByHook() && strings.HasPrefix(refused.First().Ref, ownRefs) && p.refusesOwnRefs(ctx):
 		return fmt.Errorf("%w: %w", ErrOwnRefs, err)
 	}
 	return err

@@ -54,12 +54,11 @@ func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) 
 		return cmp.Or(verified.err, err)
 	}
 	err = p.pushRefs(ctx, smarthttp.PushRequest{
-		RefUpdate:   updates[0],
-		MoreUpdates: updates[1:],
-		Atomic:      updates[0].Ref != p.branch.Ref(), // the branch will have to follow
-		Pack:        p.meter.read(pack),
-		PackSize:    b.Size - headerSize,
-		Thin:        b.Thin,
+		Updates:  updates,
+		Atomic:   updates[0].Ref != p.branch.Ref(), // the branch will have to follow
+		Pack:     p.meter.read(pack),
+		PackSize: b.Size - headerSize,
+		Thin:     b.Thin,
 	})
 	if err != nil && verified.err != nil {
 		return verified.err // it ended the push, whatever the transport made of it

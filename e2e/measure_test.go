@@ -127,7 +127,7 @@ func packSize(t sides, repo, want, have string) int64 {
 	base, err := url.Parse(t.Source.URL())
 	require.NoError(t, err)
 	git := smarthttp.New(smarthttp.Options{Forge: gitlab.At(base), Username: t.Source.Credentials.User, Password: t.Source.Credentials.Password})
-	pack, err := git.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: want, Have: have, Thin: true})
+	pack, err := git.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{want}, Haves: []string{have}, Thin: true})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, pack.Close()) }()
 	require.Equal(t, have, pack.Common())

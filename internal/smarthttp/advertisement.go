@@ -120,7 +120,7 @@ func readAdvertisement(pkts *pktReader, service string) (*advertisement, error) 
 	if err != nil {
 		return nil, err
 	}
-	if format := adv.caps.value("object-format"); format != "" && format != "sha1" {
+	if format := adv.caps.value("object-format", "="); format != "" && format != "sha1" {
 		return nil, fmt.Errorf("%w but %q", ErrObjectFormat, pkts.mask.Line(format, 20))
 	}
 	return adv, nil
@@ -143,16 +143,16 @@ func (a *advertisement) readCapabilities() (capabilities, error) {
 	return nil, fmt.Errorf("server advertises more than %d capabilities", maxCapabilities)
 }
 
-// refs reads the rest of a v0 advertisement, and returns the wanted refs.
-func (a *advertisement) refs(wanted refFilter) (map[string]string, error) {
-	found := map[string]string{}
+// readRefs reads the rest of a v0 advertisement.
+func (a *advertisement) readRefs(refs *refLines) error {
 	if a.firstRef == "" { // a flush at once: a repository without refs
-		return found, nil
+		return nil
 	}
-	if err := wanted.addLine(a.firstRef, found, a.pkts.mask); err != nil {
-		return nil, err
+	refs.head = a.caps.value("symref=HEAD", ":")
+	if err := refs.add([]byte(a.firstRef), a.pkts); err != nil {
+		return err
 	}
-	return found, readRefs(a.pkts, wanted, found)
+	return refs.read(a.pkts)
 }
 
 // hasRefs tells whether a v0 advertisement has any. A repository without refs has a line of that name, for the capabilities.
@@ -160,12 +160,12 @@ func (a *advertisement) hasRefs() bool {
 	return a.firstRef != "" && !strings.HasSuffix(a.firstRef, " capabilities^{}")
 }
 
-// capabilities are "name" or "name=value" each.
+// capabilities are "name" or "name=value" each. One of v0's is "symref=HEAD:refs/heads/main".
 type capabilities []string
 
-func (c capabilities) value(name string) string {
+func (c capabilities) value(name, separator string) string {
 	for _, capability := range c {
-		if value, ok := strings.CutPrefix(capability, name+"="); ok {
+		if value, ok := strings.CutPrefix(capability, name+separator); ok {
 			return value
 		}
 	}

@@ -54,13 +54,13 @@ func roundTrip(t *testing.T, server *gitserver.Server, client *smarthttp.Client)
 	heads, err := headsOf(t.Context(), client, repo, "main")
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"main": tip}, heads)
-	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: tip})
+	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{tip}})
 	require.NoError(t, err)
 	pack, err := io.ReadAll(stream)
 	require.NoError(t, err)
 	require.NoError(t, stream.Close())
 	require.NoError(t, client.Push(t.Context(), smarthttp.PushRequest{
-		Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", New: tip}, Pack: strings.NewReader(string(pack)), PackSize: int64(len(pack)),
+		Repo: repo, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/copy", New: tip}}, Pack: strings.NewReader(string(pack)), PackSize: int64(len(pack)),
 	}))
 	require.Equal(t, tip, git(t, server, "rev-parse", "refs/heads/copy"))
 }
@@ -148,7 +148,7 @@ func TestRedirectsAreHeldToWhatIsAllowed(t *testing.T) {
 		_, err = headsOf(t.Context(), client, path, "main")
 		require.ErrorIs(t, err, smarthttp.ErrMovedElsewhere)
 		require.ErrorContains(t, err, "moved to a repository that is not allowed: "+want)
-		err = client.Push(t.Context(), smarthttp.PushRequest{Repo: path, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/main", Old: tip}})
+		err = client.Push(t.Context(), smarthttp.PushRequest{Repo: path, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/main", Old: tip}}})
 		require.ErrorIs(t, err, smarthttp.ErrMovedElsewhere)
 	}
 	require.Equal(t, tip, git(t, server, "rev-parse", "refs/heads/main"))

@@ -35,9 +35,9 @@ func TestWrongCredentialsAndRepositories(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, heads := headsOf(t.Context(), tt.client, tt.repo, "main")
-			_, fetch := tt.client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: tt.repo, Want: absent})
+			_, fetch := tt.client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: tt.repo, Wants: []string{absent}})
 			_, known := tt.client.Known(t.Context(), tt.repo, absent)
-			push := tt.client.Push(t.Context(), smarthttp.PushRequest{Repo: tt.repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/main", New: absent}})
+			push := tt.client.Push(t.Context(), smarthttp.PushRequest{Repo: tt.repo, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/main", New: absent}}})
 			for _, err := range []error{heads, fetch, known, push} {
 				require.ErrorIs(t, err, tt.want)
 				require.ErrorContains(t, err, server.URL()+"/group/")
@@ -121,10 +121,10 @@ func TestRedirectToAnotherPath(t *testing.T) {
 		heads, err := headsOf(t.Context(), client, "old/path", "main")
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{"main": tip}, heads)
-		stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: "old/path", Want: tip, Have: tip})
+		stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: "old/path", Wants: []string{tip}, Haves: []string{tip}})
 		require.NoError(t, err)
 		require.NoError(t, client.Push(t.Context(), smarthttp.PushRequest{
-			Repo: "old/path", RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", New: tip}, Pack: stream, PackSize: 32,
+			Repo: "old/path", Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/copy", New: tip}}, Pack: stream, PackSize: 32,
 		}))
 		require.NoError(t, stream.Close())
 		require.Equal(t, tip, git(t, server, "rev-parse", "refs/heads/copy"))
@@ -163,7 +163,7 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 			require.False(t, leaked)
 
 			_, client = newServer(t, gitserver.WithMiddleware(redirect))
-			err = client.Push(t.Context(), smarthttp.PushRequest{Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/main", New: absent}, Pack: strings.NewReader("PACK"), PackSize: 4})
+			err = client.Push(t.Context(), smarthttp.PushRequest{Repo: repo, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/main", New: absent}}, Pack: strings.NewReader("PACK"), PackSize: 4})
 			require.ErrorIs(t, err, smarthttp.ErrRedirected)
 			require.False(t, leaked)
 		})

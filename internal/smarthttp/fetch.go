@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,27 +18,24 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/packfile"
 )
 
-// FetchRequest names the commit whose history is fetched.
+// FetchRequest names the commits and tags whose history is fetched, by 40 hexadecimal digits each.
 type FetchRequest struct {
-	Repo string // "group/name"
-	Want string
-
-	// Have is a commit whose history the receiver of the pack already has. If the server has it too, the pack leaves
-	// that history out. An empty Have asks for a snapshot.
+	Repo  string   // "group/name"
+	Wants []string // at least one
+	// Haves are commits and tags whose history the receiver of the pack already has. The pack leaves out the history of
+	// all that the server has, too. Without any, it is a snapshot.
 	//
-	// There is only one, because of several commits the server builds on all that it knows, and protocol v0 does not
-	// tell which those are.
-	Have string
-
-	// Thin allows deltas against objects in Have's history, which makes the pack smaller. The receiver has to complete
+	// Protocol v0 does not tell which of several the server has: a receiver of such a pack needs the history of all.
+	Haves []string
+	// Thin allows deltas against objects in the Haves' history, which makes the pack smaller. The receiver has to complete
 	// it.
 	Thin bool
 }
 
-// FetchPack asks for the pack of a commit's history. Neither tags nor other branches come with it. The context has to
-// last until the stream is read.
+// FetchPack asks for the pack of the wanted objects' history. Neither tags nor other branches come with it. The
+// context has to last until the stream is read.
 //
-// It fails with ErrNotOurRef when no branch leads to the commit any more.
+// It fails with ErrNotOurRef when no branch or tag leads to one of them any more.
 func (c *Client) FetchPack(ctx context.Context, req FetchRequest) (*PackStream, error) {
 	u, err := c.options.Forge.Repository(req.Repo)
 	if err != nil {
@@ -53,19 +51,15 @@ func (c *Client) FetchPack(ctx context.Context, req FetchRequest) (*PackStream, 
 func (c *Client) fetch(ctx context.Context, repo *url.URL, req FetchRequest) (*PackStream, error) {
 	// Protocol v0, because v2 does not acknowledge a "have" when "done" follows it.
 	caps := "side-band-64k ofs-delta no-progress"
-	var haves []string
-	if req.Have != "" {
-		haves = []string{req.Have}
-	}
 	if req.Thin {
 		caps += " thin-pack"
 	}
-	resp, err := c.negotiate(ctx, repo, caps, req.Want, haves, true)
+	resp, err := c.negotiate(ctx, repo, caps, req.Wants, req.Haves, true)
 	if err != nil {
 		return nil, err
 	}
 	pkts := c.readPackets(resp.Body)
-	common, err := readAcknowledgement(pkts, req.Have)
+	common, err := readAcknowledgement(pkts, req.Haves)
 	if err != nil {
 		_ = resp.Body.Close()
 		return nil, err
@@ -87,7 +81,7 @@ func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string)
 	}
 	ctx, done := httpclient.WithLimit(ctx, c.options.Limits.Discovery)
 	defer done()
-	resp, err := c.negotiate(ctx, u, "multi_ack_detailed", tip, commits, false)
+	resp, err := c.negotiate(ctx, u, "multi_ack_detailed", []string{tip}, commits, false)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
 	}
@@ -102,7 +96,7 @@ func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string)
 // Descends tells whether ancestor is in the history of commit. The repository has to have both, and one of its refs
 // has to point to ancestor. It fetches ancestor for a receiver that has commit: the pack is then empty.
 func (c *Client) Descends(ctx context.Context, repo, commit, ancestor string) (bool, error) {
-	stream, err := c.FetchPack(ctx, FetchRequest{Repo: repo, Want: ancestor, Have: commit})
+	stream, err := c.FetchPack(ctx, FetchRequest{Repo: repo, Wants: []string{ancestor}, Haves: []string{commit}})
 	if err != nil {
 		return false, err
 	}
@@ -119,8 +113,8 @@ func (c *Client) Descends(ctx context.Context, repo, commit, ancestor string) (b
 
 // negotiate sends an upload-pack request. Without done, the server only says which of the haves it has. With done it
 // sends a pack, so the repository's history is checked to be complete before.
-func (c *Client) negotiate(ctx context.Context, repo *url.URL, caps, want string, haves []string, done bool) (*http.Response, error) {
-	body, err := encodeUploadRequest(caps+" agent="+c.options.Agent, want, haves, done)
+func (c *Client) negotiate(ctx context.Context, repo *url.URL, caps string, wants, haves []string, done bool) (*http.Response, error) {
+	body, err := encodeUploadRequest(caps+" agent="+c.options.Agent, wants, haves, done)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +123,7 @@ func (c *Client) negotiate(ctx context.Context, repo *url.URL, caps, want string
 		return nil, err
 	}
 	if done {
-		err = c.checkComplete(ctx, adv, want)
+		err = c.checkComplete(ctx, adv, wants)
 	}
 	adv.close()
 	if err != nil {
@@ -138,8 +132,21 @@ func (c *Client) negotiate(ctx context.Context, repo *url.URL, caps, want string
 	return c.post(ctx, adv.url, uploadPack, body, int64(body.Len()), http.Header{})
 }
 
-func encodeUploadRequest(caps, want string, haves []string, done bool) (*bytes.Buffer, error) {
-	lines := []string{"want " + want + " " + caps + "\n", pktline.FlushString}
+func encodeUploadRequest(caps string, wants, haves []string, done bool) (*bytes.Buffer, error) {
+	if len(wants) == 0 {
+		return nil, errors.New("nothing is wanted")
+	}
+	for _, hash := range slices.Concat(wants, haves) {
+		if !isHash(hash) {
+			return nil, fmt.Errorf("invalid commit %q", hash)
+		}
+	}
+	lines := make([]string, 0, len(wants)+len(haves)+2)
+	for _, want := range wants {
+		lines = append(lines, "want "+want+"\n")
+	}
+	lines[0] = "want " + wants[0] + " " + caps + "\n"
+	lines = append(lines, pktline.FlushString)
 	for _, have := range haves {
 		lines = append(lines, "have "+have+"\n")
 	}
@@ -148,29 +155,36 @@ func encodeUploadRequest(caps, want string, haves []string, done bool) (*bytes.B
 	} else {
 		lines = append(lines, pktline.FlushString)
 	}
-	for _, hash := range append([]string{want}, haves...) {
-		if !isHash(hash) {
-			return nil, fmt.Errorf("invalid commit %q", hash)
-		}
-	}
 	var body bytes.Buffer
 	return &body, pktline.NewEncoder(&body).EncodeString(lines...)
 }
 
-// readAcknowledgement reads the one line before the pack.
-func readAcknowledgement(pkts *pktReader, have string) (common string, err error) {
+// readAcknowledgement reads what comes before the pack: a NAK, or the first of the haves that the server has. Git
+// acknowledges more of them where they are parents of that one, and other servers may, too.
+func readAcknowledgement(pkts *pktReader, haves []string) (common string, err error) {
 	line, err := pkts.nextPacket()
 	if err != nil {
 		return "", err
 	}
-	switch text := strings.TrimSuffix(string(line), "\n"); {
-	case text == "NAK":
+	text := strings.TrimSuffix(string(line), "\n")
+	if text == "NAK" {
 		return "", nil
-	case have != "" && text == "ACK "+have:
-		return have, nil
-	default:
+	}
+	common, acknowledged := strings.CutPrefix(text, "ACK ")
+	if !acknowledged || !slices.Contains(haves, common) {
 		return "", fmt.Errorf("server answers %q instead of a pack", pkts.mask.Line(text, 100))
 	}
+	for range len(haves) - 1 {
+		line, err := pkts.nextPacket()
+		if err != nil {
+			return "", err
+		}
+		if !bytes.HasPrefix(line, []byte("ACK ")) { // which no packet of the side-band is
+			pkts.unread = true
+			break
+		}
+	}
+	return common, nil
 }
 
 // readCommonCommits reads the acknowledgements up to the NAK that ends them. The server may also say "ready" with a
@@ -203,8 +217,8 @@ type PackStream struct {
 	common string
 }
 
-// Common is the Have that the server acknowledged, on which the pack builds. If it is empty, the pack is
-// self-contained.
+// Common is the first of the Haves that the server acknowledged. The pack builds on it, and on all others that the
+// server has. If it is empty, the pack is self-contained.
 func (s *PackStream) Common() string { return s.common }
 
 func (s *PackStream) Read(b []byte) (int, error) {

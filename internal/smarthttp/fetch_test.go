@@ -19,7 +19,16 @@ import (
 
 func fetch(t *testing.T, client *smarthttp.Client, want, have string) (pack []byte, common string) {
 	t.Helper()
-	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: want, Have: have, Thin: have != ""})
+	request := smarthttp.FetchRequest{Repo: repo, Wants: []string{want}}
+	if have != "" {
+		request.Haves, request.Thin = []string{have}, true
+	}
+	return fetchAll(t, client, request)
+}
+
+func fetchAll(t *testing.T, client *smarthttp.Client, request smarthttp.FetchRequest) (pack []byte, common string) {
+	t.Helper()
+	stream, err := client.FetchPack(t.Context(), request)
 	require.NoError(t, err)
 	common = stream.Common()
 	pack, err = io.ReadAll(stream)
@@ -98,7 +107,7 @@ func TestFetchIncrement(t *testing.T) {
 
 	require.Equal(t, revList(t, server.Dir(repo), tip), revList(t, index(t, snapshot, pack), tip))
 
-	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: tip, Have: base})
+	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{tip}, Haves: []string{base}})
 	require.NoError(t, err)
 	pack, err = io.ReadAll(stream)
 	require.NoError(t, err)
@@ -135,7 +144,7 @@ func TestFetchOfVanishedCommit(t *testing.T) {
 	gone := commit(t, server, "feature", "2")
 	git(t, server, "update-ref", "-d", "refs/heads/feature")
 	for _, want := range []string{gone, absent} {
-		_, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: want})
+		_, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{want}})
 		require.ErrorIs(t, err, smarthttp.ErrNotOurRef)
 	}
 }
@@ -207,7 +216,7 @@ func TestFetchDetectsDamage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, client := newServer(t, tamper(tt.change))
 			tip := commit(t, server, "main", strings.Repeat(payload, 10))
-			stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: tip})
+			stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{tip}})
 			require.NoError(t, err)
 			defer func() { _ = stream.Close() }()
 			_, err = io.Copy(io.Discard, stream)
@@ -220,7 +229,7 @@ func TestFetchDetectsDamage(t *testing.T) {
 	t.Run("data after the end", func(t *testing.T) {
 		server, client := newServer(t, tamper(func(b []byte) []byte { return append(b, '0') }))
 		tip := commit(t, server, "main", "1")
-		stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: tip})
+		stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{tip}})
 		require.NoError(t, err)
 		defer func() { _ = stream.Close() }()
 		_, err = io.Copy(io.Discard, stream)
@@ -235,7 +244,7 @@ func TestFetchReportsTheServersFailure(t *testing.T) {
 	tip := commit(t, server, "main", "1")
 	blob := git(t, server, "rev-parse", tip+":file")
 	require.NoError(t, os.Remove(server.Dir(repo)+"/objects/"+blob[:2]+"/"+blob[2:]))
-	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: tip})
+	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{tip}})
 	require.NoError(t, err)
 	defer func() { _ = stream.Close() }()
 	_, err = io.Copy(io.Discard, stream)
@@ -250,7 +259,7 @@ func TestFetchStopsWithItsContext(t *testing.T) {
 	tip, err := server.Generate(t.Context(), repo, "main", gitserver.History{Bytes: 8 << 20, Commits: 8})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
-	stream, err := client.FetchPack(ctx, smarthttp.FetchRequest{Repo: repo, Want: tip})
+	stream, err := client.FetchPack(ctx, smarthttp.FetchRequest{Repo: repo, Wants: []string{tip}})
 	require.NoError(t, err)
 	defer func() { _ = stream.Close() }()
 	_, err = io.ReadFull(stream, make([]byte, 1000))

@@ -30,7 +30,12 @@ func FuzzLsRefs(f *testing.F) {
 	f.Add(wire("unborn HEAD\n", hashA+"\n", " refs/heads/main\n"))
 	f.Fuzz(func(t *testing.T, answer string) {
 		found := map[string]string{}
-		err := readRefs(newPktReader(strings.NewReader(answer), nil), refFilter{names: []string{"refs/heads/main"}}, found)
+		wanted := Wanted{Names: []string{"refs/heads/main"}, Peel: true, Symrefs: true}
+		err := newRefLines(wanted, func(ref Ref) error {
+			found[ref.Name] = ref.Object
+			require.True(t, ref.Peeled == "" || isHash(ref.Peeled), "%q", ref.Peeled)
+			return nil
+		}).read(newPktReader(strings.NewReader(answer), nil))
 		checkFound(t, found)
 		checkText(t, err)
 	})
@@ -60,7 +65,7 @@ func FuzzUploadPackAnswer(f *testing.F) {
 	f.Add(wire("ERR upload-pack: not our ref " + hashB))
 	f.Fuzz(func(t *testing.T, answer string) {
 		pkts := newPktReader(strings.NewReader(answer), nil)
-		common, err := readAcknowledgement(pkts, hashA)
+		common, err := readAcknowledgement(pkts, []string{hashA})
 		checkText(t, err)
 		if err != nil {
 			return
@@ -86,7 +91,7 @@ func FuzzReport(f *testing.F) {
 	f.Add(wire("\x03gone"))
 	f.Add(wire("\x03"))
 	f.Fuzz(func(t *testing.T, answer string) {
-		err := readReport(newPktReader(strings.NewReader(answer), nil), []string{"refs/heads/main"})
+		err := readReport(newPktReader(strings.NewReader(answer), nil), updatesOf("refs/heads/main"))
 		checkText(t, err)
 		if err == nil {
 			require.Contains(t, answer, "unpack ok")

@@ -100,7 +100,7 @@ func TestInvalidNames(t *testing.T) {
 	for _, branch := range []string{"", "a b", "main\n0032want", "a\x00b", "a\rb", "a\x7fb"} {
 		_, err := headsOf(t.Context(), client, repo, branch)
 		require.ErrorContains(t, err, "invalid ref", "%q", branch)
-		err = client.Push(t.Context(), smarthttp.PushRequest{Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/" + branch, New: tip}, Pack: strings.NewReader("")})
+		err = client.Push(t.Context(), smarthttp.PushRequest{Repo: repo, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/" + branch, New: tip}}, Pack: strings.NewReader("")})
 		require.ErrorContains(t, err, "invalid ref", "%q", branch)
 	}
 	for _, path := range []string{"", "group//name", "../name", "group/./name"} {
@@ -111,9 +111,9 @@ func TestInvalidNames(t *testing.T) {
 		}
 		require.ErrorContains(t, err, "invalid repository path", "%q", path)
 	}
-	_, err = client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: "main"})
+	_, err = client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{"main"}})
 	require.ErrorContains(t, err, `invalid commit "main"`)
-	_, err = client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: tip, Have: tip + "\n"})
+	_, err = client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{tip}, Haves: []string{tip + "\n"}})
 	require.ErrorContains(t, err, "invalid commit")
 }
 

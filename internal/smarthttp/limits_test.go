@@ -44,7 +44,7 @@ func TestSilentServers(t *testing.T) {
 	}
 	push := func(c *smarthttp.Client) error {
 		return c.Push(t.Context(), smarthttp.PushRequest{
-			Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/main", New: absent}, Pack: strings.NewReader("PACK"), PackSize: 4,
+			Repo: repo, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/main", New: absent}}, Pack: strings.NewReader("PACK"), PackSize: 4,
 		})
 	}
 	// Nothing but the limit in question is short.
@@ -58,7 +58,7 @@ func TestSilentServers(t *testing.T) {
 			heads, "has not answered in full for 200ms"},
 		"no answer to a fetch": {smarthttp.Limits{Discovery: patience}, func(_ http.ResponseWriter, _ *http.Request, hang func()) { hang() },
 			func(c *smarthttp.Client) error {
-				_, err := c.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: absent})
+				_, err := c.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{absent}})
 				return err
 			}, "has not answered in full for 200ms"},
 		"a list of refs that stops": {smarthttp.Limits{Discovery: patience}, func(w http.ResponseWriter, _ *http.Request, hang func()) {
@@ -121,7 +121,7 @@ func TestPackThatStops(t *testing.T) {
 			server, _ := newServer(t, slow)
 			tip := commit(t, server, "main", strings.Repeat(payload, 10))
 			client := newClientWith(t, server.URL(), smarthttp.Options{Limits: smarthttp.Limits{Idle: limit}})
-			stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: tip})
+			stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{tip}})
 			require.NoError(t, err)
 			_, err = io.Copy(io.Discard, stream)
 			require.NoError(t, stream.Close())

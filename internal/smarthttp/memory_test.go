@@ -30,7 +30,7 @@ func TestRelayHoldsNoRepositoryInMemory(t *testing.T) { // not parallel: it coun
 
 	var packSize int64
 	require.Less(t, allocated(func() {
-		stream, err := from.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: tip})
+		stream, err := from.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{tip}})
 		require.NoError(t, err)
 		packSize, err = io.Copy(file, stream)
 		require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestRelayHoldsNoRepositoryInMemory(t *testing.T) { // not parallel: it coun
 	require.NoError(t, err)
 	require.Less(t, allocated(func() {
 		require.NoError(t, to.Push(t.Context(), smarthttp.PushRequest{
-			Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/main", New: tip}, Pack: file, PackSize: packSize,
+			Repo: repo, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/main", New: tip}}, Pack: file, PackSize: packSize,
 		}))
 	}), uint64(allowed), "push")
 	require.Equal(t, tip, git(t, destination, "rev-parse", "refs/heads/main"))

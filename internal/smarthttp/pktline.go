@@ -33,6 +33,7 @@ type pktReader struct {
 
 	// notFound tells whether the server's words mean that it has no such repository. Nil recognises none.
 	notFound func(words string) bool
+	unread   bool // the last packet comes again
 }
 
 func newPktReader(r io.Reader, mask *foreign.Mask) *pktReader {
@@ -50,7 +51,8 @@ func (c *Client) readPackets(r io.Reader) *pktReader {
 // nextPacket returns a packet's payload, which is valid until the next call. It is empty for a flush packet. At the
 // end of the stream, the error is io.ErrUnexpectedEOF.
 func (p *pktReader) nextPacket() ([]byte, error) {
-	if p.scan.Scan() {
+	if p.unread || p.scan.Scan() {
+		p.unread = false
 		return p.scan.Bytes(), nil
 	}
 	var remote *pktline.ErrorLine

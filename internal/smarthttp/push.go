@@ -14,12 +14,12 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 )
 
-// PushRequest moves a ref to a commit that comes in a pack. A request that only deletes refs needs no pack.
+// PushRequest moves refs to objects that come in a pack. A request that only deletes refs needs no pack.
 type PushRequest struct {
 	Repo string // "group/name"
-	RefUpdate
-	// MoreUpdates are applied in the same transaction: all updates, or none.
-	MoreUpdates []RefUpdate
+
+	// Updates are at least one, and of each ref at most one. Several are one transaction: all are applied, or none.
+	Updates []RefUpdate
 	// NoRefs requires that the repository has no refs yet.
 	NoRefs bool
 	// Atomic requires a server with transactions even for one ref, if a later push will need them.
@@ -75,22 +75,13 @@ func (c *Client) push(ctx context.Context, repo *url.URL, req PushRequest) error
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return readReport(c.readPackets(resp.Body), req.refs())
+	return readReport(c.readPackets(resp.Body), req.Updates)
 }
 
-func (r PushRequest) updates() []RefUpdate { return append([]RefUpdate{r.RefUpdate}, r.MoreUpdates...) }
-
-func (r PushRequest) refs() (refs []string) {
-	for _, update := range r.updates() {
-		refs = append(refs, update.Ref)
-	}
-	return refs
-}
-
-func (r PushRequest) needsAtomic() bool { return r.Atomic || len(r.MoreUpdates) > 0 }
+func (r PushRequest) needsAtomic() bool { return r.Atomic || len(r.Updates) > 1 }
 
 func (r PushRequest) sendsPack() bool {
-	return slices.ContainsFunc(r.updates(), func(u RefUpdate) bool { return u.New != "" })
+	return slices.ContainsFunc(r.Updates, func(u RefUpdate) bool { return u.New != "" })
 }
 
 // checkPushable checks whether the push can succeed, and returns the URL to send it to.
@@ -103,14 +94,8 @@ func (c *Client) checkPushable(ctx context.Context, repo *url.URL, req PushReque
 	if req.NoRefs && adv.hasRefs() {
 		return nil, ErrHasRefs
 	}
-	tips, err := adv.refs(refFilter{names: req.refs()})
-	if err != nil {
+	if err := checkTips(adv, req.Updates); err != nil {
 		return nil, err
-	}
-	for _, update := range req.updates() {
-		if tip := tips[update.Ref]; tip != update.Old {
-			return nil, &MovedError{Ref: update.Ref, Expected: update.Old, Tip: tip}
-		}
 	}
 	if req.Thin && slices.Contains(adv.caps, "no-thin") {
 		return nil, ErrNoThin
@@ -124,20 +109,52 @@ func (c *Client) checkPushable(ctx context.Context, repo *url.URL, req PushReque
 	return adv.url, nil
 }
 
+// checkTips fails with *MovedError for the first ref that is not where an update expects it.
+func checkTips(adv *advertisement, updates []RefUpdate) error {
+	var wanted Wanted
+	for _, update := range updates {
+		wanted.Names = append(wanted.Names, update.Ref)
+	}
+	tips := make(map[string]string, len(updates))
+	err := adv.readRefs(newRefLines(wanted, func(ref Ref) error {
+		tips[ref.Name] = ref.Object
+		return nil
+	}))
+	if err != nil {
+		return err
+	}
+	for _, update := range updates {
+		if tip := tips[update.Ref]; tip != update.Old {
+			return &MovedError{Ref: update.Ref, Expected: update.Old, Tip: tip}
+		}
+	}
+	return nil
+}
+
 func (c *Client) encodeCommands(req PushRequest) (*bytes.Buffer, error) {
+	if len(req.Updates) == 0 {
+		return nil, errors.New("nothing to push")
+	}
 	caps := "\x00 report-status side-band-64k agent=" + c.options.Agent
 	if req.needsAtomic() {
 		caps += " atomic"
 	}
-	var lines []string
-	for _, update := range req.updates() {
+	var body bytes.Buffer
+	pkts := pktline.NewEncoder(&body)
+	named := make(map[string]struct{}, len(req.Updates))
+	for _, update := range req.Updates {
 		command, err := update.encodeCommand()
 		if err != nil {
 			return nil, err
 		}
-		lines = append(lines, command+caps)
+		if err := pkts.EncodeString(command + caps); err != nil {
+			return nil, err
+		}
 		caps = ""
+		named[update.Ref] = struct{}{}
 	}
-	var body bytes.Buffer
-	return &body, pktline.NewEncoder(&body).EncodeString(append(lines, pktline.FlushString)...)
+	if len(named) < len(req.Updates) {
+		return nil, errors.New("one ref is to be updated twice")
+	}
+	return &body, pkts.Flush()
 }

@@ -26,7 +26,7 @@ func TestReport(t *testing.T) {
 		"more than enough": {report: wire("unpack ok\n") + strings.Repeat(wire("ok "+ref+"\n"), 5000) + wire(""), err: "malformed push report"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := readReport(newPktReader(strings.NewReader(inBand(tt.report)), nil), []string{ref})
+			err := readReport(newPktReader(strings.NewReader(inBand(tt.report)), nil), updatesOf(ref))
 			if tt.err == "" {
 				require.NoError(t, err)
 				return
@@ -43,16 +43,16 @@ func TestReport(t *testing.T) {
 		}
 		report := wire("unpack ok\n") + wire(append(lines, "")...)
 		require.Greater(t, len(report), maxReport)
-		require.NoError(t, readReport(newPktReader(strings.NewReader(inBand(report)), nil), refs))
+		require.NoError(t, readReport(newPktReader(strings.NewReader(inBand(report)), nil), updatesOf(refs...)))
 	})
 	t.Run("cut", func(t *testing.T) {
-		err := readReport(newPktReader(strings.NewReader(wire("\x02working\n", "\x01"+wire("unpack ok\n"))), nil), []string{ref})
+		err := readReport(newPktReader(strings.NewReader(wire("\x02working\n", "\x01"+wire("unpack ok\n"))), nil), updatesOf(ref))
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		require.ErrorContains(t, err, "working")
 	})
 	t.Run("no trailing line needed", func(t *testing.T) {
 		report := wire("\x01"+wire("unpack ok\n", "ok "+ref+"\n", ""), "\x02post-receive: bye\n")
-		require.NoError(t, readReport(newPktReader(strings.NewReader(report), nil), []string{ref}), "the report is final")
+		require.NoError(t, readReport(newPktReader(strings.NewReader(report), nil), updatesOf(ref)), "the report is final")
 	})
 }
 
@@ -65,9 +65,9 @@ func TestCommands(t *testing.T) {
 		request PushRequest
 		want    string
 	}{
-		{PushRequest{RefUpdate: update("refs/heads/main")}, wire(main+caps, "")},
-		{PushRequest{RefUpdate: update("refs/heads/main"), Atomic: true}, wire(main+caps+" atomic", "")},
-		{PushRequest{RefUpdate: update("refs/heads/main"), MoreUpdates: []RefUpdate{update("refs/sync/1")}}, wire(main+caps+" atomic", guard, "")},
+		{PushRequest{Updates: []RefUpdate{update("refs/heads/main")}}, wire(main+caps, "")},
+		{PushRequest{Updates: []RefUpdate{update("refs/heads/main")}, Atomic: true}, wire(main+caps+" atomic", "")},
+		{PushRequest{Updates: []RefUpdate{update("refs/heads/main"), update("refs/sync/1")}}, wire(main+caps+" atomic", guard, "")},
 	} {
 		commands, err := (&Client{options: Options{Agent: "a/1"}}).encodeCommands(tt.request)
 		require.NoError(t, err)
@@ -92,7 +92,7 @@ func TestReportOfSeveralRefs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			report := wire(append(append([]string{"unpack ok"}, tt.statuses...), "")...)
-			err := readReport(newPktReader(strings.NewReader(inBand(report)), nil), []string{branch, guard})
+			err := readReport(newPktReader(strings.NewReader(inBand(report)), nil), updatesOf(branch, guard))
 			var refused *RefusedError
 			if tt.reason == "" {
 				require.NoError(t, err)
@@ -101,10 +101,17 @@ func TestReportOfSeveralRefs(t *testing.T) {
 			require.ErrorContains(t, err, tt.reason)
 			require.Equal(t, tt.ref != "", errors.As(err, &refused))
 			if refused != nil {
-				require.Equal(t, tt.ref, refused.Ref)
+				require.Equal(t, tt.ref, refused.First().Ref)
 			}
 		})
 	}
+}
+
+func updatesOf(refs ...string) (updates []RefUpdate) {
+	for _, ref := range refs {
+		updates = append(updates, RefUpdate{Ref: ref, New: hashA})
+	}
+	return updates
 }
 
 // inBand puts a report into the side-band, in pieces as receive-pack may.

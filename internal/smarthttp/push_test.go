@@ -36,7 +36,7 @@ func newRelay(t *testing.T, opts ...gitserver.Option) *relay {
 func (r *relay) push(t *testing.T, old, commit string, pack []byte) error {
 	t.Helper()
 	return r.to.Push(t.Context(), smarthttp.PushRequest{
-		Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", Old: old, New: commit},
+		Repo: repo, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/copy", Old: old, New: commit}},
 		Pack: bytes.NewReader(pack), PackSize: int64(len(pack)), Thin: bytes.Equal(pack, r.increment),
 	})
 }
@@ -76,7 +76,7 @@ func TestPushToMovedBranch(t *testing.T) {
 		})
 	}
 	var moved *smarthttp.MovedError
-	err := r.to.Push(t.Context(), smarthttp.PushRequest{Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/gone", Old: r.base, New: r.tip}})
+	err := r.to.Push(t.Context(), smarthttp.PushRequest{Repo: repo, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/gone", Old: r.base, New: r.tip}}})
 	require.ErrorAs(t, err, &moved)
 	require.ErrorContains(t, err, "found nothing")
 }
@@ -84,11 +84,11 @@ func TestPushToMovedBranch(t *testing.T) {
 func TestPushToRepositoryWithoutRefs(t *testing.T) {
 	r := newRelay(t)
 	push := smarthttp.PushRequest{
-		Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", New: r.base}, NoRefs: true,
+		Repo: repo, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/copy", New: r.base}}, NoRefs: true,
 		Pack: bytes.NewReader(r.snapshot), PackSize: int64(len(r.snapshot)),
 	}
 	require.NoError(t, r.to.Push(t.Context(), push))
-	push.Ref = "refs/heads/other"
+	push.Updates[0].Ref = "refs/heads/other"
 	require.ErrorIs(t, r.to.Push(t.Context(), push), smarthttp.ErrHasRefs)
 }
 
@@ -111,7 +111,7 @@ func TestPushRace(t *testing.T) {
 	r = newRelay(t, gitserver.WithMiddleware(race))
 	var refused *smarthttp.RefusedError
 	require.ErrorAs(t, r.push(t, "", r.base, r.snapshot), &refused)
-	require.Equal(t, "refs/heads/copy", refused.Ref)
+	require.Equal(t, "refs/heads/copy", refused.First().Ref)
 	require.NotEqual(t, r.base, git(t, r.destination, "rev-parse", "refs/heads/copy"))
 }
 
@@ -203,7 +203,7 @@ func TestPushIsNotTriedInVain(t *testing.T) {
 			_, _ = w.Write([]byte(pkt("# service=git-receive-pack\n") + "0000" + pkt(strings.Repeat("0", 40)+" capabilities^{}\x00"+caps+"\n") + "0000"))
 		})
 		err := fake.Push(t.Context(), smarthttp.PushRequest{
-			Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/main", New: absent}, Atomic: true, Pack: strings.NewReader("PACK"), PackSize: 4, Thin: true,
+			Repo: repo, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/main", New: absent}}, Atomic: true, Pack: strings.NewReader("PACK"), PackSize: 4, Thin: true,
 		})
 		require.ErrorContains(t, err, want, caps)
 		require.Equal(t, want == "", posted, caps)
@@ -214,7 +214,7 @@ func TestPushOfShortPackIsAnError(t *testing.T) {
 	t.Parallel()
 	r := newRelay(t)
 	err := r.to.Push(t.Context(), smarthttp.PushRequest{
-		Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", New: r.base},
+		Repo: repo, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/copy", New: r.base}},
 		Pack: bytes.NewReader(r.snapshot), PackSize: int64(len(r.snapshot)) + 1,
 	})
 	require.Error(t, err, "whatever the server has made of what came")

@@ -11,13 +11,13 @@ const nullHash = "0000000000000000000000000000000000000000"
 // RefUpdate moves one ref, given by its full name.
 type RefUpdate struct {
 	Ref string
-	Old string // the commit that it points to; empty if it does not exist
+	Old string // the object that it points to; empty if it does not exist
 	New string // empty deletes it
 }
 
 func (u RefUpdate) encodeCommand() (string, error) {
 	for _, commit := range []string{u.Old, u.New} {
-		if commit != "" && (!isHash(commit) || commit == nullHash) {
+		if commit != "" && !isHash(commit) {
 			return "", fmt.Errorf("invalid commit %q", commit)
 		}
 	}

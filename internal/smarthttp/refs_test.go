@@ -55,14 +55,20 @@ func TestEachRefOfMany(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(server.Dir(repo), "packed-refs"), []byte(packed.String()), 0o600))
 	n := 0
-	require.NoError(t, client.EachRef(t.Context(), repo, []string{"refs/heads/main"}, "refs/sync/", func(string, string) { n++ }))
+	wanted := smarthttp.Wanted{Names: []string{"refs/heads/main"}, Prefixes: []string{"refs/sync/"}}
+	require.NoError(t, client.EachRef(t.Context(), repo, wanted, func(smarthttp.Ref) error { n++; return nil }))
 	require.Equal(t, many+1, n)
 }
 
 func refsBelow(t *testing.T, client *smarthttp.Client, below string, names ...string) map[string]string {
 	t.Helper()
 	refs := map[string]string{}
-	require.NoError(t, client.EachRef(t.Context(), repo, names, below, func(ref, commit string) { refs[ref] = commit }))
+	wanted := smarthttp.Wanted{Names: names, Prefixes: []string{below}}
+	require.NoError(t, client.EachRef(t.Context(), repo, wanted, func(ref smarthttp.Ref) error {
+		require.Equal(t, smarthttp.Ref{Name: ref.Name, Object: ref.Object}, ref, "what was not asked for")
+		refs[ref.Name] = ref.Object
+		return nil
+	}))
 	return refs
 }
 
@@ -72,7 +78,7 @@ func TestPushSeveralRefs(t *testing.T) {
 	r := newRelay(t)
 	push := func(old string, also ...smarthttp.RefUpdate) error {
 		return r.to.Push(t.Context(), smarthttp.PushRequest{
-			Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", Old: old, New: r.base}, MoreUpdates: also,
+			Repo: repo, Updates: append([]smarthttp.RefUpdate{{Ref: "refs/heads/copy", Old: old, New: r.base}}, also...),
 			Pack: bytes.NewReader(r.snapshot), PackSize: int64(len(r.snapshot)),
 		})
 	}
@@ -113,10 +119,10 @@ func TestPushDeletes(t *testing.T) {
 	r := newRelay(t)
 	require.NoError(t, r.push(t, "", r.base, r.snapshot))
 	require.NoError(t, r.to.Push(t.Context(), smarthttp.PushRequest{
-		Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/other", New: r.base},
+		Repo: repo, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/other", New: r.base}},
 		Pack: bytes.NewReader(smarthttp.EmptyPack), PackSize: int64(len(smarthttp.EmptyPack)),
 	}))
-	require.NoError(t, r.to.Push(t.Context(), smarthttp.PushRequest{Repo: repo, RefUpdate: smarthttp.RefUpdate{Ref: "refs/heads/copy", Old: r.base}}))
+	require.NoError(t, r.to.Push(t.Context(), smarthttp.PushRequest{Repo: repo, Updates: []smarthttp.RefUpdate{{Ref: "refs/heads/copy", Old: r.base}}}))
 	heads, err := headsOf(t.Context(), r.to, repo, "copy", "other")
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"other": r.base}, heads)

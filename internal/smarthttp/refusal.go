@@ -21,25 +21,46 @@ var (
 	ErrUnpack = errors.New("the server could not unpack the pack")
 )
 
-// RefusedError is the server's decision not to update the ref.
+// RefusedError is the server's decision not to update refs. In a transaction, none of the push's refs was updated then.
 type RefusedError struct {
-	Ref      string
-	Reason   string
-	Messages []string // the first and last lines that the server meant for the user
+	Refused  []RefRefusal // at least one, in the order of the push's updates
+	Messages []string     // the first and last lines that the server meant for the user
 }
 
+// RefRefusal says why the server did not update a ref.
+type RefRefusal struct {
+	Ref    string
+	Reason string
+	// ByOthers says that nothing is known against the ref itself: it was in a transaction with one that was refused. A
+	// server that does not say which one that was refuses all refs for the same reason, and ByOthers is false.
+	ByOthers bool
+}
+
+// First returns the first ref that was refused by itself.
+func (e *RefusedError) First() RefRefusal {
+	for _, refusal := range e.Refused {
+		if !refusal.ByOthers {
+			return refusal
+		}
+	}
+	return e.Refused[0]
+}
+
+// Error names the ref of First.
 func (e *RefusedError) Error() string {
-	text := fmt.Sprintf("server refused %q: %s", e.Ref, e.Reason)
+	first := e.First()
+	text := fmt.Sprintf("server refused %q: %s", first.Ref, first.Reason)
 	if len(e.Messages) > 0 {
 		text += ": " + strings.Join(e.Messages, "; ")
 	}
 	return text
 }
 
-// Unwrap returns the kind of the refusal, or nil when it is a rule of the server's.
+// Unwrap returns the kind of the first refusal, or nil when it is a rule of the server's.
 func (e *RefusedError) Unwrap() error {
+	reason := e.First().Reason
 	for _, r := range refusalPatterns {
-		if r.within.matches(e) && (r.words.MatchString(e.Reason) || r.words.MatchString(strings.Join(e.Messages, "\n"))) {
+		if r.within.matches(e) && (r.words.MatchString(reason) || r.words.MatchString(strings.Join(e.Messages, "\n"))) {
 			return r.is
 		}
 	}
@@ -52,7 +73,7 @@ func (e *RefusedError) Unexplained() bool {
 	return inUnpack.matches(e) && !gitMessagePrefix.MatchString(strings.Join(e.Messages, "\n"))
 }
 
-// ByHook tells that one of the server's hooks refused the push.
+// ByHook tells that one of the server's hooks refused the first ref.
 func (e *RefusedError) ByHook() bool { return inHook.matches(e) }
 
 // phase is the part of a push in which it was refused. A pattern applies to one phase only.
@@ -64,7 +85,7 @@ const (
 	inHook   phase = "hook declined"
 )
 
-func (p phase) matches(e *RefusedError) bool { return strings.Contains(e.Reason, string(p)) }
+func (p phase) matches(e *RefusedError) bool { return strings.Contains(e.First().Reason, string(p)) }
 
 // gitMessagePrefix is the beginning of git's error messages.
 var gitMessagePrefix = regexp.MustCompile(`(?m)^(fatal|error): `)

@@ -63,7 +63,7 @@ func TestRefusals(t *testing.T) {
 		"a hook that speaks of LFS, quietly": {"not updated: failed to update ref", "LFS objects are missing", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := &RefusedError{Ref: "refs/heads/a", Reason: tt.reason, Messages: strings.Split(tt.messages, "\n")}
+			err := &RefusedError{Refused: []RefRefusal{{Ref: "refs/heads/a", Reason: tt.reason}}, Messages: strings.Split(tt.messages, "\n")}
 			require.Equal(t, tt.want, errors.Unwrap(err))
 			require.Equal(t, name == "nothing at all" || name == "no quarantine", err.Unexplained())
 		})
@@ -78,8 +78,8 @@ func TestUnexplained(t *testing.T) {
 		"fatal: early EOF":                  false,
 		"Unpacking objects\nerror: x":       false,
 	} {
-		err := &RefusedError{Reason: "unpack failed: index-pack abnormal exit", Messages: strings.Split(messages, "\n")}
+		err := &RefusedError{Refused: []RefRefusal{{Reason: "unpack failed: index-pack abnormal exit"}}, Messages: strings.Split(messages, "\n")}
 		require.Equal(t, want, err.Unexplained(), messages)
 	}
-	require.False(t, (&RefusedError{Reason: "not updated: pre-receive hook declined"}).Unexplained())
+	require.False(t, (&RefusedError{Refused: []RefRefusal{{Reason: "not updated: pre-receive hook declined"}}}).Unexplained())
 }

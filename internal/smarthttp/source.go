@@ -16,14 +16,20 @@ var (
 	ErrPartial = errors.New("the repository is a partial clone")
 )
 
-// checkComplete fails with ErrShallow when the history that leads to the commit is cut off. The fetch itself asks for
-// no depth, so it would not tell.
-func (c *Client) checkComplete(ctx context.Context, adv *advertisement, commit string) error {
+// checkComplete fails with ErrShallow when the history that leads to one of the objects is cut off. The fetch itself
+// asks for no depth, so it would not tell.
+func (c *Client) checkComplete(ctx context.Context, adv *advertisement, wants []string) error {
 	if !adv.v2 {
 		return adv.checkComplete()
 	}
-	// Of a commit that the client claims to have, the answer is an empty pack, and before it, what is shallow.
-	resp, err := c.runCommand(ctx, adv, "fetch", "no-progress\n", "want "+commit+"\n", "have "+commit+"\n", "done\n")
+	// Of what the client claims to have, the answer is an empty pack, and before it, what is shallow.
+	args := []string{"no-progress\n"}
+	for _, line := range []string{"want ", "have "} {
+		for _, object := range wants {
+			args = append(args, line+object+"\n")
+		}
+	}
+	resp, err := c.runCommand(ctx, adv, "fetch", append(args, "done\n")...)
 	if err != nil {
 		return err
 	}

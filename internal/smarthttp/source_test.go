@@ -33,13 +33,13 @@ func TestShallowSource(t *testing.T) {
 		tip := commit(t, server, "main", "4")
 		clone(t, server, "--depth=2", "--branch=main")
 
-		_, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: cloned, Want: tip})
+		_, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: cloned, Wants: []string{tip}})
 		require.ErrorIs(t, err, smarthttp.ErrShallow)
 		require.ErrorContains(t, err, "/group/clone.git: the repository is a shallow clone")
 
 		_, err = server.Git(t.Context(), cloned, "fetch", "--quiet", "--update-shallow", "file://"+server.Dir(repo), "other:other")
 		require.NoError(t, err)
-		stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: cloned, Want: old})
+		stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: cloned, Wants: []string{old}})
 		if len(opts) > 0 { // v0 does not tell which history it is that is cut off
 			require.ErrorIs(t, err, smarthttp.ErrShallow)
 		} else {
@@ -52,11 +52,11 @@ func TestShallowSource(t *testing.T) {
 		require.NoError(t, err)
 		_, err = server.Git(t.Context(), cloned, "fetch", "--quiet", "--depth=2", "file://"+server.Dir(repo), "refs/tags/v1:refs/tags/v1")
 		require.NoError(t, err)
-		_, err = client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: cloned, Want: tag})
+		_, err = client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: cloned, Wants: []string{tag}})
 		require.ErrorIs(t, err, smarthttp.ErrShallow, "behind an annotated tag")
 
 		for _, whole := range []string{tip, old, tag} {
-			stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Want: whole})
+			stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{whole}})
 			require.NoError(t, err)
 			_, err = io.Copy(io.Discard, stream)
 			require.NoError(t, err)
@@ -71,7 +71,7 @@ func TestPartialSource(t *testing.T) {
 	commit(t, server, "main", "1")
 	tip := commit(t, server, "main", "2")
 	clone(t, server, "--filter=blob:none")
-	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: cloned, Want: tip})
+	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: cloned, Wants: []string{tip}})
 	if err == nil {
 		_, err = io.Copy(io.Discard, stream)
 		require.NoError(t, stream.Close())

@@ -35,15 +35,29 @@ func wire(lines ...string) string {
 }
 
 func heads(answer string, branches ...string) (map[string]string, error) {
-	var wanted refFilter
+	var wanted Wanted
 	for _, branch := range branches {
-		wanted.names = append(wanted.names, "refs/heads/"+branch)
+		wanted.Names = append(wanted.Names, "refs/heads/"+branch)
 	}
+	refs, err := listed(answer, wanted)
+	found := map[string]string{}
+	for _, ref := range refs {
+		found[ref.Name] = ref.Object
+	}
+	return found, err
+}
+
+// listed returns the wanted refs of a v0 advertisement.
+func listed(answer string, wanted Wanted) (refs []Ref, err error) {
 	adv, err := readAdvertisement(newPktReader(strings.NewReader(answer), nil), uploadPack)
 	if err != nil {
 		return nil, err
 	}
-	return adv.refs(wanted)
+	err = adv.readRefs(newRefLines(wanted, func(ref Ref) error {
+		refs = append(refs, ref)
+		return nil
+	}))
+	return refs, err
 }
 
 func TestAdvertisement(t *testing.T) {
@@ -89,22 +103,26 @@ func TestAdvertisementOfV2(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, adv.v2)
 		require.True(t, slices.Contains(adv.caps, "agent=git/2"))
-		require.Equal(t, "sha1", adv.caps.value("object-format"))
+		require.Equal(t, "sha1", adv.caps.value("object-format", "="))
 	}
 }
 
 func TestAck(t *testing.T) {
-	for name, tt := range map[string]struct{ line, have, common, err string }{
-		"nothing common":   {line: "NAK\n", have: hashA},
-		"acknowledged":     {line: "ACK " + hashA + "\n", have: hashA, common: hashA},
-		"something else":   {line: "ACK " + hashB + "\n", have: hashA, err: "instead of a pack"},
+	for name, tt := range map[string]struct {
+		line        string
+		haves       []string
+		common, err string
+	}{
+		"nothing common":   {line: "NAK\n", haves: []string{hashA}},
+		"acknowledged":     {line: "ACK " + hashA + "\n", haves: []string{hashA}, common: hashA},
+		"something else":   {line: "ACK " + hashB + "\n", haves: []string{hashA}, err: "instead of a pack"},
 		"without a have":   {line: "ACK \n", err: "instead of a pack"},
 		"an error":         {line: "ERR upload-pack: not our ref " + hashA, err: ErrNotOurRef.Error()},
 		"neither":          {line: "shallow " + hashA, err: `answers "shallow ` + hashA},
-		"multi_ack's form": {line: "ACK " + hashA + " continue\n", have: hashA, err: "instead of a pack"},
+		"multi_ack's form": {line: "ACK " + hashA + " continue\n", haves: []string{hashA}, err: "instead of a pack"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			common, err := readAcknowledgement(newPktReader(strings.NewReader(wire(tt.line)), nil), tt.have)
+			common, err := readAcknowledgement(newPktReader(strings.NewReader(wire(tt.line)), nil), tt.haves)
 			if tt.err != "" {
 				require.ErrorContains(t, err, tt.err)
 				return
