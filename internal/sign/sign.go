@@ -4,6 +4,9 @@
 package sign
 
 import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -65,6 +68,30 @@ func (s Signer) PublicKey() string {
 		return ""
 	}
 	return s.key.Public().(minisign.PublicKey).String()
+}
+
+// secretOffset and secretSize are where a minisign secret key without a password has the secret of its Ed25519 key.
+const (
+	secretOffset = 62
+	secretSize   = 32
+)
+
+// Derive returns 32 bytes that only the holder of the signing key can know, and others for each purpose. It fails with
+// ErrNoSigner if there is no key.
+func (s Signer) Derive(purpose string) ([]byte, error) {
+	if s.key == nil {
+		return nil, ErrNoSigner
+	}
+	text, err := s.key.MarshalText()
+	if err != nil {
+		return nil, fmt.Errorf("derive from signing key: %w", err)
+	}
+	_, encoded, _ := strings.Cut(string(text), "\n") // the first line is a comment
+	key, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(key) < secretOffset+secretSize {
+		return nil, errors.New("derive from signing key: it is not of the usual form")
+	}
+	return hkdf.Key(sha256.New, key[secretOffset:secretOffset+secretSize], nil, purpose, 32)
 }
 
 // Verifier verifies the signatures of the keys that it trusts. The zero value trusts nobody.

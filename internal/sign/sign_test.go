@@ -1,6 +1,10 @@
 package sign
 
 import (
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +95,50 @@ func TestParseSigner(t *testing.T) {
 	require.ErrorContains(t, err, "has a password")
 	_, err = ParseSigner("\n" + secret + "\n\n")
 	require.NoError(t, err)
+}
+
+// What is derived is the same for the same key, however it is written, and tells nothing to whom has another key or purpose.
+func TestDerive(t *testing.T) {
+	secret, _, err := Generate()
+	require.NoError(t, err)
+	other, _, err := Generate()
+	require.NoError(t, err)
+	derive := func(text, purpose string) string {
+		signer, err := ParseSigner(text)
+		require.NoError(t, err)
+		key, err := signer.Derive(purpose)
+		require.NoError(t, err)
+		require.Len(t, key, 32)
+		return string(key)
+	}
+	_, bare, _ := strings.Cut(secret, "\n")
+	require.Equal(t, derive(secret, "a"), derive("\n"+bare+"\n", "a"))
+	require.NotEqual(t, derive(secret, "a"), derive(secret, "b"))
+	require.NotEqual(t, derive(secret, "a"), derive(other, "a"))
+	for _, none := range []Signer{{}, Unsigned()} {
+		_, err := none.Derive("a")
+		require.ErrorIs(t, err, ErrNoSigner)
+	}
+}
+
+// It is the secret that counts, and not the key's public half or number, which a thief of the bucket has.
+func TestDeriveGoesByTheSecret(t *testing.T) {
+	secret, _, err := Generate()
+	require.NoError(t, err)
+	comment, encoded, _ := strings.Cut(secret, "\n")
+	key, err := base64.StdEncoding.DecodeString(encoded)
+	require.NoError(t, err)
+	require.NotEqual(t, make([]byte, 32), key[62:94])
+	private := ed25519.NewKeyFromSeed(key[62:94])
+	require.Equal(t, []byte(private), key[62:126])
+	want, err := hkdf.Key(sha256.New, private.Seed(), nil, "a", 32)
+	require.NoError(t, err)
+	copy(key[54:62], "another.")
+	signer, err := ParseSigner(comment + "\n" + base64.StdEncoding.EncodeToString(key))
+	require.NoError(t, err)
+	got, err := signer.Derive("a")
+	require.NoError(t, err)
+	require.Equal(t, want, got)
 }
 
 func TestParseVerifier(t *testing.T) {
