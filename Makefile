@@ -16,7 +16,7 @@ GOFIPS140 ?= off
 # Inputs for each target, as a count: with a duration, go test fails now and then when it is up (go.dev/issue/75804).
 FUZZTIME ?= 50000x
 
-# What protects data, for make mutate: PACKAGES=./activities FILES=put.go,prune.go for a part of it.
+# What protects data, for make mutate: PACKAGES=./activities FILES=put.go,prune.go:17 for a part of it.
 PACKAGES ?= $(addprefix ./internal/,archive bucket bundle chain config crypt foreign httpclient keypair object packfile plan predecessor project redirect refset sign smarthttp staging stream syncsfile turn) ./activities ./workflows ./workflows/contract
 FILES ?=
 

@@ -1,8 +1,9 @@
 // Mutate makes small breaking changes to a package, one at a time, and runs the tests that run the changed
-// line. A change that no test notices has lived: what it broke is not tested. The sources
-// stay as they are; the changed file is laid over them (go help build, -overlay).
+// line. A change that no test notices has lived: what it broke is not tested. All changes to functions are built
+// into one program, and each waits for its number in the environment. The sources
+// stay as they are; changed files are laid over them (go help build, -overlay).
 //
-//	mutate [-threshold 90] [-files put.go,prune.go] [-run PATTERN] [-short] PACKAGE...
+//	mutate [-threshold 90] [-files put.go,prune.go:17] [-run PATTERN] [-short] [-budget 1m] PACKAGE...
 package main
 
 import (
@@ -13,6 +14,17 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
+)
+
+// Fate is what became of a mutant.
+type Fate string
+
+const (
+	Killed     Fate = "killed"      // a test failed twice, or took ten times as long as it does
+	Lived      Fate = "LIVED"       // all tests passed that run the line
+	NotCovered Fate = "not covered" // no test runs the line, or what depends on the condition
+	NotViable  Fate = "not viable"  // it does not compile
 )
 
 type options struct {
@@ -21,13 +33,15 @@ type options struct {
 	run       string
 	short     bool
 	workers   int
+	budget    time.Duration
 }
 
 func main() {
 	var o options
 	flag.Float64Var(&o.threshold, "threshold", 90, "fail when a smaller share of the changes is noticed, in percent")
 	flag.IntVar(&o.workers, "workers", 2, "how many changes are tried at a time")
-	files := flag.String("files", "", "change only these files, separated by commas")
+	flag.DurationVar(&o.budget, "budget", time.Minute, "how long the tests of one change may take as they are, the quickest first")
+	files := flag.String("files", "", "change only these files, or lines of them, separated by commas: put.go,prune.go:17")
 	flag.StringVar(&o.run, "run", ".", "run only the tests whose names match this")
 	flag.BoolVar(&o.short, "short", false, "run the tests with -short")
 	flag.Parse()
@@ -46,7 +60,12 @@ func main() {
 
 // mutate tries all changes to a package, and fails when too many lived.
 func (o options) mutate(pattern string) error {
-	suite, err := load(pattern, o)
+	scratch, err := os.MkdirTemp("", "mutate-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	suite, err := load(pattern, scratch, o)
 	if err != nil {
 		return err
 	}
@@ -54,10 +73,15 @@ func (o options) mutate(pattern string) error {
 	if err != nil {
 		return err
 	}
-	count, err := o.try(suite, mutants)
+	viable, err := suite.Build(mutants)
 	if err != nil {
 		return err
 	}
+	count, err := o.try(suite, viable)
+	if err != nil {
+		return err
+	}
+	count[NotViable] += len(mutants) - len(viable)
 	noticed := share(count)
 	fmt.Printf("%s: %.1f %% (%d killed, %d lived; %d not covered, %d not viable)\n",
 		suite.ImportPath, noticed, count[Killed], count[Lived], count[NotCovered], count[NotViable])

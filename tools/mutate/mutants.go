@@ -8,12 +8,20 @@ import (
 
 // Mutant is one change to a file: the bytes from Start to End become Text.
 type Mutant struct {
+	Number     int // from 1, in the package
 	File       string
 	Line       int
 	Runs       int // the line that has to run for a test to notice: another one for what no longer happens
 	Start, End int
 	Text       string
-	Says       string // what the change does
+	Says       string    // what the change does
+	In         *Function // nil for a declaration outside of functions
+}
+
+// Function is where the body of a function is in its file, braces included, and what it returns: "", "error" or "(n int, err error)".
+type Function struct {
+	Start, End int
+	Results    string
 }
 
 // Apply makes the change.
@@ -42,6 +50,7 @@ type finder struct {
 	source  []byte
 	decided map[ast.Expr]bool // conditions that are mutated as a whole
 	cases   []caseCondition
+	in      *Function // of the declaration that is visited
 	found   []Mutant
 }
 
@@ -54,7 +63,16 @@ type caseCondition struct {
 // Find lists the mutants of a file, in the order of its syntax tree.
 func Find(fset *token.FileSet, name string, file *ast.File, source []byte) []Mutant {
 	f := &finder{fset: fset, name: name, source: source, decided: map[ast.Expr]bool{}}
-	ast.Inspect(file, f.visit)
+	for _, d := range file.Decls {
+		f.in = nil
+		if d, ok := d.(*ast.FuncDecl); ok && d.Body != nil {
+			f.in = &Function{Start: f.offset(d.Body.Pos()), End: f.offset(d.Body.End())}
+			if d.Type.Results != nil {
+				f.in.Results = f.text(d.Type.Results)
+			}
+		}
+		ast.Inspect(d, f.visit)
+	}
 	return f.found
 }
 
@@ -176,9 +194,11 @@ func (f *finder) add(from, to token.Pos, text, says string) {
 			runs = c.line
 		}
 	}
-	f.found = append(f.found, Mutant{f.name, start.Line, runs, start.Offset, end.Offset, text, says})
+	f.found = append(f.found, Mutant{0, f.name, start.Line, runs, start.Offset, end.Offset, text, says, f.in})
 }
 
 func (f *finder) text(n ast.Node) string {
-	return string(f.source[f.fset.Position(n.Pos()).Offset:f.fset.Position(n.End()).Offset])
+	return string(f.source[f.offset(n.Pos()):f.offset(n.End())])
 }
+
+func (f *finder) offset(pos token.Pos) int { return f.fset.Position(pos).Offset }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -8,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,55 +24,47 @@ type Test struct {
 	Runs  map[string]bool // the lines, by file name and number
 }
 
-// measure runs each test of the package that the pattern names. Go keeps what it measured until the package or what the test reads changes.
-func (s *Suite) measure(pattern string, workers int) error {
-	listed, err := exec.Command("go", "test", "-vet=off", "-list", pattern, s.ImportPath).CombinedOutput()
+// measure runs each test of the package that the pattern names, alone.
+func (s *Suite) measure(o options) error {
+	program := filepath.Join(s.scratch, "covered")
+	if out, err := s.compile(program, nil, "-cover"); err != nil {
+		return fmt.Errorf("build the tests of %s: %w\n%s", s.ImportPath, err, out)
+	}
+	list := exec.Command(program, "-test.list="+o.run)
+	list.Dir = s.Dir
+	listed, err := list.Output()
 	if err != nil {
-		return fmt.Errorf("list the tests of %s: %w\n%s", s.ImportPath, err, listed)
+		return fmt.Errorf("list the tests of %s: %w", s.ImportPath, err)
 	}
 	names := regexp.MustCompile(`(?m)^(Test|Fuzz|Example)\w*$`).FindAllString(string(listed), -1)
 	s.tests = make([]Test, len(names))
 	failures := make([]error, len(names))
 	var wait sync.WaitGroup
-	free := make(chan struct{}, workers)
+	free := make(chan struct{}, o.workers)
 	for i, name := range names {
 		free <- struct{}{}
 		wait.Go(func() {
-			s.tests[i], failures[i] = s.measureOne(name)
+			s.tests[i], failures[i] = s.measureOne(program, name)
 			<-free
 		})
 	}
 	wait.Wait()
-	slices.SortFunc(s.tests, func(a, b Test) int { return int(a.Takes - b.Takes) })
+	slices.SortFunc(s.tests, func(a, b Test) int { return cmp.Compare(a.Takes, b.Takes) })
 	return errors.Join(failures...)
 }
 
-func (s *Suite) measureOne(name string) (Test, error) {
-	scratch, err := os.MkdirTemp("", "mutate-")
-	if err != nil {
-		return Test{}, err
+func (s *Suite) measureOne(program, name string) (Test, error) {
+	profile := filepath.Join(s.scratch, name)
+	began := time.Now()
+	if err := s.run(program, []Test{{Name: name}}, 0, time.Hour, "-test.coverprofile="+profile); err != nil {
+		return Test{}, fmt.Errorf("%s of %s fails as it is: %w", name, s.ImportPath, err)
 	}
-	defer os.RemoveAll(scratch)
-	profile := filepath.Join(scratch, "profile")
-	args := append([]string{"test", "-vet=off", "-ldflags=-s -w", "-v", "-run", "^" + name + "$", "-coverprofile", profile}, s.testFlags...)
-	out, err := exec.Command("go", append(args, s.ImportPath)...).CombinedOutput()
-	if err != nil {
-		return Test{}, fmt.Errorf("%s of %s fails as it is: %w\n%s", name, s.ImportPath, err, out)
-	}
+	took := time.Since(began)
 	text, err := os.ReadFile(profile)
 	if err != nil {
 		return Test{}, err
 	}
-	return Test{Name: name, Takes: takes(string(out)), Runs: coveredLines(string(text))}, nil
-}
-
-// takes adds up what a test and its subtests say they took. A test does not say how long those took that ran in parallel.
-func takes(output string) (total time.Duration) {
-	for _, passed := range regexp.MustCompile(`(?m)^ *--- PASS: .* \((\d+\.\d+)s\)$`).FindAllStringSubmatch(output, -1) {
-		seconds, _ := strconv.ParseFloat(passed[1], 64)
-		total += time.Duration(seconds * float64(time.Second))
-	}
-	return total
+	return Test{Name: name, Takes: took, Runs: coveredLines(string(text))}, nil
 }
 
 // coveredLines reads lines such as "module/package/file.go:12.30,14.2 1 7": the last number counts the runs.
@@ -101,6 +93,17 @@ func noticing(tests []Test, m Mutant) (can []Test) {
 		}
 	}
 	return can
+}
+
+// within leaves out the longest tests, but for the first one: together the others take no longer than the budget.
+func within(budget time.Duration, tests []Test) []Test {
+	n := min(1, len(tests))
+	for took := time.Duration(0); n < len(tests); n++ {
+		if took += tests[n-1].Takes; took+tests[n].Takes > budget {
+			break
+		}
+	}
+	return tests[:n]
 }
 
 // steps divides tests, shortest first, so that most mutants are noticed by the first step and none waits for a long test beside a short one.

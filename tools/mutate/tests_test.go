@@ -15,13 +15,6 @@ func TestCoveredLines(t *testing.T) {
 	}
 }
 
-func TestTakes(t *testing.T) {
-	output := "=== RUN   TestA\n    a_test.go:7: --- PASS: of a log\n--- PASS: TestA (0.50s)\n    --- PASS: TestA/some_(of_it) (1.25s)\n    --- SKIP: TestA/other (0.00s)\nPASS\n"
-	if got, want := takes(output), 1750*time.Millisecond; got != want {
-		t.Errorf("%v, want %v", got, want)
-	}
-}
-
 func TestNoticing(t *testing.T) {
 	tests := []Test{{Name: "one", Runs: map[string]bool{"a.go:3": true}}, {Name: "other", Runs: map[string]bool{"b.go:3": true, "a.go:4": true}}}
 	for _, c := range []struct {
@@ -35,6 +28,18 @@ func TestNoticing(t *testing.T) {
 		if got := names(noticing(tests, c.mutant)); !slices.Equal(got, c.want) {
 			t.Errorf("%v: %q, want %q", c.mutant, got, c.want)
 		}
+	}
+}
+
+func TestWithin(t *testing.T) {
+	tests := []Test{{Name: "a", Takes: 2}, {Name: "b", Takes: 3}, {Name: "c", Takes: 3}}
+	for budget, want := range map[time.Duration][]string{1: {"a"}, 4: {"a"}, 5: {"a", "b"}, 7: {"a", "b"}, 8: {"a", "b", "c"}, 9: {"a", "b", "c"}} {
+		if got := names(within(budget, tests)); !slices.Equal(got, want) {
+			t.Errorf("within %d: %q, want %q", budget, got, want)
+		}
+	}
+	if got := within(1, nil); len(got) > 0 {
+		t.Errorf("%v of no tests", got)
 	}
 }
 
