@@ -27,6 +27,8 @@ func FuzzAdvertisement(f *testing.F) {
 
 func FuzzLsRefs(f *testing.F) {
 	f.Add(wire(hashA+" refs/heads/main\n", hashB+" refs/heads/main-2 symref-target:refs/heads/x\n", ""))
+	f.Add(wire(hashA+" refs/heads/main peeled:"+hashB+"\n", ""))
+	f.Add(wire(hashA+" refs/heads/main\n", hashB+" refs/heads/main^{}\n", ""))
 	f.Add(wire("unborn HEAD\n", hashA+"\n", " refs/heads/main\n"))
 	f.Fuzz(func(t *testing.T, answer string) {
 		found := map[string]string{}
@@ -61,16 +63,17 @@ func checkText(t *testing.T, err error) {
 func FuzzUploadPackAnswer(f *testing.F) {
 	f.Add(wire("NAK\n", "\x02counting\r", "\x01"+testPack("x"), ""))
 	f.Add(wire("ACK "+hashA+"\n", "\x01"+testPack(""), ""))
+	f.Add(wire("ACK "+hashA+"\n", "ACK "+hashB+"\n", "\x01"+testPack(""), ""))
 	f.Add(wire("NAK\n", "\x02fatal: oops\n", "\x03aborting"))
 	f.Add(wire("ERR upload-pack: not our ref " + hashB))
 	f.Fuzz(func(t *testing.T, answer string) {
 		pkts := newPktReader(strings.NewReader(answer), nil)
-		common, err := readAcknowledgement(pkts, []string{hashA})
+		common, err := readAcknowledgement(pkts, []string{hashA, hashB})
 		checkText(t, err)
 		if err != nil {
 			return
 		}
-		require.Contains(t, []string{"", hashA}, common)
+		require.Contains(t, []string{"", hashA, hashB}, common)
 		_, err = io.Copy(io.Discard, packfile.NewVerifier(&sideband{pkts: pkts}))
 		checkText(t, err)
 	})
@@ -88,10 +91,11 @@ func FuzzCommon(f *testing.F) {
 func FuzzReport(f *testing.F) {
 	f.Add(inBand(wire("unpack ok\n", "ok refs/heads/main\n", "")))
 	f.Add(wire("\x02remote says no\n") + inBand(wire("unpack ok\n", "ng refs/heads/main hook declined\n", "")))
+	f.Add(inBand(wire("unpack ok\n", "ng refs/heads/main atomic push failure\n", "ng refs/tags/v1 hook declined\n", "")))
 	f.Add(wire("\x03gone"))
 	f.Add(wire("\x03"))
 	f.Fuzz(func(t *testing.T, answer string) {
-		err := readReport(newPktReader(strings.NewReader(answer), nil), updatesOf("refs/heads/main"))
+		err := readReport(newPktReader(strings.NewReader(answer), nil), updatesOf("refs/heads/main", "refs/tags/v1"))
 		checkText(t, err)
 		if err == nil {
 			require.Contains(t, answer, "unpack ok")
@@ -99,6 +103,8 @@ func FuzzReport(f *testing.F) {
 		var refused *RefusedError
 		if errors.As(err, &refused) {
 			require.LessOrEqual(t, len(refused.Messages), 21)
+			require.NotEmpty(t, refused.Refused)
+			require.LessOrEqual(t, len(refused.Refused), 2)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package smarthttp
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"slices"
 	"strings"
@@ -110,8 +111,10 @@ func TestAdvertisementOfV2(t *testing.T) {
 func TestAck(t *testing.T) {
 	for name, tt := range map[string]struct {
 		line        string
+		more        []string // lines before the pack
 		haves       []string
 		common, err string
+		left        string // the next packet, if it is not the pack's
 	}{
 		"nothing common":   {line: "NAK\n", haves: []string{hashA}},
 		"acknowledged":     {line: "ACK " + hashA + "\n", haves: []string{hashA}, common: hashA},
@@ -119,16 +122,24 @@ func TestAck(t *testing.T) {
 		"without a have":   {line: "ACK \n", err: "instead of a pack"},
 		"an error":         {line: "ERR upload-pack: not our ref " + hashA, err: ErrNotOurRef.Error()},
 		"neither":          {line: "shallow " + hashA, err: `answers "shallow ` + hashA},
+		"several haves":    {line: "ACK " + hashB + "\n", haves: []string{hashA, hashB}, common: hashB},
+		"more of them":     {line: "ACK " + hashB + "\n", more: []string{"ACK " + hashA + "\n"}, haves: []string{hashA, hashB}, common: hashB},
+		"more than asked":  {line: "ACK " + hashB + "\n", more: []string{"ACK " + hashA + "\n", "ACK " + hashA + "\n"}, haves: []string{hashA, hashB}, common: hashB, left: "ACK " + hashA + "\n"},
+		"failure after it": {line: "ACK " + hashB + "\n", more: []string{"ERR gone"}, haves: []string{hashA, hashB}, err: "gone"},
 		"multi_ack's form": {line: "ACK " + hashA + " continue\n", haves: []string{hashA}, err: "instead of a pack"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			common, err := readAcknowledgement(newPktReader(strings.NewReader(wire(tt.line)), nil), tt.haves)
+			pkts := newPktReader(strings.NewReader(wire(append([]string{tt.line}, append(tt.more, "\x01PACK")...)...)), nil)
+			common, err := readAcknowledgement(pkts, tt.haves)
 			if tt.err != "" {
 				require.ErrorContains(t, err, tt.err)
 				return
 			}
 			require.NoError(t, err)
 			require.Equal(t, tt.common, common)
+			next, err := pkts.nextPacket()
+			require.NoError(t, err)
+			require.Equal(t, cmp.Or(tt.left, "\x01PACK"), string(next))
 		})
 	}
 }
