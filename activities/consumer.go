@@ -30,6 +30,11 @@ type Consumer struct {
 	CreateProjects bool
 	// Groups creates the groups of projects that are created. If it is nil, they have to exist.
 	Groups GroupForge
+	// DeleteRefs deletes refs of a set that this software has put to the destination, when they have gone from the source.
+	DeleteRefs bool
+	// MaxDeletedShare is the largest share (0 to 1) of a set's refs there that one push deletes, if there are more than 10 to
+	// delete. Of more, it deletes none.
+	MaxDeletedShare float64
 }
 
 // Unverified is the warning on everything that a consumer without verification keys does.

@@ -52,9 +52,7 @@ func (c *Producer) complete(v variables) []error {
 	if c.GraphQLUsername+c.GraphQLPassword != "" {
 		problems = append(problems, c.checkPlainHTTP("GRAPHQL_SERVER", c.GraphQL))
 	}
-	if !(c.MaxPruneShare >= 0 && c.MaxPruneShare <= 1) { // this also refuses NaN, which would limit nothing
-		problems = append(problems, fmt.Errorf("PRUNE_MAX_SHARE is %g, not between 0 and 1", c.MaxPruneShare))
-	}
+	problems = append(problems, checkShare("PRUNE_MAX_SHARE", c.MaxPruneShare))
 	if c.PruneAfter < 0 {
 		problems = append(problems, fmt.Errorf("PRUNE_AFTER is %s, less than 0", c.PruneAfter))
 	}
@@ -112,7 +110,7 @@ func checkSyncList(v variables) error {
 }
 
 func (c *Consumer) complete(v variables) []error {
-	problems := c.Common.complete(v)
+	problems := append(c.Common.complete(v), checkShare("DELETE_REFS_MAX_SHARE", c.MaxDeletedShare))
 	if !v.isSet("VERIFY_KEYS") {
 		c.Verifier = sign.Unverified()
 	}
@@ -142,6 +140,14 @@ func (c *Consumer) checkPredecessor(v variables) (problems []error) {
 		}
 	}
 	return problems
+}
+
+// checkShare also refuses NaN, which would limit nothing.
+func checkShare(name string, share float64) error {
+	if share >= 0 && share <= 1 {
+		return nil
+	}
+	return fmt.Errorf("%s is %g, not between 0 and 1", name, share)
 }
 
 // checkPlainHTTP refuses a URL over which credentials would be sent in plain text. A nil URL is accepted: its problem

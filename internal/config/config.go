@@ -104,6 +104,10 @@ type Consumer struct {
 	CreateProjects bool `env:"CREATE_PROJECTS"`
 	// GitLabAPI lets the groups of such projects be created, too.
 	GitLabAPI bool `env:"GITLAB_API"`
+	// DeleteRefs deletes refs of a set at the destination that have gone from the source.
+	DeleteRefs bool `env:"DELETE_REFS" envDefault:"true"`
+	// MaxDeletedShare is the largest share (0 to 1) of a set's refs that one push deletes.
+	MaxDeletedShare float64 `env:"DELETE_REFS_MAX_SHARE" envDefault:"0.5"`
 }
 
 // LoadProducer reads the configuration from environ, which has the shape of os.Environ.

@@ -125,6 +125,11 @@ func TestEndsOfWhatIsAllowed(t *testing.T) {
 		_, err := LoadProducer(append(environ(producer), setting))
 		require.NoError(t, err, setting)
 	}
+	consumer := environ(map[string]string{"PRIVATE_KEY": identity(t).String()})
+	for _, setting := range []string{"DELETE_REFS_MAX_SHARE=0", "DELETE_REFS_MAX_SHARE=1"} {
+		_, err := LoadConsumer(append(consumer, setting))
+		require.NoError(t, err, setting)
+	}
 }
 
 func TestLoadConsumerKeepsItsKeySecret(t *testing.T) {

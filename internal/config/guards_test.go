@@ -50,6 +50,9 @@ func TestSetToNothing(t *testing.T) {
 func TestNumbersThatLimitNothing(t *testing.T) {
 	for _, value := range []string{"NaN", "nan", "Inf", "-0.1", "1.1"} {
 		require.ErrorContains(t, loadWith(t, "PRUNE_MAX_SHARE", value), "PRUNE_MAX_SHARE is ", value)
+		_, consumer := sides(t)
+		_, err := LoadConsumer(append(environ(consumer), "DELETE_REFS_MAX_SHARE="+value))
+		require.ErrorContains(t, err, "DELETE_REFS_MAX_SHARE is ", value)
 	}
 	require.ErrorContains(t, loadWith(t, "PRUNE_MAX_SHARE", "50%"), "PRUNE_MAX_SHARE is not a number")
 	require.ErrorContains(t, loadWith(t, "PRUNE_AFTER", "1d"), "PRUNE_AFTER is not a duration such as 90s or 24h")

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -32,9 +33,12 @@ type Absence struct {
 type Absent struct {
 	Destination project.Branch `json:"destination"`
 	Since       time.Time      `json:"since"` // when a cycle first found it gone
+	// Covered says that another destination that is configured has refs of it: it is not lost, and does not count towards
+	// Retention.MaxShare.
+	Covered bool `json:"covered,omitempty"`
 }
 
-// Deletion says of how many destinations a cycle deleted the objects.
+// Deletion says of how many destinations, not counting covered ones, a cycle deleted the objects.
 type Deletion struct {
 	At           time.Time `json:"at"`
 	Destinations int       `json:"destinations"`
@@ -45,7 +49,8 @@ type Retention struct {
 	// After is how long a destination has to be absent before its objects are deleted.
 	After time.Duration
 	// MaxShare is the largest share (0 to 1) of the bucket's destinations whose objects may be deleted within After, or
-	// at once if After is 0. If more are absent, the configuration is taken for wrong.
+	// at once if After is 0. If more are absent, the configuration is taken for wrong. Those count that no configured
+	// destination overlaps. Of 0, nothing is deleted.
 	MaxShare float64
 }
 
@@ -73,7 +78,7 @@ func (r Retention) Orphans(syncs []project.Sync, chains map[project.Branch]chain
 	out := Orphans{Absence: Absence{Deleted: deleted}}
 	if doubtful || len(syncs) == 0 {
 		// It is not known who has left. Those who are still missing have not come back either.
-		out.Absence.Branches = slices.DeleteFunc(slices.Clone(remembered.Branches), func(a Absent) bool { return !gone[a.Destination] })
+		out.Absence.Branches = slices.DeleteFunc(slices.Clone(remembered.Branches), func(a Absent) bool { return !gone.has(a.Destination) })
 		if len(gone) > 0 && !doubtful {
 			out.refuseDeletion("no sync is configured: the objects of all %d destinations are kept", len(gone))
 		}
@@ -84,8 +89,12 @@ func (r Retention) Orphans(syncs []project.Sync, chains map[project.Branch]chain
 	for _, d := range deleted {
 		earlier += d.Destinations
 	}
-	all := len(chains) + unlisted.Configured + unlisted.Unconfigured + earlier
-	switch left := len(gone) + unlisted.Unconfigured + earlier; {
+	covered := gone.covered()
+	if r.MaxShare == 0 {
+		covered = 0 // not even those are deleted
+	}
+	all := len(chains) - covered + unlisted.Configured + unlisted.Unconfigured + earlier
+	switch left := len(gone) - covered + unlisted.Unconfigured + earlier; {
 	case len(gone) == 0:
 	case unlisted.Uncountable:
 		out.refuseDeletion("the bucket has objects of more destinations than can be counted: the objects of those that are no longer configured are kept")
@@ -122,18 +131,36 @@ func (out *Orphans) selectDue(gone int, after time.Duration, now time.Time) {
 	}
 }
 
+// absentees are the bucket's destinations that no sync has. They are true where a configured destination overlaps them.
+type absentees map[project.Branch]bool
+
+func (g absentees) has(b project.Branch) bool { _, ok := g[b]; return ok }
+
+func (g absentees) covered() (n int) {
+	for _, is := range g {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
 // findAbsent returns the bucket's destinations that no sync has. It is doubtful when an entry of the configuration is
 // invalid, as that may be meant for any of them.
-func findAbsent(syncs []project.Sync, chains map[project.Branch]chain.Chain) (gone map[project.Branch]bool, doubtful bool) {
+func findAbsent(syncs []project.Sync, chains map[project.Branch]chain.Chain) (gone absentees, doubtful bool) {
 	configured := make(map[project.Branch]bool, len(syncs))
 	for _, s := range syncs {
 		configured[s.Destination.Identity()] = true
 		doubtful = doubtful || validateSync(s) != nil
 	}
-	gone = map[project.Branch]bool{}
+	var overlaps project.OverlapIndex
+	if !doubtful {
+		overlaps = project.NewOverlapIndex(maps.Keys(configured))
+	}
+	gone = absentees{}
 	for branch := range chains {
 		if !configured[branch.Identity()] {
-			gone[branch] = true
+			_, gone[branch] = firstOf(overlaps.Overlapping(branch))
 		}
 	}
 	return gone, doubtful
@@ -141,18 +168,18 @@ func findAbsent(syncs []project.Sync, chains map[project.Branch]chain.Chain) (go
 
 // updateAbsent returns the absent destinations with the times since when they are absent: the remembered time, or now
 // for new ones. A remembered time in the future came from a wrong clock, and becomes now.
-func (a Absence) updateAbsent(gone map[project.Branch]bool, now time.Time) []Absent {
+func (a Absence) updateAbsent(gone absentees, now time.Time) []Absent {
 	since := make(map[project.Branch]time.Time, len(a.Branches))
 	for _, b := range a.Branches {
 		since[b.Destination] = b.Since
 	}
 	var out []Absent
-	for branch := range gone {
+	for branch, covered := range gone {
 		at, known := since[branch]
 		if !known || at.After(now) {
 			at = now
 		}
-		out = append(out, Absent{branch, at.UTC()})
+		out = append(out, Absent{branch, at.UTC(), covered})
 	}
 	slices.SortFunc(out, func(a, b Absent) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Destination.String(), b.Destination.String()))
@@ -181,8 +208,18 @@ func (a Absence) RecordDeletion(deleted []project.Branch, now time.Time) Absence
 	if len(deleted) == 0 {
 		return a
 	}
-	a.Branches = slices.DeleteFunc(slices.Clone(a.Branches), func(b Absent) bool { return slices.Contains(deleted, b.Destination) })
-	a.Deleted = append(slices.Clone(a.Deleted), Deletion{now.UTC(), len(deleted)})
+	counted := len(deleted)
+	a.Branches = slices.DeleteFunc(slices.Clone(a.Branches), func(b Absent) bool {
+		is := slices.Contains(deleted, b.Destination)
+		if is && b.Covered {
+			counted--
+		}
+		return is
+	})
+	if counted == 0 {
+		return a
+	}
+	a.Deleted = append(slices.Clone(a.Deleted), Deletion{now.UTC(), counted})
 	if len(a.Deleted) > maxDeletions { // merge the two oldest into one with the later time
 		a.Deleted[1].Destinations += a.Deleted[0].Destinations
 		a.Deleted = a.Deleted[1:]

@@ -40,7 +40,7 @@ func TestOrphans(t *testing.T) {
 	all := []string{"one", "two", "three", "four"}
 	gone := func(hours int, names ...string) (a Absence) {
 		for _, name := range names {
-			a.Branches = append(a.Branches, Absent{destination(name, "m"), day.Add(-time.Duration(hours) * time.Hour)})
+			a.Branches = append(a.Branches, Absent{Destination: destination(name, "m"), Since: day.Add(-time.Duration(hours) * time.Hour)})
 		}
 		return a
 	}
@@ -105,7 +105,7 @@ func TestOrphansOfAnotherSpelling(t *testing.T) {
 
 func TestForget(t *testing.T) {
 	t.Parallel()
-	one, two := Absent{destination("one", "m"), day}, Absent{destination("two", "m"), day}
+	one, two := Absent{Destination: destination("one", "m"), Since: day}, Absent{Destination: destination("two", "m"), Since: day}
 	absence := Absence{Branches: []Absent{one, two}}
 	require.Equal(t, absence, absence.RecordDeletion(nil, day))
 	require.Equal(t, Absence{Branches: []Absent{two}, Deleted: []Deletion{{day, 1}}}, absence.RecordDeletion([]project.Branch{one.Destination}, day))
@@ -124,7 +124,7 @@ func TestOrphansAtOnce(t *testing.T) {
 
 // A share of nothing keeps all of them, and says so for as long as there are any.
 func TestNoShareOfOrphansIsDeleted(t *testing.T) {
-	out := Retention{MaxShare: 0}.Orphans(configured("one"), stored("one", "two"), Omitted{}, Absence{Branches: []Absent{{destination("two", "m"), day.Add(-999 * time.Hour)}}}, day)
+	out := Retention{MaxShare: 0}.Orphans(configured("one"), stored("one", "two"), Omitted{}, Absence{Branches: []Absent{{Destination: destination("two", "m"), Since: day.Add(-999 * time.Hour)}}}, day)
 	require.Empty(t, out.Due)
 	require.Equal(t, KindPruneRefused, out.Failure.Kind)
 }
@@ -195,7 +195,7 @@ func TestAbsenceIsBounded(t *testing.T) {
 	}
 	retention := Retention{After: 24 * time.Hour, MaxShare: 1}
 	late := destination(all[len(all)-1], "m")
-	remembered := Absence{Branches: []Absent{{late, day.Add(-time.Hour)}}}
+	remembered := Absence{Branches: []Absent{{Destination: late, Since: day.Add(-time.Hour)}}}
 	out := retention.Orphans(configured("other"), stored(all...), Omitted{}, remembered, day)
 	require.Len(t, out.Absence.Branches, maxAbsent)
 	require.Equal(t, late, out.Absence.Branches[0].Destination)

@@ -55,7 +55,7 @@ func TestPagesFitIntoTemporal(t *testing.T) {
 			objects = append(objects, o)
 		}
 		consumer.Chains[longest(i)] = chain.Chain{Objects: objects}
-		absence.Branches = append(absence.Branches, Absent{longest(i), day})
+		absence.Branches = append(absence.Branches, Absent{Destination: longest(i), Since: day, Covered: true})
 	}
 	producer.Chains = consumer.Chains
 	orphans := Retention{MaxShare: 1}.Orphans(configured("one"), consumer.Chains, Omitted{}, absence, day)

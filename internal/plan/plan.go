@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
 // Failure is one thing that could not be done, and why.
@@ -35,9 +37,11 @@ type BranchStatus struct {
 
 // Head is what is known of a branch on its Git server.
 type Head struct {
-	Commit string // "" when it could not be read or does not exist
+	// Commit of a set of refs is the ID of the state of all refs there that match; "" when it could not be read or does not
+	// exist.
+	Commit string
 	// Noted is the commit of the ref by which the destination has recorded the branch's newest object; "" when there is
-	// none.
+	// none. Of a set it is the state in which the push of that object left the destination's refs.
 	Noted string
 	// Err is why the head could not be read. The plan then moves the branch, so that the run reads it again and reports
 	// the error.
@@ -63,6 +67,14 @@ func notQueriedFailure(branches int) Failure {
 // triedAgain is the reason of a failure that may pass. Servers end what they say with a full stop.
 func triedAgain(err error) string {
 	return strings.TrimRight(err.Error(), ".") + "; the next cycle tries again"
+}
+
+// shortState abbreviates a commit, or says that the ID is one of a set's states.
+func shortState(b project.Branch, id string) string {
+	if b.IsSet() {
+		return "state " + Short(id)
+	}
+	return Short(id)
 }
 
 // Short abbreviates a commit for people to read.

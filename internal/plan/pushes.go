@@ -32,6 +32,8 @@ type PushPlanner struct {
 	PageRequest
 
 	Chains map[project.Branch]chain.Chain
+	// Newest has the newest objects of destinations, by identity, that Chains has not and that overlap some which it has.
+	Newest map[project.Branch]object.Stored
 	Allow  project.Allowlist
 	// RequireNoted plans a push also when the destination is at the right commit but has not recorded the branch's
 	// newest object.
@@ -47,14 +49,21 @@ type PushPlanner struct {
 // Candidates returns the branches behind position After that the bucket has objects of, in the cycle's order.
 func (p PushPlanner) Candidates() []Candidate[Push] {
 	out := make([]Candidate[Push], 0, len(p.Chains))
+	overlaps := p.findOverlaps()
 	for branch, c := range p.Chains {
 		position := p.Order.Position(branch)
 		if position <= p.After {
 			continue
 		}
+		cover, covered := overlaps.coverOf(branch)
 		out = append(out, Candidate[Push]{
 			Destination: branch, Read: branch, Position: position,
-			decide: func(head Head) decision[Push] { return p.decide(branch, c, head) },
+			decide: func(head Head) decision[Push] {
+				if covered && p.Allow.Allows(branch) {
+					return decision[Push]{inSync: coveredBy(cover, branch, c)}
+				}
+				return p.decide(branch, c, head)
+			},
 		})
 	}
 	return sortByPosition(out)
@@ -96,6 +105,8 @@ func (p PushPlanner) inSync(c chain.Chain, head Head) bool {
 	switch there := head.Commit == c.Tip(); {
 	case head.Commit == "":
 		return false
+	case c.Newest().Destination.IsSet(): // others may have refs there, too
+		return head.Commit == head.Noted
 	case !p.RequireNoted: // the archive of a predecessor's object may have had another commit than its key
 		return there || p.ReadPredecessor && head.Commit == head.Noted
 	case c.ByPredecessor(): // nobody has signed that: it must not keep back an object of the producer's own
@@ -108,14 +119,21 @@ func (p PushPlanner) inSync(c chain.Chain, head Head) bool {
 // creates tells whether a push creates the project. It finds out if the project is there, and is only hidden.
 func (p PushPlanner) creates(head Head) bool { return head.NoProject && p.CreateProjects }
 
+// whereIs says where the destination is, in words.
 func (p PushPlanner) whereIs(branch project.Branch, head Head) string {
 	switch {
 	case p.creates(head):
 		return "the project does not exist yet" + norGroups(head.MissingGroups)
 	case head.Err != nil:
 		return "the destination cannot be read: " + head.Err.Error()
+	case head.Commit == "" && branch.IsSet():
+		return "no ref of the destination matches " + branch.Branch + " yet"
 	case head.Commit == "":
 		return fmt.Sprintf("the %s does not exist yet", branch.Kind())
+	case branch.IsSet() && head.Noted != "":
+		return "the destination's refs have changed since they were pushed"
+	case branch.IsSet():
+		return "the destination has yet to note the bucket's newest object"
 	}
 	return "the destination is at " + Short(head.Commit)
 }
@@ -143,8 +161,10 @@ func (p PushPlanner) planPush(branch project.Branch, head Head, c chain.Chain) P
 	push := Push{Destination: branch, Head: head.Commit, Commit: c.Tip(), Objects: c.Restoring(), Since: c.Newest().Modified}
 	switch push.Reason = p.whereIs(branch, head); {
 	case p.creates(head):
-		push.Reason += ": create it, with the " + branch.Kind() + " at " + Short(c.Tip())
+		push.Reason += ": create it, with the " + branch.Kind() + " at " + shortState(branch, c.Tip())
 	case head.Err != nil:
+	case branch.IsSet():
+		push.Reason += ": put the refs in " + shortState(branch, c.Tip())
 	case head.Commit == c.Tip():
 		push.Reason += " and has yet to note the bucket's newest object"
 	case head.Commit == "":

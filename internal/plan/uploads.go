@@ -3,6 +3,8 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"iter"
+	"maps"
 	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
@@ -44,12 +46,19 @@ type UploadPlanner struct {
 const maxNameLength = 600
 
 // ValidateSyncs separates the syncs that can be worked on from the failures of the others. Two syncs with one
-// destination, however it is spelled, would overwrite each other in turn, so both are refused.
+// destination, however it is spelled, would overwrite each other in turn, so both are refused. So are two that have some
+// ref of the destination in common.
 func ValidateSyncs(syncs []project.Sync) (accepted []project.Sync, refused []Failure) {
 	sameDestination := map[project.Branch]int{}
+	valid := map[project.Branch]project.Sync{} // by destination
 	for _, s := range syncs {
-		sameDestination[s.Destination.Identity()]++
+		to := s.Destination.Identity()
+		sameDestination[to]++
+		if validateSync(s) == nil {
+			valid[to] = s
+		}
 	}
+	overlaps := project.NewOverlapIndex(maps.Keys(valid))
 	for _, s := range syncs {
 		if err := validateSync(s); err != nil {
 			refused = append(refused, Failure{Subject: foreign.Line(s.Destination.String(), maxNameLength), Kind: KindInvalidSync, Reason: foreign.Line(err.Error(), maxNameLength)})
@@ -60,6 +69,11 @@ func ValidateSyncs(syncs []project.Sync) (accepted []project.Sync, refused []Fai
 			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindDuplicateDestination, Reason: reason})
 			continue
 		}
+		if other, ok := firstOf(overlaps.Overlapping(s.Destination)); ok {
+			reason := fmt.Sprintf("the sync %s has refs of its destination in common with the sync %s, and each would overwrite the other's: keep one of them, or name less in one", s, valid[other])
+			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindDuplicateDestination, Reason: reason})
+			continue
+		}
 		if err := checkKeyLength(s.Destination); err != nil {
 			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindKeyTooLong, Reason: err.Error()})
 			continue
@@ -67,6 +81,13 @@ func ValidateSyncs(syncs []project.Sync) (accepted []project.Sync, refused []Fai
 		accepted = append(accepted, s)
 	}
 	return accepted, refused
+}
+
+func firstOf[T any](all iter.Seq[T]) (first T, ok bool) {
+	for first := range all {
+		return first, true
+	}
+	return first, false
 }
 
 // ValidateSyncs also refuses what the predecessor's consumer does not take, where it is written for.
@@ -151,6 +172,8 @@ func unreadableReason(source project.Branch, head Head) (kind, reason string) {
 	switch {
 	case head.Err != nil:
 		return head.Kind, "the source cannot be read: " + head.Err.Error()
+	case head.Commit == "" && source.IsSet():
+		return KindBranchNotFound, "no ref matches " + source.Branch
 	case head.Commit == "":
 		return KindBranchNotFound, fmt.Sprintf("the source %s does not exist", source.Kind())
 	}
@@ -184,10 +207,7 @@ func (p UploadPlanner) planUpload(s project.Sync, head Head, c chain.Chain, inBu
 	case !c.Broken() && c.ByPredecessor() == p.WritePredecessor && c.Tip() == head.Commit:
 		return Upload{}, false
 	}
-	moved := fmt.Sprintf("source moved from %s to %s", Short(c.Tip()), Short(head.Commit))
-	if c.Tip() == head.Commit {
-		moved = "source is at " + Short(head.Commit)
-	}
+	moved := movedReason(s.Source, c.Tip(), head.Commit)
 	u := Upload{Sync: s, SeenChain: chainState(c)}
 	prefix, why := p.reusablePrefix(c)
 	if len(prefix) == 0 {
@@ -198,11 +218,24 @@ func (p UploadPlanner) planUpload(s project.Sync, head Head, c chain.Chain, inBu
 		return u, true
 	}
 	u.Base = prefix[len(prefix)-1].Commit
-	u.Reason = fmt.Sprintf("%s: increment on %s", moved, Short(u.Base))
+	u.Reason = fmt.Sprintf("%s: increment on %s", moved, shortState(s.Source, u.Base))
 	for _, o := range prefix {
 		u.BaseKeys = append(u.BaseKeys, o.Key)
 	}
 	return u, true
+}
+
+// movedReason tells where a source is now that the bucket has at another commit, or at the same.
+func movedReason(source project.Branch, bucket, now string) string {
+	switch {
+	case source.IsSet() && bucket == now:
+		return "the source's refs are still in " + shortState(source, now)
+	case source.IsSet():
+		return "the source's refs have changed"
+	case bucket == now:
+		return "source is at " + Short(now)
+	}
+	return fmt.Sprintf("source moved from %s to %s", Short(bucket), Short(now))
 }
 
 // reusablePrefix is the beginning of the chain that the upload builds on, or why it builds on nothing, if that is worth a word.

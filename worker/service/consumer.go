@@ -22,8 +22,8 @@ func consumer(environ []string) (role, error) {
 		Role:          contract.Consumer,
 		workflows:     workflows.RegisterConsumer,
 		redirects:     c.Allow,
-		settings:      []any{recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow, c.ReadPredecessor, c.CreateProjects, c.GitLabAPI},
-		logAttributes: []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy, "predecessor's objects", c.ReadPredecessor, "create projects", c.CreateProjects, "gitlab api", c.GitLabAPI},
+		settings:      []any{recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow, c.ReadPredecessor, c.CreateProjects, c.GitLabAPI, c.DeleteRefs, c.MaxDeletedShare},
+		logAttributes: []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy, "predecessor's objects", c.ReadPredecessor, "create projects", c.CreateProjects, "gitlab api", c.GitLabAPI, "delete refs", c.DeleteRefs},
 		activities: func(s dependencies) any {
 			return &activities.Consumer{
 				Common:          s.Common,
@@ -36,6 +36,8 @@ func consumer(environ []string) (role, error) {
 				FastForwardOnly: c.PushPolicy != config.Overwrite,
 				CreateProjects:  c.CreateProjects,
 				Groups:          groupForge(c),
+				DeleteRefs:      c.DeleteRefs,
+				MaxDeletedShare: c.MaxDeletedShare,
 			}
 		},
 	}

@@ -70,12 +70,14 @@ func TestConsumerConfigurationArrives(t *testing.T) {
 	require.NoError(t, err)
 	table := both(t, w)
 	maps.Copy(table, map[string]arrival{
-		"PRIVATE_KEY":          {value: id.String(), seen: func(b *built) any { return b.consumer.Identities }, want: []age.Identity{id}, other: other.String()},
-		"VERIFY_KEYS":          {value: public, seen: func(b *built) any { return b.consumer.Verifier }, want: verifier, other: another},
-		"PUSH_POLICY":          {value: "fast-forward", seen: func(b *built) any { return b.consumer.FastForwardOnly }, want: true, other: "overwrite"},
-		"READ_PREDECESSOR":     {value: "false", seen: func(b *built) any { return b.consumer.ReadPredecessor }, want: false}, // the other: below
-		"ALLOWED_DESTINATIONS": {value: "mirror/*", seen: func(b *built) any { return b.consumer.Allow }, want: allow, other: "mirror/app"},
-		"CREATE_PROJECTS":      {value: "true", seen: func(b *built) any { return b.consumer.CreateProjects }, want: true}, // the other: below
+		"PRIVATE_KEY":           {value: id.String(), seen: func(b *built) any { return b.consumer.Identities }, want: []age.Identity{id}, other: other.String()},
+		"VERIFY_KEYS":           {value: public, seen: func(b *built) any { return b.consumer.Verifier }, want: verifier, other: another},
+		"PUSH_POLICY":           {value: "fast-forward", seen: func(b *built) any { return b.consumer.FastForwardOnly }, want: true, other: "overwrite"},
+		"READ_PREDECESSOR":      {value: "false", seen: func(b *built) any { return b.consumer.ReadPredecessor }, want: false}, // the other: below
+		"ALLOWED_DESTINATIONS":  {value: "mirror/*", seen: func(b *built) any { return b.consumer.Allow }, want: allow, other: "mirror/app"},
+		"CREATE_PROJECTS":       {value: "true", seen: func(b *built) any { return b.consumer.CreateProjects }, want: true}, // the other: below
+		"DELETE_REFS":           {value: "false", seen: func(b *built) any { return b.consumer.DeleteRefs }, want: false, other: "true"},
+		"DELETE_REFS_MAX_SHARE": {value: "0.25", seen: func(b *built) any { return b.consumer.MaxDeletedShare }, want: 0.25, other: "0.75"},
 		"GITLAB_API": {value: "true", want: "/gitlab/api/v4/groups/mirror Bearer full-gitlab-token " + version(), other: "false", seen: func(*built) any {
 			return w.api.URL.Path + " " + w.api.Header.Get("Authorization") + " " + w.api.UserAgent()
 		}},
