@@ -40,7 +40,7 @@ func main() {
 	var o options
 	flag.Float64Var(&o.threshold, "threshold", 90, "fail when a smaller share of the changes is noticed, in percent")
 	flag.IntVar(&o.workers, "workers", 2, "how many changes are tried at a time")
-	flag.DurationVar(&o.budget, "budget", time.Minute, "how long the tests of one change may take as they are, the quickest first")
+	flag.DurationVar(&o.budget, "budget", time.Minute, "what the tests of one change may cost of the processor's time, the cheapest first")
 	files := flag.String("files", "", "change only these files, or lines of them, separated by commas: put.go,prune.go:17")
 	flag.StringVar(&o.run, "run", ".", "run only the tests whose names match this")
 	flag.BoolVar(&o.short, "short", false, "run the tests with -short")

@@ -28,9 +28,9 @@ type Suite struct {
 
 	scratch   string            // a folder for what is built
 	program   string            // the tests of the package as it is, and of all changes that wait for their numbers
-	budget    time.Duration     // for the tests of a change
+	budget    time.Duration     // of the processor's time, for the tests of a change
 	patience  time.Duration     // for tests that take no time: the machine does other things as well
-	tests     []Test            // shortest first
+	tests     []Test            // cheapest first
 	testFlags []string          // for the test binary
 	sources   map[string][]byte // by path
 }
@@ -111,16 +111,16 @@ func (s *Suite) tryTwice(program string, tests []Test, number int) (Fate, error)
 	for _, t := range tests {
 		limit += 10 * t.Takes
 	}
-	err := s.run(program, tests, number, limit)
+	_, err := s.run(program, tests, number, limit)
 	if errors.Is(err, context.DeadlineExceeded) {
 		began := time.Now()
-		if err := s.run(s.program, tests, 0, time.Hour); err != nil {
+		if _, err := s.run(s.program, tests, 0, time.Hour); err != nil {
 			return "", fmt.Errorf("the tests fail as they are: %w", err)
 		}
 		limit = s.patience + 10*time.Since(began)
 	}
 	if err != nil {
-		err = s.run(program, tests, number, limit)
+		_, err = s.run(program, tests, number, limit)
 	}
 	var failed *exec.ExitError
 	switch {
@@ -133,8 +133,8 @@ func (s *Suite) tryTwice(program string, tests []Test, number int) (Fate, error)
 	}
 }
 
-// run fails with an exec.ExitError when a test does, and with context.DeadlineExceeded when the time is up.
-func (s *Suite) run(program string, tests []Test, number int, limit time.Duration, flags ...string) error {
+// run returns the processor's time. It fails with an exec.ExitError when a test does, and with context.DeadlineExceeded when the time is up.
+func (s *Suite) run(program string, tests []Test, number int, limit time.Duration, flags ...string) (costs time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	only := "-test.run=^(" + strings.Join(names(tests), "|") + ")$"
@@ -143,12 +143,15 @@ func (s *Suite) run(program string, tests []Test, number int, limit time.Duratio
 	cmd.Env = append(os.Environ(), numberVariable+"="+strconv.Itoa(number))
 	cmd.WaitDelay = time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	err := cmd.Run()
+	err = cmd.Run()
 	if cmd.Process != nil { // the servers that a failed test has left behind
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
+	if cmd.ProcessState != nil {
+		costs = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
-	return err
+	if err != nil && ctx.Err() != nil {
+		return costs, ctx.Err()
+	}
+	return costs, err
 }

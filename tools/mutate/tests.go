@@ -14,12 +14,13 @@ import (
 	"time"
 )
 
-// smallStep is how long tests take that are run together: a program has to be started for each step.
+// smallStep is what tests cost that are run together: a program has to be started for each step.
 const smallStep = time.Second
 
 // Test is a test function of the package, run alone.
 type Test struct {
 	Name  string
+	Costs time.Duration // of the processor's time, which is about the same on a busy machine
 	Takes time.Duration
 	Runs  map[string]bool // the lines, by file name and number
 }
@@ -49,14 +50,15 @@ func (s *Suite) measure(o options) error {
 		})
 	}
 	wait.Wait()
-	slices.SortFunc(s.tests, func(a, b Test) int { return cmp.Compare(a.Takes, b.Takes) })
+	slices.SortFunc(s.tests, func(a, b Test) int { return cmp.Compare(a.Costs, b.Costs) })
 	return errors.Join(failures...)
 }
 
 func (s *Suite) measureOne(program, name string) (Test, error) {
 	profile := filepath.Join(s.scratch, name)
 	began := time.Now()
-	if err := s.run(program, []Test{{Name: name}}, 0, time.Hour, "-test.coverprofile="+profile); err != nil {
+	costs, err := s.run(program, []Test{{Name: name}}, 0, time.Hour, "-test.coverprofile="+profile)
+	if err != nil {
 		return Test{}, fmt.Errorf("%s of %s fails as it is: %w", name, s.ImportPath, err)
 	}
 	took := time.Since(began)
@@ -64,7 +66,7 @@ func (s *Suite) measureOne(program, name string) (Test, error) {
 	if err != nil {
 		return Test{}, err
 	}
-	return Test{Name: name, Takes: took, Runs: coveredLines(string(text))}, nil
+	return Test{Name: name, Costs: costs, Takes: took, Runs: coveredLines(string(text))}, nil
 }
 
 // coveredLines reads lines such as "module/package/file.go:12.30,14.2 1 7": the last number counts the runs.
@@ -95,23 +97,23 @@ func noticing(tests []Test, m Mutant) (can []Test) {
 	return can
 }
 
-// within leaves out the longest tests, but for the first one: together the others take no longer than the budget.
+// within leaves out the most expensive tests, but for the first one: together the others cost no more than the budget.
 func within(budget time.Duration, tests []Test) []Test {
 	n := min(1, len(tests))
-	for took := time.Duration(0); n < len(tests); n++ {
-		if took += tests[n-1].Takes; took+tests[n].Takes > budget {
+	for spent := time.Duration(0); n < len(tests); n++ {
+		if spent += tests[n-1].Costs; spent+tests[n].Costs > budget {
 			break
 		}
 	}
 	return tests[:n]
 }
 
-// steps divides tests, shortest first, so that most mutants are noticed by the first step and none waits for a long test beside a short one.
+// steps divides tests, cheapest first, so that most mutants are noticed by the first step and none waits for an expensive test beside a cheap one.
 func steps(tests []Test) (divided [][]Test) {
 	for len(tests) > 0 {
-		n, took := 1, tests[0].Takes
-		for n < len(tests) && took+tests[n].Takes < smallStep {
-			took += tests[n].Takes
+		n, spent := 1, tests[0].Costs
+		for n < len(tests) && spent+tests[n].Costs < smallStep {
+			spent += tests[n].Costs
 			n++
 		}
 		divided, tests = append(divided, tests[:n]), tests[n:]

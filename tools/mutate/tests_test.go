@@ -32,7 +32,7 @@ func TestNoticing(t *testing.T) {
 }
 
 func TestWithin(t *testing.T) {
-	tests := []Test{{Name: "a", Takes: 2}, {Name: "b", Takes: 3}, {Name: "c", Takes: 3}}
+	tests := []Test{{Name: "a", Costs: 2}, {Name: "b", Costs: 3}, {Name: "c", Costs: 3}}
 	for budget, want := range map[time.Duration][]string{1: {"a"}, 4: {"a"}, 5: {"a", "b"}, 7: {"a", "b"}, 8: {"a", "b", "c"}, 9: {"a", "b", "c"}} {
 		if got := names(within(budget, tests)); !slices.Equal(got, want) {
 			t.Errorf("within %d: %q, want %q", budget, got, want)
@@ -46,7 +46,7 @@ func TestWithin(t *testing.T) {
 func TestSteps(t *testing.T) {
 	var tests []Test
 	for _, ms := range []time.Duration{1, 10, 100, 900, 2000, 3000} {
-		tests = append(tests, Test{Name: (ms * time.Millisecond).String(), Takes: ms * time.Millisecond})
+		tests = append(tests, Test{Name: (ms * time.Millisecond).String(), Costs: ms * time.Millisecond})
 	}
 	var got [][]string
 	for _, step := range steps(tests) {
