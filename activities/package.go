@@ -61,6 +61,6 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	meter := startMeter(ctx, in.Bundle.Size)
 	defer meter.stop()
 	return packaged, run.Create(archiveFile, func(f *os.File) error {
-		return archive.Write(f, manifest, signature, meter.read(bundle))
+		return archive.Write(f, manifest, signature, nil, meter.read(bundle))
 	})
 }

@@ -217,6 +217,8 @@ func FuzzReader(f *testing.F) {
 	f.Add(append(content, make([]byte, 1024)...))
 	f.Add(content[:len(content)-1])
 	f.Add(write(f, nil, make([]byte, 600)))
+	f.Add(writeSet(f, nil))
+	f.Add(writeSet(f, older))
 	f.Add(tarOf(f, file("manifest.json", manifestText), member{header: tar.Header{Name: "repository.bundle", Typeflag: tar.TypeSymlink, Linkname: "x"}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, err := archive.NewReader(bytes.NewReader(data))
@@ -225,7 +227,7 @@ func FuzzReader(f *testing.F) {
 			if err = a.CopyBundle(&bundle); err == nil {
 				require.EqualValues(t, a.Manifest.Size, bundle.Len())
 				var again bytes.Buffer
-				require.NoError(t, archive.Write(&again, a.ManifestBytes, a.Signature, &bundle))
+				require.NoError(t, archive.Write(&again, a.ManifestBytes, a.Signature, refsOf(t, a), &bundle))
 				return
 			}
 		}
@@ -236,6 +238,7 @@ func FuzzReader(f *testing.F) {
 func FuzzParseManifest(f *testing.F) {
 	f.Add([]byte(manifestText))
 	f.Add([]byte(`{"format_version": 2}`))
+	f.Add(encoded(f, setManifest(older)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := archive.ParseManifest(data)
 		if err != nil {

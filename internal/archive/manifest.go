@@ -12,10 +12,10 @@ import (
 )
 
 // The versions of the archive that this package writes and reads. The first knows branches only: who reads no other
-// would take a tag's full name for that of a branch.
+// would take the full name of a tag, or the pattern of a set of refs, for the name of a branch.
 const (
 	branchVersion = 1
-	tagVersion    = 2
+	refVersion    = 2
 )
 
 // maxManifestSize bounds a manifest's size in bytes; ours are below 2 KiB.
@@ -39,9 +39,13 @@ type Bundle struct {
 	CreatedAt time.Time `json:"created_at"`     // of the manifest, in UTC
 	Size      int64     `json:"bundle_size"`    // bytes
 	SHA256    string    `json:"bundle_sha256"`  // lower-case hexadecimal
+
+	// Of a set of refs, what BindRefs says of the archive's member with its refs.
+	RefsSize   int64  `json:"refs_size,omitempty"`   // bytes
+	RefsSHA256 string `json:"refs_sha256,omitempty"` // lower-case hexadecimal
 }
 
-// Manifest binds the bundle of an archive to the branch or tag that it is for.
+// Manifest binds the bundle of an archive to the branch, tag or set of refs that it is for.
 type Manifest struct {
 	FormatVersion int `json:"format_version"` // set by Encode
 	Bundle
@@ -81,10 +85,10 @@ func ParseManifest(text []byte) (Manifest, error) {
 		return Manifest{}, malformed("manifest: %w", err)
 	}
 	switch v := version.FormatVersion; {
-	case v > tagVersion:
-		return Manifest{}, fmt.Errorf("%w %d: made by a newer version of the software, which writes more than this one reads (%d)", ErrVersion, v, tagVersion)
+	case v > refVersion:
+		return Manifest{}, fmt.Errorf("%w %d: made by a newer version of the software, which writes more than this one reads (%d)", ErrVersion, v, refVersion)
 	case v < branchVersion:
-		return Manifest{}, fmt.Errorf("%w %d, expected %d or %d", ErrVersion, v, branchVersion, tagVersion)
+		return Manifest{}, fmt.Errorf("%w %d, expected %d or %d", ErrVersion, v, branchVersion, refVersion)
 	}
 	var m Manifest
 	if err := json.Unmarshal(text, &m); err != nil {
@@ -111,6 +115,9 @@ func (m Manifest) validate() error {
 	case !sha256Pattern.MatchString(m.SHA256):
 		return fmt.Errorf("bundle_sha256 %q is not a SHA-256", m.SHA256)
 	}
+	if err := m.validateRefs(); err != nil {
+		return err
+	}
 	if m.Environment == "" {
 		return nil
 	}
@@ -121,8 +128,8 @@ func (m Manifest) validate() error {
 }
 
 func versionFor(destination project.Branch) int {
-	if destination.IsTag() {
-		return tagVersion
+	if destination.IsTag() || destination.IsSet() {
+		return refVersion
 	}
 	return branchVersion
 }

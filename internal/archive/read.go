@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/refset"
 	"github.com/app-sre/git-partition-sync/internal/stream"
 )
 
@@ -18,7 +20,7 @@ const (
 	// 300.
 	maxSignatureSize = 4 << 10
 
-	// maxOverhead bounds, in bytes, what surrounds the bundle: the other two members, tar's headers, and the zeros at
+	// maxOverhead bounds, in bytes, what surrounds the bundle and the refs: the other two members, tar's headers, and the zeros at
 	// the end, which stock tar pads to 10 KiB. It also ends a chain of extended headers, which the tar library would
 	// follow for ever.
 	maxOverhead = maxManifestSize + maxSignatureSize + 64<<10
@@ -37,14 +39,16 @@ type Reader struct {
 	ManifestBytes []byte // as signed
 	Signature     []byte // not verified; nil when there is none
 
-	src *boundedReader
-	tar *tar.Reader
+	src  *boundedReader
+	tar  *tar.Reader
+	refs func() (refset.Difference, error)
 }
 
-// NewReader reads everything before the bundle. It fails with ErrMalformed, ErrVersion, or the error of r.
+// NewReader reads everything before the refs of a set, and before the bundle of a branch or tag. It fails with ErrMalformed, ErrVersion, or the error of r.
 func NewReader(r io.Reader) (*Reader, error) {
 	src := &boundedReader{Reader: stream.Reader{R: r}, remaining: maxOverhead}
 	a := &Reader{src: src, tar: tar.NewReader(src)}
+	a.refs = sync.OnceValues(a.readRefs)
 	if err := a.readHead(); err != nil {
 		return nil, fmt.Errorf("read archive: %w", a.classify(err))
 	}
@@ -73,11 +77,18 @@ func (a *Reader) readHead() error {
 			return err
 		}
 	}
-	if header.Name != bundleName {
-		return malformed("unexpected member %s, not %q", foreign.Quote(header.Name, 100), bundleName)
+	if a.Manifest.Destination.IsSet() {
+		return checkMember(header, refsName, a.Manifest.RefsSize)
 	}
-	if header.Size != a.Manifest.Size {
-		return malformed("%s is of %d bytes, the manifest says %d", bundleName, header.Size, a.Manifest.Size)
+	return checkMember(header, bundleName, a.Manifest.Size)
+}
+
+func checkMember(header *tar.Header, name string, size int64) error {
+	if header.Name != name {
+		return malformed("unexpected member %s, not %q", foreign.Quote(header.Name, 100), name)
+	}
+	if header.Size != size {
+		return malformed("%s is of %d bytes, the manifest says %d", name, header.Size, size)
 	}
 	return nil
 }
@@ -85,6 +96,9 @@ func (a *Reader) readHead() error {
 // CopyBundle writes the bundle to w, and then checks its hash and that the archive ends. The output must only be used
 // if it succeeded. It fails with ErrMalformed, or the error of w or of NewReader's r. It can be called once.
 func (a *Reader) CopyBundle(w io.Writer) error {
+	if _, err := a.Refs(); err != nil {
+		return err
+	}
 	hash := sha256.New()
 	a.src.remaining += a.Manifest.Size
 	dst := &stream.Writer{W: w}

@@ -2,6 +2,7 @@
 //
 //	manifest.json           what the bundle is, and for whom
 //	manifest.json.minisig   signature over the bytes before it; optional
+//	refs                    what becomes of which ref; of a set of refs only
 //	repository.bundle       a Git bundle
 //
 // in this order, so that the manifest is checked before the rest is read, and an operator needs nothing but tar and
@@ -22,12 +23,14 @@ import (
 const (
 	manifestName  = "manifest.json"
 	signatureName = "manifest.json.minisig"
+	refsName      = "refs"
 	bundleName    = "repository.bundle"
 )
 
-// Write writes an archive of an encoded manifest, the signature over it (nil for none), and the bundle, which must
-// have exactly the manifest's size. It refuses what Reader would refuse, but does not hash the bundle again.
-func Write(w io.Writer, manifest, signature []byte, bundle io.Reader) error {
+// Write writes an archive of an encoded manifest, the signature over it (nil for none), the refs of a set as they were
+// given to BindRefs (nil for a branch or tag), and the bundle, which must have exactly the manifest's size. It refuses
+// what Reader would refuse, but does not hash the bundle again.
+func Write(w io.Writer, manifest, signature, refs []byte, bundle io.Reader) error {
 	m, err := ParseManifest(manifest)
 	if err != nil {
 		return fmt.Errorf("write archive: %w", err)
@@ -35,8 +38,11 @@ func Write(w io.Writer, manifest, signature []byte, bundle io.Reader) error {
 	if len(signature) > maxSignatureSize {
 		return fmt.Errorf("write archive: signature: %d bytes, limit %d", len(signature), maxSignatureSize)
 	}
+	if _, err := m.parseRefs(refs); err != nil {
+		return fmt.Errorf("write archive: %w", err)
+	}
 	tw := tar.NewWriter(w)
-	if err := writeMembers(tw, m, manifest, signature, bundle); err != nil {
+	if err := writeMembers(tw, m, manifest, signature, refs, bundle); err != nil {
 		return fmt.Errorf("write archive: %w", err)
 	}
 	// Not Close: it would also write the two blocks of zeros.
@@ -46,12 +52,17 @@ func Write(w io.Writer, manifest, signature []byte, bundle io.Reader) error {
 	return nil
 }
 
-func writeMembers(tw *tar.Writer, m Manifest, manifest, signature []byte, bundle io.Reader) error {
+func writeMembers(tw *tar.Writer, m Manifest, manifest, signature, refs []byte, bundle io.Reader) error {
 	if err := writeFile(tw, m, manifestName, manifest); err != nil {
 		return err
 	}
 	if signature != nil {
 		if err := writeFile(tw, m, signatureName, signature); err != nil {
+			return err
+		}
+	}
+	if m.Destination.IsSet() {
+		if err := writeFile(tw, m, refsName, refs); err != nil {
 			return err
 		}
 	}

@@ -1,5 +1,5 @@
 // Package bundle reads and writes the header of a Git bundle, version 2 (gitformat-bundle(5)). With that header, the
-// pack of one branch or tag becomes a file that stock git can clone or fetch from. The package does not read the pack
+// pack of a branch, a tag or a set of refs becomes a file that stock git can clone or fetch from. The package does not read the pack
 // itself.
 package bundle
 
@@ -35,6 +35,9 @@ var ErrMalformed = errors.New("malformed bundle header")
 func EncodeHeader(id object.ID) ([]byte, error) {
 	if err := id.Validate(); err != nil {
 		return nil, fmt.Errorf("bundle header: %w", err)
+	}
+	if id.Destination.IsSet() {
+		return nil, errors.New("bundle header: a set of refs needs to have them said")
 	}
 	var b bytes.Buffer
 	fmt.Fprintln(&b, firstLine)
@@ -97,6 +100,9 @@ func (h *header) parse(lines *lineReader) error {
 	}
 	if err := h.Validate(); err != nil {
 		return malformed("%w", err)
+	}
+	if h.Destination.IsSet() {
+		return malformed("%q is a pattern", h.Destination.Branch)
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func (b Branch) beforeStar() string { return strings.TrimSuffix(b.Branch, "*") }
 func validRef(ref string) bool {
 	short, isBranch := strings.CutPrefix(ref, headsPrefix)
 	if isBranch {
-		return invalidSingleReason(short) == ""
+		return !strings.HasPrefix(short, "refs/") && invalidSingleReason(short) == ""
 	}
 	return strings.HasPrefix(ref, tagsPrefix) && invalidSingleReason(ref) == ""
 }

@@ -107,6 +107,7 @@ func TestMatch(t *testing.T) {
 		// These are not what a sync of such a name alone would mean.
 		{"*", "refs/heads/refs/heads/main", ""},
 		{"*", "refs/heads/refs/x", ""},
+		{"*", "refs/heads/refs/tags/v1", ""},
 		{"*", "refs/heads/HEAD", ""},
 		{"*", "refs/heads/-x", ""},
 		{"*", "refs/heads/a\xff", ""},
