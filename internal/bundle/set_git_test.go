@@ -158,3 +158,30 @@ func fileSize(t *testing.T, path string) int64 {
 	require.NoError(t, err)
 	return info.Size()
 }
+
+// The state has the id that the document has git and sha1sum compute, and the same at both sides.
+func TestStateIDAsDocumented(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../../docs/format.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(document), "without its `*` as `PATTERN`:\n\n```sh\n")
+	require.True(t, found)
+	script, _, found := strings.Cut(rest, "\n```")
+	require.True(t, found)
+
+	source := newProject(t)
+	for _, name := range []string{"release-", "release-1", "Release-2", "release-é", "z"} {
+		source.git("branch", name)
+		source.git("tag", "x/"+name)
+	}
+	for _, pattern := range []string{"refs/*", "refs/heads/*", "refs/tags/*", "refs/heads/release-*", "refs/tags/x/*"} {
+		cmd := source.command("", "--version")
+		cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", script}
+		cmd.Env = append(cmd.Env, "PATTERN="+strings.TrimSuffix(pattern, "*"))
+		out, err := cmd.Output()
+		require.NoError(t, err)
+		require.Equal(t, source.list(pattern).StateID(), strings.Fields(string(out))[0], pattern)
+	}
+	source.git("fetch", "--quiet", ".", "refs/tags/x/*:refs/heads/upstream/*")
+	require.Equal(t, source.list("refs/tags/x/*").StateID(), source.list("refs/heads/upstream/*").StateID())
+}

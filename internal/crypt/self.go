@@ -14,10 +14,11 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-const (
-	// selfType is the type of the stanza, and keeps its keys apart from others that are derived from the same secret.
-	selfType = "git-partition-sync-self"
+// SelfPurpose is the type of a SelfKey's stanzas, and keeps its keys apart from whatever else is derived from the same
+// secret: see sign.Signer.Derive.
+const SelfPurpose = "git-partition-sync-self"
 
+const (
 	selfSecretSize = 32 // bytes, at least
 	selfSaltSize   = 16 // bytes
 	fileKeySize    = 16 // bytes, of age
@@ -28,16 +29,16 @@ const (
 type SelfKey struct{ secret []byte }
 
 // NewSelfKey makes a key of a secret of at least 32 bytes that nobody can guess.
-func NewSelfKey(secret []byte) (SelfKey, error) {
+func NewSelfKey(secret []byte) (*SelfKey, error) {
 	if len(secret) < selfSecretSize {
-		return SelfKey{}, fmt.Errorf("key for own objects: a secret of %d bytes, expected at least %d", len(secret), selfSecretSize)
+		return nil, fmt.Errorf("key for own objects: a secret of %d bytes, expected at least %d", len(secret), selfSecretSize)
 	}
-	return SelfKey{secret: slices.Clone(secret)}, nil
+	return &SelfKey{secret: slices.Clone(secret)}, nil
 }
 
 // AddTo returns recipients for Encrypt that make k open the object as well. It goes with native and with post-quantum
 // recipients, since no quantum computer is known to break it.
-func (k SelfKey) AddTo(recipients []age.Recipient) []age.Recipient {
+func (k *SelfKey) AddTo(recipients []age.Recipient) []age.Recipient {
 	recipients = slices.Clone(recipients)
 	if len(recipients) > 0 { // else it would be for nobody on the other side, which age refuses
 		recipients[0] = besideSelf{recipients[0], k}
@@ -46,9 +47,9 @@ func (k SelfKey) AddTo(recipients []age.Recipient) []age.Recipient {
 }
 
 // Unwrap implements age.Identity.
-func (k SelfKey) Unwrap(stanzas []*age.Stanza) (fileKey []byte, err error) {
+func (k *SelfKey) Unwrap(stanzas []*age.Stanza) (fileKey []byte, err error) {
 	for _, stanza := range stanzas {
-		if stanza.Type != selfType {
+		if stanza.Type != SelfPurpose {
 			continue
 		}
 		if fileKey, err = k.open(stanza); err == nil {
@@ -58,7 +59,7 @@ func (k SelfKey) Unwrap(stanzas []*age.Stanza) (fileKey []byte, err error) {
 	return nil, age.ErrIncorrectIdentity
 }
 
-func (k SelfKey) open(stanza *age.Stanza) ([]byte, error) {
+func (k *SelfKey) open(stanza *age.Stanza) ([]byte, error) {
 	// The size is checked first, so that nothing of another size is ever opened.
 	if len(stanza.Args) != 1 || len(stanza.Body) != fileKeySize+chacha20poly1305.Overhead {
 		return nil, errors.New("not a stanza of a key for own objects")
@@ -74,7 +75,7 @@ func (k SelfKey) open(stanza *age.Stanza) ([]byte, error) {
 	return aead.Open(nil, make([]byte, chacha20poly1305.NonceSize), stanza.Body, nil)
 }
 
-func (k SelfKey) seal(fileKey []byte) (*age.Stanza, error) {
+func (k *SelfKey) seal(fileKey []byte) (*age.Stanza, error) {
 	salt := make([]byte, selfSaltSize)
 	_, _ = rand.Read(salt) // never fails
 	aead, err := k.aead(salt)
@@ -83,14 +84,14 @@ func (k SelfKey) seal(fileKey []byte) (*age.Stanza, error) {
 	}
 	// Each salt makes a key that is used once, so that the nonce can be the same for all.
 	body := aead.Seal(nil, make([]byte, chacha20poly1305.NonceSize), fileKey, nil)
-	return &age.Stanza{Type: selfType, Args: []string{base64.RawStdEncoding.EncodeToString(salt)}, Body: body}, nil
+	return &age.Stanza{Type: SelfPurpose, Args: []string{base64.RawStdEncoding.EncodeToString(salt)}, Body: body}, nil
 }
 
-func (k SelfKey) aead(salt []byte) (cipher.AEAD, error) {
+func (k *SelfKey) aead(salt []byte) (cipher.AEAD, error) {
 	if len(k.secret) == 0 || len(salt) != selfSaltSize {
 		return nil, errors.New("no key for own objects, or no salt")
 	}
-	key, err := hkdf.Key(sha256.New, k.secret, salt, selfType, chacha20poly1305.KeySize)
+	key, err := hkdf.Key(sha256.New, k.secret, salt, SelfPurpose, chacha20poly1305.KeySize)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (k SelfKey) aead(salt []byte) (cipher.AEAD, error) {
 // properties of that one.
 type besideSelf struct {
 	age.Recipient
-	key SelfKey
+	key *SelfKey
 }
 
 // WrapWithLabels implements age.RecipientWithLabels.

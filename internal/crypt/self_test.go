@@ -2,17 +2,23 @@ package crypt_test
 
 import (
 	"bytes"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/app-sre/git-partition-sync/internal/crypt"
+	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
-func newSelfKey(t require.TestingT, secret byte) crypt.SelfKey {
+func newSelfKey(t require.TestingT, secret byte) *crypt.SelfKey {
 	key, err := crypt.NewSelfKey(bytes.Repeat([]byte{secret}, 32))
 	require.NoError(t, err)
 	return key
@@ -57,7 +63,7 @@ func TestSelfKeyIsBesideTheRecipients(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, want, got)
 			}
-			require.Equal(t, 1, bytes.Count(ciphertext, []byte("-> git-partition-sync-self ")))
+			require.Equal(t, 1, bytes.Count(ciphertext, []byte("-> "+crypt.SelfPurpose+" ")))
 			require.NotEqual(t, stanza(t, ciphertext), stanza(t, encryptTo(t, want, recipients)), "nothing in it comes again")
 		})
 	}
@@ -65,7 +71,7 @@ func TestSelfKeyIsBesideTheRecipients(t *testing.T) {
 
 // stanza returns the own stanza of an age file.
 func stanza(t require.TestingT, ciphertext []byte) []byte {
-	_, rest, found := bytes.Cut(ciphertext, []byte("-> git-partition-sync-self "))
+	_, rest, found := bytes.Cut(ciphertext, []byte("-> "+crypt.SelfPurpose+" "))
 	require.True(t, found)
 	stanza, _, found := bytes.Cut(rest, []byte("\n---"))
 	require.True(t, found)
@@ -77,7 +83,7 @@ func TestSelfKeyOpensNothingElse(t *testing.T) {
 	identity := newIdentity(t)
 	recipients := []age.Recipient{identity.Recipient()}
 	ciphertext := encryptTo(t, random(100), newSelfKey(t, 1).AddTo(recipients))
-	for name, key := range map[string]crypt.SelfKey{"other": newSelfKey(t, 2), "none": {}} {
+	for name, key := range map[string]*crypt.SelfKey{"other": newSelfKey(t, 2), "none": {}} {
 		_, err := decrypt(bytes.NewReader(ciphertext), key)
 		require.ErrorIs(t, err, crypt.ErrWrongKey, name)
 	}
@@ -107,10 +113,53 @@ func TestSelfKeyRefuses(t *testing.T) {
 	_, err := crypt.NewSelfKey(make([]byte, 31))
 	require.ErrorContains(t, err, "a secret of 31 bytes, expected at least 32")
 	recipients := []age.Recipient{newIdentity(t).Recipient()}
-	_, err = crypt.Encrypt(io.Discard, crypt.SelfKey{}.AddTo(recipients))
+	_, err = crypt.Encrypt(io.Discard, (&crypt.SelfKey{}).AddTo(recipients))
 	require.ErrorContains(t, err, "no key for own objects")
 	_, err = crypt.Encrypt(io.Discard, newSelfKey(t, 1).AddTo(nil))
 	require.ErrorContains(t, err, "no recipients", "an object is never for its maker alone")
+}
+
+// fixedKey is an identity that knows the file key already.
+type fixedKey []byte
+
+func (k fixedKey) Unwrap([]*age.Stanza) ([]byte, error) { return k, nil }
+
+// A reader that is written from docs/format.md alone, with nothing but SIGNING_KEY, opens the object.
+func TestSelfStanzaAsDocumented(t *testing.T) {
+	t.Parallel()
+	text, _, err := sign.Generate()
+	require.NoError(t, err)
+	signer, err := sign.ParseSigner(text)
+	require.NoError(t, err)
+	secret, err := signer.Derive(crypt.SelfPurpose)
+	require.NoError(t, err)
+	self, err := crypt.NewSelfKey(secret)
+	require.NoError(t, err)
+	ciphertext := encryptTo(t, []byte("a set"), self.AddTo([]age.Recipient{newIdentity(t).Recipient()}))
+
+	decode := func(encoding *base64.Encoding, text string) []byte {
+		b, err := encoding.DecodeString(text)
+		require.NoError(t, err)
+		return b
+	}
+	derive := func(secret, salt []byte) []byte {
+		key, err := hkdf.Key(sha256.New, secret, salt, "git-partition-sync-self", 32)
+		require.NoError(t, err)
+		return key
+	}
+	_, keyText, _ := strings.Cut(text, "\n")
+	seed := decode(base64.StdEncoding, keyText)[62:94]
+	salt, sealed, found := strings.Cut(string(stanza(t, ciphertext)), "\n")
+	require.True(t, found)
+	require.Len(t, decode(base64.RawStdEncoding, salt), 16)
+	aead, err := chacha20poly1305.New(derive(derive(seed, nil), decode(base64.RawStdEncoding, salt)))
+	require.NoError(t, err)
+	fileKey, err := aead.Open(nil, make([]byte, 12), decode(base64.RawStdEncoding, sealed), nil)
+	require.NoError(t, err)
+	require.Len(t, fileKey, 16)
+	got, err := decrypt(bytes.NewReader(ciphertext), fixedKey(fileKey))
+	require.NoError(t, err)
+	require.Equal(t, "a set", string(got))
 }
 
 // FuzzSelfStanza gives the key stanzas that others have made. What is no stanza of its own is passed over.
@@ -125,7 +174,7 @@ func FuzzSelfStanza(f *testing.F) {
 	f.Add(own.Args[0], own.Body[1:])
 	f.Fuzz(func(t *testing.T, argument string, body []byte) {
 		for _, args := range [][]string{nil, {argument}, {argument, argument}} {
-			fileKey, err := self.Unwrap([]*age.Stanza{{Type: own.Type, Args: args, Body: body}})
+			fileKey, err := self.Unwrap([]*age.Stanza{{Type: crypt.SelfPurpose, Args: args, Body: body}})
 			if err == nil {
 				require.Equal(t, own.Args, args)
 				require.Equal(t, own.Body, body)
@@ -133,7 +182,7 @@ func FuzzSelfStanza(f *testing.F) {
 				continue
 			}
 			require.ErrorIs(t, err, age.ErrIncorrectIdentity)
-			fileKey, err = self.Unwrap([]*age.Stanza{{Type: own.Type, Args: args, Body: body}, own})
+			fileKey, err = self.Unwrap([]*age.Stanza{{Type: crypt.SelfPurpose, Args: args, Body: body}, own})
 			require.NoError(t, err, "one that does not open hides no other")
 			require.Equal(t, random(16), fileKey)
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -66,6 +67,18 @@ func TestStateID(t *testing.T) {
 	require.Equal(t, hex.EncodeToString(sum[:]), l.StateID())
 	require.Equal(t, l.StateID(), newList(t, refset.Ref{Part: "v1", Object: a}, refset.Ref{Part: "v2", Object: b}).StateID(), "the tag object says what it peels to")
 	require.Empty(t, refset.List{}.StateID())
+}
+
+func TestStateAsDocumented(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../../docs/format.md")
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(string(document), "The state\n\n```text\n")
+	text, rest, _ := strings.Cut(rest, "```")
+	l, err := refset.Parse([]byte(text))
+	require.NoError(t, err)
+	require.Len(t, l, 3)
+	require.True(t, strings.HasPrefix(rest, "\n\nof `refs/*` has the id `"+l.StateID()+"`."))
 }
 
 func TestEncodeAndParse(t *testing.T) {
