@@ -176,9 +176,8 @@ func FuzzSelfStanza(f *testing.F) {
 		for _, args := range [][]string{nil, {argument}, {argument, argument}} {
 			fileKey, err := self.Unwrap([]*age.Stanza{{Type: crypt.SelfPurpose, Args: args, Body: body}})
 			if err == nil {
-				require.Equal(t, own.Args, args)
-				require.Equal(t, own.Body, body)
-				require.Equal(t, random(16), fileKey)
+				require.Len(t, args, 1)
+				require.Equal(t, random(16), fileKey, "nothing else was ever sealed, here or in another of the processes that fuzz")
 				continue
 			}
 			require.ErrorIs(t, err, age.ErrIncorrectIdentity)
