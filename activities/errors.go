@@ -197,7 +197,7 @@ var kinds = []kind{
 	{"GitServerFailed", isError(smarthttp.ErrServerFailed), true, "The Git server's logs have more, under the request ID if there is one. For damaged repositories, run git fsck there."},
 
 	{plan.KindInvalidSync, foundByPlan, false, "Correct the sync. While there is one, objects of removed syncs are kept."},
-	{plan.KindDuplicateDestination, foundByPlan, false, "Remove all but one from what the GraphQL server or SYNCS_FILE lists."},
+	{plan.KindDuplicateDestination, foundByPlan, false, "Remove all but one from what the GraphQL server or SYNCS_FILE lists, or name less in one."},
 	{plan.KindUnreachable, foundByPlan, false, "Look at the Git server if this lasts."},
 	{plan.KindUndecodableKey, foundByPlan, false, "Delete the object: no producer has put it there."},
 	{plan.KindTooManyObjects, foundByPlan, false, "Find out who writes so many, and delete them. At the consumer, ALLOWED_DESTINATIONS keeps out what is not wanted."},

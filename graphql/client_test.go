@@ -143,6 +143,8 @@ func TestAnswers(t *testing.T) {
 		"no apps":         {body: `{"data":{"apps_v1":[]}}`, want: []project.Sync{}},
 		"null components": {body: `{"data":{"apps_v1":[{"codeComponents":null},{"codeComponents":[]},{}]}}`, want: []project.Sync{}},
 		"null sync":       {body: `{"data":{"apps_v1":[{"codeComponents":[{"gitlabSync":null},` + whole + `]}]}}`, want: []project.Sync{sync}},
+		"patterns": {body: `{"data":{"apps_v1":[{"codeComponents":[{"gitlabSync":{"sourceProject":{"group":"a","name":"b","branch":"*"},"destinationProject":{"group":"d","name":"e","branch":"upstream/*"}}}]}]}}`,
+			want: []project.Sync{{Source: branchOf("a", "b", "refs/heads/*"), Destination: branchOf("d", "e", "refs/heads/upstream/*")}}},
 		"full names": {body: `{"data":{"apps_v1":[{"codeComponents":[{"gitlabSync":{"sourceProject":{"group":"a","name":"b","branch":"refs/heads/c"},"destinationProject":{"group":"d","name":"e","branch":"refs/tags/f"}}}]}]}}`,
 			want: []project.Sync{{Source: sync.Source, Destination: branchOf("d", "e", "refs/tags/f")}}},
 		"null side":           {body: `{"data":{"apps_v1":[{"codeComponents":[{"gitlabSync":{"sourceProject":null,"destinationProject":{"group":"d","name":"e","branch":"f"}}}]}]}}`, want: []project.Sync{{Destination: sync.Destination}}},

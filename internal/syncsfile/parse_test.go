@@ -43,6 +43,14 @@ func TestSyncs(t *testing.T) {
 			"syncs: [{source: {group: p, name: r, branch: refs/heads/main}, destination: {}}, {source: {group: p, name: r, branch: refs/tags/v1}, destination: {}}]\n",
 			[]project.Sync{{Source: branch("p", "r", "main"), Destination: branch("p", "r", "main")}, {Source: branch("p", "r", "refs/tags/v1"), Destination: branch("p", "r", "refs/tags/v1")}},
 		},
+		"patterns": {
+			"syncs: [{source: {group: p, name: r, branch: '*'}, destination: {branch: refs/heads/upstream/*}}, {source: {group: p, name: r, branch: release-*}, destination: {}}, {source: {group: p, name: r, branch: refs/*}, destination: {}}]\n",
+			[]project.Sync{
+				{Source: branch("p", "r", "refs/heads/*"), Destination: branch("p", "r", "refs/heads/upstream/*")},
+				{Source: branch("p", "r", "refs/heads/release-*"), Destination: branch("p", "r", "refs/heads/release-*")},
+				{Source: branch("p", "r", "refs/*"), Destination: branch("p", "r", "refs/*")},
+			},
+		},
 		"the longest branch, in full": {
 			"syncs: [{source: {group: p, name: r, branch: refs/heads/" + longest + "}, destination: {}}]\n",
 			[]project.Sync{{Source: branch("p", "r", longest), Destination: branch("p", "r", longest)}},

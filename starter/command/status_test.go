@@ -21,3 +21,19 @@ func TestStatusTellsWhatIsNow(t *testing.T) {
 		require.Contains(t, out.String(), "  "+want+"\n")
 	}
 }
+
+// Commands find a destination's run whatever its project and its pattern are called.
+func TestDestinationIdentity(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"Mirror/App@main":                "mirror/app@main",
+		"mirror/app@refs/heads/main":     "mirror/app@main",
+		"mirror/app@*":                   "mirror/app@refs/heads/*",
+		"mirror/app@release-*":           "mirror/app@refs/heads/release-*",
+		"mirror/app@refs/tags/*":         "mirror/app@refs/tags/*",
+		"Mirror/App@refs/*":              "mirror/app@refs/*",
+		"mirror/app@refs/merge-requests": "mirror/app@refs/merge-requests",
+	} {
+		require.Equal(t, want, destinationIdentity(text))
+	}
+}

@@ -18,4 +18,6 @@ func TestWorkflowIDs(t *testing.T) {
 	require.Equal(t, contract.Consumer.ChildID(b), contract.Consumer.ChildID(spelled), "one lock for all spellings")
 	require.Equal(t, contract.Producer.ChildID(b), contract.Producer.ChildID(spelled))
 	require.Equal(t, "consume/mirror/platform/router@feature/~%C3%A9 100%25", contract.Consumer.ChildID(b))
+	b.Branch = "refs/heads/release-*"
+	require.Equal(t, "produce/mirror/platform/router@refs/heads/release-*", contract.Producer.ChildID(b))
 }
