@@ -39,6 +39,38 @@ func reset(t *testing.T, c client.Client, id, run string, n int) client.Workflow
 	return c.GetWorkflow(t.Context(), id, answer.RunId)
 }
 
+// A run that was reset starts over when a step fails, but not when that is because somebody has cancelled it.
+func TestCancelledAfterResetIsNotStartedOver(t *testing.T) {
+	t.Parallel()
+	c := scripted(t, newScript())
+	id := contract.Consumer.ChildID(branch("down"))
+	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: scriptQueue}, workflows.ConsumeProject, pushOf("down"))
+	require.NoError(t, err)
+	begun := func(run string) (n int) { // how often its steps have begun, in whichever run
+		for _, event := range fetch(t, c, id, run).Events {
+			if event.EventType == enums.EVENT_TYPE_MARKER_RECORDED {
+				n++
+			}
+		}
+		return n
+	}
+	failsStep := func(run string) func() bool {
+		return func() bool {
+			d, err := c.DescribeWorkflowExecution(t.Context(), id, run)
+			return err == nil && len(d.PendingActivities) == 1 && d.PendingActivities[0].LastFailure != nil
+		}
+	}
+	require.Eventually(t, failsStep(run.GetRunID()), 20*time.Second, 10*time.Millisecond)
+	before := begun(run.GetRunID())
+
+	again := reset(t, c, id, run.GetRunID(), 1) // to where it has downloaded
+	require.Eventually(t, failsStep(again.GetRunID()), 20*time.Second, 10*time.Millisecond)
+	require.NoError(t, c.CancelWorkflow(t.Context(), id, again.GetRunID()))
+	var canceled *temporal.CanceledError
+	require.ErrorAs(t, again.Get(t.Context(), nil), &canceled)
+	require.Equal(t, before, begun(again.GetRunID()))
+}
+
 // What an operator says of one run and one destination holds for them alone, whatever repeats the run.
 func TestRollbackHoldsForOneRun(t *testing.T) {
 	t.Parallel()

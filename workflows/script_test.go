@@ -23,7 +23,7 @@ const (
 )
 
 // script stands in for both sides' activities. The name of the destination project says what
-// happens to it: "ok", "fails", "retries" (once), or is "lost" (once).
+// happens to it: "ok", "fails", "retries" (once), is "down", or is "lost" (once).
 type script struct {
 	mu   sync.Mutex
 	done map[string]bool
@@ -42,7 +42,7 @@ func (s *script) happen(step, name string) error {
 	switch {
 	case name == "fails":
 		return named("WrongKey")
-	case name == "retries" && !again:
+	case name == "down", name == "retries" && !again:
 		return errors.New("connection reset by peer")
 	case name == "lost" && !again:
 		return named(activities.KindStagedFileMissing)
