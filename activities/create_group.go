@@ -59,16 +59,16 @@ type groupReader struct {
 	groups GroupForge
 }
 
-func (r groupReader) Refs(ctx context.Context, project string, names ...string) (map[string]string, error) {
-	refs, err := r.RefReader.Refs(ctx, project, names...)
+func (r groupReader) EachRef(ctx context.Context, project string, wanted smarthttp.Wanted, visit func(smarthttp.Ref) error) error {
+	err := r.RefReader.EachRef(ctx, project, wanted, visit)
 	if !errors.Is(err, smarthttp.ErrNotFound) {
-		return refs, err
+		return err
 	}
 	missing, groupErr := r.groups.MissingGroups(ctx, path.Dir(project))
 	if groupErr != nil {
-		return nil, groupErr
+		return groupErr
 	}
-	return nil, &missingGroupsError{missing, err}
+	return &missingGroupsError{missing, err}
 }
 
 // missingGroupsError says that a project does not exist, and which groups have to be created for it.

@@ -6,9 +6,10 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
-// RefReader reads the refs of a project ("group/name") by their full names. Refs that do not exist are absent from
-// the map.
+// RefReader reads the refs of a project ("group/name"): a few by their full names, of which those that do not exist
+// are absent from the map, or any number, one after the other.
 type RefReader interface {
+	EachRef(ctx context.Context, project string, wanted smarthttp.Wanted, visit func(smarthttp.Ref) error) error
 	Refs(ctx context.Context, project string, names ...string) (map[string]string, error)
 }
 
@@ -21,8 +22,6 @@ type SourceForge interface {
 // DestinationForge is what the consumer needs of the destinations' server.
 type DestinationForge interface {
 	RefReader
-	// EachRef calls visit for every wanted ref of a project. It keeps none of them in memory.
-	EachRef(ctx context.Context, project string, wanted smarthttp.Wanted, visit func(smarthttp.Ref) error) error
 	// Known returns which of the commits the project has. Tip is the commit of one of its refs.
 	Known(ctx context.Context, project, tip string, commits ...string) ([]string, error)
 	// Descends tells whether ancestor, the commit of one of the project's refs, is in the history of commit, which the

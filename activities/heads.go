@@ -54,32 +54,35 @@ var scanLimits = headSurveyLimits{
 
 // headRequest says which heads to read.
 type headRequest struct {
-	branches []project.Branch // in the order in which they are read
-	// notes are further refs to read, at most one for each branch.
+	// syncs are in the order in which their sources are read. Destinations only say whose head it is, and which refs of
+	// a set can be there.
+	syncs []project.Sync
+	// notes are further refs to read, by destination. Of a set, it is what such a ref's name begins with.
 	notes map[project.Branch]string
 	// enough is called after each project's answer, and tells whether to ask no further project. Nil asks all. Its calls
 	// do not overlap.
-	enough func(answered []project.Branch, heads map[project.Branch]plan.Head) bool
+	enough func(answered []project.Sync, heads map[project.Branch]plan.Head) bool
 
-	of map[string][]project.Branch // by project
+	of map[string][]project.Sync // by project of the source
 }
 
-// readHeads reads the heads of branches from the Git server, with one request for each project, until the request has
-// enough. It returns all heads that the survey has read so far. If one project fails, its heads say so. Only if the
-// server is down, readHeads fails.
+// readHeads reads the heads of the syncs' sources from the Git server, with one request for each project, until the
+// request has enough. It returns all heads that the survey has read so far, by destination. If one project fails, its
+// heads say so. Only if the server is down, readHeads fails.
 func (s *headSurvey) readHeads(ctx context.Context, q headRequest) (map[project.Branch]plan.Head, error) {
 	var paths []string
-	q.of, s.hasAllHeads = map[string][]project.Branch{}, false
+	q.of, s.hasAllHeads = map[string][]project.Sync{}, false
 	asked := map[project.Branch]bool{}
-	for _, b := range q.branches {
-		if _, known := s.heads[b]; known || asked[b] {
+	for _, sync := range q.syncs {
+		if _, known := s.heads[sync.Destination]; known || asked[sync.Destination] {
 			continue
 		}
-		asked[b] = true
-		if q.of[b.Path()] == nil {
-			paths = append(paths, b.Path())
+		asked[sync.Destination] = true
+		path := sync.Source.Path()
+		if q.of[path] == nil {
+			paths = append(paths, path)
 		}
-		q.of[b.Path()] = append(q.of[b.Path()], b)
+		q.of[path] = append(q.of[path], sync)
 	}
 	group, asking := errgroup.WithContext(ctx)
 	group.SetLimit(s.limits.Concurrent)
@@ -97,16 +100,6 @@ func (s *headSurvey) readHeads(ctx context.Context, q headRequest) (map[project.
 		err = s.downError()
 	}
 	return s.heads, err
-}
-
-func refNames(branches []project.Branch, notes map[project.Branch]string) (names []string) {
-	for _, b := range branches {
-		names = append(names, b.Ref())
-		if note := notes[b]; note != "" {
-			names = append(names, note)
-		}
-	}
-	return names
 }
 
 // isDefinite tells errors that will be the same when the server is asked again.

@@ -79,7 +79,15 @@ func projects(counts map[string]int) (branches []project.Branch) {
 // readAll asks for all of the branches, in the order that a plan has.
 func readAll(ctx context.Context, l headSurveyLimits, server RefReader, branches []project.Branch) (map[project.Branch]plan.Head, error) {
 	slices.SortFunc(branches, turn.Order(1).Compare)
-	return newSurvey(l, server).readHeads(ctx, headRequest{branches: branches})
+	return newSurvey(l, server).readHeads(ctx, headRequest{syncs: ofThemselves(branches)})
+}
+
+// ofThemselves are syncs whose source and destination are the same, as the consumer's heads are read.
+func ofThemselves(branches []project.Branch) (syncs []project.Sync) {
+	for _, b := range branches {
+		syncs = append(syncs, project.Sync{Source: b, Destination: b})
+	}
+	return syncs
 }
 
 func tally(heads map[project.Branch]plan.Head) map[string]int {
@@ -264,9 +272,9 @@ func TestScanAsksUntilThatIsEnough(t *testing.T) {
 			asked.Add(1)
 			answer(w, kind)
 		})
-		s, q := newSurvey(scanLimits, client), headRequest{branches: projects(map[string]int{"good": 1000})}
+		s, q := newSurvey(scanLimits, client), headRequest{syncs: ofThemselves(projects(map[string]int{"good": 1000}))}
 		want, got := 100, 0
-		q.enough = func(answered []project.Branch, _ map[project.Branch]plan.Head) bool {
+		q.enough = func(answered []project.Sync, _ map[project.Branch]plan.Head) bool {
 			got += len(answered)
 			return got >= want
 		}
@@ -274,8 +282,8 @@ func TestScanAsksUntilThatIsEnough(t *testing.T) {
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, len(heads), want)
 		require.Less(t, len(heads), want+2*scanLimits.Concurrent)
-		for i, b := range q.branches {
-			_, known := heads[b]
+		for i, sync := range q.syncs {
+			_, known := heads[sync.Destination]
 			require.Equal(t, i < len(heads), known, "they are asked in their order")
 		}
 		q.enough = nil

@@ -58,7 +58,7 @@ func TestScanThatIsCutOffFails(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := serviceerror.NewUnavailable("connection refused")
 	cancel(cause)
-	_, err := newSurvey(scanLimits, r.consumer.Destination).readHeads(ctx, headRequest{branches: []project.Branch{r.sync.Destination}})
+	_, err := newSurvey(scanLimits, r.consumer.Destination).readHeads(ctx, headRequest{syncs: ofThemselves([]project.Branch{r.sync.Destination})})
 	require.ErrorIs(t, err, cause)
 }
 

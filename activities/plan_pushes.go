@@ -33,11 +33,14 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 	})
 }
 
-// notes returns for each branch the ref which says that its newest object has been looked at.
+// notes returns for each branch the ref which says that its newest object has been looked at; for each set, what the
+// name of such a ref begins with.
 func (c *Consumer) notes(chains map[project.Branch]chain.Chain) map[project.Branch]string {
 	notes := map[project.Branch]string{}
 	for b, chain := range chains {
-		if c.Verifier.Verifies() || c.readsPredecessors() {
+		if b.IsSet() {
+			notes[b] = setNotePrefix(b, chain.Newest().Modified)
+		} else if c.Verifier.Verifies() || c.readsPredecessors() {
 			notes[b] = objectRef(b, chain.Newest().Modified)
 		}
 	}

@@ -75,7 +75,7 @@ func (s *scan[M]) take(ctx context.Context, p bucketPart[M]) (took int, err erro
 		}
 		var moving []project.Branch
 		read := slices.IndexFunc(rest, func(c plan.Candidate[M]) bool {
-			head, known := heads[c.Read]
+			head, known := heads[c.Destination]
 			if known && c.NeedsMove(head) && !s.request.retries(c.Destination) {
 				moving = append(moving, c.Destination)
 			}
@@ -89,18 +89,18 @@ func (s *scan[M]) take(ctx context.Context, p bucketPart[M]) (took int, err erro
 	return took, nil
 }
 
-// heads reads the heads of the next candidates, until the page has no room for more moves. When the activity itself
+// heads reads the heads of the next candidates, by destination, until the page has no room for more moves. When the activity itself
 // is ended, every request fails, and the Git server is not to blame.
 func (s *scan[M]) heads(ctx context.Context, candidates []plan.Candidate[M], notes map[project.Branch]string) (map[project.Branch]plan.Head, error) {
-	q := headRequest{branches: make([]project.Branch, len(candidates)), notes: notes}
+	q := headRequest{syncs: make([]project.Sync, len(candidates)), notes: notes}
 	of := make(map[project.Branch]plan.Candidate[M], len(candidates))
 	for i, c := range candidates {
-		q.branches[i], of[c.Read] = c.Read, c
+		q.syncs[i], of[c.Destination] = project.Sync{Source: c.Read, Destination: c.Destination}, c
 	}
 	room, bytes := s.page.Remaining()
-	q.enough = func(answered []project.Branch, heads map[project.Branch]plan.Head) bool {
-		for _, b := range answered {
-			if size := of[b].JSONSize(heads[b]); size > 0 {
+	q.enough = func(answered []project.Sync, heads map[project.Branch]plan.Head) bool {
+		for _, s := range answered {
+			if size := of[s.Destination].JSONSize(heads[s.Destination]); size > 0 {
 				room, bytes = room-1, bytes-size
 			}
 		}

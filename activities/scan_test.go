@@ -16,6 +16,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
@@ -85,20 +86,22 @@ type refsOf struct {
 	asked map[string]int
 }
 
-func (r *refsOf) Refs(_ context.Context, path string, names ...string) (map[string]string, error) {
+func (r *refsOf) EachRef(_ context.Context, path string, wanted smarthttp.Wanted, visit func(smarthttp.Ref) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked[path]++
-	found := map[string]string{}
-	for _, name := range names {
+	at := commitOf(chainLength - 1)
+	if r.moved && strings.HasSuffix(path, "0") {
+		at = commitOf(99)
+	}
+	for _, name := range wanted.Names {
 		if strings.HasPrefix(name, "refs/heads/") {
-			found[name] = commitOf(chainLength - 1)
-			if r.moved && strings.HasSuffix(path, "0") {
-				found[name] = commitOf(99)
+			if err := visit(smarthttp.Ref{Name: name, Object: at}); err != nil {
+				return err
 			}
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // again is how many questions there were beyond one for each project.
@@ -120,12 +123,12 @@ type (
 	}
 )
 
-func (s sourceOf) Refs(ctx context.Context, path string, names ...string) (map[string]string, error) {
-	return s.refsOf.Refs(ctx, path, names...)
+func (s sourceOf) EachRef(ctx context.Context, path string, wanted smarthttp.Wanted, visit func(smarthttp.Ref) error) error {
+	return s.refsOf.EachRef(ctx, path, wanted, visit)
 }
 
-func (d destinationOf) Refs(ctx context.Context, path string, names ...string) (map[string]string, error) {
-	return d.refsOf.Refs(ctx, path, names...)
+func (d destinationOf) EachRef(ctx context.Context, path string, wanted smarthttp.Wanted, visit func(smarthttp.Ref) error) error {
+	return d.refsOf.EachRef(ctx, path, wanted, visit)
 }
 
 // What a bucket holds besides what fits into memory is read in further parts: a page covers all branches when nothing has

@@ -23,8 +23,8 @@ type headSurvey struct {
 	oneByOne chan struct{} // has whoever asks, once the server has said that it is asked too much
 
 	mu          sync.Mutex
-	heads       map[project.Branch]plan.Head
-	resume      time.Time // not before that is anything asked
+	heads       map[project.Branch]plan.Head // by destination
+	resume      time.Time                    // not before that is anything asked
 	pause       time.Duration
 	lastError   error // of a project without an answer
 	hasAllHeads bool  // no other project is asked
@@ -41,8 +41,8 @@ func newSurvey(limits headSurveyLimits, server RefReader) *headSurvey {
 
 // askProject reads one project's heads. It fails only when the server is down.
 func (s *headSurvey) askProject(ctx context.Context, path string, q headRequest) error {
-	branches := q.of[path]
-	found, err := s.read(ctx, path, refNames(branches, q.notes))
+	syncs := q.of[path]
+	read, err := s.read(ctx, path, syncs, q.notes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	asked := !errors.Is(err, errNotAsked)
@@ -51,16 +51,18 @@ func (s *headSurvey) askProject(ctx context.Context, path string, q headRequest)
 	} else {
 		s.unasked++
 	}
-	for _, b := range branches {
-		s.heads[b] = plan.Head{
-			Commit: found[b.Ref()], Noted: found[q.notes[b]],
-			Err: err, Unreachable: err != nil && !isDefinite(err), NotQueried: !asked, NoProject: errors.Is(err, smarthttp.ErrNotFound), MissingGroups: missingGroupsOf(err),
+	read.heads(func(destination project.Branch, head plan.Head) {
+		if err != nil {
+			head = plan.Head{
+				Err: err, Unreachable: !isDefinite(err), NotQueried: !asked, NoProject: errors.Is(err, smarthttp.ErrNotFound), MissingGroups: missingGroupsOf(err),
+			}
 		}
-	}
+		s.heads[destination] = head
+	})
 	if s.answered == 0 && (s.unconnected > s.limits.MaxUnconnected || s.silent+s.unavailable > s.limits.MaxUnanswered) {
 		return s.downError()
 	}
-	if q.enough != nil && q.enough(branches, s.heads) {
+	if q.enough != nil && q.enough(syncs, s.heads) {
 		s.hasAllHeads = true
 	}
 	return nil
@@ -72,23 +74,25 @@ func (s *headSurvey) hasEnough() bool {
 	return s.hasAllHeads
 }
 
-func (s *headSurvey) read(ctx context.Context, path string, names []string) (found map[string]string, err error) {
+// read returns what one project has. With an error, that is unknown.
+func (s *headSurvey) read(ctx context.Context, path string, syncs []project.Sync, notes map[project.Branch]string) (read *projectHeads, err error) {
 	for range s.limits.Tries {
+		read = newProjectHeads(syncs, notes)
 		leave, ok := s.awaitTurn(ctx)
 		if !ok {
-			return nil, cmp.Or(err, errNotAsked)
+			return read, cmp.Or(err, errNotAsked)
 		}
-		found, err = s.readOnce(ctx, path, names)
+		err = s.readOnce(ctx, path, read)
 		leave()
 		if !errors.Is(err, smarthttp.ErrRateLimited) {
-			return found, err
+			return read, err
 		}
 		s.slowDown(err)
 	}
-	return nil, err
+	return read, err
 }
 
-func (s *headSurvey) readOnce(ctx context.Context, path string, names []string) (map[string]string, error) {
+func (s *headSurvey) readOnce(ctx context.Context, path string, read *projectHeads) error {
 	s.mu.Lock()
 	impatient := s.silent >= s.limits.MaxSilent
 	s.mu.Unlock()
@@ -97,7 +101,7 @@ func (s *headSurvey) readOnce(ctx context.Context, path string, names []string) 
 		ctx, done = httpclient.WithLimit(ctx, s.limits.Impatience)
 		defer done()
 	}
-	return s.server.Refs(ctx, path, names...)
+	return s.server.EachRef(ctx, path, read.wanted, read.add)
 }
 
 // awaitTurn waits until the server may be asked again. It is false when there is not enough time left.

@@ -13,10 +13,19 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// planUploads is the producer's plan for heads that are given, in one page.
+// planUploads is the producer's plan for heads of sources that are given, in one page.
 func planUploads(p UploadPlanner, heads map[project.Branch]Head) Page[Upload] {
 	candidates, left := p.Candidates()
-	return planned(candidates, left, p.PageRequest, heads, nil)
+	return planned(candidates, left, p.PageRequest, byDestination(p.Syncs, heads), nil)
+}
+
+// byDestination gives each sync's destination the head of its source.
+func byDestination(syncs []project.Sync, heads map[project.Branch]Head) map[project.Branch]Head {
+	out := map[project.Branch]Head{}
+	for _, s := range syncs {
+		out[s.Destination] = heads[s.Source]
+	}
+	return out
 }
 
 // planPushes is that of the consumer.

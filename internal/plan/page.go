@@ -118,11 +118,11 @@ func (p *Page[M]) moveSizeLimit() int {
 	return maxMovesSize
 }
 
-// Add decides about candidates in their order until the page is full, and returns how many it took. Refusals tells by
-// destination how earlier runs were refused.
+// Add decides about candidates in their order until the page is full, and returns how many it took. Heads are by
+// destination, as one source may be read for several, and refusals, which tells how earlier runs were refused.
 func (p *Page[M]) Add(candidates []Candidate[M], heads map[project.Branch]Head, refusals map[project.Branch]Refusal, now time.Time) int {
 	for i, c := range candidates {
-		if p.IsFull() || !p.add(c, heads[c.Read], refusals[c.Destination], now) {
+		if p.IsFull() || !p.add(c, heads[c.Destination], refusals[c.Destination], now) {
 			p.full = true
 			return i
 		}

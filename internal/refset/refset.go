@@ -10,7 +10,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -68,7 +67,7 @@ func (l List) StateID() string {
 	}
 	hash := sha1.New()
 	for _, ref := range l {
-		_, _ = io.WriteString(hash, ref.Object+" "+ref.Part+"\n") // a hash never fails
+		writeLine(hash, ref)
 	}
 	return hex.EncodeToString(hash.Sum(nil))
 }

@@ -11,7 +11,7 @@ func (d Difference) Summary(base List, pattern string) string {
 	var added, moved, gone count
 	for _, ref := range d {
 		_, wasThere := base.Find(ref.Part)
-		isTag := strings.HasPrefix(strings.Replace(pattern, "*", ref.Part, 1), "refs/tags/")
+		isTag := ref.isTag(pattern)
 		switch {
 		case ref.IsDeletion():
 			gone.add(isTag)
@@ -22,13 +22,26 @@ func (d Difference) Summary(base List, pattern string) string {
 		}
 	}
 	var words []string
-	words = added.describe(words, "new")
-	words = moved.describe(words, "moved")
-	words = gone.describe(words, "deleted")
+	words = added.describe(words, " new")
+	words = moved.describe(words, " moved")
+	words = gone.describe(words, " deleted")
 	if len(words) == 0 {
 		return "no ref changed"
 	}
 	return strings.Join(words, ", ")
+}
+
+// Summary counts the refs of a set with this pattern, for people: "2 branches, 3 tags".
+func (l List) Summary(pattern string) string {
+	var all count
+	for _, ref := range l {
+		all.add(ref.isTag(pattern))
+	}
+	return strings.Join(all.describe(nil, ""), ", ")
+}
+
+func (r Ref) isTag(pattern string) bool {
+	return strings.HasPrefix(strings.Replace(pattern, "*", r.Part, 1), "refs/tags/")
 }
 
 // count is how many branches and tags something has happened to.
@@ -46,15 +59,15 @@ func (c *count) add(isTag bool) {
 func (c *count) describe(words []string, what string) []string {
 	switch {
 	case c.branches == 1:
-		words = append(words, "1 branch "+what)
+		words = append(words, "1 branch"+what)
 	case c.branches > 1:
-		words = append(words, fmt.Sprintf("%d branches %s", c.branches, what))
+		words = append(words, fmt.Sprintf("%d branches%s", c.branches, what))
 	}
 	switch {
 	case c.tags == 1:
-		words = append(words, "1 tag "+what)
+		words = append(words, "1 tag"+what)
 	case c.tags > 1:
-		words = append(words, fmt.Sprintf("%d tags %s", c.tags, what))
+		words = append(words, fmt.Sprintf("%d tags%s", c.tags, what))
 	}
 	return words
 }
