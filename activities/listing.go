@@ -37,6 +37,8 @@ type selection struct {
 	allow project.Allowlist
 	// forPredecessor is for buckets that the predecessor's consumer reads.
 	forPredecessor bool
+	// beside tells which objects of destinations up to after count for bucketContents.newest; nil counts none.
+	beside func(object.Stored) bool
 }
 
 // wants tells whether to read a destination, and whether it is configured.
@@ -53,6 +55,9 @@ type bucketContents struct {
 	// failures are undecodable keys, destinations that are not allowed, and what did not fit.
 	failures []plan.Failure
 	refused  int // destinations that are not allowed
+	// newest has, by identity, the newest objects of the destinations that are left out because they come before others of
+	// their project: those may overlap them.
+	newest map[project.Branch]object.Stored
 	// omitted counts the destinations that did not fit.
 	omitted plan.Omitted
 }
@@ -62,6 +67,7 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketCo
 	wanted, refused := chain.NewInventory(want.order, want.first).ForPredecessor(want.forPredecessor), chain.NewInventory(want.order, nil).WithBudget(refusedBudget)
 	seen := map[turn.Position]bool{} // configured
 	var undecodable undecodableKeys
+	newest := newestObjects{}
 	for o, err := range b.List(ctx, "") {
 		if err != nil {
 			return bucketContents{}, err
@@ -80,10 +86,12 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketCo
 					seen[at] = configured
 				}
 				wanted.Add(stored)
+			} else if want.beside != nil && at.SameProject(want.after) && want.beside(stored) {
+				newest.add(stored)
 			}
 		}
 	}
-	c := bucketContents{chains: wanted.Chains(), covers: wanted.Covers, failures: undecodable.failures()}
+	c := bucketContents{chains: wanted.Chains(), covers: wanted.Covers, failures: undecodable.failures(), newest: newest}
 	c.count(seen, want)
 	for branch := range refused.Chains() {
 		c.refused++

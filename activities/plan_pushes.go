@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -14,7 +15,9 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 	s := newScan[plan.Push](request, c.planReader(request.Detail), c.Common)
 	s.page.Warning = c.warning()
 	return s.run(ctx, func(part plan.PageRequest) (next bucketPart[plan.Push], err error) {
-		contents, err := readBucket(ctx, c.Bucket, selection{order: part.Order, after: part.After, allow: c.Allow})
+		contents, err := readBucket(ctx, c.Bucket, selection{order: part.Order, after: part.After, allow: c.Allow, beside: func(o object.Stored) bool {
+			return !o.ByPredecessor() || c.readsPredecessors() // else it is not pushed
+		}})
 		if err != nil {
 			return next, err
 		}
@@ -25,7 +28,7 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 			}
 		}
 		next.candidates = plan.PushPlanner{
-			PageRequest: part, Chains: contents.chains, Allow: c.Allow, RequireNoted: c.Verifier.Verifies(),
+			PageRequest: part, Chains: contents.chains, Newest: contents.newest, Allow: c.Allow, RequireNoted: c.Verifier.Verifies(),
 			ReadPredecessor: c.readsPredecessors(), CreateProjects: c.CreateProjects, Settings: c.Settings,
 		}.Candidates()
 		next.notes, next.more = c.notes(contents.chains), contents.omitted.Configured

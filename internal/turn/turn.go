@@ -22,10 +22,16 @@ type Position uint64
 // At returns the order at a time.
 func At(now time.Time) Order { return Order(now.Unix() / 60) }
 
+// branchBits are a position's lower bits. The upper 23 are the project's.
+const branchBits = 40
+
+// SameProject tells whether two positions of one order are of branches of one project, but for projects that are next to each
+// other by chance.
+func (p Position) SameProject(other Position) bool { return p>>branchBits == other>>branchBits }
+
 // Position returns the place of a branch, which is the same for all spellings of it. The branches of one project are
 // next to each other, so that a server is asked only once for each project.
 func (t Order) Position(b project.Branch) Position {
-	const branchBits = 40 // the upper 23 bits are the project's
 	identity := b.Identity()
 	ofProject, ofBranch := t.rank(identity.Path())>>(1+branchBits), t.rank(identity.String())>>(64-branchBits)
 	return max(1, Position(ofProject<<branchBits|ofBranch))

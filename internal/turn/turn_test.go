@@ -57,3 +57,12 @@ func TestPosition(t *testing.T) {
 	}
 	require.Len(t, seen, 8)
 }
+
+func TestSameProject(t *testing.T) {
+	t.Parallel()
+	order := turn.At(time.Unix(1_000_000, 0))
+	main := order.Position(project.Branch{Group: "g", Name: "p", Branch: "main"})
+	require.True(t, main.SameProject(order.Position(project.Branch{Group: "G", Name: "P", Branch: "refs/heads/*"})))
+	require.False(t, main.SameProject(order.Position(project.Branch{Group: "g", Name: "q", Branch: "main"})))
+	require.False(t, main.SameProject(0), "before all branches")
+}
