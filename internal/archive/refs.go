@@ -13,7 +13,7 @@ import (
 
 // MaxRefsSize bounds the member with the refs of a set in bytes. A snapshot's is never larger, since a ref has at most 333:
 // two objects, 250 bytes of name, and what is between them.
-const MaxRefsSize = 32 << 20
+const MaxRefsSize = 64 << 20
 
 // BindRefs binds the refs of a set to the manifest: what List.Encode of package refset returns for a snapshot, and
 // Difference.Encode for an increment.

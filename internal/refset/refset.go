@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	// MaxRefs bounds the refs of a set.
-	MaxRefs = 100_000
+	// MaxRefs bounds the refs of a set. A request for an object of each still fits into the 10 MiB that git-http-backend(1)
+	// takes (http.maxRequestBuffer).
+	MaxRefs = 200_000
 
 	// maxPartLength bounds a part in bytes, as package project bounds a name.
 	maxPartLength = 250

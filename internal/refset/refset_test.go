@@ -110,7 +110,7 @@ func TestParseRefuses(t *testing.T) {
 		"a deletion":        {none + " v1\n", "is not a full SHA-1"},
 		"not in order":      {a + " v2\n" + b + " v1\n", `"v1" is not in order`},
 		"twice":             {a + " v1\n" + a + " v1\n", `"v1" is there twice`},
-		"lines without end": {strings.Repeat("\n", refset.MaxRefs+1), "100001 lines, limit 100000"},
+		"lines without end": {strings.Repeat("\n", refset.MaxRefs+1), "200001 lines, limit 200000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := refset.Parse([]byte(test.text))

@@ -36,6 +36,12 @@ func (s *Server) Commit(ctx context.Context, repo, branch string, files map[stri
 	return s.Git(ctx, repo, "rev-parse", ref)
 }
 
+// Import runs git-fast-import(1) on a repository.
+func (s *Server) Import(ctx context.Context, repo string, commands io.Reader) error {
+	_, err := s.run(ctx, s.Dir(repo), commands, "fast-import", "--quiet")
+	return err
+}
+
 // History is the size of what Generate makes up.
 type History struct {
 	Bytes   int64 // of file content over all commits; the pack is about as large
