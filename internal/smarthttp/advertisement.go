@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
@@ -35,17 +36,13 @@ type advertisement struct {
 	cancel   context.CancelFunc // releases the limit on its time
 }
 
-// discover asks a repository for its advertisement. The caller has to close it.
-func (c *Client) discover(ctx context.Context, repo *url.URL, service string) (*advertisement, error) {
+// discover asks a repository for its advertisement, which has to be read within the limit. The caller has to close it.
+func (c *Client) discover(ctx context.Context, repo *url.URL, service string, limit time.Duration) (*advertisement, error) {
 	u := repo.JoinPath("info", "refs")
 	u.RawQuery = "service=" + service
 	header := http.Header{}
 	if service == uploadPack { // receive-pack has no v2
 		header.Set("Git-Protocol", "version=2")
-	}
-	limit := c.options.Limits.Discovery
-	if service == receivePack {
-		limit = c.options.Limits.Advertisement
 	}
 	ctx, done := httpclient.WithLimit(ctx, limit)
 	resp, err := c.get(ctx, u, "application/x-"+service+"-advertisement", header)

@@ -118,7 +118,7 @@ func (c *Client) negotiate(ctx context.Context, repo *url.URL, caps string, want
 	if err != nil {
 		return nil, err
 	}
-	adv, err := c.discover(ctx, repo, uploadPack) // a POST is not redirected
+	adv, err := c.discover(ctx, repo, uploadPack, c.options.Limits.Discovery) // a POST is not redirected
 	if err != nil {
 		return nil, err
 	}

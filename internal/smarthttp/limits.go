@@ -9,6 +9,8 @@ import (
 type Limits struct {
 	// Discovery is for reading refs, from the first request to the end of the last answer.
 	Discovery time.Duration
+	// List takes its place where refs are asked for by prefixes, because there may be very many.
+	List time.Duration
 	// Advertisement is for the list of refs before a push. It is longer, because servers do not filter that list.
 	Advertisement time.Duration
 	// Idle is for a stream in which no byte moves.
@@ -21,6 +23,7 @@ type Limits struct {
 func (l Limits) orDefaults() Limits {
 	return Limits{
 		Discovery:     cmp.Or(l.Discovery, time.Minute),
+		List:          cmp.Or(l.List, 3*time.Minute),
 		Advertisement: cmp.Or(l.Advertisement, 10*time.Minute),
 		Idle:          cmp.Or(l.Idle, 5*time.Minute),
 		Answer:        cmp.Or(l.Answer, 30*time.Minute),

@@ -72,6 +72,14 @@ func TestSilentServers(t *testing.T) {
 				_, err = io.WriteString(w, pkt(ref))
 			}
 		}, heads, "has not answered in full for 200ms"},
+		"a list of many refs without an end": {smarthttp.Limits{List: patience}, func(w http.ResponseWriter, _ *http.Request, _ func()) {
+			w.Header().Set("Content-Type", upload)
+			for err := error(nil); err == nil; {
+				_, err = io.WriteString(w, pkt(ref))
+			}
+		}, func(c *smarthttp.Client) error {
+			return c.EachRef(t.Context(), repo, smarthttp.Wanted{Prefixes: []string{"refs/tags/"}}, nil)
+		}, "has not answered in full for 200ms"},
 		"a list of refs before a push": {smarthttp.Limits{Advertisement: patience}, func(w http.ResponseWriter, _ *http.Request, hang func()) {
 			w.Header().Set("Content-Type", receive)
 			_, _ = io.WriteString(w, pkt(ref))

@@ -86,7 +86,7 @@ func (r PushRequest) sendsPack() bool {
 
 // checkPushable checks whether the push can succeed, and returns the URL to send it to.
 func (c *Client) checkPushable(ctx context.Context, repo *url.URL, req PushRequest) (*url.URL, error) {
-	adv, err := c.discover(ctx, repo, receivePack)
+	adv, err := c.discover(ctx, repo, receivePack, c.options.Limits.Advertisement)
 	if err != nil {
 		return nil, err
 	}

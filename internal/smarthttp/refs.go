@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 )
@@ -72,16 +73,20 @@ func (c *Client) EachRef(ctx context.Context, repo string, wanted Wanted, visit 
 	if err := wanted.check(); err != nil {
 		return err
 	}
-	ctx, done := httpclient.WithLimit(ctx, c.options.Limits.Discovery)
+	limit := c.options.Limits.Discovery
+	if len(wanted.Prefixes) > 0 {
+		limit = c.options.Limits.List
+	}
+	ctx, done := httpclient.WithLimit(ctx, limit)
 	defer done()
-	if err := c.listRefs(ctx, u, newRefLines(wanted, visit)); err != nil {
+	if err := c.listRefs(ctx, u, limit, newRefLines(wanted, visit)); err != nil {
 		return fmt.Errorf("list refs of %s: %w", u, err)
 	}
 	return nil
 }
 
-func (c *Client) listRefs(ctx context.Context, repo *url.URL, refs *refLines) error {
-	adv, err := c.discover(ctx, repo, uploadPack)
+func (c *Client) listRefs(ctx context.Context, repo *url.URL, limit time.Duration, refs *refLines) error {
+	adv, err := c.discover(ctx, repo, uploadPack, limit)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,12 @@ var (
 	ErrPartial = errors.New("the repository is a partial clone")
 )
 
+// maxChecked is for how many of the wanted objects a server is asked whether their history is cut off. Servers bound
+// requests (http.maxRequestBuffer).
+const maxChecked = 1000
+
 // checkComplete fails with ErrShallow when the history that leads to one of the objects is cut off. The fetch itself
-// asks for no depth, so it would not tell.
+// asks for no depth, so it would not tell. If more than maxChecked are wanted, it fails for every shallow repository.
 func (c *Client) checkComplete(ctx context.Context, adv *advertisement, wants []string) error {
 	if !adv.v2 {
 		return adv.checkComplete()
@@ -25,7 +29,7 @@ func (c *Client) checkComplete(ctx context.Context, adv *advertisement, wants []
 	// Of what the client claims to have, the answer is an empty pack, and before it, what is shallow.
 	args := []string{"no-progress\n"}
 	for _, line := range []string{"want ", "have "} {
-		for _, object := range wants {
+		for _, object := range wants[:min(len(wants), maxChecked)] {
 			args = append(args, line+object+"\n")
 		}
 	}
@@ -37,6 +41,9 @@ func (c *Client) checkComplete(ctx context.Context, adv *advertisement, wants []
 	pkts := c.readPackets(resp.Body)
 	if line, err := pkts.nextPacket(); err != nil || strings.TrimSpace(string(line)) != "shallow-info" {
 		return err
+	}
+	if len(wants) > maxChecked {
+		return ErrShallow
 	}
 	// The section is empty when only the history of other commits is cut off. What follows then is its end, which is no
 	// pkt-line.

@@ -1,8 +1,11 @@
 package smarthttp_test
 
 import (
+	"bytes"
+	"fmt"
 	"io"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -63,6 +66,39 @@ func TestShallowSource(t *testing.T) {
 			require.NoError(t, stream.Close())
 		}
 	})
+}
+
+// A server bounds requests, so that it is asked for some of very many objects only.
+func TestShallowSourceOfMany(t *testing.T) {
+	t.Parallel()
+	const many = 2000 // each of them twice is 200 kB
+	server, client := newServer(t)
+	commit(t, server, "main", "1")
+	tip := commit(t, server, "main", "2")
+	git(t, server, "config", "http.maxRequestBuffer", "120k")
+	wants := tagMany(t, server, tip, many)
+	stream, err := client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: wants})
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, stream)
+	require.NoError(t, err)
+	require.NoError(t, stream.Close())
+
+	clone(t, server, "--depth=1", "--branch=main")
+	_, err = server.Git(t.Context(), cloned, "fetch", "--quiet", "--depth=1", "file://"+server.Dir(repo), "refs/tags/*:refs/tags/*")
+	require.NoError(t, err)
+	_, err = client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: cloned, Wants: wants})
+	require.ErrorIs(t, err, smarthttp.ErrShallow)
+}
+
+// tagMany makes annotated tags of an object, and returns them.
+func tagMany(t *testing.T, server *gitserver.Server, of string, n int) (tags []string) {
+	t.Helper()
+	var in bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&in, "tag v%06d\nfrom %s\ntagger a <a@example.com> 1700000000 +0000\ndata 1\nx\n", i, of)
+	}
+	require.NoError(t, server.Import(t.Context(), repo, &in))
+	return strings.Fields(git(t, server, "for-each-ref", "--format=%(objectname)", "refs/tags/"))
 }
 
 func TestPartialSource(t *testing.T) {
