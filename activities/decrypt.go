@@ -65,7 +65,13 @@ func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, meter *meter
 	if opened.predecessors != nil {
 		return c.bundlePredecessors(run, i, o, opened.predecessors)
 	}
-	return opened.archive.Manifest.Bundle, run.Create(numbered(bundleFile, i), func(f *os.File) error {
+	bundle = opened.archive.Manifest.Bundle
+	if o.Destination.IsSet() {
+		if err := stageRefs(run, i, opened.archive); err != nil {
+			return bundle, err
+		}
+	}
+	return bundle, run.Create(numbered(bundleFile, i), func(f *os.File) error {
 		return opened.archive.CopyBundle(f)
 	})
 }
@@ -85,7 +91,7 @@ func (c *Consumer) openObject(encrypted io.Reader, o object.Stored) (opened open
 		return opened, err
 	}
 	plaintext := bufio.NewReaderSize(decrypted, predecessor.StartSize)
-	if o.ByPredecessor() || o.Base == "" && !o.Destination.IsTag() && recognised(plaintext) {
+	if o.ByPredecessor() || o.Base == "" && !o.Destination.IsTag() && !o.Destination.IsSet() && recognised(plaintext) {
 		opened.predecessors = plaintext
 		return opened, c.mayReadPredecessors()
 	}

@@ -2,9 +2,11 @@ package activities
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -21,12 +23,19 @@ import (
 //	applied/<branch>/at-<nanoseconds>  the creation time of the manifest that was applied last
 //	applied/<branch>/object-<seconds>  the upload time of the newest object that was looked at
 //
-// Where it is a tag, its full name takes the place of the branch. No branch's name begins like one.
+// Where it is a tag, its full name takes the place of the branch. No branch's name begins like one. Those of a set of
+// refs are in set_refs.go.
 const ownRefs = "refs/git-partition-sync"
 
 func incomingRef(b project.Branch) string { return ownRefs + "/incoming/" + b.Branch + "/tip" }
 
-func appliedRefPrefix(b project.Branch) string { return ownRefs + "/applied/" + b.Branch + "/" }
+// appliedRefPrefix is the folder of the replay guard.
+func appliedRefPrefix(b project.Branch) string {
+	if b.IsSet() {
+		return setFolder(b)
+	}
+	return ownRefs + "/applied/" + b.Branch + "/"
+}
 
 // objectRef is the ref which says that the object with this upload time has been looked at.
 func objectRef(b project.Branch, modified time.Time) string {
@@ -36,7 +45,7 @@ func objectRef(b project.Branch, modified time.Time) string {
 // maxUnwanted bounds how many unwanted refs are kept in memory and deleted in one push.
 const maxUnwanted = 2000
 
-// destination is the branch or tag to push to, with the refs of its project as they were read last.
+// destination is the branch, tag or set of refs to push to, with the refs of its project as they were read last.
 type destination struct {
 	forge  DestinationForge
 	branch project.Branch
@@ -44,9 +53,12 @@ type destination struct {
 
 	missing  bool // there was no such project when it was read first: a push creates it
 	groups   missingGroups
-	tip      string // "" when the branch does not exist
-	incoming string // likewise
+	tip      string // "" when the branch does not exist, or no ref matches the set; of a set, the state of all refs that do
+	incoming string // "" when there is no such ref; of a set, the state whose objects have been sent
 	guard    replayGuard
+	set      *setRefs // nil for a single branch or tag
+	// incomingObject is what a set's ref points to that says which state is incoming.
+	incomingObject string
 	// unwanted are refs below the consumer's prefixes that others put there, that block the consumer's refs, or that
 	// newer ones have replaced. There may be more than fit.
 	unwanted map[string]string
@@ -74,8 +86,12 @@ func (d destination) reread(ctx context.Context) (destination, error) {
 	d.tip, d.incoming, d.unwanted = "", "", map[string]string{}
 	d.guard = replayGuard{enabled: d.guard.enabled, prefix: appliedRefPrefix(d.branch)}
 	latest := d.now().Add(maxClockLead)
-	wanted := smarthttp.Wanted{Names: []string{d.branch.Ref()}, Prefixes: []string{ownRefs}}
-	err := d.forge.EachRef(ctx, d.branch.Path(), wanted, func(r smarthttp.Ref) error {
+	if d.branch.IsSet() {
+		return d.rereadSet(ctx, latest)
+	}
+	// Not all below ownRefs: a set's shadows may be many.
+	wanted := smarthttp.Wanted{Names: []string{d.branch.Ref()}, Prefixes: []string{ownRefs + "/incoming", ownRefs + "/applied"}}
+	err := d.eachRef(ctx, wanted, func(r smarthttp.Ref) error {
 		ref, commit := r.Name, r.Object
 		switch {
 		case ref == d.branch.Ref():
@@ -89,13 +105,18 @@ func (d destination) reread(ctx context.Context) (destination, error) {
 		}
 		return nil
 	})
+	return d, err
+}
+
+func (d destination) eachRef(ctx context.Context, wanted smarthttp.Wanted, visit func(smarthttp.Ref) error) error {
+	err := d.forge.EachRef(ctx, d.branch.Path(), wanted, visit)
 	if d.missing && errors.Is(err, smarthttp.ErrNotFound) {
 		err = hidden(err) // a push has just found the project, or created it
 	}
 	if err != nil {
-		return d, fmt.Errorf("destination %s: %w", d.branch, err)
+		return fmt.Errorf("destination %s: %w", d.branch, err)
 	}
-	return d, nil
+	return nil
 }
 
 func (d destination) incomingRef() string { return incomingRef(d.branch) }
@@ -112,9 +133,36 @@ func (d destination) commitOf(ctx context.Context, ref string) (string, error) {
 	return refs[ref], err
 }
 
-// hasRefAt tells whether one of the refs is at the commit. Then the destination has the commit's whole history.
+// hasRefAt tells whether one of the refs is at the commit. Then the destination has the commit's whole history. Of a set,
+// only the refs themselves keep all objects of a state.
 func (d destination) hasRefAt(commit string) bool {
-	return slices.Contains([]string{d.tip, d.incoming}, commit)
+	return commit == d.tip || d.set == nil && commit == d.incoming
+}
+
+// ownRefAt is what one of the consumer's own refs pointed to; "" when it did not exist.
+func (d destination) ownRefAt(ref string) string {
+	switch of, isShadow := shadowed(ref); {
+	case ref == d.guard.ref:
+		return d.guard.commit
+	case d.set == nil && ref == d.incomingRef():
+		return d.incoming
+	case d.set != nil && ref == stateRef(d.branch, d.incoming):
+		return d.incomingObject
+	case d.set != nil && isShadow:
+		return d.set.put[of]
+	}
+	return cmp.Or(d.guard.objects[ref], d.unwanted[ref])
+}
+
+// anyObject is one that the destination has; "" if none is known.
+func (d destination) anyObject() string {
+	if d.set == nil {
+		return d.tip
+	}
+	if d.incomingObject != "" || len(d.set.at) == 0 {
+		return d.incomingObject
+	}
+	return d.set.at[slices.Min(slices.Collect(maps.Keys(d.set.at)))]
 }
 
 // pushRefs sends a request to the branch's project.
@@ -132,6 +180,14 @@ func (d destination) updateRefs(ctx context.Context, updates ...smarthttp.RefUpd
 	return d.pushRefs(ctx, smarthttp.PushRequest{
 		Updates: updates,
 		Pack:    bytes.NewReader(smarthttp.EmptyPack), PackSize: int64(len(smarthttp.EmptyPack)),
+	})
+}
+
+// updateApart moves refs like updateRefs, but each for itself: what the destination refuses keeps nothing else back.
+func (d destination) updateApart(ctx context.Context, updates ...smarthttp.RefUpdate) error {
+	return d.pushRefs(ctx, smarthttp.PushRequest{
+		Updates: updates, Apart: true,
+		Pack: bytes.NewReader(smarthttp.EmptyPack), PackSize: int64(len(smarthttp.EmptyPack)),
 	})
 }
 

@@ -16,20 +16,23 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// ErrBrokenChain says that a branch's objects do not lead back to a commit that the destination has.
+// ErrBrokenChain says that a branch's objects do not lead back to a commit that the destination has, or those of a set
+// to a state.
 var ErrBrokenChain = errors.New("the bucket's chain is broken")
 
 // maxReplans is how often a download plans anew when the bucket changes meanwhile.
 const maxReplans = 3
 
-// Target is what a branch has to become.
+// Target is what a branch has to become, or a set of refs: then its state takes the place of the commit, and the refs
+// are in the run's files.
 type Target struct {
 	Commit string `json:"commit"`
 	// SeenTip is the branch's commit when the objects were chosen; empty when it did not exist.
 	SeenTip string `json:"seen_tip,omitempty"`
 	// SeenChain is what the bucket held then.
 	SeenChain plan.ChainState `json:"follows,omitzero"`
-	// AtTip describes the newest object, according to its manifest, if the branch was at that object's commit already.
+	// AtTip describes the newest object, according to its manifest, if the branch was at that object's commit already, or
+	// the destination had all objects of the set's state.
 	AtTip *archive.Bundle `json:"at_tip,omitempty"`
 }
 
@@ -90,8 +93,13 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 	if len(push.Objects) == 0 {
 		return downloaded, nil
 	}
-	if to.tip == push.Commit {
-		if !to.guard.enabled {
+	if to.set != nil {
+		if err := c.stageList(ctx, run, push, to); err != nil {
+			return downloaded, err
+		}
+	}
+	if to.tip == push.Commit || to.set != nil && to.incoming == push.Commit && !push.FromSnapshot {
+		if !to.guard.enabled && to.set == nil {
 			return downloaded, nil
 		}
 		_, newest, err := c.readManifest(ctx, push.Objects[len(push.Objects)-1])
@@ -127,10 +135,11 @@ func missingObjects(ctx context.Context, push plan.Push, to destination) ([]obje
 	has := slices.ContainsFunc(bases, func(base string) bool { return slices.Contains(known, base) })
 	anchor := cmp.Or(to.tip, to.incoming)
 	switch {
-	case to.incoming == push.Commit:
+	case to.set == nil && to.incoming == push.Commit:
 		return push.Objects[len(push.Objects)-1:], nil // for its manifest
 	case push.FromSnapshot || anchor == "":
 		known = nil
+	case to.set != nil: // nothing else tells what the destination has of a state
 	case len(bases) > 0 && !has:
 		var err error
 		if known, err = to.forge.Known(ctx, push.Destination.Path(), anchor, bases...); err != nil {

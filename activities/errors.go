@@ -134,6 +134,8 @@ var kinds = []kind{
 	{"IncompletePack", isError(smarthttp.ErrMissingObjects), false, "Run git fsck at the destination. If it is sound, delete the branch's objects in the bucket: the producer uploads a snapshot."},
 	{"UnpackFailed", isError(smarthttp.ErrUnpack), true, "Look at the destination server's log: it could not unpack the pack."},
 	{"PushRefused", isType[*smarthttp.RefusedError], false, "Let the token's user push to the branch or tag: protected branches and tags, push rules and hooks of the destination decide. They must take refs below " + ownRefs + "/, too."},
+	{"RefsRefused", isType[*refusedRefsError], false, "All other refs have arrived. Let the token's user push, move and delete those that are named: protected branches and tags, push rules, hooks and PUSH_POLICY decide, and a name that stands in the way has to go."},
+	{"MassDeletion", isError(ErrMassDeletion), false, "All else has arrived. If the source has really lost so many refs, raise DELETE_REFS_MAX_SHARE until they are deleted; else repair the source."},
 	{"NoAtomicPush", isError(smarthttp.ErrNoAtomic), false, "Turn on receive.advertiseAtomic at the destination, or use a Git server that can: the branch and what was applied move together."},
 	{"NoThinPacks", isError(smarthttp.ErrNoThin), false, "Set THIN_PACKS=false for the producer: its increments are then self-contained."},
 	{"SourceMoved", isError(smarthttp.ErrNotOurRef), true, "The source branch was rewritten at the same time."},

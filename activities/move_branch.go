@@ -12,10 +12,11 @@ import (
 )
 
 // push is one run of the step Push. The branch moves once, to the last bundle's commit, in one transaction with the
-// replay guard. Earlier packs go to a ref of the consumer's.
+// replay guard. Earlier packs go to a ref of the consumer's. For a set of refs, see move_refs.go.
 type push struct {
 	PushInput
 	destination
+	*setPush                       // nil for a branch or tag
 	allowRollback, fastForwardOnly bool
 	// foundCommit is what the predecessor's archive has the branch at, where its key says another commit: the plan has to
 	// be told, by a note. It is empty otherwise.
@@ -39,6 +40,9 @@ func (p *push) execute(ctx context.Context) error {
 	}
 	if err := p.groups.create(ctx); err != nil {
 		return err
+	}
+	if p.set != nil {
+		return p.executeSet(ctx)
 	}
 	if err := p.sendAndMove(ctx); err != nil {
 		return p.discardSent(ctx, err)

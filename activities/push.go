@@ -22,7 +22,7 @@ type PushInput struct {
 	Bundles []archive.Bundle `json:"bundles"`
 }
 
-// Pushed is what happened to a destination branch.
+// Pushed is what happened to a destination branch, or to the refs of a set, whose states are in the place of commits.
 type Pushed struct {
 	Summary string `json:"summary"`
 	Old     string `json:"old,omitempty"` // the tip before; empty when the branch is new
@@ -52,6 +52,12 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 	defer meter.stop()
 	ctx = meter.withSignsOfLife(ctx)
 	p := push{PushInput: in, foundCommit: c.foundCommit(in), allowRollback: work.Plan.AllowRollback, fastForwardOnly: c.FastForwardOnly, bucket: c.Bucket, run: run, meter: meter}
+	if branch.IsSet() {
+		p.setPush = &setPush{
+			deletion:   deletionPolicy{allowed: c.DeleteRefs && !c.FastForwardOnly, maxShare: c.MaxDeletedShare},
+			wholeChain: work.Plan.FromSnapshot, refused: map[string]string{},
+		}
+	}
 	if p.foundCommit != "" {
 		p.Target.Commit = p.foundCommit
 	}
@@ -70,7 +76,7 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 		return pushed, fmt.Errorf("destination %s: %w", branch, err)
 	}
 	pushed.Size = meter.done.Load()
-	pushed.Summary = pushed.describe() + p.groups.describe()
+	pushed.Summary = p.describe(pushed) + p.groups.describe()
 	if p.rolledBack {
 		pushed.Summary += ", older than what was applied last: allow_rollback was used"
 	}

@@ -1,10 +1,10 @@
 package activities
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
@@ -27,16 +27,18 @@ func (p *push) classify(ctx context.Context, b archive.Bundle, err error) error 
 	if !ok {
 		return err
 	}
-	now, tipErr := p.commitOf(ctx, p.branch.Ref())
-	if tipErr == nil && now != p.tip && now != p.Target.Commit {
-		return fmt.Errorf("%w: %w", &smarthttp.MovedError{Ref: p.branch.Ref(), Expected: p.tip, Tip: now}, err)
+	if p.set == nil {
+		now, tipErr := p.commitOf(ctx, p.branch.Ref())
+		if tipErr == nil && now != p.tip && now != p.Target.Commit {
+			return fmt.Errorf("%w: %w", &smarthttp.MovedError{Ref: p.branch.Ref(), Expected: p.tip, Tip: now}, err)
+		}
 	}
 	if p.hasMoved(ctx, refused.First().Ref) {
 		return errors.New(err.Error()) // not refused by a rule: the next attempt reads the refs again
 	}
 	lacks := errors.Is(err, smarthttp.ErrMissingObjects) || refused.Unexplained()
 	switch {
-	case b.Base != "" && lacks && !p.hasRefAt(b.Base):
+	case b.Base != "" && lacks && !p.hasRefAt(b.Base), b.Commit == "" && lacks && p.set != nil && !p.wholeChain:
 		return fmt.Errorf("%w: %w", ErrBaseMissing, err)
 	case refused.ByHook() && strings.HasPrefix(refused.First().Ref, ownRefs) && p.refusesOwnRefs(ctx):
 		return fmt.Errorf("%w: %w", ErrOwnRefs, err)
@@ -50,7 +52,7 @@ func (p *push) classify(ctx context.Context, b archive.Bundle, err error) error 
 func (p *push) classifyMoved(ctx context.Context, moved *smarthttp.MovedError, err error) error {
 	seen, readErr := p.commitOf(ctx, moved.Ref)
 	oneSided := moved.Expected == "" || moved.Tip == ""
-	branch := moved.Ref == p.branch.Ref()
+	branch := !strings.HasPrefix(moved.Ref, ownRefs+"/")
 	text := errors.New(err.Error()) // without MovedError, which would mean that the branch moved
 	switch {
 	case readErr == nil && seen == moved.Expected && oneSided:
@@ -71,27 +73,24 @@ func (p *push) hasMoved(ctx context.Context, ref string) bool {
 	if !strings.HasPrefix(ref, ownRefs) {
 		return false
 	}
-	before := cmp.Or(p.guard.objects[ref], p.unwanted[ref])
-	switch ref {
-	case p.incomingRef():
-		before = p.incoming
-	case p.guard.ref:
-		before = p.guard.commit
-	}
 	now, err := p.commitOf(ctx, ref)
-	return err == nil && now != before
+	return err == nil && now != p.ownRefAt(ref)
 }
 
-// refusesOwnRefs tells whether a hook refuses our refs whatever they contain: it tries one with a commit that the
-// branch has already.
+// refusesOwnRefs tells whether a hook refuses our refs whatever they contain: it tries one with an object that the
+// destination has already.
 func (p *push) refusesOwnRefs(ctx context.Context) bool {
-	if p.tip == "" {
+	object := p.anyObject()
+	if object == "" {
 		return false
 	}
-	probe := strings.TrimSuffix(p.incomingRef(), "tip") + "probe"
-	err := p.updateRefs(ctx, smarthttp.RefUpdate{Ref: probe, New: p.tip})
+	probe := path.Dir(p.incomingRef()) + "/probe"
+	if p.set != nil {
+		probe = setFolder(p.branch) + "probe"
+	}
+	err := p.updateRefs(ctx, smarthttp.RefUpdate{Ref: probe, New: object})
 	if err == nil {
-		_ = p.deleteRefs(ctx, smarthttp.RefUpdate{Ref: probe, Old: p.tip}) // if that fails, the next push removes it
+		_ = p.deleteRefs(ctx, smarthttp.RefUpdate{Ref: probe, Old: object}) // if that fails, the next push removes it
 	}
 	refused, ok := errors.AsType[*smarthttp.RefusedError](err)
 	return ok && refused.ByHook()

@@ -41,14 +41,7 @@ func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) 
 	}
 	verified := &verifiedReader{r: file, left: b.Size, sum: sha256.New(), want: b.SHA256}
 	pack := bufio.NewReader(verified)
-	id, headerSize, err := bundle.ReadHeader(pack, p.branch)
-	want := object.ID{Destination: p.branch, Commit: b.Commit, Base: b.Base}
-	if p.branch.IsTag() {
-		want.Base = "" // the header of a tag's bundle does not say
-	}
-	if err == nil && id != want {
-		err = fmt.Errorf("%w: %+v instead of %+v", ErrBundleDiffers, id, want)
-	}
+	headerSize, err := p.readHeader(pack, i)
 	if err != nil {
 		_, _ = io.Copy(io.Discard, verified) // to tell whether the file was altered here
 		return cmp.Or(verified.err, err)
@@ -64,6 +57,30 @@ func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) 
 		return verified.err // it ended the push, whatever the transport made of it
 	}
 	return p.classify(ctx, b, err)
+}
+
+// readHeader reads the header of a bundle, and returns its size. It refuses one that is not the manifest's.
+func (p *push) readHeader(r *bufio.Reader, i int) (size int64, err error) {
+	b := p.Bundles[i]
+	want := object.ID{Destination: p.branch, Commit: b.Commit, Base: b.Base}
+	if p.set != nil {
+		refs, err := stagedRefs(p.run, i, b)
+		if err == nil && b.ID != want {
+			err = fmt.Errorf("%w: %+v instead of %+v", ErrBundleDiffers, b.ID, want)
+		}
+		if err != nil {
+			return 0, err
+		}
+		return bundle.ReadSetHeader(r, p.branch, refs)
+	}
+	id, size, err := bundle.ReadHeader(r, p.branch)
+	if p.branch.IsTag() {
+		want.Base = "" // the header of a tag's bundle does not say
+	}
+	if err == nil && id != want {
+		err = fmt.Errorf("%w: %+v instead of %+v", ErrBundleDiffers, id, want)
+	}
+	return size, err
 }
 
 // heldBackSize is how many bytes at the end of a file are held back until all of it is verified: the checksum that

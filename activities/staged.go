@@ -33,6 +33,7 @@ type (
 // Names of a run's files.
 const (
 	bundleFile  = "repository.bundle"
+	refsFile    = "refs" // of a set
 	archiveFile = "package.tar"
 	objectFile  = "package.tar.age"
 )

@@ -20,6 +20,8 @@ type PushRequest struct {
 
 	// Updates are at least one, and of each ref at most one. Several are one transaction: all are applied, or none.
 	Updates []RefUpdate
+	// Apart makes each update a transaction of its own: those that are not refused are applied.
+	Apart bool
 	// NoRefs requires that the repository has no refs yet.
 	NoRefs bool
 	// Atomic requires a server with transactions even for one ref, if a later push will need them.
@@ -78,7 +80,7 @@ func (c *Client) push(ctx context.Context, repo *url.URL, req PushRequest) error
 	return readReport(c.readPackets(resp.Body), req.Updates)
 }
 
-func (r PushRequest) needsAtomic() bool { return r.Atomic || len(r.Updates) > 1 }
+func (r PushRequest) needsAtomic() bool { return !r.Apart && (r.Atomic || len(r.Updates) > 1) }
 
 func (r PushRequest) sendsPack() bool {
 	return slices.ContainsFunc(r.Updates, func(u RefUpdate) bool { return u.New != "" })
