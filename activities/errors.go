@@ -102,7 +102,7 @@ var kinds = []kind{
 	{"SyncsFileUnreadable", isError(syncsfile.ErrUnreadable), true, "Nothing was changed: put the file that SYNCS_FILE names there, for the worker's user to read; replace it as a whole, such as with mv."},
 	{"SyncsFileInvalid", isError(syncsfile.ErrInvalid), true, "Nothing was changed, as such a file may lack syncs: correct it, or wait until it is written."},
 
-	{"NotConfigured", isError(ErrNotConfigured), false, "Add the sync to what the GraphQL server or SYNCS_FILE lists, where it must not share its destination with another; or leave this branch alone."},
+	{"NotConfigured", isError(ErrNotConfigured), false, "Add the sync to what the GraphQL server or SYNCS_FILE lists, where it must not share its destination with another; or leave this destination alone."},
 	{plan.KindBranchNotFound, isError(ErrNoBranch), false, "Create the branch or tag at the source, or correct the sync's configuration."},
 	{"GroupNotCreated", isError(gitlabapi.ErrRefused), false, "Create the group, or let GitLab's API do it: GITLAB_TOKEN needs the scope api, and its user has to be an owner of the group around it or, for a top-level group, to be allowed to create those."},
 	{"NotGitLab", isError(gitlabapi.ErrNotGitLab), false, "Unset GITLAB_API if the server is no GitLab, and create the group there. If it is one, look at what answers at GITLAB_BASE_URL with /api/v4/groups after it, and let proxies pass on %2F in a path as it is."},
@@ -206,7 +206,7 @@ var kinds = []kind{
 	{plan.KindPruneRefused, foundByPlan, false, "Check what the GraphQL server or SYNCS_FILE lists. If it is right, raise PRUNE_MAX_SHARE until the objects have gone; those of the last destinations, delete by hand."},
 
 	{plan.KindSyncsFailed, givenByWorkflow, false, "Look at the failures that the message lists; the error's details have the whole report."},
-	{plan.KindChildFailed, givenByWorkflow, false, "Look at the branch's workflow in Temporal's UI."},
+	{plan.KindChildFailed, givenByWorkflow, false, "Look at the sync's workflow in Temporal's UI."},
 	{plan.KindInvalidInput, givenByWorkflow, false, "Start the workflow with an input that docs/configuration.md allows."},
 	{plan.KindRollbackNotUsed, givenByWorkflow, false, "Check the destination's name (group/name@branch), and the other failures of this report."},
 }

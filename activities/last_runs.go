@@ -53,7 +53,7 @@ func (l LastRuns) refusals(ctx context.Context, branches []project.Branch) map[p
 		group.Go(func() error {
 			refusal, err := l.refusal(ctx, l.ID(b))
 			if err != nil {
-				activity.GetLogger(ctx).Warn("The end of the last run is not known: the branch is tried", "workflow", l.ID(b), "error", err)
+				activity.GetLogger(ctx).Warn("The end of the last run is not known: the sync is tried", "workflow", l.ID(b), "error", err)
 			}
 			mu.Lock()
 			defer mu.Unlock()

@@ -143,7 +143,7 @@ func (p *childPool) showCounts() {
 		p.progress.status.AtWork = append(p.progress.status.AtWork, r.id)
 	}
 	done := p.state.Moved - p.state.Abandoned - len(p.inFlight)
-	p.progress.step("%d of %d branches done, %d at work, %d failed", done, p.expected, len(p.inFlight), p.state.Report.Count())
+	p.progress.step("%d of %d syncs done, %d at work, %d failed", done, p.expected, len(p.inFlight), p.state.Report.Count())
 }
 
 func (p *childPool) recordEnd(c child, outcome contract.Outcome, err error) {
@@ -157,7 +157,7 @@ func (p *childPool) recordEnd(c child, outcome contract.Outcome, err error) {
 		if !c.rollback {
 			return
 		}
-		failed.Kind, failed.Reason = plan.KindRollbackNotUsed, "a run that has begun before is at work on the branch, without allow_rollback\nSay it again when that run has ended."
+		failed.Kind, failed.Reason = plan.KindRollbackNotUsed, "a run that has begun before is at work on the destination, without allow_rollback\nSay it again when that run has ended."
 	default:
 		failed.Kind, failed.Reason = contract.FailureOf(err)
 		if failed.Kind == plan.KindChildFailed { // all others say what to do themselves

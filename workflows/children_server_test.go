@@ -88,7 +88,7 @@ func TestChildrenOutliveTheirParent(t *testing.T) {
 		require.NoError(t, err)
 		var metadata sdk.WorkflowMetadata
 		require.NoError(t, value.Get(&metadata))
-		require.Equal(t, "0 of 2 branches done, 2 at work, 0 failed", metadata.GetCurrentDetails())
+		require.Equal(t, "0 of 2 syncs done, 2 at work, 0 failed", metadata.GetCurrentDetails())
 
 		d, err := c.DescribeWorkflow(t.Context(), ok, "")
 		require.NoError(t, err)

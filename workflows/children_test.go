@@ -129,7 +129,7 @@ func TestLimitsHoldForTheWholeCycle(t *testing.T) {
 		require.Equal(t, 1, r.Deferred)
 		require.Equal(t, 14, r.Unchecked)
 		if role == contract.Consumer.Name { // the producer's last step is another
-			require.Equal(t, "1 of 6 branches done, 0 at work, 0 failed", status(t, last).Step)
+			require.Equal(t, "1 of 6 syncs done, 0 at work, 0 failed", status(t, last).Step)
 		}
 	})
 }

@@ -34,7 +34,7 @@ func isContinuation(ctx workflow.Context, in contract.CycleInput) (bool, error) 
 	info := workflow.GetInfo(ctx)
 	switch {
 	case in.From != nil && !in.DryRun:
-		return false, invalidInput("\"from\" is for a dry run: a cycle begins with all branches")
+		return false, invalidInput("\"from\" is for a dry run: a cycle begins with all syncs")
 	case in.Continuation == nil:
 		return false, nil
 	case info.ContinuedExecutionRunID == "" || info.CronSchedule != "":

@@ -122,7 +122,7 @@ func (c *cycle[M]) planPage(ctx workflow.Context) (page plan.Page[M], err error)
 	if c.state.After == 0 {
 		request.Absence = c.state.Report.Absence
 	} else {
-		summary = fmt.Sprintf("%s, after %s", summary, countNoun(c.state.Report.Checked, "branch", "branches"))
+		summary = fmt.Sprintf("%s, after %s", summary, countNoun(c.state.Report.Checked, "sync", "syncs"))
 	}
 	if len(c.pool.inFlight) == 0 {
 		c.progress.step("comparing both ends")

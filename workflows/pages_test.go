@@ -32,7 +32,7 @@ func TestPagesOfOneReport(t *testing.T) {
 		})
 		env.ExecuteWorkflow(bothSides[role].parent, contract.CycleInput{Limits: contract.Limits{PageSize: 1}})
 		require.Equal(t, "unverified; far behind", report(t, env).Warning)
-		require.Equal(t, []string{scans[role], scans[role] + ", after 1 branch", scans[role] + ", after 2 branches"}, summaries)
+		require.Equal(t, []string{scans[role], scans[role] + ", after 1 sync", scans[role] + ", after 2 syncs"}, summaries)
 	})
 }
 
@@ -43,7 +43,7 @@ func TestWaitingBranchesAreCounted(t *testing.T) {
 		bothSides[role].plan(env, branches(4))
 		bothSides[role].children(env, func(ctx workflow.Context, _ string) error { return workflow.Sleep(ctx, 50*time.Second) })
 		env.RegisterDelayedCallback(func() {
-			require.Equal(t, "0 of 4 branches done, 2 at work, 0 failed", status(t, env).Step)
+			require.Equal(t, "0 of 4 syncs done, 2 at work, 0 failed", status(t, env).Step)
 		}, 30*time.Second)
 		env.ExecuteWorkflow(bothSides[role].parent, contract.CycleInput{Limits: contract.Limits{PageSize: 2, MaxInFlight: 2}})
 		require.Len(t, report(t, env).Synced, 4)

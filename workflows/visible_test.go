@@ -38,7 +38,7 @@ func TestParentTellsItsStatus(t *testing.T) {
 	env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(activities.Pruned{}, nil)
 	env.RegisterDelayedCallback(func() {
 		s := status(t, env)
-		require.Equal(t, "1 of 2 branches done, 1 at work, 1 failed", s.Step)
+		require.Equal(t, "1 of 2 syncs done, 1 at work, 1 failed", s.Step)
 		require.Equal(t, []string{"produce/group/p1@main"}, s.AtWork)
 		require.Equal(t, 3, s.Report.Checked)
 	}, time.Second)

@@ -94,7 +94,7 @@ func TestWhatWasNotAskedIsNotPlanned(t *testing.T) {
 	require.Empty(t, uploads.Moves)
 	require.Empty(t, pushes.Moves)
 	require.Len(t, uploads.Failed, 1)
-	require.Contains(t, uploads.Failed[0].String(), "git server: 1 branches were not looked at: ")
+	require.Contains(t, uploads.Failed[0].String(), "git server: 1 syncs were not looked at: ")
 	require.Equal(t, KindUnreachable, uploads.Failed[0].Kind)
 	require.Equal(t, uploads.Failed, pushes.Failed)
 	require.Equal(t, 1, uploads.Checked)

@@ -61,7 +61,7 @@ type Head struct {
 // notQueriedFailure is one failure for all branches that were not asked for.
 func notQueriedFailure(branches int) Failure {
 	return Failure{Subject: "git server", Kind: KindUnreachable, Reason: fmt.Sprintf(
-		"%d branches were not looked at: projects that are slow to answer, or do not, took all of the scan's time; they get their turn in the next cycles", branches)}
+		"%d syncs were not looked at: projects that are slow to answer, or do not, took all of the scan's time; they get their turn in the next cycles", branches)}
 }
 
 // triedAgain is the reason of a failure that may pass. Servers end what they say with a full stop.

@@ -19,7 +19,7 @@ func cronCommand() *cli.Command {
 		Usage: "start and stop the cron workflow, for those whose tooling is built on it; else use a schedule",
 		Commands: []*cli.Command{
 			{Name: "start", Usage: "run a cycle again and again", Flags: []cli.Flag{everyFlag()}, Action: withClient(startCron)},
-			{Name: "stop", Usage: "end the cron workflow; branches that are being synced are finished", Action: withClient(stopCron)},
+			{Name: "stop", Usage: "end the cron workflow; what is being synced is finished", Action: withClient(stopCron)},
 		},
 	}
 }
@@ -51,6 +51,6 @@ func stopCron(ctx context.Context, _ *cli.Command, s roleClient) error {
 	if err != nil {
 		return fmt.Errorf("end workflow %s: %w", s.ParentID, err)
 	}
-	fmt.Printf("%s is stopped; branches that are being synced are finished\n", s.ParentID)
+	fmt.Printf("%s is stopped; what is being synced is finished\n", s.ParentID)
 	return nil
 }

@@ -112,7 +112,7 @@ func (s roleClient) lastRuns(ctx context.Context) (map[string]*workflow.Workflow
 	for {
 		page, err := s.ListWorkflow(ctx, request)
 		if err != nil {
-			return nil, fmt.Errorf("list the branches' workflows: %w", err)
+			return nil, fmt.Errorf("list the syncs' workflows: %w", err)
 		}
 		for _, run := range page.Executions {
 			destination := destinationIdentity(destinationInMemo(run))
