@@ -138,8 +138,7 @@ func (r *setRig) consumeSet() Pushed {
 // mirroredBut requires that the destination's refs are those of the source, beside those of others, and that nothing is left to do.
 func (r *setRig) mirroredBut(others ...string) {
 	r.Helper()
-	now := slices.DeleteFunc(r.destinationRefs(), func(ref refset.Ref) bool { return slices.Contains(others, ref.Part) })
-	require.Equal(r, string(r.sourceRefs().Encode()), string(now.Encode()))
+	r.mirroredRefs(others...)
 	r.atDestination("fsck", "--strict")
 	to, err := r.consumer.readDestination(r.Context(), r.sync.Destination)
 	require.NoError(r, err)
@@ -230,4 +229,10 @@ func TestSetLeavesRefsOfOthersAlone(t *testing.T) {
 func (r *setRig) mirrored() {
 	r.Helper()
 	r.mirroredBut()
+}
+
+func (r *setRig) mirroredRefs(others ...string) {
+	r.Helper()
+	now := slices.DeleteFunc(r.destinationRefs(), func(ref refset.Ref) bool { return slices.Contains(others, ref.Part) })
+	require.Equal(r, string(r.sourceRefs().Encode()), string(now.Encode()))
 }
