@@ -12,30 +12,39 @@ import (
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
-	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/bundle"
 	"github.com/app-sre/git-partition-sync/internal/object"
-	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/refset"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
-// ErrNoBranch says that a project has no such branch or tag.
+// ErrNoBranch says that a project has no such branch or tag, or none that a set's pattern matches.
 var ErrNoBranch = errors.New("does not exist")
 
-// Cloned is a branch or tag as a Git bundle on a worker's disk.
+// Cloned is a branch, a tag or a set of refs as a Git bundle on a worker's disk.
 type Cloned struct {
 	Staged Staged         `json:"staged"`
 	Bundle archive.Bundle `json:"bundle"`          // CreatedAt is still zero
 	Before time.Time      `json:"before,omitzero"` // the previous object's creation time
 	// WhySnapshot says why the bundle is a snapshot although an increment was planned, if an operator should know.
 	WhySnapshot string `json:"why_snapshot,omitempty"`
+	// Changes says in words what becomes of a set's refs.
+	Changes string `json:"changes,omitempty"`
 }
 
-// Clone fetches the branch or tag from the source, and stores the pack as it arrives in a Git bundle. It asks for an
-// increment on the planned base. If the source no longer knows the base, as after a rewritten history, it sends a
-// snapshot, which is stored as one.
+// state is what a source was at some time. Its zero value is what a snapshot builds on.
+type state struct {
+	commit  string      // the commit or tag object of a branch or tag, or the ID of a set's state
+	refs    refset.List // of a set
+	leftOut string      // which of a set's refs are not among them, in words
+}
+
+// Clone fetches the branch, tag or set of refs from the source, and stores the pack as it arrives in a Git bundle. It
+// asks for an increment on the planned base. If the source no longer knows the base, as after a rewritten history, it
+// sends a snapshot, which is stored as one.
 //
-// It takes the current commit, which may be newer than the planned one.
+// It takes the current state, which may be newer than the planned one.
 func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, err error) {
 	meter := startMeter(ctx, 0) // before the configuration, the source and the bucket are asked, which may take long
 	defer meter.stop()
@@ -47,119 +56,100 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 	if err := p.requireName(upload.Sync.Destination); err != nil {
 		return cloned, err
 	}
-	refs, err := p.Source.Refs(ctx, source.Path(), source.Ref())
+	tip, err := p.readSource(ctx, upload.Sync)
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
-	}
-	tip, ok := refs[source.Ref()]
-	if !ok {
-		return cloned, fmt.Errorf("source %s: %s %w", source, source.Kind(), ErrNoBranch)
 	}
 	if _, err := p.clockHasPassed(ctx, upload.SeenChain); err != nil {
 		return cloned, err
 	}
-	before, err := p.previousCreationTime(ctx, upload.SeenChain)
+	if cloned.Before, err = p.previousCreationTime(ctx, upload.SeenChain); err != nil {
+		return cloned, err
+	}
+	base, whySnapshot, err := p.findBase(ctx, upload)
 	if err != nil {
 		return cloned, err
 	}
-	base, whySnapshot, err := p.restorableBase(ctx, upload)
-	if err != nil {
-		return cloned, err
-	}
-	request := smarthttp.FetchRequest{Repo: source.Path(), Wants: []string{tip}}
-	if base != "" {
-		request.Haves, request.Thin = []string{base}, p.ThinPacks
-	}
-	pack, err := p.Source.FetchPack(ctx, request)
+	cloned.WhySnapshot = whySnapshot
+	pack, base, err := p.fetch(ctx, source, base, tip)
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
-	defer pack.Close()
+	defer pack.Close() //nolint:errcheck // it was only read
 
-	id := object.ID{Destination: upload.Sync.Destination, Commit: tip, Base: pack.Common()}
-	cloned = Cloned{
-		Staged: stage(ctx, p.Host),
-		Bundle: archive.Bundle{ID: id, Thin: id.Base != "" && p.ThinPacks},
-		Before: before,
-
-		WhySnapshot: whySnapshot,
-	}
-	cloned.Bundle.Size, cloned.Bundle.SHA256, err = p.writeBundle(cloned.Staged, id, pack, meter)
-	if err != nil {
+	cloned.Staged = stage(ctx, p.Host)
+	cloned.Bundle.ID = object.ID{Destination: upload.Sync.Destination, Commit: tip.commit, Base: base.commit}
+	cloned.Bundle.Thin = base.commit != "" && p.ThinPacks
+	if err := p.writeBundle(&cloned, base, tip, pack, meter); err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
 	return cloned, nil
 }
 
-// restorableBase returns the planned base if the bucket still has the objects that restore it, and "" otherwise. A
-// run that was reset long after it was planned could build on objects that have been pruned, and a run that was
-// started by hand could name any objects.
-//
-// The first versions of the predecessor wrote keys like ours. Their objects lack the creation time that our producers
-// store with an object, and nothing can build on them: then whySnapshot tells the operator.
-func (p *Producer) restorableBase(ctx context.Context, upload plan.Upload) (base, whySnapshot string, err error) {
-	if p.WritePredecessor {
-		return "", "", nil // its consumer builds on nothing
+// readSource reads what the source is at now.
+func (p *Producer) readSource(ctx context.Context, sync project.Sync) (state, error) {
+	source := sync.Source
+	if source.IsSet() {
+		return p.readSet(ctx, sync)
 	}
-	for _, key := range upload.BaseKeys {
-		id, err := object.ParseKey(key)
-		if err != nil || id.Destination.Identity() != upload.Sync.Destination.Identity() || id.Base != base {
-			return "", "", nil
-		}
-		base = id.Commit
-		stored, err := p.Bucket.Stat(ctx, key)
-		switch {
-		case errors.Is(err, bucket.ErrNotFound):
-			return "", "", nil
-		case err != nil:
-			return "", "", err
-		case stored.CreatedAt.IsZero():
-			return "", fmt.Sprintf("a snapshot in the place of an increment on %s, as no producer has marked %s as its own", plan.Short(upload.Base), key), nil
-		}
-	}
-	if base != upload.Base {
-		return "", "", nil
-	}
-	return base, "", nil
-}
-
-// previousCreationTime returns when the newest object that the plan saw was made, according to the object. If it does
-// not say, because it is older or gone, the time of its upload is used, which is later.
-func (p *Producer) previousCreationTime(ctx context.Context, follows plan.ChainState) (time.Time, error) {
-	if follows.Key == "" {
-		return time.Time{}, nil
-	}
-	newest, err := p.Bucket.Stat(ctx, follows.Key)
-	switch {
-	case errors.Is(err, bucket.ErrNotFound):
-		return follows.Modified, nil
-	case err != nil:
-		return time.Time{}, err
-	case newest.CreatedAt.IsZero():
-		return newest.Modified, nil
-	}
-	return newest.CreatedAt, nil
-}
-
-// writeBundle writes the bundle. When it fails, it leaves no files of the run behind, because the next attempt may
-// run on another worker.
-func (p *Producer) writeBundle(staged Staged, id object.ID, pack io.Reader, meter *meter) (size int64, sum string, err error) {
-	run, err := p.Staging.Run(staged.Run)
+	refs, err := p.Source.Refs(ctx, source.Path(), source.Ref())
 	if err != nil {
-		return 0, "", err
+		return state{}, err
+	}
+	commit, ok := refs[source.Ref()]
+	if !ok {
+		return state{}, fmt.Errorf("%s %w", source.Kind(), ErrNoBranch)
+	}
+	return state{commit: commit}, nil
+}
+
+// fetch asks the source for the pack that leads from a base to the tip, and returns on which base it is. If the source
+// does not know a branch's or tag's, that is none. A set's pack is on its base in any case, since the destination has all
+// of it: what the source no longer knows of that only makes the pack larger.
+func (p *Producer) fetch(ctx context.Context, source project.Branch, base, tip state) (pack io.ReadCloser, on state, err error) {
+	request := smarthttp.FetchRequest{Repo: source.Path(), Wants: []string{tip.commit}, Thin: p.ThinPacks && base.commit != ""}
+	switch {
+	case source.IsSet():
+		request.Wants, request.Haves = wants(base.refs, tip.refs), haves(source, base.refs, tip.refs)
+	case base.commit != "":
+		request.Haves = []string{base.commit}
+	}
+	if len(request.Wants) == 0 { // a set that has only lost refs, or has new ones for known objects
+		return io.NopCloser(bytes.NewReader(smarthttp.EmptyPack)), base, nil
+	}
+	stream, err := p.Source.FetchPack(ctx, request)
+	if err != nil {
+		return nil, state{}, err
+	}
+	if !source.IsSet() && stream.Common() == "" {
+		base = state{}
+	}
+	return stream, base, nil
+}
+
+// writeBundle writes the bundle, and the refs of a set. When it fails, it leaves no files of the run behind, because the
+// next attempt may run on another worker.
+func (p *Producer) writeBundle(cloned *Cloned, base, tip state, pack io.Reader, meter *meter) error {
+	run, err := p.Staging.Run(cloned.Staged.Run)
+	if err != nil {
+		return err
+	}
+	var head []byte
+	if cloned.Bundle.Destination.IsSet() {
+		head, err = writeRefs(run, cloned, base, tip)
+	} else {
+		head, err = bundle.EncodeHeader(cloned.Bundle.ID)
 	}
 	hash := sha256.New()
-	err = run.Create(bundleFile, func(f *os.File) error {
-		w := io.MultiWriter(f, hash, meter)
-		head, err := bundle.EncodeHeader(id)
-		if err != nil {
+	if err == nil {
+		err = run.Create(bundleFile, func(f *os.File) error {
+			_, err := io.Copy(io.MultiWriter(f, hash, meter), io.MultiReader(bytes.NewReader(head), pack))
 			return err
-		}
-		_, err = io.Copy(w, io.MultiReader(bytes.NewReader(head), pack))
-		return err
-	})
-	if err != nil {
-		return 0, "", errors.Join(err, run.Remove())
+		})
 	}
-	return meter.done.Load(), hex.EncodeToString(hash.Sum(nil)), nil
+	if err != nil {
+		return errors.Join(err, run.Remove())
+	}
+	cloned.Bundle.Size, cloned.Bundle.SHA256 = meter.done.Load(), hex.EncodeToString(hash.Sum(nil))
+	return nil
 }

@@ -6,7 +6,10 @@ import (
 	"io"
 	"os"
 
+	"filippo.io/age"
+
 	"github.com/app-sre/git-partition-sync/internal/crypt"
+	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
 // Encrypted is an encrypted object on a worker's disk.
@@ -14,8 +17,8 @@ type Encrypted struct {
 	Size int64 `json:"size"` // bytes
 }
 
-// Encrypt encrypts the archive to the recipients. It first deletes the bundle, which is no longer needed, to make
-// room.
+// Encrypt encrypts the archive to the recipients, and that of a set to the producer itself. It first deletes the bundle
+// and the refs, which are no longer needed, to make room.
 func (p *Producer) Encrypt(ctx context.Context, work UploadWork) (encrypted Encrypted, err error) {
 	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {
@@ -30,17 +33,22 @@ func (p *Producer) Encrypt(ctx context.Context, work UploadWork) (encrypted Encr
 	if err != nil {
 		return encrypted, err
 	}
-	if err := run.Discard(bundleFile); err != nil {
+	if err := run.Discard(bundleFile, refsFile); err != nil {
 		return encrypted, err
 	}
 	if err := p.Staging.RequireFree(info.Size()); err != nil {
 		return encrypted, err
 	}
 
+	recipients, err := p.recipients(work.Plan.Sync.Destination)
+	if err != nil {
+		return encrypted, err
+	}
+
 	meter := startMeter(ctx, info.Size())
 	defer meter.stop()
 	err = run.Create(objectFile, func(f *os.File) error {
-		w, err := crypt.Encrypt(f, p.Recipients)
+		w, err := crypt.Encrypt(f, recipients)
 		if err != nil {
 			return err
 		}
@@ -52,4 +60,26 @@ func (p *Producer) Encrypt(ctx context.Context, work UploadWork) (encrypted Encr
 		return err
 	})
 	return encrypted, err
+}
+
+// recipients can read the objects of a destination. Those of a set the producer itself can, too: it has to know later
+// which refs it has uploaded.
+func (p *Producer) recipients(destination project.Branch) ([]age.Recipient, error) {
+	if !destination.IsSet() || !p.Signer.Signs() {
+		return p.Recipients, nil
+	}
+	key, err := p.selfKey()
+	if err != nil {
+		return nil, err
+	}
+	return key.AddTo(p.Recipients), nil
+}
+
+// selfKey is the key of the producer's own for the objects of sets. It goes with the signing key.
+func (p *Producer) selfKey() (*crypt.SelfKey, error) {
+	secret, err := p.Signer.Derive("read own objects")
+	if err != nil {
+		return nil, err
+	}
+	return crypt.NewSelfKey(secret)
 }

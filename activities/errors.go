@@ -17,6 +17,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/predecessor"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/refset"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
@@ -103,6 +104,7 @@ var kinds = []kind{
 	{"SyncsFileInvalid", isError(syncsfile.ErrInvalid), true, "Nothing was changed, as such a file may lack syncs: correct it, or wait until it is written."},
 
 	{"NotConfigured", isError(ErrNotConfigured), false, "Add the sync to what the GraphQL server or SYNCS_FILE lists, where it must not share its destination with another; or leave this destination alone."},
+	{"TooManyRefs", isError(refset.ErrTooMany), false, "Sync less of the project: another pattern, or several that do not overlap."},
 	{plan.KindBranchNotFound, isError(ErrNoBranch), false, "Create the branch or tag at the source, or correct the sync's configuration."},
 	{"GroupNotCreated", isError(gitlabapi.ErrRefused), false, "Create the group, or let GitLab's API do it: GITLAB_TOKEN needs the scope api, and its user has to be an owner of the group around it or, for a top-level group, to be allowed to create those."},
 	{"NotGitLab", isError(gitlabapi.ErrNotGitLab), false, "Unset GITLAB_API if the server is no GitLab, and create the group there. If it is one, look at what answers at GITLAB_BASE_URL with /api/v4/groups after it, and let proxies pass on %2F in a path as it is."},

@@ -25,13 +25,14 @@ type Packaged struct {
 	Note      string    `json:"note,omitempty"` // what an operator should know about CreatedAt, and about the pack
 }
 
-// Package writes the archive: the manifest that describes the bundle, the manifest's signature, and the bundle.
+// Package writes the archive: the manifest that describes the bundle, the manifest's signature, the refs of a set, and the
+// bundle.
 func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput) (packaged Packaged, err error) {
 	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {
 		return packaged, err
 	}
-	if err := p.Staging.RequireFree(in.Bundle.Size); err != nil {
+	if err := p.Staging.RequireFree(in.Bundle.Size + in.Bundle.RefsSize); err != nil {
 		return packaged, err
 	}
 	bundle, err := run.Open(bundleFile)
@@ -58,9 +59,15 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	if err != nil {
 		return packaged, err
 	}
+	var refs []byte
+	if in.Bundle.Destination.IsSet() {
+		if refs, err = stagedText(run, refsFile); err != nil {
+			return packaged, err
+		}
+	}
 	meter := startMeter(ctx, in.Bundle.Size)
 	defer meter.stop()
 	return packaged, run.Create(archiveFile, func(f *os.File) error {
-		return archive.Write(f, manifest, signature, nil, meter.read(bundle))
+		return archive.Write(f, manifest, signature, refs, meter.read(bundle))
 	})
 }

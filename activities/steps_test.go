@@ -36,7 +36,7 @@ func (r *rig) encrypt(ctx context.Context, p producing) (producing, error) {
 }
 
 func (r *rig) upload(ctx context.Context, p producing) (Uploaded, error) {
-	return r.producer.Upload(ctx, p.Work, UploadInput{ID: p.Bundle.ID, CreatedAt: p.CreatedAt, Note: p.Note, Size: p.Size})
+	return r.producer.Upload(ctx, p.Work, UploadInput{ID: p.Bundle.ID, CreatedAt: p.CreatedAt, Note: p.Note, Changes: p.Changes, Size: p.Size})
 }
 
 // consuming is a push between two steps.

@@ -17,7 +17,8 @@ type UploadInput struct {
 	ID        object.ID `json:"id"`
 	CreatedAt time.Time `json:"created_at"` // of Packaged
 	Note      string    `json:"note,omitempty"`
-	Size      int64     `json:"size"` // bytes
+	Changes   string    `json:"changes,omitempty"` // of Cloned
+	Size      int64     `json:"size"`              // bytes
 }
 
 // Uploaded describes an object that is in the bucket.
@@ -57,7 +58,7 @@ func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) 
 			return uploaded, err
 		}
 	}
-	summary := fmt.Sprintf("%s, %s", Describe(in.ID), humanize.Bytes(uint64(in.Size)))
+	summary := fmt.Sprintf("%s, %s", Describe(in.ID, in.Changes), humanize.Bytes(uint64(in.Size)))
 	if in.Note != "" {
 		summary += "; " + in.Note
 	}
@@ -77,10 +78,14 @@ func (r meteredAt) ReadAt(p []byte, offset int64) (int, error) {
 	return n, err
 }
 
-// Describe describes an object in words.
-func Describe(id object.ID) string {
-	if id.Base == "" {
-		return "snapshot " + plan.Short(id.Commit)
+// Describe describes an object in words: from where to where it leads, and the changes to the refs of a set.
+func Describe(id object.ID, changes string) string {
+	words := "snapshot " + plan.Short(id.Commit)
+	if id.Base != "" {
+		words = fmt.Sprintf("increment %s -> %s", plan.Short(id.Base), plan.Short(id.Commit))
 	}
-	return fmt.Sprintf("increment %s -> %s", plan.Short(id.Base), plan.Short(id.Commit))
+	if changes != "" {
+		words += ": " + changes
+	}
+	return words
 }

@@ -31,22 +31,22 @@ func (r *childRun) produce(ctx workflow.Context, upload plan.Upload) (uploaded a
 	r.transferred = true
 	work.Staged = cloned.Staged
 	defer cleanup(ctx, work.Staged)
-	id := cloned.Bundle.ID
-	onHost := hostTransferContext(ctx, work.Staged.Host, activities.Describe(id)+", "+humanize.Bytes(uint64(cloned.Bundle.Size)))
+	id, object := cloned.Bundle.ID, activities.Describe(cloned.Bundle.ID, cloned.Changes)
+	onHost := hostTransferContext(ctx, work.Staged.Host, object+", "+humanize.Bytes(uint64(cloned.Bundle.Size)))
 
-	r.step("packaging %s", activities.Describe(id))
+	r.step("packaging %s", object)
 	var packaged activities.Packaged
 	packageInput := activities.PackageInput{Bundle: cloned.Bundle, Before: cloned.Before, WhySnapshot: cloned.WhySnapshot}
 	if err = workflow.ExecuteActivity(onHost, producer.Package, work, packageInput).Get(ctx, &packaged); err != nil {
 		return uploaded, err
 	}
-	r.step("encrypting %s", activities.Describe(id))
+	r.step("encrypting %s", object)
 	var encrypted activities.Encrypted
 	if err = workflow.ExecuteActivity(onHost, producer.Encrypt, work).Get(ctx, &encrypted); err != nil {
 		return uploaded, err
 	}
-	r.step("uploading %s, %s", activities.Describe(id), humanize.Bytes(uint64(encrypted.Size)))
-	uploadInput := activities.UploadInput{ID: id, CreatedAt: packaged.CreatedAt, Note: packaged.Note, Size: encrypted.Size}
+	r.step("uploading %s, %s", object, humanize.Bytes(uint64(encrypted.Size)))
+	uploadInput := activities.UploadInput{ID: id, CreatedAt: packaged.CreatedAt, Note: packaged.Note, Changes: cloned.Changes, Size: encrypted.Size}
 	if err = workflow.ExecuteActivity(onHost, producer.Upload, work, uploadInput).Get(ctx, &uploaded); err != nil {
 		return uploaded, err
 	}

@@ -70,6 +70,14 @@ func (s Signer) PublicKey() string {
 	return s.key.Public().(minisign.PublicKey).String()
 }
 
+// Verifier verifies the signatures of the signer alone. Without a key, it trusts nobody.
+func (s Signer) Verifier() Verifier {
+	if s.key == nil {
+		return Verifier{}
+	}
+	return Verifier{keys: []minisign.PublicKey{s.key.Public().(minisign.PublicKey)}}
+}
+
 // secretOffset and secretSize are where a minisign secret key without a password has the secret of its Ed25519 key.
 const (
 	secretOffset = 62

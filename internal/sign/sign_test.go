@@ -98,6 +98,22 @@ func TestParseSigner(t *testing.T) {
 }
 
 // What is derived is the same for the same key, however it is written, and tells nothing to whom has another key or purpose.
+func TestSignerVerifiesItself(t *testing.T) {
+	t.Parallel()
+	secret, _, err := Generate()
+	require.NoError(t, err)
+	signer, err := ParseSigner(secret)
+	require.NoError(t, err)
+	signature, err := signer.Sign([]byte("message"))
+	require.NoError(t, err)
+	require.NoError(t, signer.Verifier().Verify([]byte("message"), signature))
+	require.ErrorIs(t, signer.Verifier().Verify([]byte("another"), signature), ErrBadSignature)
+	for _, none := range []Signer{{}, Unsigned()} {
+		require.ErrorIs(t, none.Verifier().Verify([]byte("message"), nil), ErrUnsigned)
+		require.ErrorIs(t, none.Verifier().Verify([]byte("message"), signature), ErrBadSignature)
+	}
+}
+
 func TestDerive(t *testing.T) {
 	secret, _, err := Generate()
 	require.NoError(t, err)

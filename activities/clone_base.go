@@ -1,0 +1,75 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+)
+
+// findBase returns the planned base, or the zero state if a snapshot has to take an increment's place. Then whySnapshot
+// says why, if an operator should know.
+func (p *Producer) findBase(ctx context.Context, upload plan.Upload) (base state, whySnapshot string, err error) {
+	base.commit, whySnapshot, err = p.restorableBase(ctx, upload)
+	if err != nil || base.commit == "" || !upload.Sync.Source.IsSet() {
+		return base, whySnapshot, err
+	}
+	if base.refs, whySnapshot, err = p.baseRefs(ctx, upload); err != nil || whySnapshot != "" {
+		return state{}, whySnapshot, err
+	}
+	return base, "", nil
+}
+
+// restorableBase returns the planned base if the bucket still has the objects that restore it, and "" otherwise. A
+// run that was reset long after it was planned could build on objects that have been pruned, and a run that was
+// started by hand could name any objects.
+//
+// The first versions of the predecessor wrote keys like ours. Their objects lack the creation time that our producers
+// store with an object, and nothing can build on them: then whySnapshot tells the operator.
+func (p *Producer) restorableBase(ctx context.Context, upload plan.Upload) (base, whySnapshot string, err error) {
+	if p.WritePredecessor {
+		return "", "", nil // its consumer builds on nothing
+	}
+	for _, key := range upload.BaseKeys {
+		id, err := object.ParseKey(key)
+		if err != nil || id.Destination.Identity() != upload.Sync.Destination.Identity() || id.Base != base {
+			return "", "", nil
+		}
+		base = id.Commit
+		stored, err := p.Bucket.Stat(ctx, key)
+		switch {
+		case errors.Is(err, bucket.ErrNotFound):
+			return "", "", nil
+		case err != nil:
+			return "", "", err
+		case stored.CreatedAt.IsZero():
+			return "", fmt.Sprintf("a snapshot in the place of an increment on %s, as no producer has marked %s as its own", plan.Short(upload.Base), key), nil
+		}
+	}
+	if base != upload.Base {
+		return "", "", nil
+	}
+	return base, "", nil
+}
+
+// previousCreationTime returns when the newest object that the plan saw was made, according to the object. If it does
+// not say, because it is older or gone, the time of its upload is used, which is later.
+func (p *Producer) previousCreationTime(ctx context.Context, follows plan.ChainState) (time.Time, error) {
+	if follows.Key == "" {
+		return time.Time{}, nil
+	}
+	newest, err := p.Bucket.Stat(ctx, follows.Key)
+	switch {
+	case errors.Is(err, bucket.ErrNotFound):
+		return follows.Modified, nil
+	case err != nil:
+		return time.Time{}, err
+	case newest.CreatedAt.IsZero():
+		return newest.Modified, nil
+	}
+	return newest.CreatedAt, nil
+}
