@@ -12,14 +12,14 @@ import (
 	"strconv"
 )
 
-// Build makes one program of the package's tests and all changes to its functions, and returns those
-// changes that compile. Changes outside of functions are built when they are tried.
+// Build makes one program of the package's tests and all changes, but for those that have to be built by themselves
+// when they are tried, and returns the changes that compile.
 func (s *Suite) Build(mutants []Mutant) (viable []Mutant, err error) {
 	s.program = filepath.Join(s.scratch, "schemata")
 	for {
 		files := map[string][]byte{filepath.Join(s.Dir, "mutant_number.go"): selector(s.Name)}
 		for path, source := range s.sources {
-			files[path] = Schemata(source, only(mutants, func(m Mutant) bool { return m.File == path && m.In != nil }))
+			files[path] = Schemata(source, only(mutants, func(m Mutant) bool { return m.File == path && !m.Alone }))
 		}
 		out, err := s.compile(s.program, files, "-gcflags=-e")
 		if err == nil {
@@ -29,7 +29,10 @@ func (s *Suite) Build(mutants []Mutant) (viable []Mutant, err error) {
 		if len(broken) == 0 {
 			return nil, fmt.Errorf("build %s with all changes: %w\n%s", s.ImportPath, err, out)
 		}
-		mutants = only(mutants, func(m Mutant) bool { return !broken[m.Number] })
+		for i, m := range mutants {
+			mutants[i].Alone = m.Alone || m.In == nil && broken[m.Number]
+		}
+		mutants = only(mutants, func(m Mutant) bool { return m.Alone || !broken[m.Number] })
 	}
 }
 

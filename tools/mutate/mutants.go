@@ -16,6 +16,7 @@ type Mutant struct {
 	Text       string
 	Says       string    // what the change does
 	In         *Function // nil for a declaration outside of functions
+	Alone      bool      // it has to be built by itself
 }
 
 // Function is where the body of a function is in its file, braces included, and what it returns: "", "error" or "(n int, err error)".
@@ -194,7 +195,8 @@ func (f *finder) add(from, to token.Pos, text, says string) {
 			runs = c.line
 		}
 	}
-	f.found = append(f.found, Mutant{0, f.name, start.Line, runs, start.Offset, end.Offset, text, says, f.in})
+	alone := f.in == nil && text != "true" && text != "false"
+	f.found = append(f.found, Mutant{0, f.name, start.Line, runs, start.Offset, end.Offset, text, says, f.in, alone})
 }
 
 func (f *finder) text(n ast.Node) string {

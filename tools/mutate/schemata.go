@@ -21,13 +21,20 @@ var mutantNumber, _ = strconv.Atoi(os.Getenv(%q))
 `, name, numberVariable)
 }
 
-// Schemata writes a file with many changes to its functions in it, as Find lists them. Each change is a copy of its
+// Schemata writes a file with many changes in it, in the order of Find. A change to a function is a copy of the
 // whole function, which runs in place of the function when the change is selected: so it compiles exactly when
-// the changed function does. For the compiler such a copy is in a file "mutant17", so that errors say which change they are about.
+// the changed function does. Outside of functions only true and false can wait for their numbers, and not those of constants.
+// For the compiler each change is in a file "mutant17", so that errors say which one they are about.
 func Schemata(source []byte, mutants []Mutant) []byte {
 	var out bytes.Buffer
 	written := 0
 	for i, m := range mutants {
+		if m.In == nil {
+			is := map[string]string{"true": "==", "false": "!="}[m.Text]
+			fmt.Fprintf(&out, "%s/*line mutant%d:1*/(mutantNumber %s %d)", source[written:m.Start], m.Number, is, m.Number)
+			written = m.End
+			continue
+		}
 		if i == 0 || mutants[i-1].In != m.In {
 			out.Write(source[written : m.In.Start+1])
 			out.WriteString("\nswitch mutantNumber {\n")

@@ -89,7 +89,8 @@ func (s *Suite) Try(m Mutant) (Fate, error) {
 		if tests = noticing(tests, m); len(tests) == 0 {
 			return NotCovered, nil
 		}
-	} else {
+	}
+	if m.Alone {
 		program = filepath.Join(s.scratch, strconv.Itoa(m.Number))
 		defer os.Remove(program)
 		if _, err := s.compile(program, map[string][]byte{m.File: m.Apply(s.sources[m.File])}); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,7 +17,11 @@ var module = map[string]string{
 
 import "os"
 
+const always, never = true, false
+
 var limit = map[string]int{"a": 1}
+
+var rules = []struct{ name string; strict bool }{{"a", true}, {"b", false}}
 
 type list[T any] []T
 
@@ -57,6 +62,12 @@ import (
 
 func TestIsLong(t *testing.T) {
 	if (list[int]{}).isLong() || !(list[int]{1, 2, 3}).isLong() {
+		t.Fatal()
+	}
+}
+
+func TestRules(t *testing.T) {
+	if !rules[0].strict || !always {
 		t.Fatal()
 	}
 }
@@ -105,29 +116,40 @@ func TestFates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]Fate{}
+	got, alone := map[string]Fate{}, 0
+	says := func(m Mutant) string { return fmt.Sprintf("%d: %s", m.Line, m.Says) }
 	for _, m := range mutants {
-		got[m.Says] = NotViable
+		got[says(m)] = NotViable
 	}
 	for _, m := range viable {
-		if got[m.Says], err = suite.Try(m); err != nil {
+		if got[says(m)], err = suite.Try(m); err != nil {
 			t.Fatal(err)
+		}
+		if m.Alone {
+			alone++
 		}
 	}
 	want := map[string]Fate{
-		`left out: "a": 1`:                   Lived,
-		`> is >=`:                            Lived,
-		`*to: not assigned`:                  Killed,
-		`+= is -=`:                           Killed,
-		`n += 1: removed`:                    Killed,
-		`panic("without a result"): removed`: NotViable,
-		`n != 1: && false`:                   Lived,
-		`++ is --`:                           Killed,
-		`== is !=`:                           Lived,
-		`set(&n): removed`:                   NotCovered,
+		`5: true: false`:                         Killed,
+		`5: false: true`:                         Lived,
+		`7: left out: "a": 1`:                    Lived,
+		`9: true: false`:                         Killed,
+		`9: false: true`:                         Lived,
+		`13: > is >=`:                            Lived,
+		`16: *to: not assigned`:                  Killed,
+		`20: += is -=`:                           Killed,
+		`20: n += 1: removed`:                    Killed,
+		`25: panic("without a result"): removed`: NotViable,
+		`29: n != 1: && false`:                   Lived,
+		`30: ++ is --`:                           Killed,
+		`36: == is !=`:                           Lived,
+		`39: set(&n): removed`:                   NotCovered,
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("%v\nwant %v", got, want)
+	}
+	if alone != 3 {
+		t.Errorf("%d changes were built by themselves, want those of the constants and of the map", alone)
 	}
 	if left, _ := filepath.Glob("*"); strings.Join(left, " ") != "failed go.mod p.go p_test.go" {
 		t.Errorf("the folder has %q", left)
