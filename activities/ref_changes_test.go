@@ -49,26 +49,26 @@ func TestChangesTo(t *testing.T) {
 		at, put, list refs
 		policy        deletionPolicy
 		defaultBranch string
-		want          []string // "ref old>new oldShadow>newShadow", abbreviated
+		want          []string // "ref old>new (oldShadow>newShadow)", abbreviated
 		refused, kept []string
 	}{
-		"a new one":                       {list: refs{"tags/v1": objectA}, want: []string{"tags/v1 ->a ->a"}},
-		"one that moves":                  {at: refs{"tags/v1": objectA}, put: refs{"tags/v1": objectA}, list: refs{"tags/v1": objectB}, want: []string{"tags/v1 a>b a>b"}},
+		"a new one":                       {list: refs{"tags/v1": objectA}, want: []string{"tags/v1 ->a (->a)"}},
+		"one that moves":                  {at: refs{"tags/v1": objectA}, put: refs{"tags/v1": objectA}, list: refs{"tags/v1": objectB}, want: []string{"tags/v1 a>b (a>b)"}},
 		"nothing":                         {at: refs{"tags/v1": objectA}, put: refs{"tags/v1": objectA}, list: refs{"tags/v1": objectA}},
-		"one of somebody else's":          {at: refs{"tags/v1": objectA}, list: refs{"heads/x": objectB}, want: []string{"heads/x ->b ->b"}},
+		"one of somebody else's":          {at: refs{"tags/v1": objectA}, list: refs{"heads/x": objectB}, want: []string{"heads/x ->b (->b)"}},
 		"right already, by somebody else": {at: refs{"tags/v1": objectA}, list: refs{"tags/v1": objectA}},
-		"put right by somebody else":      {at: refs{"tags/v1": objectB}, put: refs{"tags/v1": objectA}, list: refs{"tags/v1": objectB}, want: []string{"tags/v1 b>b a>-"}},
-		"moved by somebody else":          {at: refs{"tags/v1": objectC}, put: refs{"tags/v1": objectA}, list: refs{"tags/v1": objectA}, want: []string{"tags/v1 c>a a>a"}},
-		"deleted by somebody else":        {put: refs{"tags/v1": objectA}, list: refs{"tags/v1": objectA}, want: []string{"tags/v1 ->a a>a"}},
-		"deleted":                         {at: refs{"tags/v1": objectA}, put: refs{"tags/v1": objectA}, policy: deleteAll, want: []string{"tags/v1 a>- a>-"}},
-		"deleted, and moved by another":   {at: refs{"tags/v1": objectB}, put: refs{"tags/v1": objectA}, policy: deleteAll, want: []string{"tags/v1 b>b a>-"}},
-		"deleted on both sides":           {put: refs{"tags/v1": objectA}, policy: deleteAll, want: []string{"tags/v1 ->- a>-"}},
+		"put right by somebody else":      {at: refs{"tags/v1": objectB}, put: refs{"tags/v1": objectA}, list: refs{"tags/v1": objectB}, want: []string{"tags/v1 b>b (a>-)"}},
+		"moved by somebody else":          {at: refs{"tags/v1": objectC}, put: refs{"tags/v1": objectA}, list: refs{"tags/v1": objectA}, want: []string{"tags/v1 c>a (a>a)"}},
+		"deleted by somebody else":        {put: refs{"tags/v1": objectA}, list: refs{"tags/v1": objectA}, want: []string{"tags/v1 ->a (a>a)"}},
+		"deleted":                         {at: refs{"tags/v1": objectA}, put: refs{"tags/v1": objectA}, policy: deleteAll, want: []string{"tags/v1 a>- (a>-)"}},
+		"deleted, and moved by another":   {at: refs{"tags/v1": objectB}, put: refs{"tags/v1": objectA}, policy: deleteAll, want: []string{"tags/v1 b>b (a>-)"}},
+		"deleted on both sides":           {put: refs{"tags/v1": objectA}, policy: deleteAll, want: []string{"tags/v1 ->- (a>-)"}},
 		"deleted, which is not wanted":    {at: refs{"tags/v1": objectA}, put: refs{"tags/v1": objectA}, kept: []string{"tags/v1"}},
 		"deleted, the default branch":     {at: refs{"heads/x": objectA}, put: refs{"heads/x": objectA}, policy: deleteAll, defaultBranch: "refs/heads/x", kept: []string{"heads/x"}},
 		"folder where a file was": {at: refs{"heads/x": objectA}, put: refs{"heads/x": objectA}, list: refs{"heads/x/y": objectA}, policy: deleteAll,
-			want: []string{"heads/x a>- a>-", "heads/x/y ->a ->a"}},
+			want: []string{"heads/x a>- (a>-)", "heads/x/y ->a (->a)"}},
 		"folder where a file stays": {at: refs{"heads/x": objectA}, list: refs{"heads/x/y/z": objectA, "heads/y": objectA}, policy: deleteAll,
-			want: []string{"heads/y ->a ->a"}, refused: []string{"heads/x/y/z: refs/heads/x is there"}},
+			want: []string{"heads/y ->a (->a)"}, refused: []string{"heads/x/y/z: refs/heads/x is there"}},
 		"file where a folder stays": {at: refs{"heads/x/y": objectA}, put: refs{"heads/x/y": objectA}, list: refs{"heads/x": objectA},
 			refused: []string{"heads/x: refs/heads/x/y is there"}, kept: []string{"heads/x/y"}},
 	} {
@@ -81,8 +81,9 @@ func TestChangesTo(t *testing.T) {
 			for _, c := range to.changes {
 				line := strings.TrimPrefix(c.ref, "refs/")
 				for i, object := range []string{c.old, c.new, c.oldShadow, c.newShadow} {
-					line += []string{" ", ">"}[i%2] + (object + "-")[:1]
+					line += []string{" ", ">", " (", ">"}[i] + (object + "-")[:1]
 				}
+				line += ")"
 				changes = append(changes, line)
 			}
 			require.Equal(t, test.want, changes)

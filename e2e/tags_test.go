@@ -58,7 +58,7 @@ func TestRefsThatAreRefused(test *testing.T) {
 	configure(t,
 		[2]string{"tags/a@main", "mirror/tags/a@main"},
 		[2]string{"tags/b@main", "mirror/tags/a@refs/heads/main"},
-		[2]string{"tags/c@refs/tags/*", "mirror/tags/c@refs/tags/*"},
+		[2]string{"tags/c@refs/tags/*/x", "mirror/tags/c@refs/tags/*/x"},
 		[2]string{"tags/d@main", "mirror/tags/d@refs/tags/main"},
 		[2]string{"tags/e@refs/merge-requests/1/head", "mirror/tags/e@refs/merge-requests/1/head"},
 	)
@@ -66,7 +66,7 @@ func TestRefsThatAreRefused(test *testing.T) {
 	for _, line := range []string{
 		"failed mirror/tags/a@main: 2 syncs have this destination (case does not count in group and project); this one has the source tags/a@main",
 		"failed mirror/tags/a@main: 2 syncs have this destination (case does not count in group and project); this one has the source tags/b@main",
-		"failed mirror/tags/c@refs/tags/*: source: branch \"refs/tags/*\": contains '*', but a sync is of one branch (main) or of one tag (refs/tags/v1)",
+		"failed mirror/tags/c@refs/tags/*/x: source: branch \"refs/tags/*/x\": contains '*' elsewhere than once at the end",
 		"failed mirror/tags/d@refs/tags/main: the branch \"main\" cannot become the tag \"refs/tags/main\"",
 		"failed mirror/tags/e@refs/merge-requests/1/head: source: branch \"refs/merge-requests/1/head\": is neither a branch (main) nor a tag (refs/tags/v1)",
 	} {

@@ -40,7 +40,8 @@ func (r *childRun) consume(ctx workflow.Context, push plan.Push) (pushed activit
 	if err != nil {
 		return pushed, err
 	}
-	r.transferred = len(downloaded.Objects) > 0
+	// A set may take a hundred pushes to find out what the destination refuses.
+	r.transferred = len(downloaded.Objects) > 0 || push.Destination.IsSet()
 	work.Staged = downloaded.Staged
 	defer cleanup(ctx, work.Staged)
 	target, objects := downloaded.Target, countNoun(len(downloaded.Objects), "object", "objects")

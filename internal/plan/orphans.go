@@ -151,7 +151,7 @@ func findAbsent(syncs []project.Sync, chains map[project.Branch]chain.Chain) (go
 	configured := make(map[project.Branch]bool, len(syncs))
 	for _, s := range syncs {
 		configured[s.Destination.Identity()] = true
-		doubtful = doubtful || validateSync(s) != nil
+		doubtful = doubtful || s.Validate() != nil
 	}
 	var overlaps project.OverlapIndex
 	if !doubtful {

@@ -74,9 +74,6 @@ func (p PushPlanner) decide(branch project.Branch, c chain.Chain, head Head) (d 
 	fail := func(kind, reason string) decision[Push] {
 		return decision[Push]{failure: &Failure{Subject: branch.String(), Kind: kind, Reason: reason}}
 	}
-	if err := refuseSet(branch); err != nil {
-		return fail(KindInvalidSync, err.Error())
-	}
 	switch {
 	case !p.Allow.Allows(branch):
 		return fail(KindNotAllowed, "the destination is not in ALLOWED_DESTINATIONS")

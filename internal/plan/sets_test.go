@@ -13,33 +13,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// acceptSets lets a test see what is planned for sets.
-func acceptSets(t *testing.T) {
-	setsAreRefused = false
-	t.Cleanup(func() { setsAreRefused = true })
-}
-
-// Where only single branches and tags are moved, a sync of a set fails with that, nothing is planned or deleted for it, and
-// objects of sets are not pushed.
-func TestSetsAreRefused(t *testing.T) {
-	const reason = `branch "refs/tags/*": contains '*', but a sync is of one branch (main) or of one tag (refs/tags/v1)`
-	set := sync("router", "refs/tags/*")
-	accepted, refused := ValidateSyncs([]project.Sync{set, sync("proxy", "main")})
-	require.Equal(t, []project.Sync{sync("proxy", "main")}, accepted)
-	require.Equal(t, []Failure{{Subject: "dst/router@refs/tags/*", Kind: KindInvalidSync, Reason: "source: " + reason}}, refused)
-
-	chains := bucket(map[project.Branch][]string{set.Destination: {a, b}, destination("gone", "main"): {a}})
-	_, doubtful := findAbsent([]project.Sync{set}, chains)
-	require.True(t, doubtful, "an entry that cannot be followed may mean any object")
-
-	pushes := planPushes(PushPlanner{Allow: project.AllowAll(), Chains: chains}, map[project.Branch]Head{set.Destination: {Commit: a}, destination("gone", "main"): {Commit: a}})
-	require.Empty(t, pushes.Moves)
-	require.Equal(t, []Failure{{Subject: "dst/router@refs/tags/*", Kind: KindInvalidSync, Reason: reason}}, pushes.Failed)
-}
-
 // Two syncs that have a ref of the destination in common are both refused, and name each other.
 func TestOverlapsAreRefused(t *testing.T) {
-	acceptSets(t)
 	other := sync("other", "refs/*")
 	for name, syncs := range map[string][2]project.Sync{
 		"a branch of a set":       {sync("a", "release-1"), sync("a", "refs/heads/release-*")},
@@ -69,7 +44,6 @@ func TestOverlapsAreRefused(t *testing.T) {
 
 // Ten thousand syncs of one project are compared in little time, however they overlap.
 func TestManyOverlaps(t *testing.T) {
-	acceptSets(t)
 	const many = 10_000
 	var apart, around, nested []project.Sync
 	for i := range many {
@@ -95,7 +69,6 @@ func TestManyOverlaps(t *testing.T) {
 
 // A set is where the last push left it: other refs that match may be there, too.
 func TestPushesOfSets(t *testing.T) {
-	acceptSets(t)
 	set := destination("router", "refs/tags/*")
 	for name, test := range map[string]struct {
 		head   Head
@@ -125,7 +98,6 @@ func TestPushesOfSets(t *testing.T) {
 
 // What is said of a set's states does not call them commits.
 func TestUploadsOfSets(t *testing.T) {
-	acceptSets(t)
 	set := sync("router", "refs/tags/*")
 	chains := bucket(map[project.Branch][]string{set.Destination: {a, b}})
 	broken := chain.Build([]object.Stored{{ID: object.ID{Destination: set.Destination, Commit: a, Base: c}, Key: "k", Modified: time.Unix(1, 0)}})
@@ -158,7 +130,6 @@ func TestUploadsOfSets(t *testing.T) {
 
 // The predecessor's consumer is not written sets for.
 func TestPredecessorTakesNoSets(t *testing.T) {
-	acceptSets(t)
 	accepted, refused := UploadPlanner{Syncs: []project.Sync{sync("a", "refs/heads/*"), sync("b", "main")}, WritePredecessor: true}.ValidateSyncs()
 	require.Equal(t, []project.Sync{sync("b", "main")}, accepted)
 	require.Len(t, refused, 1)
@@ -168,7 +139,6 @@ func TestPredecessorTakesNoSets(t *testing.T) {
 
 // Of two chains that have refs in common, the one with the newest object is pushed.
 func TestCoveredChainsAreNotPushed(t *testing.T) {
-	acceptSets(t)
 	main, set, tag := destination("router", "main"), destination("router", "refs/heads/*"), destination("router", "refs/tags/v1")
 	late := destination("Router", "main")
 	for name, test := range map[string]struct {
@@ -203,7 +173,6 @@ func TestCoveredChainsAreNotPushed(t *testing.T) {
 
 // Nobody has signed the predecessor's objects. They keep nothing back where they are not pushed.
 func TestPredecessorsObjectCoversNoSet(t *testing.T) {
-	acceptSets(t)
 	set := destination("router", "refs/heads/*")
 	objects := []object.Stored{
 		{ID: object.ID{Destination: set, Commit: a}, Key: "set", Modified: time.Unix(0, 0)},
@@ -225,7 +194,6 @@ func TestPredecessorsObjectCoversNoSet(t *testing.T) {
 // Branches that a set takes over are not lost: they do not count as such, whether they are still there or deleted, and are
 // deleted after the time that all have.
 func TestCoveredOrphansDoNotCount(t *testing.T) {
-	acceptSets(t)
 	set := sync("router", "refs/*")
 	chains := bucket(map[project.Branch][]string{set.Destination: {a}, destination("router", "main"): {a}, destination("router", "stable"): {a}, destination("router", "refs/tags/v1"): {a}})
 	r := Retention{After: 24 * time.Hour, MaxShare: 0.5}

@@ -54,13 +54,13 @@ func ValidateSyncs(syncs []project.Sync) (accepted []project.Sync, refused []Fai
 	for _, s := range syncs {
 		to := s.Destination.Identity()
 		sameDestination[to]++
-		if validateSync(s) == nil {
+		if s.Validate() == nil {
 			valid[to] = s
 		}
 	}
 	overlaps := project.NewOverlapIndex(maps.Keys(valid))
 	for _, s := range syncs {
-		if err := validateSync(s); err != nil {
+		if err := s.Validate(); err != nil {
 			refused = append(refused, Failure{Subject: foreign.Line(s.Destination.String(), maxNameLength), Kind: KindInvalidSync, Reason: foreign.Line(err.Error(), maxNameLength)})
 			continue
 		}

@@ -89,7 +89,7 @@ func TestAccept(t *testing.T) {
 		"one destination, two spellings":   {[]project.Sync{{Source: source("a", "m"), Destination: destination("App", "m")}, {Source: source("b", "m"), Destination: destination("app", "m")}}, 0, []string{KindDuplicateDestination, KindDuplicateDestination}},
 		"a tag and a branch of its name":   {[]project.Sync{sync("a", "v1"), sync("a", "refs/tags/v1")}, 2, nil},
 		"a branch that becomes a tag":      {[]project.Sync{{Source: source("a", "m"), Destination: destination("a", "refs/tags/m")}}, 0, []string{KindInvalidSync}},
-		"several tags":                     {[]project.Sync{sync("a", "refs/tags/*"), sync("a", "m")}, 1, []string{KindInvalidSync}},
+		"several tags":                     {[]project.Sync{sync("a", "refs/tags/*"), sync("a", "m")}, 2, nil},
 		"branches that differ in case":     {[]project.Sync{sync("a", "m"), sync("a", "M")}, 2, nil},
 		"without a name":                   {[]project.Sync{nameless, sync("a", "m")}, 1, []string{KindInvalidSync}},
 		"a name too long for a key":        {[]project.Sync{sync("a", strings.Repeat("é", 120)), sync("b", "m")}, 1, []string{KindKeyTooLong}},
