@@ -17,10 +17,14 @@ var sources = map[string]gitserver.History{
 	"platform/router": {Bytes: 2 << 20, Commits: 48},
 	"web/router":      {Bytes: 1 << 18, Commits: 24},
 	"tools/cli":       {Bytes: 1 << 16, Commits: 12},
+	library:           {Bytes: 1 << 17, Commits: 16},
 }
 
+// library is the project of which all branches and tags are synced.
+const library = "platform/library"
+
 // destinations are empty projects, because a project has to exist before it can be pushed to.
-var destinations = []string{"enclave/platform/router", "enclave/web/router", "enclave/shared/command-line"}
+var destinations = []string{"enclave/platform/router", "enclave/web/router", "enclave/shared/command-line", "enclave/platform/library"}
 
 // createContent creates the repositories and says what is synced.
 func createContent(ctx context.Context, s *stack.Stack) error {
@@ -38,10 +42,33 @@ func createContent(ctx context.Context, s *stack.Stack) error {
 	if _, err := s.Source.Commit(ctx, "platform/router", "release-1.0", map[string]string{"CHANGES": "1.0.1: a fix\n"}, "a fix for 1.0"); err != nil {
 		return err
 	}
+	if err := createLibrary(ctx, s); err != nil {
+		return err
+	}
 	for _, repo := range destinations {
 		if err := s.Destination.Create(ctx, repo); err != nil {
 			return err
 		}
 	}
 	return os.WriteFile(s.SyncsFile(), syncs, 0o600)
+}
+
+// createLibrary gives the library more branches, and tags of both kinds.
+func createLibrary(ctx context.Context, s *stack.Stack) error {
+	for _, command := range [][]string{
+		{"branch", "develop", "main~2"},
+		{"branch", "feature/search", "main~1"},
+		{"tag", "nightly", "main"},
+	} {
+		if _, err := s.Source.Git(ctx, library, command...); err != nil {
+			return err
+		}
+	}
+	return release(ctx, s, "v1.0", "main~8")
+}
+
+// release makes an annotated tag in the library.
+func release(ctx context.Context, s *stack.Stack, tag, commit string) error {
+	_, err := s.Source.Git(ctx, library, "-c", "user.name=demo", "-c", "user.email=demo@example.com", "tag", "--annotate", "--message", "release "+tag, tag, commit)
+	return err
 }

@@ -29,13 +29,15 @@ func printGuide(ctx context.Context, w io.Writer, s *stack.Stack) error {
 		}
 	}
 	return guideTemplate.Execute(w, map[string]string{
-		"UI":       s.Temporal.UI,
-		"Dir":      dir,
-		"Source":   s.Source.CloneURL("web/router"),
-		"Syncs":    relative(s.SyncsFile()),
-		"Starter":  s.StarterCommand(stack.Producer),
-		"Identity": relative(s.IdentityFile()),
-		"Object":   relative(object),
+		"UI":          s.Temporal.UI,
+		"Dir":         dir,
+		"Source":      s.Source.CloneURL("web/router"),
+		"Library":     s.Source.CloneURL(library),
+		"LibraryCopy": s.Destination.CloneURL("enclave/" + library),
+		"Syncs":       relative(s.SyncsFile()),
+		"Starter":     s.StarterCommand(stack.Producer),
+		"Identity":    relative(s.IdentityFile()),
+		"Object":      relative(object),
 	})
 }
 

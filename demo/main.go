@@ -18,11 +18,11 @@ import (
 // dir is created anew by each start.
 const dir = ".demo"
 
-// deadline is how long the first sync, and one more commit, may take with -once.
+// deadline is how long the first sync, and one more commit or tag, may take with -once.
 const deadline = 2 * time.Minute
 
 func main() {
-	once := flag.Bool("once", false, "exit when everything is synced, and one more commit too; fail when it is not in time")
+	once := flag.Bool("once", false, "exit when everything is synced, and one more commit and tag too; fail when it is not in time")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -86,7 +86,7 @@ func showUntilInterrupted(ctx context.Context, s *stack.Stack) error {
 	return screen.watch(ctx, s, func([]stack.State) bool { return false })
 }
 
-// verify waits until everything has arrived, and then until one more commit has.
+// verify waits until everything has arrived, then until one more commit has, and then until a new tag has.
 func verify(ctx context.Context, s *stack.Stack) error {
 	screen := newScreen(os.Stdout)
 	fmt.Printf("\nThe first sync:\n\n")
@@ -104,8 +104,17 @@ func verify(ctx context.Context, s *stack.Stack) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nEverything is in sync: first after %s, one more commit after %s\n",
-		first.Round(100*time.Millisecond), second.Round(100*time.Millisecond))
+	if err := release(ctx, s, "v1.1", "main"); err != nil {
+		return err
+	}
+	fmt.Printf("\nA new tag, v1.1 of platform/library:\n\n")
+	screen.detach()
+	third, err := awaitSync(ctx, s, screen)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nEverything is in sync: first after %s, one more commit after %s, a new tag after %s\n",
+		first.Round(100*time.Millisecond), second.Round(100*time.Millisecond), third.Round(100*time.Millisecond))
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/refset"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
@@ -26,9 +27,9 @@ const CycleEvery = 2 * time.Second
 // State is how far a sync is.
 type State struct {
 	Sync        project.Sync
-	Source      string         // what the source branch or tag points to; "" when there is none
+	Source      string         // what the source branch or tag points to, or the state of a set of refs; "" when there is none
 	Object      *object.Stored // the destination's newest object in the bucket; nil when there is none
-	Destination string         // what the destination branch or tag points to; "" when there is none
+	Destination string         // likewise of the destination
 }
 
 // InSync tells that the destination is what the source is.
@@ -67,13 +68,26 @@ func (s *Stack) States(ctx context.Context) ([]State, error) {
 	return states, ctx.Err()
 }
 
-// head is "" for a branch, tag or project that does not exist.
+// head is "" for a branch, tag or project that does not exist, and for a set that matches nothing.
 func (g *GitServer) head(ctx context.Context, b project.Branch) string {
 	heads, err := g.Heads(ctx, b.Path())
 	if err != nil {
 		return ""
 	}
-	return heads[b.Branch]
+	if !b.IsSet() {
+		return heads[b.Branch]
+	}
+	var refs []refset.Ref
+	for name, object := range heads {
+		if part, ok := b.Match(project.Branch{Branch: name}.Ref()); ok {
+			refs = append(refs, refset.Ref{Part: part, Object: object})
+		}
+	}
+	list, err := refset.New(refs)
+	if err != nil {
+		return ""
+	}
+	return list.StateID()
 }
 
 // Chains are those of all destinations in a bucket. What else there is, is left out.

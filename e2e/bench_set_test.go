@@ -1,0 +1,94 @@
+package e2e_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
+)
+
+// BenchmarkSet measures what it costs to sync a project as a whole that has many tags.
+func BenchmarkSet(b *testing.B) {
+	needProc(b)
+	if len(buildFlags) > 0 {
+		b.Skip("the race detector's workers are not what is released")
+	}
+	const tags = 10_000
+	const repo = "bench/tags"
+	s := begin(b)
+	generate(s, repo, smallRepository)
+	tagAll(s, repo, 0, tags)
+	configure(s, [2]string{repo + "@refs/*", "mirror/" + repo + "@refs/*"})
+	next := tags
+	b.Run("10000-tags", func(b *testing.B) {
+		measureSet(b, s, repo, func(s sides) {
+			emptyBucket(s)
+			require.NoError(b, os.RemoveAll(s.Destination.Dir("mirror/"+repo)))
+			create(b, s.Destination, "mirror/"+repo)
+		})
+	})
+	b.Run("1-tag", func(b *testing.B) {
+		measureSet(b, s, repo, func(s sides) {
+			tagAll(s, repo, next, 1)
+			next++
+		})
+	})
+	b.Run("idle", func(b *testing.B) { measureSet(b, s, repo, func(sides) {}) })
+}
+
+// tagAll adds annotated tags of the newest commit.
+func tagAll(t sides, repo string, first, n int) {
+	t.Helper()
+	var in bytes.Buffer
+	for i := first; i < first+n; i++ {
+		message := fmt.Sprintf("release %d\n", i)
+		fmt.Fprintf(&in, "tag v%d\nfrom refs/heads/main^0\ntagger a <a@example.com> %d +0000\ndata %d\n%s\n", i, 1_700_000_000+i, len(message), message)
+	}
+	require.NoError(t, t.Source.Import(t.Context(), repo, &in))
+}
+
+// measureSet makes changes and syncs them.
+func measureSet(b *testing.B, s sides, repo string, change func(sides)) {
+	s.TB = b
+	restartWorkers(s)
+	var produced, consumed, used time.Duration
+	var uploaded int64
+	for b.Loop() {
+		change(s)
+		before := newestObject(s, repo).Key
+		used -= cpuTime(s, stack.Producer) + cpuTime(s, stack.Consumer)
+		p, c := syncOnce(s)
+		used += cpuTime(s, stack.Producer) + cpuTime(s, stack.Consumer)
+		produced, consumed = produced+p, consumed+c
+		if newest := newestObject(s, repo); newest.Key != before {
+			uploaded += newest.Size
+		}
+		requireInSync(s, 1)
+	}
+	n := float64(b.N)
+	b.ReportMetric(0, "ns/op") // includes the making of changes and what is measured
+	b.ReportMetric((produced+consumed).Seconds()/n, "s")
+	b.ReportMetric(produced.Seconds()/n, "producer-s")
+	b.ReportMetric(consumed.Seconds()/n, "consumer-s")
+	b.ReportMetric(used.Seconds()/n, "cpu-s")
+	b.ReportMetric(float64(uploaded)/n, "uploaded-B")
+	for _, role := range stack.Roles {
+		b.ReportMetric(float64(peakMemory(s, role))/1e6, string(role)+"-peak-MB")
+	}
+}
+
+// newestObject is the zero object if the bucket has none.
+func newestObject(t sides, repo string) object.Stored {
+	t.Helper()
+	c, found := chainsOf(t, t.bucket)[branch("mirror/"+repo+"@refs/*")]
+	if !found {
+		return object.Stored{}
+	}
+	return c.Newest()
+}
