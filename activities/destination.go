@@ -70,6 +70,9 @@ func (c *Consumer) readDestination(ctx context.Context, b project.Branch) (desti
 		forge: c.Destination, branch: b, now: c.Clock,
 		guard: replayGuard{enabled: c.Verifier.Verifies(), prefix: appliedRefPrefix(b)},
 	}
+	if b.IsSet() {
+		empty.set = newSetRefs(b)
+	}
 	d, err := empty.reread(ctx)
 	if !c.CreateProjects || !errors.Is(err, smarthttp.ErrNotFound) {
 		return d, err

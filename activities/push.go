@@ -54,8 +54,7 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 	p := push{PushInput: in, foundCommit: c.foundCommit(in), allowRollback: work.Plan.AllowRollback, fastForwardOnly: c.FastForwardOnly, bucket: c.Bucket, run: run, meter: meter}
 	if branch.IsSet() {
 		p.setPush = &setPush{
-			deletion:   deletionPolicy{allowed: c.DeleteRefs && !c.FastForwardOnly, maxShare: c.MaxDeletedShare},
-			wholeChain: work.Plan.FromSnapshot, refused: map[string]string{},
+			deletion: c.deletionPolicy(), wholeChain: work.Plan.FromSnapshot, refused: map[string]string{},
 		}
 	}
 	if p.foundCommit != "" {

@@ -27,6 +27,10 @@ type setRefs struct {
 	defaultBranch string
 }
 
+func newSetRefs(set project.Branch) *setRefs {
+	return &setRefs{set: set, at: map[string]string{}, put: map[string]string{}, others: map[string]string{}}
+}
+
 // list returns the refs that match the set. It fails with refset.ErrTooMany.
 func (s setRefs) list() (refset.List, error) {
 	refs := make([]refset.Ref, 0, len(s.at))

@@ -37,7 +37,7 @@ func outerFolders(set project.Branch) []string {
 
 // rereadSet reads the refs of a set, in one request.
 func (d destination) rereadSet(ctx context.Context, latest time.Time) (destination, error) {
-	d.incomingObject, d.set = "", &setRefs{set: d.branch, at: map[string]string{}, put: map[string]string{}, others: map[string]string{}}
+	d.incomingObject, d.set = "", newSetRefs(d.branch)
 	wanted := smarthttp.Wanted{
 		Names: append(outerFolders(d.branch), "HEAD"), Symrefs: true,
 		// Without slashes at their ends, as somebody may have put a ref in the place of a folder.
