@@ -85,7 +85,9 @@ func (d *destination) addSetRef(ref smarthttp.Ref, latest time.Time) {
 	case name == "HEAD":
 		d.set.defaultBranch = ref.SymrefTarget
 	case !strings.HasPrefix(name, ownRefs+"/"):
-		d.set.others[name] = object
+		if len(d.set.others) < maxUnwanted { // of more, the destination has to say itself that they are in the way
+			d.set.others[name] = object
+		}
 	case isShadow && d.matches(of) && len(d.set.put) < maxShadows:
 		d.set.put[of] = object
 	case sentState(d.branch, name) != "" && d.incoming == "":
