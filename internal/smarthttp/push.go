@@ -1,7 +1,6 @@
 package smarthttp
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha1"
 	"errors"
@@ -10,8 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-
-	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 )
 
 // PushRequest moves refs to objects that come in a pack. A request that only deletes refs needs no pack.
@@ -58,7 +55,7 @@ func (c *Client) Push(ctx context.Context, req PushRequest) error {
 }
 
 func (c *Client) push(ctx context.Context, repo *url.URL, req PushRequest) error {
-	commands, err := c.encodeCommands(req)
+	commands, size, err := c.commands(req)
 	if err != nil {
 		return err
 	}
@@ -66,7 +63,7 @@ func (c *Client) push(ctx context.Context, repo *url.URL, req PushRequest) error
 	if err != nil {
 		return err
 	}
-	size, content := int64(commands.Len()), io.Reader(commands)
+	content := io.Reader(commands)
 	if req.sendsPack() {
 		size, content = size+req.PackSize, io.MultiReader(commands, req.Pack)
 	}
@@ -131,32 +128,4 @@ func checkTips(adv *advertisement, updates []RefUpdate) error {
 		}
 	}
 	return nil
-}
-
-func (c *Client) encodeCommands(req PushRequest) (*bytes.Buffer, error) {
-	if len(req.Updates) == 0 {
-		return nil, errors.New("nothing to push")
-	}
-	caps := "\x00 report-status side-band-64k agent=" + c.options.Agent
-	if req.needsAtomic() {
-		caps += " atomic"
-	}
-	var body bytes.Buffer
-	pkts := pktline.NewEncoder(&body)
-	named := make(map[string]struct{}, len(req.Updates))
-	for _, update := range req.Updates {
-		command, err := update.encodeCommand()
-		if err != nil {
-			return nil, err
-		}
-		if err := pkts.EncodeString(command + caps); err != nil {
-			return nil, err
-		}
-		caps = ""
-		named[update.Ref] = struct{}{}
-	}
-	if len(named) < len(req.Updates) {
-		return nil, errors.New("one ref is to be updated twice")
-	}
-	return &body, pkts.Flush()
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 
@@ -69,9 +70,10 @@ func TestCommands(t *testing.T) {
 		{PushRequest{Updates: []RefUpdate{update("refs/heads/main")}, Atomic: true}, wire(main+caps+" atomic", "")},
 		{PushRequest{Updates: []RefUpdate{update("refs/heads/main"), update("refs/sync/1")}}, wire(main+caps+" atomic", guard, "")},
 	} {
-		commands, err := (&Client{options: Options{Agent: "a/1"}}).encodeCommands(tt.request)
+		commands, size, err := (&Client{options: Options{Agent: "a/1"}}).commands(tt.request)
 		require.NoError(t, err)
-		require.Equal(t, tt.want, commands.String())
+		require.EqualValues(t, len(tt.want), size)
+		require.NoError(t, iotest.TestReader(commands, []byte(tt.want)))
 	}
 }
 

@@ -2,6 +2,7 @@ package smarthttp
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -80,9 +81,12 @@ func TestPushOf200000Refs(t *testing.T) {
 	advertisement, report := wire(append(advertised, "")...), inBand(wire(append(statuses, "")...))
 
 	started := time.Now()
-	commands, err := (&Client{}).encodeCommands(request)
+	commands, size, err := (&Client{}).commands(request)
 	require.NoError(t, err)
-	require.Greater(t, commands.Len(), many*len(hashA)*2)
+	require.Greater(t, size, int64(many*len(hashA)*2))
+	sent, err := io.Copy(io.Discard, commands)
+	require.NoError(t, err)
+	require.Equal(t, size, sent)
 	adv, err := readAdvertisement(newPktReader(strings.NewReader(advertisement), nil), receivePack)
 	require.NoError(t, err)
 	require.NoError(t, checkTips(adv, request.Updates))
@@ -95,10 +99,12 @@ func TestPushOf200000Refs(t *testing.T) {
 
 func TestUpdatesAreOneOfEachRef(t *testing.T) {
 	client := &Client{}
-	_, err := client.encodeCommands(PushRequest{Updates: updatesOf("refs/heads/a", "refs/heads/b", "refs/heads/a")})
+	_, _, err := client.commands(PushRequest{Updates: updatesOf("refs/heads/a", "refs/heads/b", "refs/heads/a")})
 	require.ErrorContains(t, err, "updated twice")
-	_, err = client.encodeCommands(PushRequest{})
+	_, _, err = client.commands(PushRequest{})
 	require.ErrorContains(t, err, "nothing to push")
+	_, _, err = client.commands(PushRequest{Updates: updatesOf("refs/heads/" + strings.Repeat("a", 60_000))})
+	require.ErrorContains(t, err, "invalid ref")
 }
 
 // BenchmarkRefLines reads an answer of 100,000 annotated tags.

@@ -15,17 +15,24 @@ type RefUpdate struct {
 	New string // empty deletes it
 }
 
-func (u RefUpdate) encodeCommand() (string, error) {
+// maxRefName bounds names in bytes: with objects and capabilities, one fits into a packet.
+const maxRefName = 60_000
+
+func (u RefUpdate) check() error {
 	for _, commit := range []string{u.Old, u.New} {
 		if commit != "" && !isHash(commit) {
-			return "", fmt.Errorf("invalid commit %q", commit)
+			return fmt.Errorf("invalid commit %q", commit)
 		}
 	}
 	if u.Old == "" && u.New == "" {
-		return "", fmt.Errorf("nothing to do for %q", u.Ref)
+		return fmt.Errorf("nothing to do for %q", u.Ref)
 	}
-	if !isSafeRefName(u.Ref) {
-		return "", fmt.Errorf("invalid ref %q", u.Ref)
+	if !isSafeRefName(u.Ref) || len(u.Ref) > maxRefName {
+		return fmt.Errorf("invalid ref %q", u.Ref)
 	}
-	return cmp.Or(u.Old, nullHash) + " " + cmp.Or(u.New, nullHash) + " " + u.Ref, nil
+	return nil
+}
+
+func (u RefUpdate) command() string {
+	return cmp.Or(u.Old, nullHash) + " " + cmp.Or(u.New, nullHash) + " " + u.Ref
 }
