@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
@@ -23,6 +24,7 @@ func start(t *testing.T, account gitserver.Account, between func(http.ResponseWr
 	t.Helper()
 	server, err := gitserver.Start(t.TempDir(), gitserver.Credentials{}, gitserver.WithGroupsAPI(account), gitserver.WithMiddleware(func(next http.Handler) http.Handler {
 		return http.StripPrefix("/gitlab", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			assert.Equal(t, "git-partition-sync/test", r.UserAgent(), "GitLab's logs say who asks")
 			if between == nil || !between(w, r) {
 				next.ServeHTTP(w, r)
 			}
