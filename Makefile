@@ -17,7 +17,7 @@ GOFIPS140 ?= off
 FUZZTIME ?= 50000x
 
 # What protects data, for make mutate: PACKAGES=./activities FILES=put.go,prune.go:17 for a part of it.
-PACKAGES ?= $(addprefix ./internal/,archive bucket bundle chain config crypt foreign httpclient keypair object packfile plan predecessor project redirect refset sign smarthttp staging stream syncsfile turn) ./activities ./workflows ./workflows/contract
+PACKAGES ?= $(addprefix ./internal/,archive bucket bundle chain config crypt foreign forge/gitlabapi httpclient keypair object packfile plan predecessor project redirect refset sign smarthttp staging stream syncsfile turn) ./activities ./workflows ./workflows/contract
 FILES ?=
 
 # Of make scale: how many branches move with all of their steps.
