@@ -71,7 +71,7 @@ func WithRemedy(name, reason string) string {
 // withRemedies adds what to do to the failures of a plan.
 func withRemedies(failures []plan.Failure) []plan.Failure {
 	for i, f := range failures {
-		if remedy := remedyOf(f.Kind); remedy != "" && !strings.Contains(f.Reason, remedy) {
+		if remedy := remedyOf(f.Kind); !strings.Contains(f.Reason, remedy) {
 			failures[i].Reason += "\n" + remedy
 		}
 	}

@@ -85,3 +85,9 @@ func TestPlannedFailuresSayWhatToDo(t *testing.T) {
 	require.Equal(t, "not in the list\nAdd the project to ALLOWED_DESTINATIONS, or remove its sync.", failures[1].Reason, "once")
 	require.Equal(t, "as it is", failures[2].Reason)
 }
+
+func TestFailuresOfWorkflowsSayWhatToDo(t *testing.T) {
+	require.Equal(t, "it is gone\n"+kinds[0].remedy, WithRemedy(kinds[0].name, "it is gone"))
+	require.Equal(t, "it is gone\nas a step has said", WithRemedy(kinds[0].name, "it is gone\nas a step has said"))
+	require.Equal(t, "as it is", WithRemedy("Unknown", "as it is"))
+}
