@@ -23,8 +23,9 @@ type setRefs struct {
 	put map[string]string // the objects of the shadows, by the names of what they are of
 	// others are refs that do not match the set, and have the name of a folder of one that does.
 	others map[string]string
-	// defaultBranch is where the repository's HEAD points to; "" if that is not known.
-	defaultBranch string
+	// defaultBranch is where the repository's HEAD points to; "" if that is not known. Then it may be any branch at the
+	// object that HEAD is at.
+	defaultBranch, headObject string
 }
 
 func newSetRefs(set project.Branch) *setRefs {
@@ -66,8 +67,10 @@ func (c refChange) creates() bool {
 
 // deletes tells whether the change deletes the ref or its shadow.
 func (c refChange) deletes() bool {
-	return c.old != "" && c.new == "" || c.oldShadow != "" && c.newShadow == ""
+	return c.deletesRef() || c.oldShadow != "" && c.newShadow == ""
 }
+
+func (c refChange) deletesRef() bool { return c.old != "" && c.new == "" }
 
 // refUpdate is the update of the ref itself.
 func (c refChange) refUpdate() smarthttp.RefUpdate {
@@ -101,8 +104,16 @@ type setChanges struct {
 	// at once (massDeletion), because deletions are not wanted, or the default branch alone.
 	kept          []string
 	massDeletion  bool
-	keptDefault   bool
-	shadowedTotal int // refs that are as the consumer has put them
+	keptDefault   string // one of kept, because it is the default branch
+	shadowedTotal int    // refs that are as the consumer has put them
+}
+
+// mayBeDefault tells whether a ref may be the repository's default branch.
+func (s setRefs) mayBeDefault(c refChange) bool {
+	if s.defaultBranch != "" {
+		return c.ref == s.defaultBranch
+	}
+	return c.old == s.headObject && strings.HasPrefix(c.ref, "refs/heads/")
 }
 
 // changesTo compares the destination with a list. Refs of others are only touched where the list has their names.
@@ -135,7 +146,7 @@ func (s setRefs) changesTo(list refset.List, policy deletionPolicy) (to setChang
 			to.add(refChange{ref: ref, oldShadow: put}) // somebody else has deleted it
 		}
 	}
-	to.addDeletions(deletions, s.defaultBranch, policy)
+	to.addDeletions(deletions, s.mayBeDefault, policy)
 	slices.SortFunc(to.changes, func(a, b refChange) int { return cmp.Compare(a.ref, b.ref) })
 	slices.Sort(to.kept)
 	to.refuseBlocked(s)
@@ -148,11 +159,15 @@ func (to *setChanges) add(c refChange) {
 	}
 }
 
-func (to *setChanges) addDeletions(deletions []refChange, defaultBranch string, policy deletionPolicy) {
-	isDefault := func(c refChange) bool { return c.ref == defaultBranch }
-	if policy.allowed && slices.ContainsFunc(deletions, isDefault) {
+func (to *setChanges) addDeletions(deletions []refChange, isDefault func(refChange) bool, policy deletionPolicy) {
+	if at := slices.IndexFunc(deletions, isDefault); policy.allowed && at >= 0 {
+		to.keptDefault = deletions[at].ref
+		for _, c := range deletions {
+			if isDefault(c) {
+				to.kept, to.keptDefault = append(to.kept, c.ref), min(to.keptDefault, c.ref)
+			}
+		}
 		deletions = slices.DeleteFunc(deletions, isDefault)
-		to.kept, to.keptDefault = append(to.kept, defaultBranch), true
 	}
 	to.massDeletion = policy.allowed && len(deletions) > minMassDeletion && float64(len(deletions)) > policy.maxShare*float64(to.shadowedTotal)
 	if policy.allowed && !to.massDeletion {
@@ -237,15 +252,15 @@ func inTwoSteps(changes []refChange) (first, then []refChange) {
 	return first, then
 }
 
-// shadowsAhead returns the updates of shadows that come before their refs where these are changed one by one. A deleted ref's
+// withShadowAhead returns the changes whose shadows come before their refs where these are changed one by one. A deleted ref's
 // shadow goes after it: until then, it says who may delete the ref.
-func shadowsAhead(changes []refChange) (updates []smarthttp.RefUpdate) {
+func withShadowAhead(changes []refChange) (ahead []refChange) {
 	for _, c := range changes {
 		if u := c.shadowUpdate(); u.New != "" && u.Old != u.New {
-			updates = append(updates, u)
+			ahead = append(ahead, c)
 		}
 	}
-	return updates
+	return ahead
 }
 
 // shadowsBehind returns the updates of shadows that come after their refs.

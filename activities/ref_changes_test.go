@@ -49,6 +49,7 @@ func TestChangesTo(t *testing.T) {
 		at, put, list refs
 		policy        deletionPolicy
 		defaultBranch string
+		headObject    string
 		want          []string // "ref old>new (oldShadow>newShadow)", abbreviated
 		refused, kept []string
 	}{
@@ -65,6 +66,8 @@ func TestChangesTo(t *testing.T) {
 		"deleted on both sides":           {put: refs{"tags/v1": objectA}, policy: deleteAll, want: []string{"tags/v1 ->- (a>-)"}},
 		"deleted, which is not wanted":    {at: refs{"tags/v1": objectA}, put: refs{"tags/v1": objectA}, kept: []string{"tags/v1"}},
 		"deleted, the default branch":     {at: refs{"heads/x": objectA}, put: refs{"heads/x": objectA}, policy: deleteAll, defaultBranch: "refs/heads/x", kept: []string{"heads/x"}},
+		"deleted, maybe the default branch": {at: refs{"heads/x": objectA, "heads/y": objectB, "heads/z": objectA, "tags/x": objectA}, put: refs{"heads/x": objectA, "heads/y": objectB, "heads/z": objectA, "tags/x": objectA},
+			policy: deleteAll, headObject: objectA, want: []string{"heads/y b>- (b>-)", "tags/x a>- (a>-)"}, kept: []string{"heads/x", "heads/z"}},
 		"folder where a file was": {at: refs{"heads/x": objectA}, put: refs{"heads/x": objectA}, list: refs{"heads/x/y": objectA}, policy: deleteAll,
 			want: []string{"heads/x a>- (a>-)", "heads/x/y ->a (->a)"}},
 		"folder where a file stays": {at: refs{"heads/x": objectA}, list: refs{"heads/x/y/z": objectA, "heads/y": objectA}, policy: deleteAll,
@@ -75,7 +78,7 @@ func TestChangesTo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := setRefsOf(test.at, test.put)
-			s.defaultBranch = test.defaultBranch
+			s.defaultBranch, s.headObject = test.defaultBranch, test.headObject
 			to := s.changesTo(listOf(t, test.list), test.policy)
 			var changes []string
 			for _, c := range to.changes {
@@ -199,7 +202,9 @@ func TestChangesLeadToTheList(t *testing.T) {
 				first, then := inTwoSteps(changes)
 				repo.update(t, updatesOf(first))
 				if rapid.Bool().Draw(t, "in the second step") {
-					repo.update(t, shadowsAhead(then))
+					for _, c := range withShadowAhead(then) {
+						repo.update(t, []smarthttp.RefUpdate{c.shadowUpdate()})
+					}
 					for _, c := range then {
 						if u := c.refUpdate(); u.Old != u.New && rapid.Bool().Draw(t, "arrives") {
 							repo.update(t, []smarthttp.RefUpdate{u})

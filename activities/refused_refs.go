@@ -57,29 +57,76 @@ func (p *push) isOfRefs(refused *smarthttp.RefusedError) bool {
 
 // moveApart makes changes that the destination has refused as a whole, each for itself. The replay guard goes ahead of
 // them, and shadows of what is made, too; those of what is deleted follow. So wherever it breaks off, no older object is
-// taken, and no right to delete is lost.
+// taken, and what others have put there is not taken for the consumer's own.
 func (p *push) moveApart(ctx context.Context, changes []refChange, first *smarthttp.RefusedError) error {
-	ahead := append(p.guard.updatesFor(p.guardTime(), "", p.list[0].Object), shadowsAhead(changes)...)
-	if len(ahead) > 0 {
-		if err := p.updateRefs(ctx, ahead...); err != nil {
+	if guard := p.guard.updatesFor(p.guardTime(), "", p.list[0].Object); len(guard) > 0 {
+		if err := p.updateRefs(ctx, guard...); err != nil {
 			return p.classify(ctx, archive.Bundle{}, err)
 		}
 	}
-	if err := p.tryApart(ctx, changes, reasonOf(first, first.First())); err != nil {
+	reason := reasonOf(first, first.First())
+	if err := p.tryApart(ctx, withShadowAhead(changes), refChange.shadowUpdate, reason); err != nil {
 		return err
 	}
-	made := slices.DeleteFunc(slices.Clone(changes), func(c refChange) bool { return p.refused[c.ref] != "" })
-	if behind := shadowsBehind(made); len(behind) > 0 {
-		return p.classify(ctx, archive.Bundle{}, p.updateRefs(ctx, behind...))
+	changes = p.notRefused(changes)
+	if err := p.tryApart(ctx, changes, refChange.refUpdate, reason); err != nil {
+		return err
+	}
+	return p.settleShadows(ctx, changes)
+}
+
+func (p *push) notRefused(changes []refChange) []refChange {
+	return slices.DeleteFunc(slices.Clone(changes), func(c refChange) bool { return p.refused[c.ref] != "" })
+}
+
+// settleShadows makes shadows say what has become of the refs, after those that are made went ahead: what was deleted loses
+// its shadow, and what was refused has the one that it had, so that it can still be deleted.
+func (p *push) settleShadows(ctx context.Context, changes []refChange) error {
+	made := p.notRefused(changes)
+	if err := p.requireDeleted(ctx, made); err != nil {
+		return err
+	}
+	updates := shadowsBehind(made)
+	for _, c := range withShadowAhead(changes) {
+		if p.refused[c.ref] != "" {
+			updates = append(updates, smarthttp.RefUpdate{Ref: shadowOf(c.ref), Old: c.newShadow, New: c.oldShadow})
+		}
+	}
+	if len(updates) == 0 {
+		return nil
+	}
+	return p.classify(ctx, archive.Bundle{}, p.updateRefs(ctx, updates...))
+}
+
+// requireDeleted checks that refs are gone whose deletion the destination has accepted, as long as their shadows say who may
+// delete them.
+func (p *push) requireDeleted(ctx context.Context, changes []refChange) error {
+	if !slices.ContainsFunc(changes, refChange.deletesRef) {
+		return nil
+	}
+	now, err := p.reread(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if c.deletesRef() && now.set.at[c.ref] == c.old {
+			return fmt.Errorf("%w: %s is at %q instead of deleted", ErrTipDiffers, foreign.Quote(c.ref, 100), c.old)
+		}
 	}
 	return nil
 }
 
-// tryApart makes changes without a transaction, and notes which are refused. A hook may refuse all because of one and not say
-// because of which: then each half is tried.
-func (p *push) tryApart(ctx context.Context, changes []refChange, reason string) error {
-	visible := slices.DeleteFunc(slices.Clone(changes), func(c refChange) bool { return c.old == c.new })
-	groups := [][]refChange{visible}
+// tryApart makes one update of each change without a transaction, and notes which are refused. A hook may refuse all because
+// of one and not say because of which: then each half is tried.
+func (p *push) tryApart(ctx context.Context, changes []refChange, updateOf func(refChange) smarthttp.RefUpdate, reason string) error {
+	refs := map[string]string{} // whose update it is
+	var updates []smarthttp.RefUpdate
+	for _, c := range changes {
+		if u := updateOf(c); u.Old != u.New {
+			updates, refs[u.Ref] = append(updates, u), c.ref
+		}
+	}
+	groups := [][]smarthttp.RefUpdate{updates}
 	for n := 0; len(groups) > 0 && n < maxApart; n++ {
 		group := groups[0]
 		groups = groups[1:]
@@ -95,12 +142,12 @@ func (p *push) tryApart(ctx context.Context, changes []refChange, reason string)
 			groups = append(groups, group[:len(group)/2], group[len(group)/2:])
 		case refused != nil:
 			for _, r := range refused.Refused {
-				p.refused[r.Ref] = reasonOf(refused, r)
+				p.refused[refs[r.Ref]] = reasonOf(refused, r)
 			}
 		}
 	}
-	for _, c := range slices.Concat(groups...) {
-		p.refused[c.ref] = "refused together with others, and left for the next run: " + reason
+	for _, u := range slices.Concat(groups...) {
+		p.refused[refs[u.Ref]] = "refused together with others, and left for the next run: " + reason
 	}
 	return nil
 }
@@ -116,12 +163,8 @@ func isOfAll(refused *smarthttp.RefusedError, refs int) bool {
 	return !slices.ContainsFunc(refused.Refused, func(r smarthttp.RefRefusal) bool { return r.Reason != refused.Refused[0].Reason })
 }
 
-// pushApart makes changes of refs, each for itself, and returns which were refused.
-func (p *push) pushApart(ctx context.Context, changes []refChange) (*smarthttp.RefusedError, error) {
-	var updates []smarthttp.RefUpdate
-	for _, c := range changes {
-		updates = append(updates, c.refUpdate())
-	}
+// pushApart makes updates, each for itself, and returns which were refused.
+func (p *push) pushApart(ctx context.Context, updates []smarthttp.RefUpdate) (*smarthttp.RefusedError, error) {
 	err := p.updateApart(ctx, updates...)
 	refused, ok := errors.AsType[*smarthttp.RefusedError](err)
 	if !ok || !p.isOfRefs(refused) {

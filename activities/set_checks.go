@@ -20,8 +20,8 @@ func (p *push) executeSet(ctx context.Context) error {
 	if err := p.verifySet(ctx); err != nil {
 		return err
 	}
-	if p.to.keptDefault {
-		p.warn(fmt.Sprintf("%s has gone at the source, and stays: it is the destination's default branch", foreign.Quote(p.set.defaultBranch, 100)))
+	if p.to.keptDefault != "" {
+		p.warn(fmt.Sprintf("%s has gone at the source, and stays: it is the destination's default branch", foreign.Quote(p.to.keptDefault, 100)))
 	}
 	err := p.unfinished()
 	if err != nil {

@@ -2,9 +2,13 @@ package activities
 
 import (
 	"fmt"
+	"net/http"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
 func TestMassDeletionIsRefused(t *testing.T) {
@@ -69,4 +73,45 @@ func TestDefaultBranchIsNotDeleted(t *testing.T) {
 	r.atDestination("symbolic-ref", "HEAD", "refs/heads/main")
 	require.Contains(t, r.consumeSet().Summary, "1 branch deleted")
 	r.mirrored()
+}
+
+// A destination that says that it has deleted a ref, and shows it as before, is not believed. The ref stays the consumer's own if
+// the server can say so.
+func TestDeletionIsVerified(t *testing.T) {
+	t.Parallel()
+	for name, hook := range map[string]string{"in one transaction": "exit 0", "one by one": `case $1 in refs/tags/no) exit 1;; esac`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newSetPushRig(t, "refs/tags/*", "refs/tags/*")
+			var lies atomic.Bool
+			var gone string
+			r.destination, r.consumer.Destination = r.git(destinationRepo, gitserver.WithMiddleware(func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+					next.ServeHTTP(w, req)
+					if lies.Load() && req.Method == http.MethodPost {
+						r.atDestination("update-ref", "refs/tags/gone", gone)
+					}
+				})
+			}))
+			gone = r.commitOn("main", random(1000))
+			r.atSource("tag", "gone", "main")
+			r.atSource("tag", "stays", "main")
+			r.produceSet()
+			r.consumeSet()
+			r.atSource("tag", "-d", "gone")
+			r.atSource("tag", "no", "main")
+			r.produceSet()
+			r.hook("update", hook)
+			lies.Store(true)
+			_, err := execute(r.rig, r.push, r.decrypted())
+			require.ErrorContains(t, err, `"refs/tags/gone" is at "`+gone+`" instead of deleted`)
+			if name == "one by one" {
+				require.Equal(t, gone, r.stateAt().put["refs/tags/gone"])
+				lies.Store(false)
+				r.hook("update", "")
+				r.consumeSet()
+				r.mirrored()
+			}
+		})
+	}
 }

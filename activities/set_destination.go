@@ -83,7 +83,7 @@ func (d *destination) addSetRef(ref smarthttp.Ref, latest time.Time) {
 	case d.matches(name):
 		d.set.at[name] = object
 	case name == "HEAD":
-		d.set.defaultBranch = ref.SymrefTarget
+		d.set.defaultBranch, d.set.headObject = ref.SymrefTarget, object
 	case !strings.HasPrefix(name, ownRefs+"/"):
 		if len(d.set.others) < maxUnwanted { // of more, the destination has to say itself that they are in the way
 			d.set.others[name] = object

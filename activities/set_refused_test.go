@@ -108,6 +108,53 @@ func TestRefusedDeletionIsTriedAgain(t *testing.T) {
 	r.mirrored()
 }
 
+// What could not move stays the consumer's own: it is deleted when it has gone at the source.
+func TestRefusedMoveIsStillDeleted(t *testing.T) {
+	t.Parallel()
+	r := newSetPushRig(t, "refs/tags/*", "refs/tags/*")
+	r.atSource("tag", "moves", r.commitOn("main", random(1000)))
+	r.produceSet()
+	r.consumeSet()
+	r.hook("update", `case $1 in refs/tags/*) exit 1;; esac`)
+	r.atSource("tag", "--force", "moves", r.commitOn("main", "two"))
+	r.atSource("tag", "new", "main")
+	r.produceSet()
+	fails(r.rig, "RefsRefused", r.push, r.decrypted())
+	set := r.stateAt()
+	require.Equal(t, set.at, set.put)
+
+	r.hook("update", "")
+	r.atSource("tag", "-d", "moves")
+	r.produceSet()
+	require.Contains(t, r.consumeSet().Summary, "1 tag new, 1 tag deleted")
+	r.mirrored()
+}
+
+// A ref whose shadow cannot be made fails alone, too, be it for a hook or because the destination keeps what is in its way.
+func TestRefusedShadowsFailAlone(t *testing.T) {
+	t.Parallel()
+	r := newSetPushRig(t, "refs/heads/*", "refs/heads/*")
+	r.commitOn("main", random(1000))
+	r.atSource("branch", "a", "main")
+	r.produceSet()
+	r.consumeSet()
+	r.hook("update", `case $1 in refs/heads/a|*prod*) exit 1;; esac`)
+	r.atSource("branch", "-D", "a")
+	for _, branch := range []string{"a/b", "prod", "new"} {
+		r.atSource("branch", branch, "main")
+	}
+	r.produceSet()
+	text := fails(r.rig, "RefsRefused", r.push, r.decrypted())
+	require.Contains(t, text, "3 of 4 refs were refused")
+	require.Contains(t, text, "1 branch new; all else is as at the source")
+	for _, ref := range []string{"refs/heads/a", "refs/heads/a/b", "refs/heads/prod"} {
+		require.Contains(t, text, fmt.Sprintf("%q", ref))
+	}
+	r.hook("update", "")
+	r.consumeSet()
+	r.mirrored()
+}
+
 // A folder takes the place of a ref, and a ref that of a folder. Where something of others is in the way, that ref fails alone.
 func TestNamesOfFoldersInSets(t *testing.T) {
 	t.Parallel()
