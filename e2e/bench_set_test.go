@@ -14,25 +14,32 @@ import (
 )
 
 // BenchmarkSet measures what it costs to sync a project as a whole that has many tags.
-func BenchmarkSet(b *testing.B) {
+func BenchmarkSet(b *testing.B) { measureSets(b, 10_000, 1) }
+
+// BenchmarkLargeSet measures the same with 102,000 refs.
+func BenchmarkLargeSet(b *testing.B) { measureSets(b, 100_000, 2_000) }
+
+func measureSets(b *testing.B, tags, branches int) {
 	needProc(b)
 	if len(buildFlags) > 0 {
 		b.Skip("the race detector's workers are not what is released")
 	}
-	const tags = 10_000
-	const repo = "bench/tags"
+	repo := fmt.Sprintf("bench/tags-%d", tags)
 	s := begin(b)
 	generate(s, repo, smallRepository)
 	tagAll(s, repo, 0, tags)
+	branchAll(s, repo, branches)
+	packRefs(b, s.Source, repo)
 	configure(s, [2]string{repo + "@refs/*", "mirror/" + repo + "@refs/*"})
 	next := tags
-	b.Run("10000-tags", func(b *testing.B) {
+	b.Run("first", func(b *testing.B) {
 		measureSet(b, s, repo, func(s sides) {
 			emptyBucket(s)
 			require.NoError(b, os.RemoveAll(s.Destination.Dir("mirror/"+repo)))
 			create(b, s.Destination, "mirror/"+repo)
 		})
 	})
+	packRefs(b, s.Destination, "mirror/"+repo)
 	b.Run("1-tag", func(b *testing.B) {
 		measureSet(b, s, repo, func(s sides) {
 			tagAll(s, repo, next, 1)
@@ -42,13 +49,32 @@ func BenchmarkSet(b *testing.B) {
 	b.Run("idle", func(b *testing.B) { measureSet(b, s, repo, func(sides) {}) })
 }
 
+// packRefs does what servers' housekeeping does: git reads a file for each ref otherwise.
+func packRefs(t testing.TB, server *stack.GitServer, repo string) {
+	t.Helper()
+	_, err := server.Git(t.Context(), repo, "pack-refs", "--all")
+	require.NoError(t, err)
+}
+
+// branchAll makes branches of a commit each, but for main.
+func branchAll(t sides, repo string, n int) {
+	t.Helper()
+	var in bytes.Buffer
+	for i := 1; i < n; i++ {
+		message := fmt.Sprintf("feature %d\n", i)
+		fmt.Fprintf(&in, "commit refs/heads/feature/%d\ncommitter a <a@example.com> 1700000000 +0000\ndata %d\n%sfrom refs/heads/main^0\n\n", i, len(message), message)
+	}
+	require.NoError(t, t.Source.Import(t.Context(), repo, &in))
+}
+
 // tagAll adds annotated tags of the newest commit.
 func tagAll(t sides, repo string, first, n int) {
 	t.Helper()
 	var in bytes.Buffer
+	tip := head(t, repo) // a name would be looked up each time
 	for i := first; i < first+n; i++ {
 		message := fmt.Sprintf("release %d\n", i)
-		fmt.Fprintf(&in, "tag v%d\nfrom refs/heads/main^0\ntagger a <a@example.com> %d +0000\ndata %d\n%s\n", i, 1_700_000_000+i, len(message), message)
+		fmt.Fprintf(&in, "tag v%d\nfrom %s\ntagger a <a@example.com> %d +0000\ndata %d\n%s\n", i, tip, 1_700_000_000+i, len(message), message)
 	}
 	require.NoError(t, t.Source.Import(t.Context(), repo, &in))
 }
