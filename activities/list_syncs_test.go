@@ -19,3 +19,12 @@ func TestTooManySyncsAreRefused(t *testing.T) {
 	require.ErrorIs(t, err, graphql.ErrTooLarge)
 	require.ErrorContains(t, err, "50001 syncs are configured")
 }
+
+// Who does not know the syncs takes none of them for removed: their objects would be deleted.
+func TestSyncsThatAreNotKnown(t *testing.T) {
+	t.Parallel()
+	p := &Producer{Syncs: &listed{err: graphql.ErrBusy}}
+	syncs, err := p.listSyncs(t.Context())
+	require.ErrorIs(t, err, graphql.ErrBusy)
+	require.Nil(t, syncs)
+}
