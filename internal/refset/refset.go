@@ -92,20 +92,31 @@ func compareParts(a, b Ref) int { return strings.Compare(a.Part, b.Part) }
 
 // validate checks what is the same of lists and differences; only these can delete.
 func validate(refs []Ref, canDelete bool) error {
-	for i, ref := range refs {
-		deletes := canDelete && ref.Object == deleted
+	last := ""
+	for _, ref := range refs {
+		if err := ref.validate(canDelete); err != nil {
+			return err
+		}
 		switch {
-		case !project.ValidCommit(ref.Object) && !deletes:
-			return fmt.Errorf("object %s is not a full SHA-1", foreign.Quote(ref.Object, 50))
-		case !validPart(ref.Part):
-			return fmt.Errorf("%s is not part of a ref's name", foreign.Quote(ref.Part, 80))
-		case ref.Peeled != "" && (deletes || !project.ValidCommit(ref.Peeled)):
-			return fmt.Errorf("%s peels to %s, which is not a full SHA-1", foreign.Quote(ref.Part, 80), foreign.Quote(ref.Peeled, 50))
-		case i > 0 && ref.Part == refs[i-1].Part:
+		case ref.Part == last:
 			return fmt.Errorf("%s is there twice", foreign.Quote(ref.Part, 80))
-		case i > 0 && ref.Part < refs[i-1].Part:
+		case ref.Part < last:
 			return fmt.Errorf("%s is not in order", foreign.Quote(ref.Part, 80))
 		}
+		last = ref.Part
+	}
+	return nil
+}
+
+func (r Ref) validate(canDelete bool) error {
+	deletes := canDelete && r.Object == deleted
+	switch {
+	case !project.ValidCommit(r.Object) && !deletes:
+		return fmt.Errorf("object %s is not a full SHA-1", foreign.Quote(r.Object, 50))
+	case !validPart(r.Part):
+		return fmt.Errorf("%s is not part of a ref's name", foreign.Quote(r.Part, 80))
+	case r.Peeled != "" && (deletes || !project.ValidCommit(r.Peeled)):
+		return fmt.Errorf("%s peels to %s, which is not a full SHA-1", foreign.Quote(r.Part, 80), foreign.Quote(r.Peeled, 50))
 	}
 	return nil
 }

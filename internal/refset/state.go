@@ -24,7 +24,7 @@ func (s *State) Add(ref Ref) error {
 	if s.count == MaxRefs {
 		return ErrTooMany
 	}
-	if err := validate([]Ref{ref}, false); err != nil {
+	if err := ref.validate(false); err != nil {
 		return fmt.Errorf("list of refs: %w", err)
 	}
 	if ref.Part <= s.last {
