@@ -27,6 +27,9 @@ func TestMassDeletionIsRefused(t *testing.T) {
 	require.Contains(t, text, `1 tag new; all else is as at the source: too many refs would be deleted at once: of 20 refs that were put there, 11 have gone at the source, such as "refs/tags/t00"`)
 	require.Contains(t, text, "DELETE_REFS_MAX_SHARE")
 	require.Len(t, r.destinationRefs(), 21)
+	to, err := r.consumer.readDestination(t.Context(), r.sync.Destination)
+	require.NoError(t, err)
+	require.Empty(t, to.guard.objects, "the sync is not done")
 	require.Empty(t, r.downloaded().Objects)
 	fails(r.rig, "MassDeletion", r.push, r.decrypted())
 
