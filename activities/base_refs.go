@@ -22,19 +22,23 @@ var errNoSelfKey = errors.New("without SIGNING_KEY, a producer cannot read which
 // trusts them only as far as their signatures and keys go. Without that state, the set has to be uploaded as a
 // snapshot, and whySnapshot tells the operator why. An error may pass, and is no reason for a snapshot.
 func (p *Producer) baseRefs(ctx context.Context, upload plan.Upload) (list refset.List, whySnapshot string, err error) {
-	for _, key := range upload.BaseKeys {
-		if list, err = p.followOwn(ctx, list, key); err != nil {
-			err = fmt.Errorf("object %s: %w", key, err)
-			break
-		}
-	}
-	switch {
+	switch list, err = p.ownRefs(ctx, upload.BaseKeys); {
 	case err == nil:
 		return list, "", nil
 	case ctx.Err() != nil || mayPass(err):
 		return nil, "", err
 	}
 	return nil, fmt.Sprintf("a snapshot in the place of an increment on %s: %v", plan.Short(upload.Base), err), nil
+}
+
+// ownRefs returns the state to which some of the producer's own objects lead, one after the other.
+func (p *Producer) ownRefs(ctx context.Context, keys []string) (list refset.List, err error) {
+	for _, key := range keys {
+		if list, err = p.followOwn(ctx, list, key); err != nil {
+			return nil, fmt.Errorf("object %s: %w", key, err)
+		}
+	}
+	return list, nil
 }
 
 // followOwn returns the state to which one of the producer's own objects leads from its base. It reads the object up to

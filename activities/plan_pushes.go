@@ -14,7 +14,7 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 	defer startMeter(ctx, 0).stop()
 	s := newScan[plan.Push](request, c.planReader(request.Detail), c.Common)
 	s.page.Warning = c.warning()
-	page, err := s.run(ctx, func(part plan.PageRequest) (next bucketPart[plan.Push], err error) {
+	return s.run(ctx, func(part plan.PageRequest) (next bucketPart[plan.Push], err error) {
 		contents, err := readBucket(ctx, c.Bucket, selection{order: part.Order, after: part.After, allow: c.Allow, beside: func(o object.Stored) bool {
 			return !o.ByPredecessor() || c.readsPredecessors() // else it is not pushed
 		}})
@@ -32,12 +32,9 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 			ReadPredecessor: c.readsPredecessors(), CreateProjects: c.CreateProjects, Settings: c.Settings,
 		}.Candidates()
 		next.notes, next.more = c.notes(contents.chains), contents.omitted.Configured
+		next.destination, next.changes = func(p plan.Push) project.Branch { return p.Destination }, c.pushChanges
 		return next, nil
 	})
-	if err == nil && request.Detail {
-		c.previewSets(ctx, page.Moves)
-	}
-	return page, err
 }
 
 // notes returns for each branch the ref which says that its newest object has been looked at; for each set, what the

@@ -29,6 +29,10 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 		}
 		planner.PageRequest, planner.Chains, planner.Covers = part, contents.chains, contents.covers
 		next.candidates, next.more = planner.Candidates()
+		next.destination = func(u plan.Upload) project.Branch { return u.Sync.Destination }
+		next.changes = func(ctx context.Context, u plan.Upload) (plan.RefChanges, error) {
+			return p.uploadChanges(ctx, u.Sync, contents.chainOf(u.Sync.Destination))
+		}
 		return next, nil
 	})
 }

@@ -41,6 +41,9 @@ type bucketPart[M any] struct {
 	candidates []plan.Candidate[M]
 	notes      map[project.Branch]string
 	more       int
+	// destination is that of a move. changes reads what a move would do to the refs of its set.
+	destination func(M) project.Branch
+	changes     func(context.Context, M) (plan.RefChanges, error)
 }
 
 // run fills the page with the parts of the bucket that next reads, each after a position.
@@ -84,7 +87,11 @@ func (s *scan[M]) take(ctx context.Context, p bucketPart[M]) (took int, err erro
 		if read < 0 {
 			read = len(rest)
 		}
+		before := len(s.page.Moves)
 		took += s.page.Add(rest[:read], heads, s.LastRuns.refusals(ctx, moving), s.Clock())
+		if err := s.addChanges(ctx, p, s.page.Moves[before:]); err != nil {
+			return took, err
+		}
 	}
 	return took, nil
 }

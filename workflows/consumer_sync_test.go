@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,21 @@ func TestConsumerSync(t *testing.T) {
 	r, _ := failedReport(t, env)
 	require.ElementsMatch(t, []string{"group/a@main: pushed", "group/b@main: pushed"}, r.Synced)
 	require.Equal(t, []plan.Failure{foreign}, r.Failed)
+}
+
+// What would become of a set's refs is told in words and as data.
+func TestDryRunListsChanges(t *testing.T) {
+	env := environment(t)
+	changes := []string{"refs: 1 to create", "create refs/tags/v1 at 1234567"}
+	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Page[plan.Push]{
+		Moves: []plan.Push{pushOf("set"), pushOf("branch")}, Changes: map[string][]string{branch("set").String(): changes},
+	}, nil)
+	env.ExecuteWorkflow(workflows.ConsumerSync, contract.CycleInput{DryRun: true})
+	r := report(t, env)
+	require.Equal(t, "push "+branch("set").String()+": "+pushOf("set").Reason+"\n"+strings.Join(changes, "\n"), r.Planned[0])
+	require.Equal(t, "push "+branch("branch").String()+": "+pushOf("branch").Reason, r.Planned[1])
+	require.Equal(t, changes, r.Behind[0].Changes)
+	require.Empty(t, r.Behind[1].Changes)
 }
 
 func TestConsumerSyncDryRun(t *testing.T) {

@@ -33,8 +33,11 @@ func (s cycleSpec[M]) addPlan(report *contract.Report, page plan.Page[M]) {
 	}
 	for _, move := range page.Moves {
 		child := s.child(move)
-		report.Planned = append(report.Planned, s.verb+" "+child.destination.String()+": "+child.reason)
-		report.Behind = append(report.Behind, plan.BranchStatus{Destination: child.destination.String(), Reason: child.reason, Since: child.modified})
+		destination := child.destination.String()
+		changes := page.Changes[destination]
+		line := s.verb + " " + destination + ": " + child.reason
+		report.Planned = append(report.Planned, strings.Join(append([]string{line}, changes...), "\n"))
+		report.Behind = append(report.Behind, plan.BranchStatus{Destination: destination, Reason: child.reason, Since: child.modified, Changes: changes})
 	}
 }
 
@@ -52,7 +55,7 @@ func DryRunConsumer(ctx context.Context, c *activities.Consumer, now time.Time) 
 func dryRun[M any](
 	ctx context.Context, s cycleSpec[M], planPage func(context.Context, activities.PlanRequest) (plan.Page[M], error), now time.Time,
 ) (all contract.Report, err error) {
-	request := activities.PlanRequest{PageRequest: plan.PageRequest{Order: turn.At(now), Size: plan.MaxPageSize, Detail: true}}
+	request := activities.PlanRequest{PageRequest: plan.PageRequest{Order: turn.At(now), Size: plan.MaxPageSize, Detail: true, AllChanges: true}}
 	for {
 		page, err := planPage(ctx, request)
 		if err != nil {

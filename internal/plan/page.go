@@ -30,6 +30,9 @@ type PageRequest struct {
 	// Detail is for a plan that is only shown. It also lists the branches that are in sync, and reports heads that
 	// cannot be read as failures, since no run will find that out.
 	Detail bool `json:"detail,omitempty"`
+	// AllChanges has a plan with Detail name all refs of sets that would change, however many. No history could hold them:
+	// it is for plans that are made without Temporal.
+	AllChanges bool `json:"-"`
 }
 
 // Page is the plan for the branches from one position of the cycle's order to another.
@@ -38,6 +41,9 @@ type Page[M any] struct {
 	UpToDate int            `json:"up_to_date"`
 	InSync   []BranchStatus `json:"in_sync,omitempty"` // only with Detail
 	Moves    []M            `json:"moves,omitempty"`   // in their order
+	// Changes has, for each set of refs that has to move, lines that say what becomes of them, by destination. Only with
+	// Detail: they are for people, and no run is told.
+	Changes map[string][]string `json:"changes,omitempty"`
 	// Reached is the position where this page ends. Left counts the branches that are known to come after it.
 	Reached turn.Position `json:"reached,omitempty"`
 	Left    int           `json:"left,omitempty"`
@@ -51,6 +57,7 @@ type Page[M any] struct {
 
 	request               PageRequest
 	movesSize, inSyncSize int
+	changesSize           int
 	notQueried            int
 	full                  bool // the next branch did not fit
 }

@@ -33,6 +33,8 @@ type BranchStatus struct {
 	Destination string    `json:"destination"`
 	Reason      string    `json:"reason,omitempty"` // why it has to move, or what is to be known of it
 	Since       time.Time `json:"since,omitzero"`   // when its newest object was uploaded
+	// Changes say what would become of the refs of a set that has to move.
+	Changes []string `json:"changes,omitempty"`
 }
 
 // Head is what is known of a branch on its Git server.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -176,7 +177,15 @@ func printReport(w io.Writer, r contract.Report) {
 			printForeign(w, what, fmt.Sprintf("... and %d more", more))
 		}
 	}
-	list("would", r.Planned, 0)
+	for _, planned := range r.Planned {
+		what, changes, _ := strings.Cut(planned, "\n")
+		printForeign(w, "would", what)
+		for change := range strings.SplitSeq(changes, "\n") { // one by one, as all of them may be many
+			if change != "" {
+				printForeign(w, "     ", change)
+			}
+		}
+	}
 	list("synced", r.Synced, r.SyncedMore)
 	list("still running", r.Running, r.RunningMore)
 	list("deleted", r.Pruned, r.PrunedMore)

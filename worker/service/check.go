@@ -39,10 +39,23 @@ func Check(ctx context.Context, named contract.Role, environ []string, log io.Wr
 	default:
 		err = fmt.Errorf("nothing plans for the role %q", named.Name)
 	}
+	maskReport(report, mask)
+	return report, explain(err, mask)
+}
+
+// maskReport hides secrets that a server may have repeated.
+func maskReport(report contract.Report, mask *foreign.Mask) {
 	for i, f := range report.Failed {
 		report.Failed[i].Reason = mask.Text(f.Reason, maxLogged)
 	}
-	return report, explain(err, mask)
+	for i, planned := range report.Planned { // not cut: it may be about many refs
+		report.Planned[i] = mask.Hide(planned)
+	}
+	for _, b := range report.Behind {
+		for i, change := range b.Changes {
+			b.Changes[i] = mask.Hide(change)
+		}
+	}
 }
 
 // explain gives an error its kind, and what to do, as Temporal would show it.
