@@ -42,6 +42,18 @@ func (p PushPlanner) newestPushed(c chain.Chain) (newest object.Stored, ok bool)
 	return c.Objects[len(c.Objects)-1], true
 }
 
+// findOverlaps tells the same for a plan of uploads: what a sync's own chain cannot bring to the destination, because a
+// newer one of an earlier configuration keeps it back, has to be uploaded again. Syncs that are configured do not overlap.
+func (p UploadPlanner) findOverlaps() pushOverlaps {
+	newest := make(map[project.Branch]object.Stored, len(p.Chains))
+	for b, c := range p.Chains {
+		if !c.ByPredecessor() && !p.WritePredecessor {
+			newest[b.Identity()] = c.Newest()
+		}
+	}
+	return pushOverlaps{project.NewOverlapIndex(maps.Keys(newest)), newest}
+}
+
 // coverOf returns a destination that has refs in common with b, and a newer object.
 func (o pushOverlaps) coverOf(b project.Branch) (cover project.Branch, ok bool) {
 	own, counts := o.newest[b.Identity()]
@@ -54,6 +66,14 @@ func (o pushOverlaps) coverOf(b project.Branch) (cover project.Branch, ok bool) 
 		}
 	}
 	return cover, false
+}
+
+// newerThan is the name of the destination that coverOf returns; empty if there is none.
+func (o pushOverlaps) newerThan(b project.Branch) string {
+	if cover, ok := o.coverOf(b); ok {
+		return cover.String()
+	}
+	return ""
 }
 
 func coveredBy(other, branch project.Branch, c chain.Chain) BranchStatus {

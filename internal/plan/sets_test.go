@@ -171,6 +171,28 @@ func TestCoveredChainsAreNotPushed(t *testing.T) {
 	}
 }
 
+// What an earlier configuration has uploaded later keeps a chain back that is configured again: it is uploaded anew, though its
+// tip is the source's head.
+func TestCoveredChainsAreUploadedAgain(t *testing.T) {
+	main, set := sync("router", "main"), sync("router", "refs/heads/*")
+	plan := func(p UploadPlanner) Page[Upload] {
+		heads := map[project.Branch]Head{main.Source: {Commit: a}, set.Source: {Commit: a}}
+		return planUploads(p, heads)
+	}
+	covered := bucket(map[project.Branch][]string{main.Destination: {a}, set.Destination: {b, c}, destination("router", "refs/tags/*"): {a, b, c}})
+	page := plan(UploadPlanner{Syncs: []project.Sync{main}, Chains: covered})
+	require.Len(t, page.Moves, 1)
+	require.Empty(t, page.Moves[0].Base)
+	require.Equal(t, "source is at aaaaaaa, but the bucket has a newer object of dst/router@refs/heads/*, which is not configured and has refs in common: snapshot", page.Moves[0].Reason)
+	require.NotEmpty(t, page.Moves[0].SeenChain.Key)
+
+	back := bucket(map[project.Branch][]string{main.Destination: {b, c}, set.Destination: {a}})
+	require.Contains(t, plan(UploadPlanner{Syncs: []project.Sync{set}, Chains: back}).Moves[0].Reason, "the source's refs are still in state aaaaaaa, but")
+
+	newest := bucket(map[project.Branch][]string{main.Destination: {b, a}, set.Destination: {b}})
+	require.Equal(t, 1, plan(UploadPlanner{Syncs: []project.Sync{main}, Chains: newest}).UpToDate)
+}
+
 // Nobody has signed the predecessor's objects. They keep nothing back where they are not pushed.
 func TestPredecessorsObjectCoversNoSet(t *testing.T) {
 	set := destination("router", "refs/heads/*")

@@ -124,7 +124,7 @@ func checkKeyLength(destination project.Branch) error {
 // them. Left counts those that it does not cover.
 func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
 	accepted, _ := p.ValidateSyncs()
-	byIdentity := chainsByIdentity(p.Chains)
+	byIdentity, overlaps := chainsByIdentity(p.Chains), p.findOverlaps()
 	for _, s := range accepted {
 		position := p.Order.Position(s.Destination)
 		if position <= p.After {
@@ -137,14 +137,24 @@ func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
 		c, inBucket := byIdentity[s.Destination.Identity()]
 		candidates = append(candidates, Candidate[Upload]{
 			Destination: s.Destination, Read: s.Source, Position: position,
-			decide: func(head Head) decision[Upload] { return p.decide(s, c, inBucket, head) },
+			decide: func(head Head) decision[Upload] {
+				return p.decide(s, bucketState{c, inBucket, overlaps.newerThan(s.Destination)}, head)
+			},
 		})
 	}
 	return sortByPosition(candidates), left
 }
 
+// bucketState is what the bucket holds for a destination.
+type bucketState struct {
+	chain.Chain
+	exists bool // otherwise the chain is the zero value
+	// cover is another destination with refs in common and a newer object; empty if there is none.
+	cover string
+}
+
 // decide compares a source's head with the commit that the bucket has for its destination.
-func (p UploadPlanner) decide(s project.Sync, c chain.Chain, inBucket bool, head Head) (d decision[Upload]) {
+func (p UploadPlanner) decide(s project.Sync, c bucketState, head Head) (d decision[Upload]) {
 	fail := func(kind, reason string) decision[Upload] {
 		return decision[Upload]{failure: &Failure{Subject: s.Destination.String(), Kind: kind, Reason: fmt.Sprintf("source %s: %s", s.Source, reason)}}
 	}
@@ -154,13 +164,13 @@ func (p UploadPlanner) decide(s project.Sync, c chain.Chain, inBucket bool, head
 	if kind, reason := unreadableReason(s.Source, head); reason != "" && p.Detail {
 		return fail(kind, reason)
 	}
-	upload, due := p.planUpload(s, head, c, inBucket)
+	upload, due := p.planUpload(s, head, c)
 	if !due {
 		d.inSync = BranchStatus{Destination: s.Destination.String(), Since: c.Newest().Modified}
 		return d
 	}
 	var newest object.Stored
-	if inBucket {
+	if c.exists {
 		newest = c.Newest()
 	}
 	upload.Evidence = fingerprint(head.Commit, newest, p.Settings)
@@ -191,25 +201,29 @@ func chainsByIdentity(chains map[project.Branch]chain.Chain) map[project.Branch]
 }
 
 // planUpload returns what has to be uploaded on top of the bucket's chain. It is false when nothing has to be.
-func (p UploadPlanner) planUpload(s project.Sync, head Head, c chain.Chain, inBucket bool) (Upload, bool) {
+func (p UploadPlanner) planUpload(s project.Sync, head Head, c bucketState) (Upload, bool) {
 	_, unreadable := unreadableReason(s.Source, head)
 	snapshot := "snapshot"
 	if p.WritePredecessor {
 		snapshot = "snapshot for the predecessor"
 	}
 	switch {
-	case !inBucket:
+	case !c.exists:
 		return Upload{Sync: s, Reason: cmp.Or(unreadable, "nothing in the bucket yet: "+snapshot)}, true
 	case unreadable != "": // by the time of the run, it may be readable
-		return Upload{Sync: s, SeenChain: chainState(c), Reason: unreadable}, true
+		return Upload{Sync: s, SeenChain: chainState(c.Chain), Reason: unreadable}, true
 	case c.Newest().Destination != s.Destination: // its objects are good for that name only, but come before this one's
-		return Upload{Sync: s, SeenChain: chainState(c), Reason: fmt.Sprintf("the bucket has it as %s: %s", c.Newest().Destination, snapshot)}, true
+		return Upload{Sync: s, SeenChain: chainState(c.Chain), Reason: fmt.Sprintf("the bucket has it as %s: %s", c.Newest().Destination, snapshot)}, true
 	case !c.Broken() && c.ByPredecessor() == p.WritePredecessor && c.Tip() == head.Commit:
-		return Upload{}, false
+		if c.cover == "" {
+			return Upload{}, false
+		}
+		reason := fmt.Sprintf("%s, but the bucket has a newer object of %s, which is not configured and has refs in common: %s", movedReason(s.Source, c.Tip(), head.Commit), c.cover, snapshot)
+		return Upload{Sync: s, SeenChain: chainState(c.Chain), Reason: reason}, true
 	}
 	moved := movedReason(s.Source, c.Tip(), head.Commit)
-	u := Upload{Sync: s, SeenChain: chainState(c)}
-	prefix, why := p.reusablePrefix(c)
+	u := Upload{Sync: s, SeenChain: chainState(c.Chain)}
+	prefix, why := p.reusablePrefix(c.Chain)
 	if len(prefix) == 0 {
 		if why != "" {
 			moved += ", " + why
