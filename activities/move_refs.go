@@ -208,5 +208,6 @@ func (p *push) noteFor(last bool) (string, error) {
 		}
 	}
 	list, err := after.list()
-	return setNote(p.branch, p.Target.SeenChain.Modified, list.StateID()), err
+	settings := noteSettings{unsigned: !p.guard.enabled, keeping: !p.deletion.allowed}
+	return setNotePrefix(p.branch, p.Target.SeenChain.Modified, settings) + list.StateID(), err
 }

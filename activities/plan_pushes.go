@@ -43,7 +43,7 @@ func (c *Consumer) notes(chains map[project.Branch]chain.Chain) map[project.Bran
 	notes := map[project.Branch]string{}
 	for b, chain := range chains {
 		if b.IsSet() {
-			notes[b] = setNotePrefix(b, chain.Newest().Modified)
+			notes[b] = setNotePrefix(b, chain.Newest().Modified, noteSettings{unsigned: !c.Verifier.Verifies(), keeping: !c.deletionPolicy().allowed})
 		} else if c.Verifier.Verifies() || c.readsPredecessors() {
 			notes[b] = objectRef(b, chain.Newest().Modified)
 		}

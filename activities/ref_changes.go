@@ -46,6 +46,7 @@ func (s setRefs) list() (refset.List, error) {
 // them. The zero value deletes none.
 type deletionPolicy struct {
 	allowed bool
+	why     string // the setting that allows none
 	// maxShare is how large a part of what the consumer has put there may be deleted at once, if that is more than
 	// minMassDeletion refs.
 	maxShare float64
@@ -102,10 +103,11 @@ type setChanges struct {
 	refused []refusedRef // changes that no server could make
 	// kept are the refs that are not deleted, although they were put there and the list does not have them: because they are too many
 	// at once (massDeletion), because deletions are not wanted, or the default branch alone.
-	kept          []string
-	massDeletion  bool
-	keptDefault   string // one of kept, because it is the default branch
-	shadowedTotal int    // refs that are as the consumer has put them
+	kept              []string
+	massDeletion      bool
+	unwantedDeletions int    // how many are kept because deletions are not wanted
+	keptDefault       string // one of kept, because it is the default branch
+	shadowedTotal     int    // refs that are as the consumer has put them
 }
 
 // mayBeDefault tells whether a ref may be the repository's default branch.
@@ -173,6 +175,9 @@ func (to *setChanges) addDeletions(deletions []refChange, isDefault func(refChan
 	if policy.allowed && !to.massDeletion {
 		to.changes = append(to.changes, deletions...)
 		return
+	}
+	if !policy.allowed {
+		to.unwantedDeletions = len(deletions)
 	}
 	for _, c := range deletions {
 		to.kept = append(to.kept, c.ref)

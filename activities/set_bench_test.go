@@ -49,7 +49,7 @@ func measureIdle(b *testing.B, projects int, shadows bool) {
 		packManyRefs(b, filepath.Join(server.Dir(set.Path()), "packed-refs"), set, tip, shadows, seen)
 		q.syncs = append(q.syncs, project.Sync{Source: set, Destination: set})
 		if shadows {
-			q.notes[set] = setNotePrefix(set, seen)
+			q.notes[set] = setNotePrefix(set, seen, noteSettings{})
 		}
 	}
 	measureCost(b, received, func() {
@@ -150,7 +150,7 @@ func packManyRefs(b *testing.B, file string, set project.Branch, tip string, sha
 	}
 	if shadows {
 		list(putFolder)
-		fmt.Fprintf(w, "%s %s\n", tip, setNote(set, seen, fmt.Sprintf("%x", sha1.Sum(nil))))
+		fmt.Fprintf(w, "%s %s\n", tip, setNotePrefix(set, seen, noteSettings{})+fmt.Sprintf("%x", sha1.Sum(nil)))
 	}
 	list("refs/")
 	require.NoError(b, w.Flush())

@@ -20,6 +20,12 @@ func (p *push) executeSet(ctx context.Context) error {
 	if err := p.verifySet(ctx); err != nil {
 		return err
 	}
+	switch n := p.to.unwantedDeletions; {
+	case n == 1:
+		p.warn("1 ref that has gone at the source stays: " + p.deletion.why)
+	case n > 1:
+		p.warn(fmt.Sprintf("%d refs that have gone at the source stay: %s", n, p.deletion.why))
+	}
 	if p.to.keptDefault != "" {
 		p.warn(fmt.Sprintf("%s has gone at the source, and stays: it is the destination's default branch", foreign.Quote(p.to.keptDefault, 100)))
 	}

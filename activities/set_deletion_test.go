@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
@@ -38,22 +39,75 @@ func TestMassDeletionIsRefused(t *testing.T) {
 	r.mirrored()
 }
 
+// What stays is said once. Where the setting changes, the set is looked at again although nothing has changed.
 func TestDeletionsCanBeSwitchedOff(t *testing.T) {
 	t.Parallel()
-	r := newSetPushRig(t, "refs/tags/*", "refs/tags/*")
-	r.consumer.DeleteRefs = false
-	r.commitOn("main", random(1000))
-	r.manyTags(2)
-	r.produceSet()
-	r.consumeSet()
-	r.atSource("tag", "-d", "t00")
-	r.produceSet()
-	require.Contains(t, r.consumeSet().Summary, "no ref changed")
-	r.mirroredBut("t00")
+	for why, switchOff := range map[string]func(c *Consumer, off bool){
+		"DELETE_REFS=false":        func(c *Consumer, off bool) { c.DeleteRefs = !off },
+		"PUSH_POLICY=fast-forward": func(c *Consumer, off bool) { c.FastForwardOnly = off },
+	} {
+		t.Run(why, func(t *testing.T) {
+			t.Parallel()
+			r := newSetPushRig(t, "refs/tags/*", "refs/tags/*")
+			r.commitOn("main", random(1000))
+			r.manyTags(3)
+			r.produceSet()
+			require.Empty(t, r.consumeSet().Warning)
+			require.True(t, r.inSync())
 
-	r.consumer.DeleteRefs = true
-	require.Contains(t, r.consumeSet().Summary, "1 tag deleted", "it is still known whose it was")
+			switchOff(r.consumer, true)
+			require.Empty(t, r.consumeSet().Warning)
+			r.atSource("tag", "-d", "t00")
+			r.produceSet()
+			pushed := r.consumeSet()
+			require.Contains(t, pushed.Summary, "no ref changed")
+			require.Equal(t, "1 ref that has gone at the source stays: "+why, pushed.Warning)
+			r.mirroredBut("t00")
+			r.atSource("tag", "-d", "t01")
+			r.produceSet()
+			require.Equal(t, "2 refs that have gone at the source stay: "+why, r.consumeSet().Warning)
+			r.mirroredBut("t00", "t01")
+			require.True(t, r.inSync())
+
+			switchOff(r.consumer, false)
+			require.False(t, r.inSync())
+			pushed = r.consumeSet()
+			require.Contains(t, pushed.Summary, "2 tags deleted", "it is still known whose they were")
+			require.Empty(t, pushed.Warning)
+			r.mirrored()
+			require.True(t, r.inSync())
+		})
+	}
+}
+
+// A state that arrived before anyone could verify it is verified once there are keys.
+func TestSetIsVerifiedOnceThereAreKeys(t *testing.T) {
+	t.Parallel()
+	r := newSetPushRig(t, "refs/tags/*", "refs/tags/*")
+	r.commitOn("main", random(1000))
+	r.manyTags(3)
+	keys := r.consumer.Verifier
+	r.consumer.Verifier = sign.Unverified()
+	r.produceSet()
+	require.Equal(t, Unverified, r.consumeSet().Warning)
+	require.True(t, r.inSync())
+
+	r.consumer.Verifier = keys
+	require.False(t, r.inSync())
+	require.Contains(t, r.consumeSet().Summary, "no ref changed")
 	r.mirrored()
+	require.True(t, r.inSync())
+	to, err := r.consumer.readDestination(t.Context(), r.sync.Destination)
+	require.NoError(t, err)
+	require.NotEmpty(t, to.guard.ref)
+}
+
+// inSync tells whether the consumer's plan has nothing to do.
+func (r *setRig) inSync() bool {
+	r.Helper()
+	page := r.planPushes()
+	require.Empty(r, page.Failed)
+	return len(page.Moves) == 0
 }
 
 // Servers need their default branch: it stays, and the result says so.

@@ -21,7 +21,7 @@ func TestRefsThatAreNotTheSetsAreBounded(t *testing.T) {
 		set: &setRefs{set: set, at: map[string]string{}, put: map[string]string{}, others: map[string]string{}},
 	}
 	for i := range maxShadows + 100 {
-		for _, name := range []string{"refs/heads/.%d", shadowOf("refs/heads/%d"), shadowOf("refs/heads/.%d"), setFolder(set) + "%d", setNotePrefix(set, time.Unix(1, 0)) + "%040d"} {
+		for _, name := range []string{"refs/heads/.%d", shadowOf("refs/heads/%d"), shadowOf("refs/heads/.%d"), setFolder(set) + "%d", setNotePrefix(set, time.Unix(1, 0), noteSettings{}) + "%040d"} {
 			d.addSetRef(smarthttp.Ref{Name: fmt.Sprintf(name, i), Object: aCommit}, time.Now())
 		}
 	}

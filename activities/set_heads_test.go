@@ -103,14 +103,16 @@ func TestNotesOfSets(t *testing.T) {
 	at := time.Unix(1_700_000_000, 0)
 	lister := &refLister{list: func(yield func(name, object string) error) error {
 		return errors.Join(
-			yield(setNote(set, at.Add(-time.Second), strings.Repeat("b", 40)), aCommit),
-			yield(setNote(set, at, noted), aCommit),
-			yield(setNotePrefix(set, at)+"x", aCommit),
+			yield(setNotePrefix(set, at.Add(-time.Second), noteSettings{})+strings.Repeat("b", 40), aCommit),
+			yield(setNotePrefix(set, at, noteSettings{})+noted, aCommit),
+			yield(setNotePrefix(set, at, noteSettings{})+"x", aCommit),
+			yield(setNotePrefix(set, at, noteSettings{keeping: true})+strings.Repeat("c", 40), aCommit),
+			yield(setNotePrefix(set, at, noteSettings{unsigned: true})+strings.Repeat("d", 40), aCommit),
 			yield("refs/tags/v1", aCommit),
 		)
 	}}
 	heads, err := newSurvey(scanLimits, lister).readHeads(t.Context(), headRequest{
-		syncs: ofThemselves([]project.Branch{set}), notes: map[project.Branch]string{set: setNotePrefix(set, at)},
+		syncs: ofThemselves([]project.Branch{set}), notes: map[project.Branch]string{set: setNotePrefix(set, at, noteSettings{})},
 	})
 	require.NoError(t, err)
 	list, err := refset.New([]refset.Ref{{Part: "v1", Object: aCommit}})

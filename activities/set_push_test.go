@@ -143,7 +143,7 @@ func (r *setRig) mirroredBut(others ...string) {
 	to, err := r.consumer.readDestination(r.Context(), r.sync.Destination)
 	require.NoError(r, err)
 	require.Len(r, to.guard.objects, 1)
-	require.Contains(r, to.guard.objects, setNote(r.sync.Destination, r.planSet().Since, r.destinationRefs().StateID()))
+	require.Contains(r, to.guard.objects, setNotePrefix(r.sync.Destination, r.planSet().Since, noteSettings{unsigned: !r.consumer.Verifier.Verifies(), keeping: !r.consumer.deletionPolicy().allowed})+r.destinationRefs().StateID())
 	require.Equal(r, r.sourceRefs().StateID(), to.incoming)
 	require.Empty(r, to.unwanted)
 	for ref, object := range to.set.put {

@@ -11,7 +11,7 @@ import (
 // The consumer's own refs in the repository of a set of refs, below sets/<pattern>/, where the pattern has + for its *:
 //
 //	at-<nanoseconds>           the replay guard, as a branch has it
-//	object-<seconds>-<digest>  the upload time of the newest object that was looked at, and the state of the repository's
+//	object-<seconds>-<digest>  (see noteSettings for words before the digest) the upload time of the newest object that was looked at, and the state of the repository's
 //	                           refs that match the pattern, as they were left then
 //	state-<state>              all objects of this state have been sent
 //
@@ -26,15 +26,24 @@ func setFolder(set project.Branch) string {
 	return setsFolder + strings.TrimSuffix(set.Branch, "*") + "+/"
 }
 
-// setNotePrefix is the beginning of the notes that the newest object, which has this upload time, has been looked at.
-func setNotePrefix(set project.Branch, modified time.Time) string {
-	return setFolder(set) + "object-" + strconv.FormatInt(modified.Unix(), 10) + "-"
+// setNotePrefix is the beginning of the notes that the newest object, which has this upload time, has been looked at under
+// these settings. The end is the state of the refs that match the set, whoever has made them, as they were left.
+func setNotePrefix(set project.Branch, modified time.Time, settings noteSettings) string {
+	prefix := setFolder(set) + "object-" + strconv.FormatInt(modified.Unix(), 10) + "-"
+	if settings.unsigned {
+		prefix += "unsigned-"
+	}
+	if settings.keeping {
+		prefix += "keeping-"
+	}
+	return prefix
 }
 
-// setNote is the note that the newest object has been looked at, and that the refs which match the set were at this
-// state then, whoever has made them.
-func setNote(set project.Branch, modified time.Time, digest string) string {
-	return setNotePrefix(set, modified) + digest
+// noteSettings are the settings that a note is good for: under others, there may be something left to do. The zero value is
+// what asks for most.
+type noteSettings struct {
+	unsigned bool // no signature was verified
+	keeping  bool // nothing was to be deleted
 }
 
 // notedState returns the state in a note with the prefix; "" if the ref is none.

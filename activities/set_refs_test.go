@@ -29,12 +29,12 @@ func TestSetsOwnRefs(t *testing.T) {
 		}
 		require.Equal(t, want.shadows, shadowPrefixes(set))
 
-		note := setNote(set, modified, state)
+		note := setNotePrefix(set, modified, noteSettings{}) + state
 		require.Equal(t, setFolder(set)+"object-1700000000-"+state, note)
-		require.Equal(t, state, notedState(note, setNotePrefix(set, modified)))
-		require.Empty(t, notedState(note, setNotePrefix(set, modified.Add(time.Second))))
-		require.Empty(t, notedState(note+"0", setNotePrefix(set, modified)))
-		require.Empty(t, notedState(setNotePrefix(set, modified)+strings.Repeat("0", 40), setNotePrefix(set, modified)))
+		require.Equal(t, state, notedState(note, setNotePrefix(set, modified, noteSettings{})))
+		require.Empty(t, notedState(note, setNotePrefix(set, modified.Add(time.Second), noteSettings{})))
+		require.Empty(t, notedState(note+"0", setNotePrefix(set, modified, noteSettings{})))
+		require.Empty(t, notedState(setNotePrefix(set, modified, noteSettings{})+strings.Repeat("0", 40), setNotePrefix(set, modified, noteSettings{})))
 
 		require.Equal(t, state, sentState(set, stateRef(set, state)))
 		require.Empty(t, sentState(set, note))
