@@ -38,7 +38,13 @@ func (c *Consumer) pushChanges(ctx context.Context, push plan.Push) (changes pla
 
 // deletionPolicy says which refs of sets Push may delete.
 func (c *Consumer) deletionPolicy() deletionPolicy {
-	return deletionPolicy{allowed: c.DeleteRefs && !c.FastForwardOnly, maxShare: c.MaxDeletedShare}
+	switch {
+	case !c.DeleteRefs:
+		return deletionPolicy{why: "DELETE_REFS=false"}
+	case c.FastForwardOnly:
+		return deletionPolicy{why: "PUSH_POLICY=fast-forward"}
+	}
+	return deletionPolicy{allowed: true, maxShare: c.MaxDeletedShare}
 }
 
 // plannedChange says what a push would do to a ref. Whether a branch may move under PUSH_POLICY=fast-forward, the
@@ -65,8 +71,6 @@ func (c *Consumer) whyKept(would setChanges, isDefault bool) string {
 		return "it is the destination's default branch"
 	case would.massDeletion:
 		return fmt.Sprintf("%d of %d refs that were put there have gone from the source at once (DELETE_REFS_MAX_SHARE)", len(would.kept), would.shadowedTotal)
-	case c.FastForwardOnly:
-		return "PUSH_POLICY=fast-forward deletes nothing"
 	}
-	return "DELETE_REFS=false"
+	return c.deletionPolicy().why
 }

@@ -21,8 +21,8 @@ const (
 
 // How long servers are waited for where nobody says it (docs/architecture.md#limits-of-time).
 func TestDefaultLimits(t *testing.T) {
-	require.Equal(t, Limits{Discovery: time.Minute, Advertisement: 10 * time.Minute, Idle: 5 * time.Minute, Answer: 30 * time.Minute}, Limits{}.orDefaults())
-	own := Limits{Discovery: 1, Advertisement: 2, Idle: 3, Answer: 4}
+	require.Equal(t, Limits{Discovery: time.Minute, List: 3 * time.Minute, Advertisement: 10 * time.Minute, Idle: 5 * time.Minute, Answer: 30 * time.Minute}, Limits{}.orDefaults())
+	own := Limits{Discovery: 1, List: 5, Advertisement: 2, Idle: 3, Answer: 4}
 	require.Equal(t, own, own.orDefaults())
 }
 

@@ -23,7 +23,7 @@ func TestReportsDoNotReachTheTerminal(t *testing.T) {
 	})
 	require.NoError(t, printStatus(&out, []branchStatus{{Destination: evil, Reason: evil}, {Destination: evil, LastError: evil}}))
 	require.False(t, strings.ContainsFunc(strings.ReplaceAll(out.String(), "\n", ""), foreign.IsControl), "%q", out.String())
-	require.Contains(t, out.String(), "would ab\n      ab\nsynced ab\nstill running ab\ndeleted ab\nwarning: ab\nfailed ab: what happenedab\n       what to do (ab, workflow ab)\n")
+	require.Contains(t, out.String(), "would ab\n"+"      ab\nsynced ab\nstill running ab\ndeleted ab\nwarning: ab\nfailed ab: what happenedab\n       what to do (ab, workflow ab)\n")
 }
 
 // Whoever asks what would become of many refs is shown each of them.
