@@ -33,7 +33,7 @@ func TestSetIsUploaded(t *testing.T) {
 	r.refAtSource("refs/merge-requests/1/head", tip)
 	tag := r.annotate("main", "first")
 	first := r.produceSet()
-	require.Contains(t, first.Summary, "snapshot "+plan.Short(first.ID.Commit)+": 2 branches, 2 tags, ")
+	require.Contains(t, first.Summary, "snapshot of state "+plan.Short(first.ID.Commit)+": 2 branches, 2 tags, ")
 	require.Equal(t, first.ID.Commit, r.restore().refs.StateID())
 	before := r.refsAtSource()
 
@@ -70,7 +70,7 @@ func TestSetIsUploaded(t *testing.T) {
 		u.Base, u.BaseKeys = first.ID.Commit, []string{first.Key}
 		uploaded := r.complete(must(r, r.clone, u))
 		require.Equal(t, first.ID.Commit, uploaded.ID.Base)
-		require.Contains(t, uploaded.Summary, "increment "+plan.Short(first.ID.Commit)+" -> "+plan.Short(uploaded.ID.Commit)+": "+changes+", ")
+		require.Contains(t, uploaded.Summary, "increment of state "+plan.Short(first.ID.Commit)+" -> "+plan.Short(uploaded.ID.Commit)+": "+changes+", ")
 		require.Less(t, uploaded.Size, int64(8_000), changes)
 		require.Equal(t, uploaded.ID.Commit, r.restore().refs.StateID(), changes)
 		r.setRefsAtSource(before)

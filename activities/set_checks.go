@@ -79,7 +79,7 @@ func (p *push) describe(pushed Pushed) string {
 	if p.set == nil {
 		return pushed.describe()
 	}
-	return fmt.Sprintf("%s: at %s, %s", p.summarize(), plan.Short(p.Target.Commit), humanize.Bytes(uint64(pushed.Size)))
+	return fmt.Sprintf("%s: state %s, %s", p.summarize(), plan.Short(p.Target.Commit), humanize.Bytes(uint64(pushed.Size)))
 }
 
 // summarize counts the refs that have changed.

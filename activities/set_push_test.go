@@ -163,7 +163,7 @@ func TestSetArrivesAndFollows(t *testing.T) {
 			r.atSource("tag", "light", "main")
 			r.produceSet()
 			pushed := r.consumeSet()
-			require.Regexp(t, `^(2 branches|2 tags|2 branches new, 2 tags) new: at `, pushed.Summary)
+			require.Regexp(t, `^(2 branches|2 tags|2 branches new, 2 tags) new: state `, pushed.Summary)
 			r.mirrored()
 			require.Contains(t, r.consumeSet().Summary, "no ref changed")
 
@@ -183,7 +183,7 @@ func TestSetArrivesAndFollows(t *testing.T) {
 			r.atSource("tag", "-d", "v2")
 			r.produceSet()
 			pushed = r.consumeSet()
-			require.Contains(t, pushed.Summary, "deleted: at")
+			require.Contains(t, pushed.Summary, "deleted: state")
 			r.mirrored()
 
 			r.destination, r.consumer.Destination = r.git(destinationRepo)

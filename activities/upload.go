@@ -80,9 +80,13 @@ func (r meteredAt) ReadAt(p []byte, offset int64) (int, error) {
 
 // Describe describes an object in words: from where to where it leads, and the changes to the refs of a set.
 func Describe(id object.ID, changes string) string {
-	words := "snapshot " + plan.Short(id.Commit)
+	of := ""
+	if id.Destination.IsSet() {
+		of = "of state "
+	}
+	words := "snapshot " + of + plan.Short(id.Commit)
 	if id.Base != "" {
-		words = fmt.Sprintf("increment %s -> %s", plan.Short(id.Base), plan.Short(id.Commit))
+		words = fmt.Sprintf("increment %s%s -> %s", of, plan.Short(id.Base), plan.Short(id.Commit))
 	}
 	if changes != "" {
 		words += ": " + changes
