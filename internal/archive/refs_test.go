@@ -121,8 +121,8 @@ func TestManifestOfASet(t *testing.T) {
 	require.Contains(t, text, `"refs_size": 129,`)
 	require.Contains(t, text, `"refs_sha256": "`+m.RefsSHA256+`",`)
 	for old, test := range map[string]struct{ new, want string }{
-		`"refs_size": 129`:       {`"refs_size": -1`, "refs_size -1 is not from 0 to 33554432"},
-		`  "refs_size": 129,`:    {`"refs_size": 33554433,`, "refs_size 33554433 is not"},
+		`"refs_size": 129`:       {`"refs_size": -1`, "refs_size -1 is not from 0 to 67108864"},
+		`  "refs_size": 129,`:    {`"refs_size": 67108865,`, "refs_size 67108865 is not"},
 		m.RefsSHA256:             {strings.ToUpper(m.RefsSHA256), "is not a SHA-256"},
 		`"refs_sha256"`:          {`"other"`, `refs_sha256 "" is not a SHA-256`},
 		`refs/tags/*`:            {"refs/tags/v1", "refs_size or refs_sha256 of a tag"},
