@@ -7,9 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
@@ -19,9 +22,9 @@ func (r *rig) content(key string) []byte {
 	r.Helper()
 	stored, err := r.producer.Bucket.Stat(r.Context(), key)
 	require.NoError(r, err)
-	content, _, err := r.producer.Bucket.ReadFirstBytes(r.Context(), key, stored.Size)
-	require.NoError(r, err)
-	return content
+	var content bytes.Buffer
+	require.NoError(r, r.producer.Bucket.Download(r.Context(), key, stored.ETag, stored.Size, &content))
+	return content.Bytes()
 }
 
 // replace puts another content in the place of an object of the producer's.
@@ -50,6 +53,25 @@ func (r *rig) staged(s Staged) []byte {
 	content, err := io.ReadAll(file)
 	require.NoError(r, err)
 	return content
+}
+
+// The producer derives its own secret as docs/format.md says, so that others with SIGNING_KEY can read what it does, too.
+func TestOwnStanzaIsAsDocumented(t *testing.T) {
+	t.Parallel()
+	r := newSetRig(t, "refs/*", "refs/*")
+	tip := r.commitOn("main", "one")
+	u := r.produceSet()
+	secret, err := r.producer.Signer.Derive("git-partition-sync-self")
+	require.NoError(t, err)
+	key, err := crypt.NewSelfKey(secret)
+	require.NoError(t, err)
+	plaintext, err := crypt.Decrypt(bytes.NewReader(r.content(u.Key)), []age.Identity{key})
+	require.NoError(t, err)
+	opened, err := archive.NewReader(plaintext)
+	require.NoError(t, err)
+	refs, err := opened.Refs()
+	require.NoError(t, err)
+	require.Equal(t, tip+" heads/main\n", string(refs.Encode()))
 }
 
 // What a producer cannot read for certain of what it has uploaded, it replaces by a snapshot, and says why.

@@ -77,7 +77,7 @@ func (p *Producer) recipients(destination project.Branch) ([]age.Recipient, erro
 
 // selfKey is the key of the producer's own for the objects of sets. It goes with the signing key.
 func (p *Producer) selfKey() (*crypt.SelfKey, error) {
-	secret, err := p.Signer.Derive("read own objects")
+	secret, err := p.Signer.Derive(crypt.SelfPurpose)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package activities
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -17,22 +16,20 @@ const objectHeadSize = 256 << 10
 // readManifest reads an object's first bytes and checks them like Decrypt does, so that a forged object costs no more
 // than those bytes. It returns the object's ETag and what its manifest says, if it has one.
 func (c *Consumer) readManifest(ctx context.Context, o object.Stored) (etag string, b archive.Bundle, err error) {
-	start, etag, err := c.Bucket.ReadFirstBytes(ctx, o.Key, objectHeadSize)
-	if err != nil {
-		return etag, b, err
-	}
-	head := io.Reader(bytes.NewReader(start))
-	if int64(len(start)) < o.Size {
+	start := c.Bucket.OpenStart(ctx, o.Key, objectHeadSize)
+	defer start.Close() //nolint:errcheck // it was only read
+	head := io.LimitReader(start, objectHeadSize)
+	if o.Size > objectHeadSize {
 		head = io.MultiReader(head, endOfHead{})
 	}
 	opened, err := c.openObject(head, o)
 	if err != nil {
-		return etag, b, fmt.Errorf("object %s: %w", o.Key, err)
+		return "", b, fmt.Errorf("object %s: %w", o.Key, err)
 	}
 	if opened.archive == nil {
-		return etag, b, nil // the predecessor writes no manifests
+		return start.ETag(), b, nil // the predecessor writes no manifests
 	}
-	return etag, opened.archive.Manifest.Bundle, nil
+	return start.ETag(), opened.archive.Manifest.Bundle, nil
 }
 
 // endOfHead follows the first bytes of a larger object. Reading it is an error.

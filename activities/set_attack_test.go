@@ -48,8 +48,7 @@ func TestSetsObjectsAreForTheirState(t *testing.T) {
 	first := r.produceSet()
 	key, err := first.Key()
 	require.NoError(t, err)
-	content, _, err := r.consumer.Bucket.ReadFirstBytes(t.Context(), key, 1<<20)
-	require.NoError(t, err)
+	content := r.content(key)
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), key))
 	for _, id := range []object.ID{
 		{Destination: r.sync.Destination, Commit: objectA},

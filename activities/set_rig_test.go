@@ -125,11 +125,7 @@ func (r *rig) restore() restored {
 // apply adds an object of the chain.
 func (o *restored) apply(key string) {
 	o.Helper()
-	stored, err := o.consumer.Bucket.Stat(o.Context(), key)
-	require.NoError(o, err)
-	content, _, err := o.consumer.Bucket.ReadFirstBytes(o.Context(), key, stored.Size)
-	require.NoError(o, err)
-	plaintext, err := crypt.Decrypt(bytes.NewReader(content), o.consumer.Identities)
+	plaintext, err := crypt.Decrypt(bytes.NewReader(o.content(key)), o.consumer.Identities)
 	require.NoError(o, err)
 	opened, err := archive.NewReader(plaintext)
 	require.NoError(o, err)

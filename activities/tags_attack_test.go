@@ -28,9 +28,7 @@ func TestTagsObjectsAreForTheTag(t *testing.T) {
 	r.reset(tip)
 	content := map[project.Branch][]byte{}
 	for _, u := range r.produce() {
-		object, _, err := r.consumer.Bucket.ReadFirstBytes(t.Context(), u.Key, 1<<20)
-		require.NoError(t, err)
-		content[u.ID.Destination] = object
+		content[u.ID.Destination] = r.content(u.Key)
 		require.NoError(t, r.producer.Bucket.Delete(t.Context(), u.Key))
 	}
 	for _, swap := range [][2]project.Branch{
