@@ -42,6 +42,10 @@ var operations = map[string]func(ctx context.Context, b *Bucket, key string) err
 		b.partSize = 2
 		return b.Upload(ctx, key, strings.NewReader("new"), 3)
 	},
+	"put": func(ctx context.Context, b *Bucket, key string) error {
+		_, err := b.Put(ctx, key, []byte("new"), "")
+		return err
+	},
 	"delete": func(ctx context.Context, b *Bucket, key string) error { return b.Delete(ctx, key) },
 }
 
@@ -71,7 +75,7 @@ func TestErrors(t *testing.T) {
 			name: "reader", user: srv.Consumer, bucket: srv.Name, key: "here",
 			want: map[string]error{
 				"list": nil, "stat": nil, "download": nil,
-				"upload": ErrAccessDenied, "upload in parts": ErrAccessDenied, "delete": ErrAccessDenied,
+				"upload": ErrAccessDenied, "upload in parts": ErrAccessDenied, "put": ErrAccessDenied, "delete": ErrAccessDenied,
 			},
 		},
 		{
@@ -82,7 +86,7 @@ func TestErrors(t *testing.T) {
 			name: "missing bucket", user: srv.Root, bucket: "missing", key: "here",
 			want: map[string]error{
 				"list": ErrNoBucket, "stat": ErrNotFound, "download": ErrNoBucket,
-				"upload": ErrNoBucket, "upload in parts": ErrNoBucket, "delete": ErrNoBucket,
+				"upload": ErrNoBucket, "upload in parts": ErrNoBucket, "put": ErrNoBucket, "delete": ErrNoBucket,
 			},
 		},
 	}

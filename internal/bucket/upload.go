@@ -53,6 +53,8 @@ type upload struct {
 	body      *io.SectionReader
 	metadata  map[string]string
 	lastCheck func(context.Context) error
+	// ifMatch and ifNoneMatch are conditions on what is there before; nil for none.
+	ifMatch, ifNoneMatch *string
 }
 
 // UploadOption changes an upload.
@@ -72,20 +74,28 @@ func (b *Bucket) putSingle(ctx context.Context, u upload) error {
 	if err := u.lastCheck(ctx); err != nil {
 		return err
 	}
+	_, err := b.putObject(ctx, u)
+	return err
+}
+
+// putObject stores an object with one request, and returns its ETag.
+func (b *Bucket) putObject(ctx context.Context, u upload) (etag string, err error) {
 	out, err := b.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket:      &b.name,
 		Key:         &u.key,
 		Body:        u.body,
 		ContentType: aws.String(contentType),
 		Metadata:    u.metadata,
+		IfMatch:     u.ifMatch,
+		IfNoneMatch: u.ifNoneMatch,
 
 		ServerSideEncryption: b.sseAlgorithm(),
 		SSEKMSKeyId:          b.kmsKeyID,
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	return requireReceipt(out.ETag, "ETag")
+	return aws.ToString(out.ETag), requireReceipt(out.ETag, "ETag")
 }
 
 // requireReceipt checks for what every object store returns when it has stored something. The page of a portal has
