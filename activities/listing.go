@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/object"
@@ -62,7 +63,7 @@ type bucketContents struct {
 	omitted plan.Omitted
 }
 
-// readBucket lists the bucket. Its memory is bounded, whatever the bucket holds.
+// readBucket lists the bucket's objects, of which the catalog is none. Its memory is bounded, whatever the bucket holds.
 func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketContents, error) {
 	wanted, refused := chain.NewInventory(want.order, want.first).ForPredecessor(want.forPredecessor), chain.NewInventory(want.order, nil).WithBudget(refusedBudget)
 	seen := map[turn.Position]bool{} // configured
@@ -71,6 +72,9 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketCo
 	for o, err := range b.List(ctx, "") {
 		if err != nil {
 			return bucketContents{}, err
+		}
+		if o.Key == catalog.Key {
+			continue
 		}
 		stored, err := object.NewStored(o.Key, o.Size, o.Modified)
 		switch {

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -141,6 +142,16 @@ func TestHostileBucketIsReadInBoundedMemory(t *testing.T) {
 	require.Less(t, held.refused, 500)
 	require.Equal(t, keys/4, len(held.chains)-1+held.omitted.Unconfigured, "those without room are counted")
 	require.Zero(t, held.omitted.Configured)
+}
+
+// The catalog is no object: neither side reports it. TestPruneSuperseded shows that it is not deleted.
+func TestListingsPassOverTheCatalog(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.put(catalog.Key, []byte("a catalog"))
+	r.arrives(r.commit("one"))
+	require.Empty(t, must(r, r.producer.PlanUploads, PlanRequest{}).Failures)
+	require.Empty(t, r.planPushes().Failures)
 }
 
 // An empty listing is no reason to move or to delete anything.

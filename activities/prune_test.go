@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -46,6 +47,7 @@ func TestPruneSuperseded(t *testing.T) {
 	tip := r.commit("two")
 	increment := r.produce()[0]
 	r.put("not one of ours", nil)
+	r.put(catalog.Key, nil)
 	newer, err := object.ID{Destination: r.sync.Destination, Commit: tip}.Key()
 	require.NoError(t, err)
 	awaitNextSecond()
@@ -54,7 +56,7 @@ func TestPruneSuperseded(t *testing.T) {
 	require.ElementsMatch(t, []string{old, increment.Key}, pruned.Keys)
 	require.Zero(t, pruned.Left)
 	require.Empty(t, pruned.Absence, "a branch that is still there counts against no share")
-	require.ElementsMatch(t, []string{newer, "not one of ours"}, r.keys())
+	require.ElementsMatch(t, []string{newer, "not one of ours", catalog.Key}, r.keys())
 }
 
 // awaitNextSecond waits until what is written now is in a later second. The times of files lag a few

@@ -72,7 +72,7 @@ var attacks = []attack{
 		do: func(a *attacker, v victim) { key := v.key(v.d, v.d); a.put(key, a.forge(key, a.signer)) }},
 	{name: "unsigned", kind: "Unsigned", text: "object is not signed",
 		do: func(a *attacker, v victim) { key := v.key(a.commit, ""); a.put(key, a.forge(key, sign.Unsigned())) }},
-	{name: "resigned", kind: "BadSignature", text: "or the manifest was altered",
+	{name: "resigned", kind: "BadSignature", text: "or what it signs was altered",
 		do: func(a *attacker, v victim) { // with the signature of another manifest
 			key := v.key(a.commit, "")
 			forged, signed := a.members(a.forge(key, a.signer)), a.members(a.kept[v.newest()])

@@ -32,12 +32,15 @@ func (e Environment) Name() string { return e.name }
 
 // CheckEnvironment fails with ErrEnvironment when m was made for another environment, or names none although this one
 // has a name.
-func (m Manifest) CheckEnvironment(here Environment) error {
+func (m Manifest) CheckEnvironment(here Environment) error { return here.Check(m.Environment) }
+
+// Check fails with ErrEnvironment when what names this environment, or none with "", was made for another.
+func (e Environment) Check(name string) error {
 	switch {
-	case here.any || here.name != "" && m.Environment == here.name:
+	case e.any || e.name != "" && name == e.name:
 		return nil
-	case m.Environment == "":
-		return fmt.Errorf("%w: it names none, this is %q", ErrEnvironment, here.name)
+	case name == "":
+		return fmt.Errorf("%w: it names none, this is %q", ErrEnvironment, e.name)
 	}
-	return fmt.Errorf("%w: %q, this is %q", ErrEnvironment, m.Environment, here.name)
+	return fmt.Errorf("%w: %q, this is %q", ErrEnvironment, name, e.name)
 }

@@ -39,15 +39,25 @@ type Reader struct {
 	ManifestBytes []byte // as signed
 	Signature     []byte // not verified; nil when there is none
 
+	members
+	refs func() (refset.Difference, error)
+}
+
+// members reads the members of a tar, one after the other.
+type members struct {
 	src  *boundedReader
 	tar  *tar.Reader
-	refs func() (refset.Difference, error)
+	last string // the member that it ends with
+}
+
+func newMembers(r io.Reader, limit int64, last string) members {
+	src := &boundedReader{Reader: stream.Reader{R: r}, remaining: limit}
+	return members{src: src, tar: tar.NewReader(src), last: last}
 }
 
 // NewReader reads everything before the refs of a set, and before the bundle of a branch or tag. It fails with ErrMalformed, ErrVersion, or the error of r.
 func NewReader(r io.Reader) (*Reader, error) {
-	src := &boundedReader{Reader: stream.Reader{R: r}, remaining: maxOverhead}
-	a := &Reader{src: src, tar: tar.NewReader(src)}
+	a := &Reader{members: newMembers(r, maxOverhead, bundleName)}
 	a.refs = sync.OnceValues(a.readRefs)
 	if err := a.readHead(); err != nil {
 		return nil, fmt.Errorf("read archive: %w", a.classify(err))
@@ -126,10 +136,10 @@ func (a *Reader) checkHash(sum []byte) error {
 }
 
 // nextHeader returns the header of the next member, which has to be a regular file.
-func (a *Reader) nextHeader() (*tar.Header, error) {
-	header, err := a.tar.Next()
+func (m *members) nextHeader() (*tar.Header, error) {
+	header, err := m.tar.Next()
 	if err == io.EOF {
-		return nil, malformed("ends before %s", bundleName)
+		return nil, malformed("ends before %s", m.last)
 	}
 	if err != nil {
 		return nil, err
@@ -146,26 +156,26 @@ func (a *Reader) nextHeader() (*tar.Header, error) {
 	return header, nil
 }
 
-func (a *Reader) readSmall(header *tar.Header, name string, limit int64) ([]byte, error) {
+func (m *members) readSmall(header *tar.Header, name string, limit int64) ([]byte, error) {
 	if header.Name != name {
 		return nil, malformed("unexpected member %s, not %q", foreign.Quote(header.Name, 100), name)
 	}
 	if header.Size > limit {
 		return nil, malformed("%s is of %d bytes, limit %d", name, header.Size, limit)
 	}
-	return io.ReadAll(a.tar)
+	return io.ReadAll(m.tar)
 }
 
 // checkEnd reads to the end of the stream, because only then an age file is known to be complete.
-func (a *Reader) checkEnd() error {
-	header, err := a.tar.Next()
+func (m *members) checkEnd() error {
+	header, err := m.tar.Next()
 	if err == nil {
-		return malformed("unexpected member %s after %s", foreign.Quote(header.Name, 100), bundleName)
+		return malformed("unexpected member %s after %s", foreign.Quote(header.Name, 100), m.last)
 	}
 	if err != io.EOF {
 		return err
 	}
-	padding, err := io.ReadAll(a.src)
+	padding, err := io.ReadAll(m.src)
 	if err != nil {
 		return err
 	}
@@ -178,10 +188,10 @@ func (a *Reader) checkEnd() error {
 // classify tells the errors of the stream below, such as a failed download or a ciphertext that does not
 // authenticate, from the archive's own. It returns the former as they are, and the latter as ErrMalformed or
 // ErrVersion.
-func (a *Reader) classify(err error) error {
+func (m *members) classify(err error) error {
 	switch {
-	case a.src.Failed() != nil:
-		return a.src.Failed()
+	case m.src.Failed() != nil:
+		return m.src.Failed()
 	case errors.Is(err, ErrMalformed), errors.Is(err, ErrVersion):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):

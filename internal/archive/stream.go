@@ -2,8 +2,8 @@ package archive
 
 import "github.com/app-sre/git-partition-sync/internal/stream"
 
-// boundedReader is the stream below the tar reader. It fails on a stream that is longer than any archive with this
-// manifest.
+// boundedReader is the stream below the tar reader. It fails on a stream that is longer than any archive that
+// this one can be.
 type boundedReader struct {
 	stream.Reader
 	remaining int64 // bytes that may still be read

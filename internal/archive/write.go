@@ -18,11 +18,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 const (
 	manifestName  = "manifest.json"
-	signatureName = "manifest.json.minisig"
+	signatureName = manifestName + signatureSuffix
 	refsName      = "refs"
 	bundleName    = "repository.bundle"
 )
@@ -53,20 +54,20 @@ func Write(w io.Writer, manifest, signature, refs []byte, bundle io.Reader) erro
 }
 
 func writeMembers(tw *tar.Writer, m Manifest, manifest, signature, refs []byte, bundle io.Reader) error {
-	if err := writeFile(tw, m, manifestName, manifest); err != nil {
+	if err := writeFile(tw, m.CreatedAt, manifestName, manifest); err != nil {
 		return err
 	}
 	if signature != nil {
-		if err := writeFile(tw, m, signatureName, signature); err != nil {
+		if err := writeFile(tw, m.CreatedAt, signatureName, signature); err != nil {
 			return err
 		}
 	}
 	if m.Destination.IsSet() {
-		if err := writeFile(tw, m, refsName, refs); err != nil {
+		if err := writeFile(tw, m.CreatedAt, refsName, refs); err != nil {
 			return err
 		}
 	}
-	if err := writeHeader(tw, m, bundleName, m.Size); err != nil {
+	if err := writeHeader(tw, m.CreatedAt, bundleName, m.Size); err != nil {
 		return err
 	}
 	// A longer bundle is tar.ErrWriteTooLong.
@@ -77,8 +78,8 @@ func writeMembers(tw *tar.Writer, m Manifest, manifest, signature, refs []byte, 
 	return err
 }
 
-func writeFile(tw *tar.Writer, m Manifest, name string, content []byte) error {
-	if err := writeHeader(tw, m, name, int64(len(content))); err != nil {
+func writeFile(tw *tar.Writer, modified time.Time, name string, content []byte) error {
+	if err := writeHeader(tw, modified, name, int64(len(content))); err != nil {
 		return err
 	}
 	_, err := tw.Write(content)
@@ -87,6 +88,6 @@ func writeFile(tw *tar.Writer, m Manifest, name string, content []byte) error {
 
 // writeHeader leaves out everything that would tell one host from another. The tar library chooses USTAR, and PAX for
 // a size over 8 GiB.
-func writeHeader(tw *tar.Writer, m Manifest, name string, size int64) error {
-	return tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, ModTime: m.CreatedAt})
+func writeHeader(tw *tar.Writer, modified time.Time, name string, size int64) error {
+	return tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, ModTime: modified})
 }

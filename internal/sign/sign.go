@@ -1,4 +1,4 @@
-// Package sign signs and verifies the manifests of objects with minisign signatures (Ed25519,
+// Package sign signs and verifies the manifests of objects, and catalogs, with minisign signatures (Ed25519,
 // https://jedisct1.github.io/minisign/). age keeps objects secret, but proves nothing about the sender: anyone may
 // have the public key.
 package sign
@@ -20,7 +20,7 @@ var (
 	// ErrUnsigned says that there is no signature.
 	ErrUnsigned = errors.New("object is not signed")
 	// ErrBadSignature says that none of the trusted keys made the signature, or that the signed message was altered.
-	ErrBadSignature = errors.New("signature is not by a trusted key, or the manifest was altered")
+	ErrBadSignature = errors.New("signature is not by a trusted key, or what it signs was altered")
 	// ErrNoSigner says that nobody has decided whether manifests are signed.
 	ErrNoSigner = errors.New("neither a signing key nor Unsigned is set")
 )
@@ -60,6 +60,21 @@ func (s Signer) Sign(message []byte) (signature []byte, err error) {
 		return nil, ErrNoSigner
 	}
 	return minisign.Sign(*s.key, message), nil
+}
+
+// A signature's trusted comment, which is signed as well, tells what it signs: that of a catalog is catalogComment,
+// and that of a manifest begins with anything but ownComment. So neither passes for the other.
+const (
+	ownComment     = "git-partition-sync "
+	catalogComment = ownComment + "catalog"
+)
+
+// SignCatalog returns the content of the .minisig file of a catalog. It fails with ErrNoSigner if there is no key.
+func (s Signer) SignCatalog(message []byte) (signature []byte, err error) {
+	if s.key == nil {
+		return nil, ErrNoSigner
+	}
+	return minisign.SignWithComments(*s.key, message, catalogComment, "catalog"), nil
 }
 
 // PublicKey is the key that verifies the signatures, as one line; empty if there is none.
@@ -133,13 +148,29 @@ func ParseVerifier(text string) (Verifier, error) {
 	return v, nil
 }
 
-// Verify fails with ErrUnsigned or ErrBadSignature, unless one of the keys has signed the message or v is Unverified.
+// Verify fails with ErrUnsigned or ErrBadSignature, unless one of the keys has signed the message as a manifest or v is
+// Unverified.
 func (v Verifier) Verify(message, signature []byte) error {
 	if v.unverified {
 		return nil
 	}
 	if signature == nil {
 		return ErrUnsigned
+	}
+	return v.verify(message, signature, func(comment string) bool { return !strings.HasPrefix(comment, ownComment) })
+}
+
+// VerifyCatalog fails with ErrBadSignature, unless one of the keys has signed the message as a catalog: for Unverified,
+// too, since a catalog is of no use without a signature.
+func (v Verifier) VerifyCatalog(message, signature []byte) error {
+	return v.verify(message, signature, func(comment string) bool { return comment == catalogComment })
+}
+
+// verify fails with ErrBadSignature, unless one of the keys has signed the message with such a trusted comment.
+func (v Verifier) verify(message, signature []byte, accepts func(comment string) bool) error {
+	var parsed minisign.Signature
+	if err := parsed.UnmarshalText(signature); err != nil || !accepts(parsed.TrustedComment) {
+		return ErrBadSignature
 	}
 	for _, key := range v.keys {
 		if minisign.Verify(key, message, signature) {

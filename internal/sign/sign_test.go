@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/sha256"
@@ -62,6 +63,42 @@ func TestVerify(t *testing.T) {
 	}
 	require.True(t, Verifier{}.Verifies(), "what nobody has filled is not switched off")
 	require.False(t, Unverified().Verifies())
+}
+
+// A signature of one kind of message never passes for that of the other, even where the same bytes were signed.
+func TestSignaturesOfManifestsAndCatalogs(t *testing.T) {
+	t.Parallel()
+	signer, verifier := pair(t)
+	_, other := pair(t)
+	message := []byte("either")
+	manifest := signed(t, signer, message)
+	catalog, err := signer.SignCatalog(message)
+	require.NoError(t, err)
+
+	require.NoError(t, verifier.Verify(message, manifest))
+	require.ErrorIs(t, verifier.Verify(message, catalog), ErrBadSignature)
+	require.NoError(t, verifier.VerifyCatalog(message, catalog))
+	for name, err := range map[string]error{
+		"a manifest's":        verifier.VerifyCatalog(message, manifest),
+		"altered":             verifier.VerifyCatalog([]byte("Either"), catalog),
+		"none":                verifier.VerifyCatalog(message, nil),
+		"by another key":      other.VerifyCatalog(message, catalog),
+		"nobody is trusted":   Verifier{}.VerifyCatalog(message, catalog),
+		"nobody has to sign":  Unverified().VerifyCatalog(message, catalog),
+		"the comment altered": verifier.VerifyCatalog(message, bytes.Replace(manifest, []byte("trusted comment: timestamp:"), []byte("trusted comment: "+catalogComment+"\n"), 1)),
+	} {
+		require.ErrorIs(t, err, ErrBadSignature, name)
+	}
+	// The comment is signed, too: it cannot be taken from one to the other.
+	m, c := strings.SplitAfter(string(manifest), "\n"), strings.SplitAfter(string(catalog), "\n")
+	require.Equal(t, m[1], c[1], "the signature of the message alone is the same")
+	require.ErrorIs(t, verifier.VerifyCatalog(message, []byte(m[0]+m[1]+c[2]+m[3])), ErrBadSignature)
+	require.ErrorIs(t, verifier.Verify(message, []byte(c[0]+c[1]+m[2]+c[3])), ErrBadSignature)
+
+	for _, none := range []Signer{{}, Unsigned()} {
+		_, err := none.SignCatalog(message)
+		require.ErrorIs(t, err, ErrNoSigner, "there is no catalog without a signature")
+	}
 }
 
 func TestUnsigned(t *testing.T) {
