@@ -43,11 +43,12 @@ func (p PushPlanner) newestPushed(c chain.Chain) (newest object.Stored, ok bool)
 }
 
 // findOverlaps tells the same for a plan of uploads: what a sync's own chain cannot bring to the destination, because a
-// newer one of an earlier configuration keeps it back, has to be uploaded again. Syncs that are configured do not overlap.
+// newer one of an earlier configuration keeps it back, has to be uploaded again. So may the predecessor's, which the
+// consumer may push. Syncs that are configured do not overlap.
 func (p UploadPlanner) findOverlaps() pushOverlaps {
 	newest := make(map[project.Branch]object.Stored, len(p.Chains))
 	for b, c := range p.Chains {
-		if !c.ByPredecessor() && !p.WritePredecessor {
+		if !p.WritePredecessor {
 			newest[b.Identity()] = c.Newest()
 		}
 	}

@@ -189,6 +189,9 @@ func TestCoveredChainsAreUploadedAgain(t *testing.T) {
 	back := bucket(map[project.Branch][]string{main.Destination: {b, c}, set.Destination: {a}})
 	require.Contains(t, plan(UploadPlanner{Syncs: []project.Sync{set}, Chains: back}).Moves[0].Reason, "the source's refs are still in state aaaaaaa, but")
 
+	back[main.Destination] = chain.Build([]object.Stored{{ID: object.ID{Destination: main.Destination, Commit: b}, Key: "old", Modified: time.Unix(1, 0), SourceBranch: "main"}})[main.Destination]
+	require.Len(t, plan(UploadPlanner{Syncs: []project.Sync{set}, Chains: back}).Moves, 1, "the predecessor's, which may be pushed")
+
 	newest := bucket(map[project.Branch][]string{main.Destination: {b, a}, set.Destination: {b}})
 	require.Equal(t, 1, plan(UploadPlanner{Syncs: []project.Sync{main}, Chains: newest}).UpToDate)
 }
