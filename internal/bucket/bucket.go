@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -83,7 +84,7 @@ func (b *Bucket) Endpoint() string { return aws.ToString(b.client.Options().Base
 func (b *Bucket) Stat(ctx context.Context, key string) (ObjectInfo, error) {
 	head, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.name, Key: &key})
 	if err != nil {
-		return ObjectInfo{}, fmt.Errorf("stat %q: %w", key, reduceError(err))
+		return ObjectInfo{}, fmt.Errorf("stat %q: %w", key, b.explain(ctx, key, reduceError(err)))
 	}
 	if head.LastModified == nil || head.ContentLength == nil || aws.ToString(head.ETag) == "" {
 		return ObjectInfo{}, fmt.Errorf("stat %q: %w: it has no Last-Modified, Content-Length or ETag", key, ErrNotStore)
@@ -91,6 +92,21 @@ func (b *Bucket) Stat(ctx context.Context, key string) (ObjectInfo, error) {
 	// Anyone who may write to the bucket may write this: a malformed time counts as none.
 	created, _ := time.Parse(time.RFC3339Nano, head.Metadata[createdAt])
 	return ObjectInfo{Key: key, Size: *head.ContentLength, Modified: *head.LastModified, ETag: *head.ETag, CreatedAt: created.UTC()}, nil
+}
+
+// explain asks for an object itself whose HEAD request was a bad one: that answer has no body that could say why, be it
+// the key's length or a token that has expired.
+func (b *Bucket) explain(ctx context.Context, key string, err error) error {
+	if refused, ok := errors.AsType[*apiError](err); !ok || refused.Status != http.StatusBadRequest {
+		return err
+	}
+	start := b.OpenStart(ctx, key, 1)
+	defer start.Close() //nolint:errcheck // it was only read
+	_, why := start.Read(make([]byte, 1))
+	if said, ok := errors.AsType[*apiError](why); ok {
+		return said
+	}
+	return err
 }
 
 // Now is the store's clock, in whole seconds. It is the zero time when the store does not tell it.

@@ -119,6 +119,39 @@ func TestStatWithoutAllItsParts(t *testing.T) {
 	}
 }
 
+// The answer to a HEAD request has no body. Why a store took it for a bad one, it says of another request.
+func TestBadStatIsExplained(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	_, err := open(t, srv, srv.Producer).Stat(t.Context(), strings.Repeat("k", 256))
+	require.ErrorIs(t, err, ErrKeyTooLong)
+	for _, tt := range []struct {
+		status int
+		why    string
+		kind   error
+	}{
+		{http.StatusBadRequest, refusal("ExpiredToken", "The provided token has expired."), ErrExpired},
+		{http.StatusBadRequest, "", nil},
+		{http.StatusOK, "x", nil},
+	} {
+		b := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodHead {
+				w.WriteHeader(http.StatusBadRequest)
+				return
+			}
+			w.WriteHeader(tt.status)
+			_, _ = w.Write([]byte(tt.why))
+		})
+		_, err := b.Stat(t.Context(), "key")
+		require.ErrorContains(t, err, `stat "key": `)
+		if tt.kind != nil {
+			require.ErrorIs(t, err, tt.kind)
+		} else {
+			require.ErrorContains(t, err, `"BadRequest"`)
+		}
+	}
+}
+
 func replaceBody(resp *http.Response, text string) {
 	resp.Body = io.NopCloser(strings.NewReader(text))
 	resp.ContentLength = int64(len(text))
