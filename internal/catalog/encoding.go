@@ -140,7 +140,7 @@ func parse(compressed []byte) (Catalog, error) {
 		return Catalog{}, malformed(err)
 	}
 	c := in.Catalog
-	c.Syncs = in.Syncs
+	c.CreatedAt, c.Syncs = c.CreatedAt.UTC(), in.Syncs
 	if err := c.validate(); err != nil {
 		return Catalog{}, malformed(err)
 	}
