@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
@@ -61,14 +62,17 @@ func run(m *testing.M) (code int, err error) {
 
 func emptyBucket(t sides) {
 	t.Helper()
-	require.NoError(t, t.bucket.Delete(t.Context(), keys(t, t.bucket)...))
+	require.NoError(t, t.bucket.Delete(t.Context(), append(keys(t, t.bucket), catalog.Key)...))
 }
 
+// keys are those of all objects. The catalog is none.
 func keys(t testing.TB, b *bucket.Bucket) (keys []string) {
 	t.Helper()
 	for o, err := range b.List(t.Context(), "") {
 		require.NoError(t, err)
-		keys = append(keys, o.Key)
+		if o.Key != catalog.Key {
+			keys = append(keys, o.Key)
+		}
 	}
 	return keys
 }
