@@ -97,12 +97,16 @@ func Compare(a, b project.Branch) int {
 	return cmp.Compare(a.Identity().String(), b.Identity().String())
 }
 
+// maxLead is how far the previous catalog's time may be ahead of the clock to be followed. Consumers refuse what was made more
+// than a day ahead of theirs: a time that only a wrong clock can have said would have all catalogs refused until then.
+const maxLead = 23 * time.Hour
+
 // Next returns the sequence and the time of the catalog that follows previous, which is zero if there is none. Neither
-// goes back when the clock does, and the sequence also grows when the previous catalog was lost: it is at least the
-// Unix time in milliseconds.
+// goes back when the clock does by less than maxLead, and the sequence never does. It also grows when the previous catalog
+// was lost: it is at least the Unix time in milliseconds.
 func Next(previous Catalog, now time.Time) (sequence int64, createdAt time.Time) {
 	createdAt = now.UTC()
-	if previous.CreatedAt.After(createdAt) {
+	if previous.CreatedAt.After(createdAt) && !previous.CreatedAt.After(createdAt.Add(maxLead)) {
 		createdAt = previous.CreatedAt
 	}
 	return max(previous.Sequence+1, createdAt.UnixMilli()), createdAt

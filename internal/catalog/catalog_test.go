@@ -43,13 +43,13 @@ func TestNext(t *testing.T) {
 		sequence int64
 		at       time.Time
 	}{
-		"the first":                  {Catalog{}, noon, noon.UnixMilli(), noon},
-		"in another zone":            {Catalog{}, noon.In(time.FixedZone("", 7200)), noon.UnixMilli(), noon},
-		"later":                      {Catalog{Sequence: 7, CreatedAt: noon.Add(-time.Minute)}, noon, noon.UnixMilli(), noon},
-		"in the same millisecond":    {Catalog{Sequence: noon.UnixMilli(), CreatedAt: noon}, noon, noon.UnixMilli() + 1, noon},
-		"after the clock went back":  {Catalog{Sequence: noon.UnixMilli(), CreatedAt: noon}, noon.Add(-48 * time.Hour), noon.UnixMilli() + 1, noon},
-		"the sequence is far ahead":  {Catalog{Sequence: 1 << 50, CreatedAt: noon}, noon.Add(time.Hour), 1<<50 + 1, noon.Add(time.Hour)},
-		"with a clock that was lost": {Catalog{Sequence: noon.UnixMilli(), CreatedAt: noon}, time.Unix(0, 0), noon.UnixMilli() + 1, noon},
+		"the first":                 {Catalog{}, noon, noon.UnixMilli(), noon},
+		"in another zone":           {Catalog{}, noon.In(time.FixedZone("", 7200)), noon.UnixMilli(), noon},
+		"later":                     {Catalog{Sequence: 7, CreatedAt: noon.Add(-time.Minute)}, noon, noon.UnixMilli(), noon},
+		"in the same millisecond":   {Catalog{Sequence: noon.UnixMilli(), CreatedAt: noon}, noon, noon.UnixMilli() + 1, noon},
+		"after the clock went back": {Catalog{Sequence: noon.UnixMilli(), CreatedAt: noon}, noon.Add(-23 * time.Hour), noon.UnixMilli() + 1, noon},
+		"after a clock far ahead":   {Catalog{Sequence: noon.UnixMilli(), CreatedAt: noon}, noon.Add(-48 * time.Hour), noon.UnixMilli() + 1, noon.Add(-48 * time.Hour)},
+		"the sequence is far ahead": {Catalog{Sequence: 1 << 50, CreatedAt: noon}, noon.Add(time.Hour), 1<<50 + 1, noon.Add(time.Hour)},
 	} {
 		sequence, at := Next(test.previous, test.now)
 		require.Equal(t, test.sequence, sequence, name)
