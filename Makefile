@@ -80,7 +80,7 @@ versions: tools ## let the workers of another commit take turns with these, on b
 .PHONY: bench
 bench: tools ## measure what docs/benchmarks.md quotes, about twenty-five minutes
 	@CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x -timeout 1h ./e2e ./internal/chain ./activities ./internal/packfile
-	@CGO_ENABLED=0 go test -run '^$$' -bench . ./internal/smarthttp
+	@CGO_ENABLED=0 go test -run '^$$' -bench . ./internal/smarthttp ./internal/catalog
 
 .PHONY: fuzz
 fuzz: ## feed made-up input to every parser of foreign bytes: FUZZTIME=60s for longer

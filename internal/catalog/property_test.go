@@ -5,13 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
-	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -121,19 +119,27 @@ func TestSizes(t *testing.T) {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	s, c := newSide(b), many(8000)
-	for b.Loop() {
-		var object bytes.Buffer
-		require.NoError(b, Write(&object, c, s.recipients, s.signer))
-		b.ReportMetric(float64(object.Len()), "bytes")
+	for _, syncs := range []int{1200, 8000} {
+		b.Run(fmt.Sprintf("%d syncs", syncs), func(b *testing.B) {
+			s, c := newSide(b), many(syncs)
+			for b.Loop() {
+				var object bytes.Buffer
+				require.NoError(b, Write(&object, c, s.recipients, s.signer))
+				b.ReportMetric(float64(object.Len()), "bytes")
+			}
+		})
 	}
 }
 
 func BenchmarkRead(b *testing.B) {
-	s := newSide(b)
-	object := s.write(b, many(8000))
-	for b.Loop() {
-		_, err := Read(io.LimitReader(bytes.NewReader(object), MaxSize), []age.Identity{s.identity}, s.signer.Verifier(), s.here)
-		require.NoError(b, err)
+	for _, syncs := range []int{1200, 8000} {
+		b.Run(fmt.Sprintf("%d syncs", syncs), func(b *testing.B) {
+			s := newSide(b)
+			object := s.write(b, many(syncs))
+			for b.Loop() {
+				_, err := s.read(object)
+				require.NoError(b, err)
+			}
+		})
 	}
 }
