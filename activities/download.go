@@ -190,7 +190,7 @@ func sizeOf(objects []object.Stored) (total int64) {
 // replan reads what the bucket has for the branch now. If its sync has left the configuration, that may be nothing,
 // and nothing is left to do.
 func (c *Consumer) replan(ctx context.Context, push plan.Push) (plan.Push, error) {
-	contents, err := readBucket(ctx, c.Bucket, selection{order: turn.At(c.Clock()), only: &push.Destination, allow: c.Allow})
+	contents, err := readBucket(ctx, c.Bucket, selection{order: turn.At(c.Clock()), only: plan.NewSubset(push.Destination).Has, allow: c.Allow})
 	if err != nil {
 		return push, err
 	}

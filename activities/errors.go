@@ -103,7 +103,7 @@ var kinds = []kind{
 	{"SyncsFileUnreadable", isError(syncsfile.ErrUnreadable), true, "Nothing was changed: put the file that SYNCS_FILE names there, for the worker's user to read; replace it as a whole, such as with mv."},
 	{"SyncsFileInvalid", isError(syncsfile.ErrInvalid), true, "Nothing was changed, as such a file may lack syncs: correct it, or wait until it is written."},
 
-	{"NotConfigured", isError(ErrNotConfigured), false, "Add the sync to what the GraphQL server or SYNCS_FILE lists, where it must not share its destination with another; or leave this destination alone."},
+	{plan.KindNotConfigured, isError(ErrNotConfigured), false, "Check the destination's name (group/name@branch); add the sync to what the GraphQL server or SYNCS_FILE lists, where it must not share its destination with another; or leave this destination alone."},
 	{"TooManyRefs", isError(refset.ErrTooMany), false, "Sync less of the project: another pattern, or several that do not overlap."},
 	{plan.KindBranchNotFound, isError(ErrNoBranch), false, "Create the branch or tag at the source, or correct the sync's configuration."},
 	{"GroupNotCreated", isError(gitlabapi.ErrRefused), false, "Create the group, or let GitLab's API do it: GITLAB_TOKEN needs the scope api, and its user has to be an owner of the group around it or, for a top-level group, to be allowed to create those."},

@@ -33,13 +33,20 @@ type selection struct {
 	first func(project.Branch) bool
 	// configured tells by their identities which destinations are configured; nil means all.
 	configured func(project.Branch) bool
-	// only is the one destination to read, in any spelling; nil reads all.
-	only  *project.Branch
+	// only tells which destinations to read; nil reads all.
+	only  func(project.Branch) bool
 	allow project.Allowlist
 	// forPredecessor is for buckets that the predecessor's consumer reads.
 	forPredecessor bool
 	// beside tells which objects of destinations up to after count for bucketContents.newest; nil counts none.
 	beside func(object.Stored) bool
+}
+
+// limitedTo reads the projects of a few destinations, which come first, from their beginning: whatever they overlap has to be
+// known.
+func (s selection) limitedTo(subset plan.Subset) selection {
+	s.only, s.first, s.configured, s.after = subset.Project(), subset.Has, subset.Has, 0
+	return s
 }
 
 // wants tells whether to read a destination, and whether it is configured.
@@ -80,7 +87,7 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketCo
 		switch {
 		case err != nil:
 			undecodable.add(o.Key, err)
-		case want.only != nil && stored.Destination.Identity() != want.only.Identity():
+		case want.only != nil && !want.only(stored.Destination):
 		case !want.allow.Allows(stored.Destination):
 			refused.Add(stored)
 		default:
@@ -99,7 +106,7 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketCo
 	c.count(seen, want)
 	for branch := range refused.Chains() {
 		c.refused++
-		c.failures = append(c.failures, plan.Failure{Subject: branch.String(), Kind: plan.KindNotAllowed, Reason: "the destination is not in ALLOWED_DESTINATIONS"})
+		c.failures = append(c.failures, plan.NotAllowed(branch))
 	}
 	if n := refused.Omitted(); n > 0 {
 		c.failures = append(c.failures, plan.Failure{Subject: "bucket", Kind: plan.KindNotAllowed,

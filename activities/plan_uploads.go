@@ -17,10 +17,10 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 	if err != nil {
 		return page, err
 	}
-	planner := plan.UploadPlanner{Syncs: syncs, Settings: p.Settings, WritePredecessor: p.WritePredecessor}
+	planner := plan.UploadPlanner{Syncs: syncs, Only: plan.NewSubset(request.Only...), Settings: p.Settings, WritePredecessor: p.WritePredecessor}
 	s := newScan[plan.Upload](request, p.Source, p.Common)
 	return s.run(ctx, func(part plan.PageRequest) (next bucketPart[plan.Upload], err error) {
-		contents, err := p.readBucket(ctx, part.Order, part.After, syncs, request.Absence)
+		contents, err := p.readBucket(ctx, part.Order, part.After, syncs, request.Absence, planner.Only)
 		if err != nil {
 			return next, err
 		}
@@ -39,6 +39,12 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 
 // openPage adds to the first page of a cycle what concerns no single branch.
 func (p *Producer) openPage(page *plan.Page[plan.Upload], planner plan.UploadPlanner, contents bucketContents, absence plan.Absence) {
+	if planner.Only != nil {
+		failures := planner.SubsetFailures()
+		page.Checked = len(failures)
+		page.FailAll(plan.Failures{Failed: failures})
+		return
+	}
 	_, refused := planner.ValidateSyncs()
 	page.Checked = len(refused)
 	for _, c := range contents.chains {
@@ -55,8 +61,14 @@ func (p *Producer) openPage(page *plan.Page[plan.Upload], planner plan.UploadPla
 }
 
 // readBucket lists the bucket. Destinations that are configured, or remembered as absent, are kept before those that
-// nobody asked for.
-func (p *Producer) readBucket(ctx context.Context, t turn.Order, after turn.Position, syncs []project.Sync, absence plan.Absence) (bucketContents, error) {
+// nobody asked for. A subset limits what is read.
+func (p *Producer) readBucket(
+	ctx context.Context, t turn.Order, after turn.Position, syncs []project.Sync, absence plan.Absence, only plan.Subset,
+) (bucketContents, error) {
+	want := selection{order: t, after: after, allow: project.AllowAll(), forPredecessor: p.WritePredecessor}
+	if only != nil {
+		return readBucket(ctx, p.Bucket, want.limitedTo(only))
+	}
 	ours := make(map[project.Branch]bool, len(syncs)+len(absence.Branches))
 	for _, a := range absence.Branches {
 		ours[a.Destination.Identity()] = false
@@ -64,11 +76,9 @@ func (p *Producer) readBucket(ctx context.Context, t turn.Order, after turn.Posi
 	for _, s := range syncs {
 		ours[s.Destination.Identity()] = true
 	}
-	return readBucket(ctx, p.Bucket, selection{
-		order: t, after: after, allow: project.AllowAll(), forPredecessor: p.WritePredecessor,
-		first:      func(b project.Branch) bool { _, first := ours[b]; return first },
-		configured: func(b project.Branch) bool { return ours[b] },
-	})
+	want.first = func(b project.Branch) bool { _, first := ours[b]; return first }
+	want.configured = func(b project.Branch) bool { return ours[b] }
+	return readBucket(ctx, p.Bucket, want)
 }
 
 // nameHeads gives the failures of a plan that is only shown the kinds and remedies that a run would give them.

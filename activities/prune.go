@@ -59,7 +59,7 @@ func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Prun
 			return pruned, err
 		}
 	}
-	contents, err := p.readBucket(ctx, turn.At(p.Clock()), 0, syncs, request.Absence)
+	contents, err := p.readBucket(ctx, turn.At(p.Clock()), 0, syncs, request.Absence, nil)
 	if err != nil {
 		return pruned, err
 	}

@@ -20,6 +20,8 @@ type PlanRequest struct {
 	// Retry names destinations to try although they were refused, because the operator has said something new about
 	// them.
 	Retry []project.Branch `json:"retry,omitempty"`
+	// Only limits the plan to these destinations. It then says nothing of other objects in the bucket.
+	Only []project.Branch `json:"only,omitempty"`
 }
 
 // scan fills a page of one role's plan.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -35,6 +36,7 @@ type cycle[M any] struct {
 	cycleSpec[M]
 	input     contract.CycleInput
 	state     *contract.Continuation
+	only      []project.Branch // all there are if it is empty
 	rollbacks rollbacks
 	progress  *progress
 	pool      *childPool
@@ -103,6 +105,9 @@ func newCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInpu
 			c.state.Position = *in.From
 		}
 	}
+	if c.only, err = in.Subset(); err != nil {
+		return nil, invalidInput("%v", err)
+	}
 	if c.rollbacks, err = allowedRollbacks(ctx, in, c.state, s.allowRollback != nil); err != nil {
 		return nil, err
 	}
@@ -117,6 +122,7 @@ func (c *cycle[M]) planPage(ctx workflow.Context) (page plan.Page[M], err error)
 	request := activities.PlanRequest{
 		PageRequest: plan.PageRequest{Order: c.state.Order, After: c.state.After, Size: c.input.PageSize, Detail: c.input.DryRun},
 		Retry:       c.rollbacks.unused,
+		Only:        c.only,
 	}
 	summary := c.scanSummary
 	if c.state.After == 0 {
@@ -134,7 +140,7 @@ func (c *cycle[M]) planPage(ctx workflow.Context) (page plan.Page[M], err error)
 // recordPage adds a page to the report, and moves the cycle's position to the page's end.
 func (c *cycle[M]) recordPage(ctx workflow.Context, page plan.Page[M]) {
 	report := &c.state.Report
-	if c.state.After == 0 {
+	if c.state.After == 0 && len(c.only) == 0 {
 		report.Absence = page.Orphans.Absence
 	}
 	if c.state.Until.IsZero() {
@@ -177,7 +183,7 @@ func (c *cycle[M]) finish(ctx workflow.Context) (contract.Report, error) {
 		return *report, err
 	}
 	c.rollbacks.reportUnused(report)
-	if c.prune != nil && (c.state.Prune || len(report.Synced) > 0) {
+	if c.prune != nil && len(c.only) == 0 && (c.state.Prune || len(report.Synced) > 0) {
 		c.progress.step("deleting objects that are no longer needed")
 		if err := c.prune(ctx, report); err != nil {
 			return *report, err

@@ -16,6 +16,7 @@ const (
 	KindTooManyObjects       = "TooManyObjects"
 	KindPredecessorObject    = "PredecessorObject"
 	KindPredecessorBranch    = "PredecessorBranch"
+	KindNotConfigured        = "NotConfigured"
 )
 
 // Kinds that workflows give.

@@ -31,6 +31,8 @@ type Push struct {
 type PushPlanner struct {
 	PageRequest
 
+	// Only limits the plan to some destinations.
+	Only   Subset
 	Chains map[project.Branch]chain.Chain
 	// Newest has the newest objects of destinations, by identity, that Chains has not and that overlap some which it has.
 	Newest map[project.Branch]object.Stored
@@ -52,7 +54,7 @@ func (p PushPlanner) Candidates() []Candidate[Push] {
 	overlaps := p.findOverlaps()
 	for branch, c := range p.Chains {
 		position := p.Order.Position(branch)
-		if position <= p.After {
+		if position <= p.After || !p.Only.Has(branch) {
 			continue
 		}
 		cover, covered := overlaps.coverOf(branch)
@@ -76,7 +78,8 @@ func (p PushPlanner) decide(branch project.Branch, c chain.Chain, head Head) (d 
 	}
 	switch {
 	case !p.Allow.Allows(branch):
-		return fail(KindNotAllowed, "the destination is not in ALLOWED_DESTINATIONS")
+		failure := NotAllowed(branch)
+		return decision[Push]{failure: &failure}
 	case head.Unreachable:
 		return fail(KindUnreachable, triedAgain(head.Err))
 	case p.inSync(c, head):
@@ -111,6 +114,11 @@ func (p PushPlanner) inSync(c chain.Chain, head Head) bool {
 	default:
 		return there && head.Noted != ""
 	}
+}
+
+// NotAllowed is the failure of a destination that the consumer may not push to.
+func NotAllowed(b project.Branch) Failure {
+	return Failure{Subject: b.String(), Kind: KindNotAllowed, Reason: "the destination is not in ALLOWED_DESTINATIONS"}
 }
 
 // creates tells whether a push creates the project. It finds out if the project is there, and is only hidden.

@@ -31,7 +31,9 @@ type Upload struct {
 type UploadPlanner struct {
 	PageRequest
 
-	Syncs  []project.Sync // as configured
+	Syncs []project.Sync // as configured
+	// Only limits the plan to some destinations.
+	Only   Subset
 	Chains map[project.Branch]chain.Chain
 	// Covers tells for which destinations Chains is complete. Nil means for all.
 	Covers func(project.Branch) bool
@@ -127,7 +129,7 @@ func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
 	byIdentity, overlaps := chainsByIdentity(p.Chains), p.findOverlaps()
 	for _, s := range accepted {
 		position := p.Order.Position(s.Destination)
-		if position <= p.After {
+		if position <= p.After || !p.Only.Has(s.Destination) {
 			continue
 		}
 		if p.Covers != nil && !p.Covers(s.Destination) {

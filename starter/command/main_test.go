@@ -43,6 +43,8 @@ func TestCommandLine(t *testing.T) {
 		"too short":                      {producer, []string{"schedule", "create", "--every", "10ms"}, "less than 1s"},
 		"retry of nothing":               {producer, []string{"retry"}, "name the destinations to retry"},
 		"retry of some and all":          {producer, []string{"retry", "--all", "group/name@main"}, "name the destinations to retry"},
+		"run of some":                    {producer, []string{"run", "group/name@main", "group/name@refs/tags/v1"}, connects},
+		"plan of one":                    {producer, []string{"plan", "group/name@release-*"}, connects},
 		"keys nowhere":                   {nil, []string{"keys"}, "name one folder"},
 	}
 	for name, test := range tests {

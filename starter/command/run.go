@@ -2,11 +2,14 @@ package command
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,10 +39,14 @@ func outputFlag() cli.Flag {
 	}
 }
 
+// destinationArgs are the arguments of commands that are about all syncs, or about those that are named.
+const destinationArgs = "[DESTINATION...] (group/name@branch; all without)"
+
 func runCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "run",
-		Usage: "run one cycle, show how it goes, and report; the exit code tells whether all is well",
+		Name:      "run",
+		Usage:     "run one cycle, of all syncs or of some, show how it goes, and report; the exit code tells whether all is well",
+		ArgsUsage: destinationArgs,
 		Flags: []cli.Flag{
 			outputFlag(),
 			&cli.StringSliceFlag{Name: "allow-rollback", Usage: "let this destination (group/name@branch) go back to an older object; may be repeated"},
@@ -50,24 +57,28 @@ func runCommand() *cli.Command {
 
 func planCommand() *cli.Command {
 	return &cli.Command{
-		Name:   "plan",
-		Usage:  "show what a cycle would do, and why; nothing is cloned, written or deleted",
-		Flags:  []cli.Flag{outputFlag()},
-		Action: withClient(planCycle),
+		Name:      "plan",
+		Usage:     "show what a cycle would do, and why; nothing is cloned, written or deleted",
+		ArgsUsage: destinationArgs,
+		Flags:     []cli.Flag{outputFlag()},
+		Action:    withClient(planCycle),
 	}
 }
 
 func runCycle(ctx context.Context, c *cli.Command, s roleClient) error {
-	return s.runAndPrint(ctx, c, contract.CycleInput{AllowRollback: c.StringSlice("allow-rollback")})
+	return s.runAndPrint(ctx, c, contract.CycleInput{AllowRollback: c.StringSlice("allow-rollback"), Only: c.Args().Slice()})
 }
 
 func planCycle(ctx context.Context, c *cli.Command, s roleClient) error {
-	return s.runAndPrint(ctx, c, contract.CycleInput{DryRun: true})
+	return s.runAndPrint(ctx, c, contract.CycleInput{DryRun: true, Only: c.Args().Slice()})
 }
 
 func (s roleClient) runAndPrint(ctx context.Context, c *cli.Command, in contract.CycleInput) error {
 	if len(in.AllowRollback) > 0 && s.Role != contract.Consumer {
 		return errors.New("--allow-rollback is for the consumer: only there can a branch go back")
+	}
+	if _, err := in.Subset(); err != nil {
+		return err
 	}
 	in.WaitSeconds = int((24 * time.Hour).Seconds())
 	report, err := s.runParts(ctx, in, c.String("output") != formatJSON)
@@ -116,6 +127,9 @@ func (s roleClient) runOnce(ctx context.Context, in contract.CycleInput, show bo
 	if in.DryRun {
 		id = s.ParentID + "-plan"
 	}
+	if len(in.Only) > 0 {
+		id += "/" + nameOf(in.Only)
+	}
 	if in.From != nil {
 		id += fmt.Sprintf("/%d-%d", in.From.Order, in.From.After)
 	}
@@ -146,6 +160,12 @@ func (s roleClient) runOnce(ctx context.Context, in contract.CycleInput, show bo
 		err = failed.Details(&report) // a cycle in which syncs failed has a report, too
 	}
 	return report, err
+}
+
+// nameOf returns the same short name for the same destinations. It says only which runs are alike.
+func nameOf(destinations []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(slices.Sorted(slices.Values(destinations)), "\n")))
+	return hex.EncodeToString(sum[:8])
 }
 
 // watch prints each change of what a workflow says of itself.

@@ -1,9 +1,11 @@
 package contract
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
@@ -56,12 +58,33 @@ type CycleInput struct {
 	// AllowRollback names the destinations ("group/name@branch") that may go back to an older object than the one
 	// applied last. Only a consumer accepts it, and only for one cycle: a cron or schedule must not have it.
 	AllowRollback []string `json:"allow_rollback,omitempty"`
+	// Only are the destinations ("group/name@branch") that the cycle is about; empty for all. Nothing else is looked at, and
+	// nothing deleted from the bucket.
+	Only []string `json:"only,omitempty"`
 	Limits
 
 	// From continues a dry run whose report had no room for all branches. It is that report's Next.
 	From *Position `json:"from,omitempty"`
 	// Continuation is set by a cycle that continues as a new run. Nobody else may set it.
 	Continuation *Continuation `json:"continuation,omitempty"`
+}
+
+// maxOnly is how many destinations Only may name.
+const maxOnly = 200
+
+// Subset returns the destinations that Only names.
+func (in CycleInput) Subset() (only []project.Branch, err error) {
+	if len(in.Only) > maxOnly {
+		return nil, fmt.Errorf("only: %d destinations are named, more than %d", len(in.Only), maxOnly)
+	}
+	for _, name := range in.Only {
+		b, err := project.ParseBranch(name)
+		if err != nil {
+			return nil, fmt.Errorf("only: %w", err)
+		}
+		only = append(only, b)
+	}
+	return only, nil
 }
 
 // Position is how far a cycle has come: the order in which it visits the branches, and the position of the last one

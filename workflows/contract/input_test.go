@@ -1,11 +1,13 @@
 package contract_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
@@ -30,5 +32,20 @@ func TestLimitsAreBounded(t *testing.T) {
 func TestSlowAfter(t *testing.T) {
 	for seconds, want := range map[int]time.Duration{8: 2 * time.Second, 240: time.Minute, 86_400: time.Minute} {
 		require.Equal(t, want, contract.Limits{WaitSeconds: seconds}.SlowAfter(), seconds)
+	}
+}
+
+func TestSubset(t *testing.T) {
+	only, err := contract.CycleInput{}.Subset()
+	require.NoError(t, err)
+	require.Empty(t, only, "which is no limit")
+	only, err = contract.CycleInput{Only: []string{"a/b/c@release-*", "a/b@refs/heads/main"}}.Subset()
+	require.NoError(t, err)
+	require.Equal(t, []project.Branch{{Group: "a/b", Name: "c", Branch: "refs/heads/release-*"}, {Group: "a", Name: "b", Branch: "main"}}, only)
+	_, err = contract.CycleInput{Only: slices.Repeat([]string{"a/b@main"}, 200)}.Subset()
+	require.NoError(t, err)
+	for _, wrong := range [][]string{{""}, {"a/b@main", "b@main"}, slices.Repeat([]string{"a/b@main"}, 201)} {
+		_, err = contract.CycleInput{Only: wrong}.Subset()
+		require.Error(t, err)
 	}
 }
