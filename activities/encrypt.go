@@ -2,9 +2,13 @@ package activities
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"filippo.io/age"
 
@@ -73,6 +77,18 @@ func (p *Producer) recipients(destination project.Branch) ([]age.Recipient, erro
 		return nil, err
 	}
 	return key.AddTo(p.Recipients), nil
+}
+
+// keysFingerprint is of what objects are made with: the keys that they are encrypted to, the key that signs them, and their
+// environment. Objects with another one are replaced. It is a SHA-256 in lower-case hexadecimal, of nothing that is secret.
+func (p *Producer) keysFingerprint() string {
+	var recipients []string
+	for _, r := range p.Recipients {
+		recipients = append(recipients, fmt.Sprint(r))
+	}
+	slices.Sort(recipients)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", slices.Compact(recipients), p.Signer.PublicKey(), p.Environment))
+	return hex.EncodeToString(sum[:])
 }
 
 // selfKey is the key of the producer's own for the objects of sets. It goes with the signing key.

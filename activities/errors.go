@@ -60,6 +60,16 @@ func remedyOf(name string) string {
 	return kinds[i].remedy
 }
 
+// kindOf returns the name of an error's kind.
+func kindOf(err error) string {
+	for _, k := range kinds {
+		if k.matches(err) {
+			return k.name
+		}
+	}
+	return kindOther
+}
+
 // WithRemedy adds what to do to the reason of a workflow's failure, unless the reason has a second line already.
 func WithRemedy(name, reason string) string {
 	if remedy := remedyOf(name); remedy != "" && !strings.Contains(reason, "\n") {
@@ -88,6 +98,7 @@ var kinds = []kind{
 	{KindStagedFileMissing, isError(staging.ErrMissing), false, "The worker that held the files is gone; the run starts over by itself."},
 	{"Panic", isError(ErrPanic), true, "This is a mistake in the software: report it, with the stack from the worker's log."},
 	{"TemporalLost", isError(ErrTemporalLost), true, "Check the worker's connection to Temporal, and Temporal's health. What the step waited for is not at fault."},
+	{"CatalogNotWritten", isError(ErrCatalogNotWritten), true, "Let the producer's credentials read and write catalog.tar.age, and look at the object store. Until it is written, the consumer takes the producer for stopped."},
 	{"DiskFull", isError(staging.ErrDiskFull), true, "Enlarge the volume of WORKDIR, or run fewer syncs at a time."},
 
 	{"GraphQLAuthFailed", isError(graphql.ErrUnauthorized), false, "Check GRAPHQL_USERNAME and GRAPHQL_PASSWORD."},

@@ -7,9 +7,11 @@ import (
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 
@@ -37,13 +39,21 @@ type LastRuns struct {
 	ID func(project.Branch) string
 }
 
-// refusals returns the branches whose last run was refused in a way that only a person can resolve. A branch whose
-// last run cannot be read is tried as if it had not been refused.
-func (l LastRuns) refusals(ctx context.Context, branches []project.Branch) map[project.Branch]plan.Refusal {
-	found := make(map[project.Branch]plan.Refusal, len(branches))
-	if l.Executions == nil {
-		return found
-	}
+// runEnd is how a branch's last run ended. The zero value is that of a branch that never had a run.
+type runEnd struct {
+	refusal plan.Refusal // zero unless only a person can resolve it
+	// failure is the kind of failure that it ended with; empty if it has not failed.
+	failure string
+	at      time.Time
+	// uploaded is what a producer's run has put into the bucket.
+	uploaded Uploaded
+	// unknown says that the run is still at work, or that Temporal did not tell.
+	unknown bool
+}
+
+// ends returns how the last runs of branches ended.
+func (l LastRuns) ends(ctx context.Context, branches []project.Branch) map[project.Branch]runEnd {
+	found := make(map[project.Branch]runEnd, len(branches))
 	ctx, cancel := context.WithTimeout(ctx, allRunsTimeout)
 	defer cancel()
 	var mu sync.Mutex
@@ -51,13 +61,10 @@ func (l LastRuns) refusals(ctx context.Context, branches []project.Branch) map[p
 	group.SetLimit(maxParallelQueries)
 	for _, b := range branches {
 		group.Go(func() error {
-			refusal, err := l.refusal(ctx, l.ID(b))
-			if err != nil {
-				activity.GetLogger(ctx).Warn("The end of the last run is not known: the sync is tried", "workflow", l.ID(b), "error", err)
-			}
+			end := l.end(ctx, b)
 			mu.Lock()
 			defer mu.Unlock()
-			found[b] = refusal
+			found[b] = end
 			return nil
 		})
 	}
@@ -65,30 +72,69 @@ func (l LastRuns) refusals(ctx context.Context, branches []project.Branch) map[p
 	return found
 }
 
-// refusal reads the last event of a workflow's last run. The zero value means that it was not refused.
-func (l LastRuns) refusal(ctx context.Context, id string) (refusal plan.Refusal, err error) {
+// refusals returns the branches whose last run was refused in a way that only a person can resolve. A branch whose
+// last run cannot be read is tried as if it had not been refused.
+func (l LastRuns) refusals(ctx context.Context, branches []project.Branch) map[project.Branch]plan.Refusal {
+	found := make(map[project.Branch]plan.Refusal, len(branches))
+	if l.Executions == nil {
+		return found
+	}
+	for b, end := range l.ends(ctx, branches) {
+		found[b] = end.refusal
+	}
+	return found
+}
+
+// end reads the last event of a branch's last run.
+func (l LastRuns) end(ctx context.Context, b project.Branch) runEnd {
+	if l.Executions == nil {
+		return runEnd{unknown: true}
+	}
 	ctx, cancel := context.WithTimeout(ctx, runQueryTimeout)
 	defer cancel()
+	id := l.ID(b)
 	events := l.GetWorkflowHistory(ctx, id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
 	if !events.HasNext() {
-		return refusal, nil
+		return runEnd{unknown: true}
 	}
 	event, err := events.Next()
+	if _, never := errors.AsType[*serviceerror.NotFound](err); never {
+		return runEnd{}
+	}
 	if err != nil {
-		if _, never := errors.AsType[*serviceerror.NotFound](err); never {
-			err = nil
+		activity.GetLogger(ctx).Warn("The end of the last run is not known", "workflow", id, "error", err)
+		return runEnd{unknown: true}
+	}
+	return endOf(id, event)
+}
+
+// endOf reads a run's last event.
+func endOf(id string, event *history.HistoryEvent) runEnd {
+	end := runEnd{at: event.GetEventTime().AsTime()}
+	switch closed := event.GetAttributes().(type) {
+	case *history.HistoryEvent_WorkflowExecutionCompletedEventAttributes:
+		result := closed.WorkflowExecutionCompletedEventAttributes.GetResult()
+		if err := converter.GetDefaultDataConverter().FromPayloads(result, &end.uploaded); err != nil {
+			end.uploaded = Uploaded{} // of the other side, or of another version
 		}
-		return refusal, err
+	case *history.HistoryEvent_WorkflowExecutionFailedEventAttributes:
+		end.failure = plan.KindChildFailed
+		failure, ok := errors.AsType[*temporal.ApplicationError](
+			temporal.GetDefaultFailureConverter().FailureToError(closed.WorkflowExecutionFailedEventAttributes.GetFailure()))
+		if !ok {
+			return end
+		}
+		end.failure = failure.Type()
+		if failure.HasDetails() && failure.Details(&end.refusal.Attempt) == nil {
+			end.refusal.Kind, end.refusal.Reason, end.refusal.Workflow, end.refusal.Ended = failure.Type(), failure.Message(), id, end.at
+		} else {
+			end.refusal = plan.Refusal{}
+		}
+	case *history.HistoryEvent_WorkflowExecutionTimedOutEventAttributes, *history.HistoryEvent_WorkflowExecutionTerminatedEventAttributes:
+		end.failure = plan.KindChildFailed
+	case *history.HistoryEvent_WorkflowExecutionCanceledEventAttributes:
+	default: // it is not over
+		end.unknown = true
 	}
-	end := event.GetWorkflowExecutionFailedEventAttributes()
-	if end == nil {
-		return refusal, nil
-	}
-	failure, ok := errors.AsType[*temporal.ApplicationError](temporal.GetDefaultFailureConverter().FailureToError(end.GetFailure()))
-	if !ok || !failure.HasDetails() || failure.Details(&refusal.Attempt) != nil {
-		return plan.Refusal{}, nil
-	}
-	refusal.Kind, refusal.Reason, refusal.Workflow = failure.Type(), failure.Message(), id
-	refusal.Ended = event.GetEventTime().AsTime()
-	return refusal, nil
+	return end
 }

@@ -84,6 +84,7 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketCo
 			continue
 		}
 		stored, err := object.NewStored(o.Key, o.Size, o.Modified)
+		stored.ETag = o.ETag
 		switch {
 		case err != nil:
 			undecodable.add(o.Key, err)

@@ -2,6 +2,8 @@ package activities
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"strings"
@@ -23,6 +25,8 @@ type PackageInput struct {
 type Packaged struct {
 	CreatedAt time.Time `json:"created_at"`     // of the manifest
 	Note      string    `json:"note,omitempty"` // what an operator should know about CreatedAt, and about the pack
+	// ManifestSHA256 is in lower-case hexadecimal; empty for the predecessor, whose objects have no manifest.
+	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
 }
 
 // Package writes the archive: the manifest that describes the bundle, the manifest's signature, the refs of a set, and the
@@ -42,6 +46,9 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	defer bundle.Close()
 
 	created, followed := plan.NextCreationTime(p.Clock(), in.Before)
+	if last := work.Plan.MadeAfter; !created.After(last) { // said by this producer's own catalog, and not only by the bucket
+		created, followed = last.Add(1).UTC(), true
+	}
 	packaged.CreatedAt, packaged.Note = created, in.WhySnapshot
 	if !followed {
 		notes := []string{in.WhySnapshot, fmt.Sprintf("the object before claims to be of %s, far ahead of this clock: its time was not followed", in.Before.Format(time.RFC3339))}
@@ -59,6 +66,8 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	if err != nil {
 		return packaged, err
 	}
+	sum := sha256.Sum256(manifest)
+	packaged.ManifestSHA256 = hex.EncodeToString(sum[:])
 	var refs []byte
 	if in.Bundle.Destination.IsSet() {
 		if refs, err = stagedText(run, refsFile); err != nil {

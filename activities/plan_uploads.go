@@ -17,9 +17,13 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 	if err != nil {
 		return page, err
 	}
+	ledger, err := p.openLedger(ctx, syncs)
+	if err != nil {
+		return page, err
+	}
 	planner := plan.UploadPlanner{Syncs: syncs, Only: plan.NewSubset(request.Only...), Settings: p.Settings, WritePredecessor: p.WritePredecessor}
 	s := newScan[plan.Upload](request, p.Source, p.Common)
-	return s.run(ctx, func(part plan.PageRequest) (next bucketPart[plan.Upload], err error) {
+	page, err = s.run(ctx, func(part plan.PageRequest) (next bucketPart[plan.Upload], err error) {
 		contents, err := p.readBucket(ctx, part.Order, part.After, syncs, request.Absence, planner.Only)
 		if err != nil {
 			return next, err
@@ -27,14 +31,26 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 		if part.After == 0 {
 			p.openPage(s.page, planner, contents, request.Absence)
 		}
-		planner.PageRequest, planner.Chains, planner.Covers = part, contents.chains, contents.covers
+		planner.PageRequest, planner.Chains, planner.Covers, planner.Trust = part, contents.chains, contents.covers, ledger.trust
 		next.candidates, next.more = planner.Candidates()
+		ledger.compare(ctx, contents.chains, destinations(next.candidates))
 		next.destination = func(u plan.Upload) project.Branch { return u.Sync.Destination }
 		next.changes = func(ctx context.Context, u plan.Upload) (plan.RefChanges, error) {
 			return p.uploadChanges(ctx, u.Sync, contents.chainOf(u.Sync.Destination))
 		}
 		return next, nil
 	})
+	if err == nil && !request.Detail {
+		ledger.closePage(ctx, &page, request.IntervalSeconds)
+	}
+	return page, err
+}
+
+func destinations[M any](candidates []plan.Candidate[M]) (all []project.Branch) {
+	for _, c := range candidates {
+		all = append(all, c.Destination)
+	}
+	return all
 }
 
 // openPage adds to the first page of a cycle what concerns no single branch.

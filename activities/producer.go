@@ -45,8 +45,10 @@ type Producer struct {
 	Retention plan.Retention
 	// WritePredecessor has objects written for the predecessor's consumer in the place of ours.
 	WritePredecessor bool
-	// Version is written into manifests.
+	// Version is written into manifests, and into the catalog.
 	Version string
+	// CatalogInterval is how often the catalog is written at most while nothing changes.
+	CatalogInterval time.Duration
 
 	syncCache syncCache
 	indexing  sync.Mutex // of one pack at a time, because its objects' names are in memory

@@ -25,7 +25,9 @@ func (r *rig) keys() (keys []string) {
 	r.Helper()
 	for o, err := range r.consumer.Bucket.List(r.Context(), "") {
 		require.NoError(r, err)
-		keys = append(keys, o.Key)
+		if o.Key != catalog.Key {
+			keys = append(keys, o.Key)
+		}
 	}
 	return keys
 }

@@ -25,18 +25,18 @@ const (
 )
 
 // put uploads the object so that it becomes the newest of its branch, unless another object has become that since the
-// plan was made.
-func (p *Producer) put(ctx context.Context, u placement, body io.ReaderAt) error {
+// plan was made. It returns what is in the bucket then.
+func (p *Producer) put(ctx context.Context, u placement, body io.ReaderAt) (own bucket.ObjectInfo, err error) {
 	f := u.seenChain
 	// An attempt that was interrupted may have stored the object without checking whether another one came first.
-	if own, err := u.stored(ctx); err == nil && f.InLaterSecond(own.Modified) {
-		return u.withdrawIfOvertaken(ctx, own)
+	if own, err = u.stored(ctx); err == nil && f.InLaterSecond(own.Modified) {
+		return own, u.withdrawIfOvertaken(ctx, own)
 	} else if err != nil && !errors.Is(err, bucket.ErrNotFound) {
-		return err
+		return own, err
 	}
 	for range maxUploadTries {
 		if err := p.awaitLaterSecond(ctx, f); err != nil {
-			return err
+			return own, err
 		}
 		err := p.Bucket.Upload(ctx, u.key, body, u.Size, bucket.WithCreatedAt(u.CreatedAt),
 			bucket.WithLastCheck(func(ctx context.Context) error {
@@ -47,17 +47,16 @@ func (p *Producer) put(ctx context.Context, u placement, body io.ReaderAt) error
 				return err
 			}))
 		if err != nil {
-			return err
+			return own, err
 		}
-		own, err := p.Bucket.Stat(ctx, u.key)
-		if err != nil {
-			return err
+		if own, err = p.Bucket.Stat(ctx, u.key); err != nil {
+			return own, err
 		}
 		if f.InLaterSecond(own.Modified) {
-			return u.withdrawIfOvertaken(ctx, own)
+			return own, u.withdrawIfOvertaken(ctx, own)
 		}
 	}
-	return fmt.Errorf("%w: %s, uploaded %s, was not given a later time", ErrBucketClock, f.Key, f.Modified)
+	return own, fmt.Errorf("%w: %s, uploaded %s, was not given a later time", ErrBucketClock, f.Key, f.Modified)
 }
 
 // clockHasPassed tells whether the bucket's clock has reached a later second than the newest object's. It fails if

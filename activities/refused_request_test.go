@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
@@ -58,7 +59,7 @@ func (r *rig) refusedInTurn(cycle func(*rig) error, begin func(), arrived func(a
 		if err != nil {
 			failed, _ := errors.AsType[*temporal.ApplicationError](err)
 			require.NotNil(r, failed, "%s: %v", refused.at, err)
-			require.Contains(r, []string{"BucketAccessDenied", "GitForbidden"}, failed.Type(), "%s: %v", refused.at, err)
+			require.Contains(r, []string{"BucketAccessDenied", "GitForbidden", "CatalogNotWritten"}, failed.Type(), "%s: %v", refused.at, err)
 			require.NoError(r, cycle(r), refused.at)
 		} else {
 			require.Contains(r, refused.at, ".git/", "only what a plan asks of a Git server is asked again by a step")
@@ -90,7 +91,7 @@ func TestEachRequestIsRefused(t *testing.T) {
 			next(r, &err, r.producer.Prune, PruneRequest{Absence: absent})
 			return err
 		}, func() {
-			require.NoError(t, r.direct().Delete(t.Context(), r.keys()...))
+			require.NoError(t, r.direct().Delete(t.Context(), append(r.keys(), catalog.Key)...))
 			require.NoError(t, r.direct().Upload(t.Context(), snapshot, bytes.NewReader(content), int64(len(content)), bucket.WithCreatedAt(made.CreatedAt)))
 			r.put(orphan, content)
 		}, func(at string) {

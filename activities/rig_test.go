@@ -40,7 +40,8 @@ type rig struct {
 	activities          *testsuite.TestActivityEnvironment
 	sync                project.Sync
 	s3                  *s3test.Bucket
-	lag                 *lag // of the producer's listings
+	lag                 *lag          // of the producer's listings
+	runs                *producerRuns // of the producer
 }
 
 const (
@@ -78,6 +79,8 @@ func newRig(t *testing.T) *rig {
 		Syncs:  &listed{syncs: []project.Sync{r.sync}}, Source: source, ThinPacks: true, Recipients: []age.Recipient{id.Recipient()}, Signer: sign.Unsigned(), Retention: plan.Retention{MaxShare: 0.5},
 		Version: "test",
 	}
+	r.runs = &producerRuns{ends: runEnds{}}
+	r.producer.LastRuns = LastRuns{Executions: r.runs, ID: project.Branch.String}
 	r.consumer = &Consumer{
 		Common:      Common{Bucket: read, Staging: r.area(), Host: "c", Clock: time.Now},
 		Destination: destination, Identities: []age.Identity{id},
@@ -175,7 +178,17 @@ func (r *rig) produce() (uploaded []Uploaded) {
 		object := must(r, r.encrypt, must(r, r.pack, must(r, r.clone, u)))
 		uploaded = append(uploaded, must(r, r.upload, object))
 	}
+	if len(uploaded) > 0 {
+		r.publish()
+	}
 	return uploaded
+}
+
+// publish renews the catalog, as a cycle does after its uploads.
+func (r *rig) publish() {
+	r.Helper()
+	_, err := r.activities.ExecuteActivity(r.producer.Publish)
+	require.NoError(r, err)
 }
 
 func (r *rig) planPushes() plan.Page[plan.Push] {

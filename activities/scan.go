@@ -22,6 +22,8 @@ type PlanRequest struct {
 	Retry []project.Branch `json:"retry,omitempty"`
 	// Only limits the plan to these destinations. It then says nothing of other objects in the bucket.
 	Only []project.Branch `json:"only,omitempty"`
+	// IntervalSeconds is how often cycles are meant to begin; 0 if that is not known.
+	IntervalSeconds int `json:"interval_seconds,omitempty"`
 }
 
 // scan fills a page of one role's plan.

@@ -36,7 +36,11 @@ func (r *rig) encrypt(ctx context.Context, p producing) (producing, error) {
 }
 
 func (r *rig) upload(ctx context.Context, p producing) (Uploaded, error) {
-	return r.producer.Upload(ctx, p.Work, UploadInput{ID: p.Bundle.ID, CreatedAt: p.CreatedAt, Note: p.Note, Changes: p.Changes, Size: p.Size})
+	uploaded, err := r.producer.Upload(ctx, p.Work, UploadInput{
+		ID: p.Bundle.ID, CreatedAt: p.CreatedAt, Note: p.Note, ManifestSHA256: p.ManifestSHA256, Changes: p.Changes, Size: p.Size,
+	})
+	r.ended(p.Work.Plan.Sync.Destination, uploaded, err)
+	return uploaded, err
 }
 
 // consuming is a push between two steps.

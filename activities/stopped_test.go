@@ -45,7 +45,7 @@ func (g *gate) pass(resp *http.Response) {
 func (r *rig) twin(alter func(*http.Response)) *rig {
 	r.Helper()
 	proxied := func(target string) string { return (&lag{alter: alter}).serve(r.T, target) }
-	z := &rig{T: r.T, source: r.source, destination: r.destination, sync: r.sync, s3: r.s3}
+	z := &rig{T: r.T, source: r.source, destination: r.destination, sync: r.sync, s3: r.s3, runs: r.runs}
 	git := func(server *gitserver.Server, repo string) *smarthttp.Client {
 		u, err := url.Parse(proxied(server.URL()))
 		require.NoError(r, err)
@@ -58,7 +58,7 @@ func (r *rig) twin(alter func(*http.Response)) *rig {
 	require.NoError(r, err)
 	p := r.producer
 	z.producer = &Producer{
-		Common: Common{Bucket: write, Staging: r.area(), Host: "z", Clock: p.Clock},
+		Common: Common{Bucket: write, Staging: r.area(), Host: "z", Clock: p.Clock, LastRuns: p.LastRuns},
 		Syncs:  p.Syncs, Source: git(r.source, sourceRepo), ThinPacks: true,
 		Recipients: p.Recipients, Signer: p.Signer, Retention: p.Retention, Version: "test",
 	}
@@ -95,6 +95,9 @@ func (r *rig) produceAll() (err error) {
 		cloned := next(r, &err, r.clone, u)
 		next(r, &err, r.upload, next(r, &err, r.encrypt, next(r, &err, r.pack, cloned)))
 		r.cleanup(&err, &r.producer.Common, cloned.Staged)
+	}
+	if err == nil && len(planned.Moves) > 0 {
+		_, err = r.activities.ExecuteActivity(r.producer.Publish)
 	}
 	next(r, &err, r.producer.Prune, PruneRequest{Absence: planned.Orphans.Absence})
 	return err
@@ -162,7 +165,8 @@ func (r *rig) stoppedAt(side string, n int) bool {
 	g := &gate{left: n, stopped: make(chan string, 1), resume: make(chan struct{})}
 	resume := sync.OnceFunc(func() { close(g.resume) })
 	z := r.twin(g.pass)
-	r.Cleanup(resume) // before the proxies wait for their requests
+	z.runs = &producerRuns{ends: runEnds{}} // a run that was given up is not the last one
+	r.Cleanup(resume)                       // before the proxies wait for their requests
 	cycle := z.produceAll
 	if side == "consumer" {
 		require.NoError(r, r.produceAll())

@@ -17,8 +17,10 @@ type UploadInput struct {
 	ID        object.ID `json:"id"`
 	CreatedAt time.Time `json:"created_at"` // of Packaged
 	Note      string    `json:"note,omitempty"`
-	Changes   string    `json:"changes,omitempty"` // of Cloned
-	Size      int64     `json:"size"`              // bytes
+	// ManifestSHA256 is of Packaged, too.
+	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
+	Changes        string `json:"changes,omitempty"` // of Cloned
+	Size           int64  `json:"size"`              // bytes
 }
 
 // Uploaded describes an object that is in the bucket.
@@ -27,6 +29,15 @@ type Uploaded struct {
 	ID      object.ID `json:"id"`
 	Key     string    `json:"key"`
 	Size    int64     `json:"size"` // bytes
+
+	// What follows is for the producer's catalog, which gets it from the run's result.
+
+	ETag           string    `json:"etag,omitempty"`
+	Modified       time.Time `json:"modified,omitzero"`         // when it was uploaded, as the bucket says it
+	CreatedAt      time.Time `json:"created_at,omitzero"`       // of the manifest
+	ManifestSHA256 string    `json:"manifest_sha256,omitempty"` // lower-case hexadecimal
+	Keys           string    `json:"keys,omitempty"`            // see Producer.keysFingerprint
+	BaseChain      string    `json:"base_chain,omitempty"`      // of the plan, for an increment
 }
 
 // Upload puts the object into the bucket. It first deletes the archive, which is no longer needed, to make room.
@@ -50,7 +61,8 @@ func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) 
 	meter := startMeter(ctx, in.Size)
 	defer meter.stop()
 	placed := placement{producer: p, key: key, seenChain: work.Plan.SeenChain, UploadInput: in}
-	if err := p.put(ctx, placed, meteredAt{file, meter}); err != nil {
+	own, err := p.put(ctx, placed, meteredAt{file, meter})
+	if err != nil {
 		return uploaded, err
 	}
 	if p.WritePredecessor {
@@ -62,7 +74,14 @@ func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) 
 	if in.Note != "" {
 		summary += "; " + in.Note
 	}
-	return Uploaded{Summary: summary, ID: in.ID, Key: key, Size: in.Size}, nil
+	uploaded = Uploaded{
+		Summary: summary, ID: in.ID, Key: key, Size: in.Size,
+		ETag: own.ETag, Modified: own.Modified, CreatedAt: in.CreatedAt, ManifestSHA256: in.ManifestSHA256, Keys: p.keysFingerprint(),
+	}
+	if in.ID.Base != "" {
+		uploaded.BaseChain = work.Plan.BaseChain
+	}
+	return uploaded, nil
 }
 
 // meteredAt tracks how far the object has been read. Parts are read concurrently, and more than once when they are

@@ -94,7 +94,8 @@ func TestKilledBeforeItDeletedForThePredecessor(t *testing.T) {
 			key, err := p.Bundle.ID.PredecessorKey()
 			require.NoError(t, err)
 			input := UploadInput{ID: p.Bundle.ID, CreatedAt: p.CreatedAt, Size: p.Size}
-			require.NoError(t, r.producer.put(t.Context(), placement{producer: r.producer, key: key, seenChain: u.SeenChain, UploadInput: input}, file))
+			_, err = r.producer.put(t.Context(), placement{producer: r.producer, key: key, seenChain: u.SeenChain, UploadInput: input}, file)
+			require.NoError(t, err)
 			require.Len(t, r.keys(), 2)
 			goOn(r, p)
 			require.Equal(t, []string{key}, r.keys())

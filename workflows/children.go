@@ -97,6 +97,9 @@ func (p *childPool) awaitAll(ctx workflow.Context) error {
 	return nil
 }
 
+// ended counts the children of all the cycle's runs that are known to have ended.
+func (p *childPool) ended() int { return p.state.Moved - p.state.Abandoned - len(p.inFlight) }
+
 func (p *childPool) reportRunning() {
 	for _, r := range p.inFlight {
 		p.state.Report.AddRunning(r.id)

@@ -26,9 +26,14 @@ type cycleSpec[M any] struct {
 	verb string
 	// allowRollback lets a move roll the branch back. It is nil for cycles in which no branch can go back.
 	allowRollback func(move *M)
+	// publish runs when children have ended, unless it is nil.
+	publish func(workflow.Context, *contract.Report) error
 	// prune runs after all pages, unless it is nil.
 	prune func(workflow.Context, *contract.Report) error
 }
+
+// changePublish is the change since which a cycle renews the catalog after its children.
+const changePublish = "publish-catalog"
 
 // cycle is one run of a cycle. It works on one page of the plan after the other. When its history is long, it
 // continues as a new run, which is told only how far the cycle has come.
@@ -123,6 +128,8 @@ func (c *cycle[M]) planPage(ctx workflow.Context) (page plan.Page[M], err error)
 		PageRequest: plan.PageRequest{Order: c.state.Order, After: c.state.After, Size: c.input.PageSize, Detail: c.input.DryRun},
 		Retry:       c.rollbacks.unused,
 		Only:        c.only,
+
+		IntervalSeconds: c.input.IntervalSeconds,
 	}
 	summary := c.scanSummary
 	if c.state.After == 0 {
@@ -183,6 +190,12 @@ func (c *cycle[M]) finish(ctx workflow.Context) (contract.Report, error) {
 		return *report, err
 	}
 	c.rollbacks.reportUnused(report)
+	if c.publish != nil && c.pool.ended() > 0 && workflow.GetVersion(ctx, changePublish, workflow.DefaultVersion, 1) == 1 {
+		c.progress.step("renewing the catalog")
+		if err := c.publish(ctx, report); err != nil {
+			return *report, err
+		}
+	}
 	if c.prune != nil && len(c.only) == 0 && (c.state.Prune || len(report.Synced) > 0) {
 		c.progress.step("deleting objects that are no longer needed")
 		if err := c.prune(ctx, report); err != nil {

@@ -46,7 +46,9 @@ func (r *childRun) produce(ctx workflow.Context, upload plan.Upload) (uploaded a
 		return uploaded, err
 	}
 	r.step("uploading %s, %s", object, humanize.Bytes(uint64(encrypted.Size)))
-	uploadInput := activities.UploadInput{ID: id, CreatedAt: packaged.CreatedAt, Note: packaged.Note, Changes: cloned.Changes, Size: encrypted.Size}
+	uploadInput := activities.UploadInput{
+		ID: id, CreatedAt: packaged.CreatedAt, Note: packaged.Note, ManifestSHA256: packaged.ManifestSHA256, Changes: cloned.Changes, Size: encrypted.Size,
+	}
 	if err = workflow.ExecuteActivity(onHost, producer.Upload, work, uploadInput).Get(ctx, &uploaded); err != nil {
 		return uploaded, err
 	}

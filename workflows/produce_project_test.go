@@ -33,6 +33,13 @@ var (
 const noDeadlock = time.Minute
 
 func environment(t *testing.T) *testsuite.TestWorkflowEnvironment {
+	env := bareEnvironment(t)
+	env.OnActivity(producer.Publish, mock.Anything).Return(nil).Maybe()
+	return env
+}
+
+// bareEnvironment leaves the catalog to the test, too.
+func bareEnvironment(t *testing.T) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()

@@ -18,11 +18,23 @@ func producerCycle() cycleSpec[plan.Upload] {
 	var producer *activities.Producer
 	return cycleSpec[plan.Upload]{
 		role: contract.Producer, scan: producer.PlanUploads, scanSummary: "the configured syncs, their sources and the bucket",
-		workflow: ProduceProject, verb: "upload", prune: prune,
+		workflow: ProduceProject, verb: "upload", publish: publish, prune: prune,
 		child: func(u plan.Upload) child {
 			return child{destination: u.Sync.Destination, reason: u.Reason, modified: u.SeenChain.Modified}
 		},
 	}
+}
+
+// publish renews the catalog. If it fails, the report has one more failure.
+func publish(ctx workflow.Context, report *contract.Report) error {
+	var producer *activities.Producer
+	err := workflow.ExecuteActivity(scanContext(ctx, "the catalog, with what was uploaded"), producer.Publish).Get(ctx, nil)
+	if err != nil && ctx.Err() == nil {
+		kind, reason := contract.FailureOf(err)
+		report.Fail(plan.Failure{Subject: "bucket", Kind: kind, Reason: "renew the catalog: " + reason})
+		return nil
+	}
+	return err
 }
 
 // prune deletes objects that are no longer needed. If it fails, the report has one more failure, and the cycle's

@@ -187,6 +187,47 @@ func TestProducerSyncRemembersAbsence(t *testing.T) {
 	}
 }
 
+// After its children, a cycle renews the catalog, before it deletes anything, and whether they have failed or not.
+func TestCatalogIsRenewedAfterChildren(t *testing.T) {
+	for name, end := range map[string]error{"synced": nil, "failed": named("BranchNotFound")} {
+		t.Run(name, func(t *testing.T) {
+			env := bareEnvironment(t)
+			planned(env, plan.Page[plan.Upload]{Checked: 1, Moves: uploads(1), Superseded: 1})
+			var order []string
+			env.OnWorkflow(workflows.ProduceProject, mock.Anything, mock.Anything).Return(activities.Uploaded{}, end)
+			env.SetOnActivityStartedListener(func(info *activityInfo, _ context.Context, _ encodedValues) {
+				order = append(order, info.ActivityType.Name)
+			})
+			env.OnActivity(producer.Publish, mock.Anything).Return(nil).Once()
+			env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(activities.Pruned{}, nil).Once()
+			env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{})
+			require.Equal(t, []string{"PlanUploads", "Publish", "Prune"}, order)
+		})
+	}
+}
+
+// That the catalog was not written is one failure; what was synced stays synced.
+func TestFailedPublishIsOneFailure(t *testing.T) {
+	env := bareEnvironment(t)
+	planned(env, plan.Page[plan.Upload]{Checked: 1, Moves: uploads(1)})
+	steps(env, nil)
+	env.OnActivity(producer.Publish, mock.Anything).Return(named("CatalogNotWritten")).Once()
+	env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(activities.Pruned{}, nil).Once()
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{})
+	r, _ := failedReport(t, env)
+	require.Equal(t, []string{"group/p0@main: snapshot"}, r.Synced)
+	require.Equal(t, []plan.Failure{{Subject: "bucket", Kind: "CatalogNotWritten", Reason: "renew the catalog: CatalogNotWritten happened"}}, r.Failed)
+}
+
+// A cycle says how often cycles begin, for the catalog.
+func TestIntervalIsPassedOn(t *testing.T) {
+	env := environment(t)
+	env.OnActivity(producer.PlanUploads, mock.Anything, mock.MatchedBy(func(r activities.PlanRequest) bool { return r.IntervalSeconds == 90 })).
+		Return(plan.Page[plan.Upload]{}, nil).Once()
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.RepeatedEvery(90*time.Second))
+	require.NoError(t, env.GetWorkflowError())
+}
+
 // What is superseded stays for the next cycle; what this one has synced is told.
 func TestFailedPruneIsOneFailure(t *testing.T) {
 	env := environment(t)

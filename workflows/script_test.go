@@ -84,6 +84,8 @@ func (s *script) Upload(_ context.Context, w activities.UploadWork, _ activities
 	return activities.Uploaded{Summary: "snapshot " + w.Staged.Run}, nil
 }
 
+func (s *script) Publish(context.Context) error { return nil }
+
 func (s *script) Prune(context.Context, activities.PruneRequest) (activities.Pruned, error) {
 	return activities.Pruned{Keys: []string{"old"}}, nil
 }

@@ -35,8 +35,11 @@ type Catalog struct {
 	CreatedAt time.Time `json:"created_at"` // in UTC, by the producer's clock: see Next
 	CreatedBy string    `json:"created_by"` // software and its version
 	// IntervalSeconds is how often the producer means to write one.
-	IntervalSeconds int    `json:"interval_seconds"`
-	Syncs           []Sync `json:"syncs"` // sorted by the identities of their destinations, as Compare does
+	IntervalSeconds int `json:"interval_seconds"`
+	// AdoptedBefore is for the producer itself: when it wrote its first catalog, it took what the bucket then had, and what was
+	// uploaded before this time by the bucket's clock, for its own.
+	AdoptedBefore time.Time `json:"adopted_before,omitzero"`
+	Syncs         []Sync    `json:"syncs"` // sorted by the identities of their destinations, as Compare does
 }
 
 // Sync is what a catalog says of one sync. Times that are not known are zero.

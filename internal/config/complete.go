@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"filippo.io/age"
 
@@ -47,6 +48,9 @@ func (s *Common) complete(v variables) (problems []error) {
 	return append(problems, s.checkPlainHTTP("GITLAB_BASE_URL", s.GitLab))
 }
 
+// maxCatalogInterval is how long a consumer can be left to wait for a sign of life.
+const maxCatalogInterval = 24 * time.Hour
+
 func (c *Producer) complete(v variables) []error {
 	problems := append(c.Common.complete(v), checkSyncList(v))
 	if c.GraphQLUsername+c.GraphQLPassword != "" {
@@ -55,6 +59,9 @@ func (c *Producer) complete(v variables) []error {
 	problems = append(problems, checkShare("PRUNE_MAX_SHARE", c.MaxPruneShare))
 	if c.PruneAfter < 0 {
 		problems = append(problems, fmt.Errorf("PRUNE_AFTER is %s, less than 0", c.PruneAfter))
+	}
+	if c.CatalogInterval < 0 || c.CatalogInterval > maxCatalogInterval {
+		problems = append(problems, fmt.Errorf("CATALOG_INTERVAL is %s, not between 0 and %s", c.CatalogInterval, maxCatalogInterval))
 	}
 	if v["GRAPHQL_QUERY_FILE"] == "" && v["SYNCS_FILE"] == "" {
 		var err error

@@ -85,6 +85,8 @@ type Producer struct {
 	MaxPruneShare float64 `env:"PRUNE_MAX_SHARE" envDefault:"0.5"`
 	// PruneAfter is how long a destination has to be absent from the configuration before its objects are deleted.
 	PruneAfter time.Duration `env:"PRUNE_AFTER" envDefault:"24h"`
+	// CatalogInterval is how often the catalog is written at most while nothing changes.
+	CatalogInterval time.Duration `env:"CATALOG_INTERVAL" envDefault:"1m"`
 }
 
 // Consumer is the configuration of a worker on the destination's side.

@@ -49,6 +49,7 @@ func TestLoadProducer(t *testing.T) {
 	require.Equal(t, Query("{ apps_v1 }"), c.Query)
 	require.Equal(t, 0.5, c.MaxPruneShare)
 	require.Equal(t, 24*time.Hour, c.PruneAfter)
+	require.Equal(t, time.Minute, c.CatalogInterval)
 	require.Equal(t, "staging-1", c.Environment.Name())
 	require.True(t, c.ThinPacks)
 	require.Equal(t, 30*time.Second, c.DrainTimeout)
@@ -105,13 +106,13 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 	_, err = LoadProducer(environ(map[string]string{
 		"AWS_ACCESS_KEY_ID": "", "AWS_S3_USE_PATH_STYLE": "perhaps", "GITLAB_BASE_URL": "https://bot:url-canary@gitlab.example.com",
 		"GRAPHQL_SERVER": "graphql-canary", "PUBLIC_KEY": "age1-nonsense", "PRUNE_MAX_SHARE": "2", "GRAPHQL_QUERY_FILE": "/does/not/exist",
-		"DRAIN_TIMEOUT": "soon", "MAX_CONCURRENT": "0", "HEALTH_ADDRESS": "8080", "PRUNE_AFTER": "-1h", "ENVIRONMENT": " ",
+		"DRAIN_TIMEOUT": "soon", "MAX_CONCURRENT": "0", "HEALTH_ADDRESS": "8080", "PRUNE_AFTER": "-1h", "CATALOG_INTERVAL": "24h1s", "ENVIRONMENT": " ",
 	}))
 	for _, want := range []string{
 		"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together", "AWS_S3_USE_PATH_STYLE is not true or false",
 		"GITLAB_BASE_URL: there are credentials in the URL", "GRAPHQL_SERVER: not an http or https URL", "PUBLIC_KEY: ", "PRUNE_MAX_SHARE is 2",
 		"GRAPHQL_QUERY_FILE: open /does/not/exist", "DRAIN_TIMEOUT is not a duration", "MAX_CONCURRENT is 0",
-		`HEALTH_ADDRESS: "8080" is not host:port or :port`, "PRUNE_AFTER is -1h0m0s, less than 0", "ENVIRONMENT is set, but to white space only",
+		`HEALTH_ADDRESS: "8080" is not host:port or :port`, "PRUNE_AFTER is -1h0m0s, less than 0", "CATALOG_INTERVAL is 24h0m1s, not between 0 and 24h0m0s", "ENVIRONMENT is set, but to white space only",
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -121,7 +122,7 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 func TestEndsOfWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	producer := map[string]string{"GRAPHQL_SERVER": "https://graphql.example.com", "PUBLIC_KEY": identity(t).Recipient().String()}
-	for _, setting := range []string{"MAX_CONCURRENT=1", "DRAIN_TIMEOUT=0s", "PRUNE_AFTER=0s", "PRUNE_MAX_SHARE=0", "PRUNE_MAX_SHARE=1"} {
+	for _, setting := range []string{"MAX_CONCURRENT=1", "DRAIN_TIMEOUT=0s", "PRUNE_AFTER=0s", "CATALOG_INTERVAL=0s", "CATALOG_INTERVAL=24h", "PRUNE_MAX_SHARE=0", "PRUNE_MAX_SHARE=1"} {
 		_, err := LoadProducer(append(environ(producer), setting))
 		require.NoError(t, err, setting)
 	}

@@ -56,6 +56,8 @@ type Stored struct {
 	Key      string    `json:"key"`      // under which it is found; see ParseKey
 	Size     int64     `json:"size"`     // bytes
 	Modified time.Time `json:"modified"` // when it was uploaded, as the bucket says it; S3 gives whole seconds
+	// ETag changes with the content, as the bucket says it. It is empty where nobody has asked for it.
+	ETag string `json:"-"`
 	// SourceBranch is what the archive of an object of the predecessor has the branch as; empty for one of ours.
 	SourceBranch string `json:"-"`
 }

@@ -55,6 +55,7 @@ type Page[M any] struct {
 	Superseded int `json:"superseded,omitempty"`
 	Failures
 
+	looks                 []Look
 	request               PageRequest
 	movesSize, inSyncSize int
 	changesSize           int
@@ -145,8 +146,11 @@ func (p *Page[M]) add(c Candidate[M], head Head, last Refusal, now time.Time) bo
 		return true
 	}
 	d := c.decide(head)
+	look := Look{Destination: c.Destination, Head: head}
+	defer func() { p.looks = append(p.looks, look) }()
 	switch {
 	case d.failure != nil:
+		look.Failure = d.failure.Kind
 		p.Fail(*d.failure)
 	case d.move == nil:
 		p.UpToDate++
@@ -155,7 +159,9 @@ func (p *Page[M]) add(c Candidate[M], head Head, last Refusal, now time.Time) bo
 			p.inSyncSize += jsonSize(d.inSync) + 1
 		}
 	default:
+		look.Moves = true
 		if failure, wait := d.attempt.backOff(c.Destination, last, now); wait {
+			look.Failure, look.Since = failure.Kind, last.Since
 			p.Fail(failure)
 			return true
 		}

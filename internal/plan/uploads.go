@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
@@ -23,7 +24,12 @@ type Upload struct {
 	// SeenChain is what the bucket held for the destination when this was planned. The upload is valid only while that
 	// is still so, and has to come later than that.
 	SeenChain ChainState `json:"follows,omitzero"`
-	Reason    string     `json:"reason"`
+	// BaseChain is the hash (chain.Hash) of the objects that BaseKeys names, if they are known to be what this producer has
+	// uploaded. Else it is empty.
+	BaseChain string `json:"base_chain,omitempty"`
+	// MadeAfter is the time after which the object has to be made, because the destination has had one of that time.
+	MadeAfter time.Time `json:"made_after,omitzero"`
+	Reason    string    `json:"reason"`
 	Attempt
 }
 
@@ -37,6 +43,8 @@ type UploadPlanner struct {
 	Chains map[project.Branch]chain.Chain
 	// Covers tells for which destinations Chains is complete. Nil means for all.
 	Covers func(project.Branch) bool
+	// Trust says of a chain how far it is known to be this producer's. Nil knows nothing.
+	Trust func(chain.Chain) Trust
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
 	// WritePredecessor is for a consumer that is the predecessor's: it needs a complete object of its own kind, and nothing else.
@@ -140,7 +148,7 @@ func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
 		candidates = append(candidates, Candidate[Upload]{
 			Destination: s.Destination, Read: s.Source, Position: position,
 			decide: func(head Head) decision[Upload] {
-				return p.decide(s, bucketState{c, inBucket, overlaps.newerThan(s.Destination)}, head)
+				return p.decide(s, p.stateOf(c, inBucket, overlaps.newerThan(s.Destination)), head)
 			},
 		})
 	}
@@ -151,8 +159,17 @@ func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
 type bucketState struct {
 	chain.Chain
 	exists bool // otherwise the chain is the zero value
+	trust  Trust
 	// cover is another destination with refs in common and a newer object; empty if there is none.
 	cover string
+}
+
+func (p UploadPlanner) stateOf(c chain.Chain, exists bool, cover string) bucketState {
+	state := bucketState{Chain: c, exists: exists, cover: cover}
+	if exists && p.Trust != nil {
+		state.trust = p.Trust(c)
+	}
+	return state
 }
 
 // decide compares a source's head with the commit that the bucket has for its destination.
@@ -175,6 +192,7 @@ func (p UploadPlanner) decide(s project.Sync, c bucketState, head Head) (d decis
 	if c.exists {
 		newest = c.Newest()
 	}
+	upload.MadeAfter = c.trust.MadeAfter
 	upload.Evidence = fingerprint(head.Commit, newest, p.Settings)
 	return decision[Upload]{move: &upload, attempt: &upload.Attempt}
 }
@@ -237,6 +255,9 @@ func (p UploadPlanner) planUpload(s project.Sync, head Head, c bucketState) (Upl
 	u.Reason = fmt.Sprintf("%s: increment on %s", moved, shortState(s.Source, u.Base))
 	for _, o := range prefix {
 		u.BaseKeys = append(u.BaseKeys, o.Key)
+	}
+	if c.trust.Known {
+		u.BaseChain = chain.Hash(prefix)
 	}
 	return u, true
 }

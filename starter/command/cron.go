@@ -26,7 +26,8 @@ func cronCommand() *cli.Command {
 
 func startCron(ctx context.Context, c *cli.Command, s roleClient) error {
 	interval := c.Duration("every")
-	in := contract.CycleInput{SearchAttributes: s.hasSearchAttributes(ctx), Limits: contract.Limits{WaitSeconds: contract.WaitSecondsFor(interval)}}
+	in := contract.RepeatedEvery(interval)
+	in.SearchAttributes = s.hasSearchAttributes(ctx)
 	_, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                                       s.ParentID,
 		TaskQueue:                                s.TaskQueue,

@@ -71,7 +71,8 @@ func scheduleCommand() *cli.Command {
 func createSchedule(ctx context.Context, c *cli.Command, s roleClient) error {
 	interval := c.Duration("every")
 	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: interval}}, Jitter: interval / jitterDivisor}
-	in := contract.CycleInput{SearchAttributes: s.hasSearchAttributes(ctx), Limits: contract.Limits{WaitSeconds: contract.WaitSecondsFor(interval)}}
+	in := contract.RepeatedEvery(interval)
+	in.SearchAttributes = s.hasSearchAttributes(ctx)
 	action := &client.ScheduleWorkflowAction{ID: s.ParentID, TaskQueue: s.TaskQueue, Workflow: s.Parent, Args: []any{in}}
 	_, err := s.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID: s.ParentID, Spec: spec, Action: action, CatchupWindow: catchupWindow,

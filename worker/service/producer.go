@@ -44,6 +44,8 @@ func producer(environ []string) (role, error) {
 				Retention:   plan.Retention{After: c.PruneAfter, MaxShare: c.MaxPruneShare},
 				Version:     version(),
 
+				CatalogInterval: c.CatalogInterval,
+
 				WritePredecessor: c.WritePredecessor,
 			}
 		},

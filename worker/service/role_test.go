@@ -49,7 +49,8 @@ func TestProducerConfigurationArrives(t *testing.T) {
 				return fmt.Sprint(syncs)
 			},
 		},
-		"PRUNE_AFTER": {value: "3h", seen: func(b *built) any { return b.producer.Retention }, want: plan.Retention{After: 3 * time.Hour, MaxShare: 0.25}},
+		"CATALOG_INTERVAL": {value: "2m", seen: func(b *built) any { return b.producer.CatalogInterval }, want: 2 * time.Minute},
+		"PRUNE_AFTER":      {value: "3h", seen: func(b *built) any { return b.producer.Retention }, want: plan.Retention{After: 3 * time.Hour, MaxShare: 0.25}},
 	})
 	table["ENVIRONMENT"] = arrival{value: "full-1", seen: func(b *built) any { return b.producer.Environment }, want: "full-1", other: "full-2"}
 	requireArrivals(t, "producer", reflect.TypeFor[config.Producer](), w, table)

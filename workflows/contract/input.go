@@ -63,6 +63,8 @@ type CycleInput struct {
 	Only []string `json:"only,omitempty"`
 	Limits
 
+	// IntervalSeconds is how often cycles are meant to begin, for the consumer to know when to miss them; 0 if nobody knows.
+	IntervalSeconds int `json:"interval_seconds,omitempty"`
 	// From continues a dry run whose report had no room for all branches. It is that report's Next.
 	From *Position `json:"from,omitempty"`
 	// Continuation is set by a cycle that continues as a new run. Nobody else may set it.
@@ -85,6 +87,11 @@ func (in CycleInput) Subset() (only []project.Branch, err error) {
 		only = append(only, b)
 	}
 	return only, nil
+}
+
+// RepeatedEvery is the input of cycles that begin at an interval.
+func RepeatedEvery(interval time.Duration) CycleInput {
+	return CycleInput{Limits: Limits{WaitSeconds: WaitSecondsFor(interval)}, IntervalSeconds: int(interval.Seconds())}
 }
 
 // Position is how far a cycle has come: the order in which it visits the branches, and the position of the last one
