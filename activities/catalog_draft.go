@@ -155,10 +155,10 @@ func (d *catalogDraft) renew(objects map[project.Branch]catalog.Object) {
 // supersedes tells whether an object was made after the last one.
 func supersedes(next, last catalog.Object) bool { return next.MadeAt.After(madeAfter(last)) }
 
-// madeAfter is the time after which the object that follows one has to be made. The time of one that a clock has made that was
-// far ahead is not followed.
+// madeAfter is the time after which the object that follows one has to be made. The time of one that consumers refused when it came
+// is not followed: a wrong clock has made it.
 func madeAfter(o catalog.Object) time.Time {
-	if plan.MadeFarAhead(o.MadeAt, o.Modified) {
+	if plan.IsOfFuture(o.MadeAt, o.Modified) {
 		return time.Time{}
 	}
 	return o.MadeAt

@@ -22,8 +22,10 @@ import (
 const (
 	// maxParallelQueries is how many workflows are asked for at a time.
 	maxParallelQueries = 8
-	// runQueryTimeout bounds the wait for one answer, allRunsTimeout the wait for all of them.
+	// runQueryTimeout bounds the wait for one answer, allRunsTimeout the wait for all of them. Of a run that is still at work, there is no
+	// answer: whoever expects some of these waits for less.
 	runQueryTimeout = 5 * time.Second
+	endQueryTimeout = 2 * time.Second
 	allRunsTimeout  = time.Minute
 )
 
@@ -51,8 +53,8 @@ type runEnd struct {
 	unknown bool
 }
 
-// ends returns how the last runs of branches ended.
-func (l LastRuns) ends(ctx context.Context, branches []project.Branch) map[project.Branch]runEnd {
+// ends returns how the last runs of branches ended. It waits for one answer no longer than the given time.
+func (l LastRuns) ends(ctx context.Context, branches []project.Branch, patience time.Duration) map[project.Branch]runEnd {
 	found := make(map[project.Branch]runEnd, len(branches))
 	ctx, cancel := context.WithTimeout(ctx, allRunsTimeout)
 	defer cancel()
@@ -61,7 +63,7 @@ func (l LastRuns) ends(ctx context.Context, branches []project.Branch) map[proje
 	group.SetLimit(maxParallelQueries)
 	for _, b := range branches {
 		group.Go(func() error {
-			end := l.end(ctx, b)
+			end := l.end(ctx, b, patience)
 			mu.Lock()
 			defer mu.Unlock()
 			found[b] = end
@@ -79,18 +81,18 @@ func (l LastRuns) refusals(ctx context.Context, branches []project.Branch) map[p
 	if l.Executions == nil {
 		return found
 	}
-	for b, end := range l.ends(ctx, branches) {
+	for b, end := range l.ends(ctx, branches, runQueryTimeout) {
 		found[b] = end.refusal
 	}
 	return found
 }
 
 // end reads the last event of a branch's last run.
-func (l LastRuns) end(ctx context.Context, b project.Branch) runEnd {
+func (l LastRuns) end(ctx context.Context, b project.Branch, patience time.Duration) runEnd {
 	if l.Executions == nil {
 		return runEnd{unknown: true}
 	}
-	ctx, cancel := context.WithTimeout(ctx, runQueryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	id := l.ID(b)
 	events := l.GetWorkflowHistory(ctx, id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)

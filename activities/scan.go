@@ -81,9 +81,13 @@ func (s *scan[M]) take(ctx context.Context, p bucketPart[M]) (took int, err erro
 			return took, err
 		}
 		var moving []project.Branch
+		heals := s.page.HealsLeft()
 		read := slices.IndexFunc(rest, func(c plan.Candidate[M]) bool {
 			head, known := heads[c.Destination]
-			if known && c.NeedsMove(head) && !s.request.retries(c.Destination) {
+			if known && c.Heals(head) {
+				heals--
+			}
+			if known && c.NeedsMove(head) && !s.request.retries(c.Destination) && (heals >= 0 || !c.Heals(head)) {
 				moving = append(moving, c.Destination)
 			}
 			return !known

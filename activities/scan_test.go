@@ -148,7 +148,7 @@ func TestLargeBucketIsReadInParts(t *testing.T) {
 	}
 	heads := &refsOf{asked: map[string]int{}}
 	common := Common{Bucket: b, Clock: time.Now}
-	producer := &Producer{Syncs: &listed{syncs: syncs}, Source: sourceOf{refsOf: heads}, Common: common}
+	producer := &Producer{Syncs: &listed{syncs: syncs}, Source: sourceOf{refsOf: heads}, Common: common, Signer: sign.Unsigned()}
 	consumer := &Consumer{Destination: destinationOf{refsOf: heads}, Common: common, Allow: project.AllowAll(), Verifier: sign.Unverified()}
 	env := newActivities()
 	env.RegisterActivity(producer)

@@ -22,6 +22,7 @@ const (
 const (
 	notUploaded = "the object in the bucket is not the one that was uploaded"
 	otherKeys   = "its objects were made with other keys"
+	ofFuture    = "its object says that it was made in the future"
 )
 
 // compare finds out about the chains of some destinations. Where one is not the catalog's, the last run is asked what it has
@@ -36,19 +37,23 @@ func (l *ledger) compare(ctx context.Context, chains map[project.Branch]chain.Ch
 			own[b.Identity()] = c
 		}
 	}
-	var asked []project.Branch
+	var asked, maybeFailed []project.Branch
 	for _, b := range destinations {
 		id := b.Identity()
 		c, exists := own[id]
 		if exists && !l.knows(id, c) && l.adopts(id, c) {
 			l.renewed[id] = describe(c)
 		}
-		inQuestion := exists && !l.knows(id, c) || l.asksFailed && l.mayHaveFailed(id, c)
-		if inQuestion && len(l.ends)+len(asked) < l.maxAsked {
+		switch {
+		case exists && !l.knows(id, c):
 			asked = append(asked, b)
+		case l.asksFailed && l.mayHaveFailed(id, c):
+			maybeFailed = append(maybeFailed, b)
 		}
 	}
-	for b, end := range l.producer.LastRuns.ends(ctx, asked) {
+	asked = append(asked, maybeFailed...) // what was uploaded counts more
+	asked = asked[:min(len(asked), l.maxAsked-len(l.ends))]
+	for b, end := range l.producer.LastRuns.ends(ctx, asked, endQueryTimeout) {
 		id := b.Identity()
 		l.ends[id] = end
 		if c, exists := own[id]; exists && !l.knows(id, c) && end.uploaded.isNewestOf(c) {
@@ -109,25 +114,27 @@ func (l *ledger) adopts(id project.Branch, c chain.Chain) bool {
 }
 
 // trust is what the plan goes by.
-func (l *ledger) trust(c chain.Chain) (trust plan.Trust) {
+func (l *ledger) trust(b project.Branch, c chain.Chain) (trust plan.Trust) {
 	if l == nil {
 		return trust
 	}
-	id := c.Newest().Destination.Identity()
+	id := b.Identity()
 	o := l.object(id)
 	if o != nil {
 		trust.MadeAfter = madeAfter(*o)
 	}
-	end, asked := l.ends[id]
-	switch {
-	case !isOwn(c):
-	case l.knows(id, c):
-		trust.Known = o.Keys == "" || o.Keys == l.keys
-		if !trust.Known {
-			trust.Heal = otherKeys
+	switch end, asked := l.ends[id]; {
+	case len(c.Objects) == 0 || !isOwn(c):
+	case !l.knows(id, c):
+		if asked && !end.unknown {
+			trust.Heal = notUploaded
 		}
-	case asked && !end.unknown:
-		trust.Heal = notUploaded
+	case o.Keys != "" && o.Keys != l.keys:
+		trust.Heal = otherKeys
+	case plan.IsOfFuture(o.MadeAt, o.Modified) && plan.IsOfFuture(o.MadeAt, l.began): // and this clock says something else now
+		trust.Heal = ofFuture
+	default:
+		trust.Known = true
 	}
 	return trust
 }

@@ -54,7 +54,7 @@ func TestRefusedBranchesWait(t *testing.T) {
 	refs := &refsOf{moved: true, asked: map[string]int{}}
 	attempts := map[string]plan.Attempt{}
 	common := Common{Bucket: fullBucket(t, len(keys), func(i int) string { return keys[i] }), Clock: func() time.Time { return runEnded.Add(time.Minute) }, Settings: "then"}
-	producer := &Producer{Common: common, Syncs: &listed{syncs: syncs}, Source: sourceOf{refsOf: refs}}
+	producer := &Producer{Common: common, Signer: sign.Unsigned(), Syncs: &listed{syncs: syncs}, Source: sourceOf{refsOf: refs}}
 	consumer := &Consumer{Common: common, Destination: destinationOf{refsOf: refs}, Allow: project.AllowAll(), Verifier: sign.Unverified()}
 	env := newActivities()
 	env.RegisterActivity(producer)

@@ -20,5 +20,4 @@ func RegisterProducer(r Registry) {
 func RegisterConsumer(r Registry) {
 	r.RegisterWorkflow(ConsumerSync)
 	r.RegisterWorkflow(ConsumeProject)
-	r.RegisterWorkflow(ConsumerPoll)
 }

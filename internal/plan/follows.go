@@ -54,14 +54,14 @@ func NextCreationTime(now, before time.Time) (created time.Time, followed bool) 
 	if before.Before(now) {
 		return now.UTC(), true
 	}
-	if MadeFarAhead(before, now) {
+	if before.After(now.Add(maxFollowedLead)) {
 		return now.UTC(), false
 	}
 	return before.Add(1).UTC(), true
 }
 
-// MadeFarAhead tells whether an object says that it was made so long after a time that consumers would have refused it then.
-func MadeFarAhead(madeAt, at time.Time) bool { return madeAt.After(at.Add(maxFollowedLead)) }
+// IsOfFuture tells whether consumers refuse at a time what was made then: more than a day later.
+func IsOfFuture(madeAt, at time.Time) bool { return madeAt.After(at.Add(24 * time.Hour)) }
 
 // OvertakenBy tells whether another object was uploaded after this state was seen. The upload's own key does not
 // count.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -17,6 +18,9 @@ const (
 	MaxPageSize   = 500
 	maxMovesSize  = 768 << 10
 	maxInSyncSize = 192 << 10
+	// maxHealed is how many branches a page moves that have not moved at their sources: snapshots of all at once would keep
+	// updates waiting.
+	maxHealed = 20
 )
 
 // PageRequest says which part of a cycle's plan to make.
@@ -60,6 +64,7 @@ type Page[M any] struct {
 	movesSize, inSyncSize int
 	changesSize           int
 	notQueried            int
+	healed, healedLater   int  // moves that heal, and those that were left for the next cycles
 	full                  bool // the next branch did not fit
 }
 
@@ -80,10 +85,12 @@ type Candidate[M any] struct {
 	decide   func(Head) decision[M]
 }
 
-// decision is what to do about a candidate: move it, report a failure, or, if both are nil, note that it is in sync.
+// decision is what to do about a candidate: move it, report a failure, or, if both are nil, note that it is in sync. A move that
+// heals may have to wait, and is in sync until then.
 type decision[M any] struct {
 	move    *M
 	attempt *Attempt // of the move
+	heals   bool     // the move only replaces what is in the bucket
 	failure *Failure
 	inSync  BranchStatus
 }
@@ -91,6 +98,11 @@ type decision[M any] struct {
 // NeedsMove tells whether a branch with this head has to move.
 func (c Candidate[M]) NeedsMove(head Head) bool {
 	return !head.NotQueried && c.decide(head).move != nil
+}
+
+// Heals tells whether a branch with this head would only have to move because of what is in the bucket.
+func (c Candidate[M]) Heals(head Head) bool {
+	return !head.NotQueried && c.decide(head).heals
 }
 
 // JSONSize is how many bytes the branch takes in a page, given its head. It is 0 if the branch need not move.
@@ -111,6 +123,9 @@ func sortByPosition[M any](candidates []Candidate[M]) []Candidate[M] {
 func (p *Page[M]) Remaining() (branches, bytes int) {
 	return p.request.Size - len(p.Moves), p.moveSizeLimit() - p.movesSize
 }
+
+// HealsLeft is how many more branches the page can move that have not moved at their sources.
+func (p *Page[M]) HealsLeft() int { return maxHealed - p.healed }
 
 // IsFull tells whether the next candidate belongs to the next page.
 func (p *Page[M]) IsFull() bool {
@@ -153,13 +168,15 @@ func (p *Page[M]) add(c Candidate[M], head Head, last Refusal, now time.Time) bo
 		look.Failure = d.failure.Kind
 		p.Fail(*d.failure)
 	case d.move == nil:
-		p.UpToDate++
-		if p.request.Detail {
-			p.InSync = append(p.InSync, d.inSync)
-			p.inSyncSize += jsonSize(d.inSync) + 1
-		}
+		p.addInSync(d.inSync)
+	case d.heals && p.HealsLeft() == 0:
+		p.addInSync(d.inSync)
+		p.healedLater++
 	default:
 		look.Moves = true
+		if d.heals {
+			p.healed++
+		}
 		if failure, wait := d.attempt.backOff(c.Destination, last, now); wait {
 			look.Failure, look.Since = failure.Kind, last.Since
 			p.Fail(failure)
@@ -175,9 +192,20 @@ func (p *Page[M]) add(c Candidate[M], head Head, last Refusal, now time.Time) bo
 	return true
 }
 
+func (p *Page[M]) addInSync(status BranchStatus) {
+	p.UpToDate++
+	if p.request.Detail {
+		p.InSync = append(p.InSync, status)
+		p.inSyncSize += jsonSize(status) + 1
+	}
+}
+
 // Finish returns the finished page. Left is the number of branches after it.
 func (p *Page[M]) Finish(left int) Page[M] {
 	p.Left = left
+	if p.healedLater > 0 {
+		p.Warn(fmt.Sprintf("%d more destinations have other objects in the bucket than were uploaded, or objects that were made with other keys: they get snapshots in the next cycles, %d in each", p.healedLater, maxHealed))
+	}
 	if p.notQueried > 0 {
 		p.Fail(notQueriedFailure(p.notQueried))
 	}

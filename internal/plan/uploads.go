@@ -43,8 +43,9 @@ type UploadPlanner struct {
 	Chains map[project.Branch]chain.Chain
 	// Covers tells for which destinations Chains is complete. Nil means for all.
 	Covers func(project.Branch) bool
-	// Trust says of a chain how far it is known to be this producer's. Nil knows nothing.
-	Trust func(chain.Chain) Trust
+	// Trust says of a destination and its chain, which has no objects if there is none, how far that is known to be this
+	// producer's. Nil knows nothing.
+	Trust func(project.Branch, chain.Chain) Trust
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
 	// WritePredecessor is for a consumer that is the predecessor's: it needs a complete object of its own kind, and nothing else.
@@ -148,7 +149,7 @@ func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
 		candidates = append(candidates, Candidate[Upload]{
 			Destination: s.Destination, Read: s.Source, Position: position,
 			decide: func(head Head) decision[Upload] {
-				return p.decide(s, p.stateOf(c, inBucket, overlaps.newerThan(s.Destination)), head)
+				return p.decide(s, p.stateOf(s.Destination, c, inBucket, overlaps.newerThan(s.Destination)), head)
 			},
 		})
 	}
@@ -164,10 +165,10 @@ type bucketState struct {
 	cover string
 }
 
-func (p UploadPlanner) stateOf(c chain.Chain, exists bool, cover string) bucketState {
+func (p UploadPlanner) stateOf(destination project.Branch, c chain.Chain, exists bool, cover string) bucketState {
 	state := bucketState{Chain: c, exists: exists, cover: cover}
-	if exists && p.Trust != nil {
-		state.trust = p.Trust(c)
+	if p.Trust != nil {
+		state.trust = p.Trust(destination, c)
 	}
 	return state
 }
@@ -194,7 +195,11 @@ func (p UploadPlanner) decide(s project.Sync, c bucketState, head Head) (d decis
 	}
 	upload.MadeAfter = c.trust.MadeAfter
 	upload.Evidence = fingerprint(head.Commit, newest, p.Settings)
-	return decision[Upload]{move: &upload, attempt: &upload.Attempt}
+	d = decision[Upload]{move: &upload, attempt: &upload.Attempt, heals: p.isUpToDate(c, head) && c.trust.Heal != ""}
+	if d.heals {
+		d.inSync = BranchStatus{Destination: s.Destination.String(), Reason: "in one of the next cycles: " + upload.Reason, Since: newest.Modified}
+	}
+	return d
 }
 
 // unreadableReason tells why a source cannot be uploaded. The reason is empty when it can.
@@ -234,16 +239,20 @@ func (p UploadPlanner) planUpload(s project.Sync, head Head, c bucketState) (Upl
 		return Upload{Sync: s, SeenChain: chainState(c.Chain), Reason: unreadable}, true
 	case c.Newest().Destination != s.Destination: // its objects are good for that name only, but come before this one's
 		return Upload{Sync: s, SeenChain: chainState(c.Chain), Reason: fmt.Sprintf("the bucket has it as %s: %s", c.Newest().Destination, snapshot)}, true
-	case !c.Broken() && c.ByPredecessor() == p.WritePredecessor && c.Tip() == head.Commit:
-		if c.cover == "" {
+	case p.isUpToDate(c, head):
+		why := c.trust.Heal
+		if c.cover != "" {
+			why = fmt.Sprintf("the bucket has a newer object of %s, which is not configured and has refs in common", c.cover)
+		}
+		if why == "" {
 			return Upload{}, false
 		}
-		reason := fmt.Sprintf("%s, but the bucket has a newer object of %s, which is not configured and has refs in common: %s", movedReason(s.Source, c.Tip(), head.Commit), c.cover, snapshot)
+		reason := fmt.Sprintf("%s, but %s: %s", movedReason(s.Source, c.Tip(), head.Commit), why, snapshot)
 		return Upload{Sync: s, SeenChain: chainState(c.Chain), Reason: reason}, true
 	}
 	moved := movedReason(s.Source, c.Tip(), head.Commit)
 	u := Upload{Sync: s, SeenChain: chainState(c.Chain)}
-	prefix, why := p.reusablePrefix(c.Chain)
+	prefix, why := p.reusablePrefix(c)
 	if len(prefix) == 0 {
 		if why != "" {
 			moved += ", " + why
@@ -262,6 +271,11 @@ func (p UploadPlanner) planUpload(s project.Sync, head Head, c bucketState) (Upl
 	return u, true
 }
 
+// isUpToDate tells whether the bucket has, by its keys, what the source has.
+func (p UploadPlanner) isUpToDate(c bucketState, head Head) bool {
+	return c.exists && !c.Broken() && c.ByPredecessor() == p.WritePredecessor && c.Tip() == head.Commit
+}
+
 // movedReason tells where a source is now that the bucket has at another commit, or at the same.
 func movedReason(source project.Branch, bucket, now string) string {
 	switch {
@@ -276,8 +290,10 @@ func movedReason(source project.Branch, bucket, now string) string {
 }
 
 // reusablePrefix is the beginning of the chain that the upload builds on, or why it builds on nothing, if that is worth a word.
-func (p UploadPlanner) reusablePrefix(c chain.Chain) (prefix []object.Stored, why string) {
+func (p UploadPlanner) reusablePrefix(c bucketState) (prefix []object.Stored, why string) {
 	switch {
+	case c.trust.Heal != "":
+		return nil, c.trust.Heal
 	case !p.WritePredecessor:
 		return c.ReusablePrefix()
 	case !c.ByPredecessor():
