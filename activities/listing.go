@@ -68,6 +68,7 @@ type bucketContents struct {
 	newest map[project.Branch]object.Stored
 	// omitted counts the destinations that did not fit.
 	omitted plan.Omitted
+	catalog bool // there is one
 }
 
 // readBucket lists the bucket's objects, of which the catalog is none. Its memory is bounded, whatever the bucket holds.
@@ -75,12 +76,13 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketCo
 	wanted, refused := chain.NewInventory(want.order, want.first).ForPredecessor(want.forPredecessor), chain.NewInventory(want.order, nil).WithBudget(refusedBudget)
 	seen := map[turn.Position]bool{} // configured
 	var undecodable undecodableKeys
-	newest := newestObjects{}
+	newest, hasCatalog := newestObjects{}, false
 	for o, err := range b.List(ctx, "") {
 		if err != nil {
 			return bucketContents{}, err
 		}
 		if o.Key == catalog.Key {
+			hasCatalog = true
 			continue
 		}
 		stored, err := object.NewStored(o.Key, o.Size, o.Modified)
@@ -103,7 +105,7 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketCo
 			}
 		}
 	}
-	c := bucketContents{chains: wanted.Chains(), covers: wanted.Covers, failures: undecodable.failures(), newest: newest}
+	c := bucketContents{chains: wanted.Chains(), covers: wanted.Covers, failures: undecodable.failures(), newest: newest, catalog: hasCatalog}
 	c.count(seen, want)
 	for branch := range refused.Chains() {
 		c.refused++

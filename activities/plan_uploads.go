@@ -66,6 +66,9 @@ func (p *Producer) openPage(page *plan.Page[plan.Upload], planner plan.UploadPla
 	for _, c := range contents.chains {
 		page.Superseded += len(c.Superseded)
 	}
+	if p.stopsConsumer(contents) {
+		page.Superseded++
+	}
 	page.Orphans = p.Retention.Orphans(planner.Syncs, contents.chains, contents.omitted, absence, p.Clock())
 	page.Warning = page.Orphans.Warning
 	if failure := page.Orphans.Failure; failure != nil {

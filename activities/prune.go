@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -83,10 +84,19 @@ func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Prun
 			deleted = append(deleted, r.destination)
 		}
 	}
+	if p.stopsConsumer(contents) {
+		pruned.Keys = append(pruned.Keys, catalog.Key)
+	}
 	slices.Sort(pruned.Keys)
 	pruned.Left = left
 	pruned.Absence = request.Absence.RecordDeletion(deleted, p.Clock())
 	return pruned, p.Bucket.Delete(ctx, pruned.Keys...)
+}
+
+// stopsConsumer tells whether there is a catalog, of a time before WritePredecessor was set: the predecessor's consumer stops at a key
+// that it cannot decode.
+func (p *Producer) stopsConsumer(contents bucketContents) bool {
+	return p.WritePredecessor && contents.catalog
 }
 
 // removals returns what to delete, up to the limit for one cycle. Go's random order of maps gives every destination

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/object"
 )
 
@@ -175,4 +177,21 @@ func TestOrphansForThePredecessor(t *testing.T) {
 	now = now.Add(time.Hour)
 	require.Len(t, must(r, r.producer.Prune, PruneRequest{Absence: page.Orphans.Absence}).Keys, 1)
 	require.Len(t, r.keys(), 1)
+}
+
+// A catalog from before would stop the predecessor's consumer, and is deleted even if nothing has to be uploaded.
+func TestCatalogIsNotLeftToThePredecessor(t *testing.T) {
+	t.Parallel()
+	r, _ := newPredecessorRig(t, "stable")
+	r.commit("one")
+	uploaded := r.produce()[0]
+	require.Zero(t, must(r, r.producer.PlanUploads, PlanRequest{}).Superseded)
+	r.put(catalog.Key, []byte("a catalog"))
+	page := must(r, r.producer.PlanUploads, PlanRequest{})
+	require.Empty(t, page.Moves)
+	require.Equal(t, 1, page.Superseded)
+	require.Equal(t, []string{catalog.Key}, must(r, r.producer.Prune, PruneRequest{}).Keys)
+	_, err := r.consumer.Bucket.Stat(t.Context(), catalog.Key)
+	require.ErrorIs(t, err, bucket.ErrNotFound)
+	require.Equal(t, []string{uploaded.Key}, r.keys())
 }
