@@ -1,6 +1,8 @@
 package activities
 
 import (
+	"time"
+
 	"filippo.io/age"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
@@ -35,6 +37,10 @@ type Consumer struct {
 	// MaxDeletedShare is the largest share (0 to 1) of a set's refs there that one push deletes, if there are more than 10 to
 	// delete. Of more, it deletes none.
 	MaxDeletedShare float64
+	// PollInterval is how often the bucket is asked whether the producer's catalog has changed; never if it is 0.
+	PollInterval time.Duration
+
+	watch catalogWatch
 }
 
 // Unverified is the warning on everything that a consumer without verification keys does.

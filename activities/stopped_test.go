@@ -62,8 +62,8 @@ func (r *rig) twin(alter func(*http.Response)) *rig {
 		Syncs:  p.Syncs, Source: git(r.source, sourceRepo), ThinPacks: true,
 		Recipients: p.Recipients, Signer: p.Signer, Retention: p.Retention, Version: "test",
 	}
-	c := *r.consumer
-	z.consumer = &c
+	c := &Consumer{Common: r.consumer.Common, Identities: r.consumer.Identities, Verifier: r.consumer.Verifier, Environment: r.consumer.Environment, Allow: r.consumer.Allow}
+	z.consumer = c
 	c.Destination, c.Bucket, c.Staging = git(r.destination, destinationRepo), read, r.area()
 	z.activities = newActivities()
 	z.register()

@@ -100,7 +100,8 @@ func schedule(t sides, role stack.Role, every string) client.ScheduleHandle {
 		ctx := context.WithoutCancel(t.Context())
 		require.NoError(t, h.Pause(ctx, client.SchedulePauseOptions{}))
 		awaitSchedule(t, h, func(i client.ScheduleInfo) bool { return len(i.RunningWorkflows) == 0 })
-		require.NoError(t, h.Delete(ctx))
+		out, err := t.Starter(ctx, role, "schedule", "delete")
+		require.NoError(t, err, out)
 	})
 	return h
 }

@@ -20,4 +20,5 @@ func RegisterProducer(r Registry) {
 func RegisterConsumer(r Registry) {
 	r.RegisterWorkflow(ConsumerSync)
 	r.RegisterWorkflow(ConsumeProject)
+	r.RegisterWorkflow(ConsumerPoll)
 }

@@ -80,6 +80,7 @@ func TestHistories(t *testing.T) {
 		"consumer-sync":         {workflows.ConsumerSync, contract.CycleInput{}, failed},
 		"consumer-sync-dry-run": {workflows.ConsumerSync, contract.CycleInput{DryRun: true}, completed},
 		"consumer-sync-pages":   {workflows.ConsumerSync, contract.CycleInput{Limits: page}, continuedAsNew},
+		"consumer-poll":         {workflows.ConsumerPoll, contract.PollInput{}, continuedAsNew},
 		"produce-project":       {workflows.ProduceProject, uploadOf("ok"), completed},
 		"produce-project-fails": {workflows.ProduceProject, uploadOf("fails"), failed},
 		"produce-project-retry": {workflows.ProduceProject, uploadOf("retries"), completed},

@@ -9,8 +9,10 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
@@ -92,6 +94,14 @@ func (s *script) Prune(context.Context, activities.PruneRequest) (activities.Pru
 
 func (s *script) PlanPushes(_ context.Context, r activities.PlanRequest) (plan.Page[plan.Push], error) {
 	return scriptedPage(r, pushOf), nil
+}
+
+// AwaitCatalog has news once.
+func (s *script) AwaitCatalog(_ context.Context, seen catalog.Seen) (activities.CatalogNews, error) {
+	if seen.Sequence > 0 {
+		return activities.CatalogNews{}, named("Over")
+	}
+	return activities.CatalogNews{Seen: catalog.Seen{ETag: "1", Sequence: 1}, Moved: []project.Branch{branch("ok"), branch("fails")}}, nil
 }
 
 func (s *script) Download(_ context.Context, w activities.PushWork) (activities.Downloaded, error) {

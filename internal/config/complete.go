@@ -121,6 +121,9 @@ func (c *Consumer) complete(v variables) []error {
 	if !v.isSet("VERIFY_KEYS") {
 		c.Verifier = sign.Unverified()
 	}
+	if c.PollInterval != 0 && (c.PollInterval < time.Second || c.PollInterval > time.Hour) {
+		problems = append(problems, fmt.Errorf("POLL_INTERVAL is %s, neither 0 nor between 1s and 1h", c.PollInterval))
+	}
 	if !v.isSet("ALLOWED_DESTINATIONS") {
 		c.Allow = project.AllowAll()
 		if c.CreateProjects {

@@ -110,6 +110,8 @@ type Consumer struct {
 	DeleteRefs bool `env:"DELETE_REFS" envDefault:"true"`
 	// MaxDeletedShare is the largest share (0 to 1) of a set's refs that one push deletes.
 	MaxDeletedShare float64 `env:"DELETE_REFS_MAX_SHARE" envDefault:"0.5"`
+	// PollInterval is how often the bucket is asked whether the producer's catalog has changed; never if it is 0.
+	PollInterval time.Duration `env:"POLL_INTERVAL" envDefault:"10s"`
 }
 
 // LoadProducer reads the configuration from environ, which has the shape of os.Environ.

@@ -127,7 +127,7 @@ func TestEndsOfWhatIsAllowed(t *testing.T) {
 		require.NoError(t, err, setting)
 	}
 	consumer := environ(map[string]string{"PRIVATE_KEY": identity(t).String()})
-	for _, setting := range []string{"DELETE_REFS_MAX_SHARE=0", "DELETE_REFS_MAX_SHARE=1"} {
+	for _, setting := range []string{"DELETE_REFS_MAX_SHARE=0", "DELETE_REFS_MAX_SHARE=1", "POLL_INTERVAL=0", "POLL_INTERVAL=0s", "POLL_INTERVAL=1s", "POLL_INTERVAL=1h"} {
 		_, err := LoadConsumer(append(consumer, setting))
 		require.NoError(t, err, setting)
 	}

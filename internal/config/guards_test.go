@@ -54,6 +54,11 @@ func TestNumbersThatLimitNothing(t *testing.T) {
 		_, err := LoadConsumer(append(environ(consumer), "DELETE_REFS_MAX_SHARE="+value))
 		require.ErrorContains(t, err, "DELETE_REFS_MAX_SHARE is ", value)
 	}
+	for _, value := range []string{"-1s", "999ms", "1h1s", "soon"} {
+		_, consumer := sides(t)
+		_, err := LoadConsumer(append(environ(consumer), "POLL_INTERVAL="+value))
+		require.ErrorContains(t, err, "POLL_INTERVAL is ", value)
+	}
 	require.ErrorContains(t, loadWith(t, "PRUNE_MAX_SHARE", "50%"), "PRUNE_MAX_SHARE is not a number")
 	require.ErrorContains(t, loadWith(t, "PRUNE_AFTER", "1d"), "PRUNE_AFTER is not a duration such as 90s or 24h")
 	require.ErrorContains(t, loadWith(t, "DRAIN_TIMEOUT", "-5s"), "DRAIN_TIMEOUT is -5s, less than 0")

@@ -41,10 +41,13 @@ func startCron(ctx context.Context, c *cli.Command, s roleClient) error {
 		return fmt.Errorf("start %s: %w", s.ParentID, err)
 	}
 	fmt.Printf("%s runs every %s\n", s.ParentID, interval)
-	return nil
+	return s.startPoll(ctx, in.SearchAttributes)
 }
 
 func stopCron(ctx context.Context, _ *cli.Command, s roleClient) error {
+	if err := s.stopPoll(ctx); err != nil {
+		return err
+	}
 	err := s.TerminateWorkflow(ctx, s.ParentID, "", "stopped by the starter")
 	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
 		return fmt.Errorf("%s is not running", s.ParentID)

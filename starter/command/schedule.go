@@ -24,9 +24,9 @@ const catchupWindow = time.Minute
 
 func scheduleCommand() *cli.Command {
 	note := &cli.StringFlag{Name: "note", Usage: "why, for whoever looks at the schedule", Value: "by the starter"}
-	handle := func(name, usage, done string, do func(context.Context, client.ScheduleHandle, *cli.Command) error, flags ...cli.Flag) *cli.Command {
+	handle := func(name, usage, done string, do func(context.Context, roleClient, client.ScheduleHandle, *cli.Command) error, flags ...cli.Flag) *cli.Command {
 		return &cli.Command{Name: name, Usage: usage, Flags: flags, Action: withClient(func(ctx context.Context, c *cli.Command, s roleClient) error {
-			err := do(ctx, s.ScheduleClient().GetHandle(ctx, s.ParentID), c)
+			err := do(ctx, s, s.ScheduleClient().GetHandle(ctx, s.ParentID), c)
 			if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
 				return fmt.Errorf("%s is not scheduled: make the schedule with schedule create", s.ParentID)
 			}
@@ -49,19 +49,22 @@ func scheduleCommand() *cli.Command {
 			create("create", "create the schedule, or update the one that is there"),
 			create("update", "the same as create"),
 			handle("describe", "show the schedule, its last cycles and the next ones", "", describeSchedule),
-			handle("pause", "start no more cycles; what is running finishes", "is paused; what is running finishes", func(ctx context.Context, h client.ScheduleHandle, c *cli.Command) error {
+			handle("pause", "start no more cycles; what is running finishes", "is paused; what is running finishes", func(ctx context.Context, _ roleClient, h client.ScheduleHandle, c *cli.Command) error {
 				return h.Pause(ctx, client.SchedulePauseOptions{Note: c.String("note")})
 			}, note),
-			handle("unpause", "start cycles again", "is no longer paused", func(ctx context.Context, h client.ScheduleHandle, c *cli.Command) error {
+			handle("unpause", "start cycles again", "is no longer paused", func(ctx context.Context, _ roleClient, h client.ScheduleHandle, c *cli.Command) error {
 				return h.Unpause(ctx, client.ScheduleUnpauseOptions{Note: c.String("note")})
 			}, note),
-			handle("trigger", "run a cycle now, unless one is running", "is triggered: see the command describe", func(ctx context.Context, h client.ScheduleHandle, _ *cli.Command) error {
+			handle("trigger", "run a cycle now, unless one is running", "is triggered: see the command describe", func(ctx context.Context, _ roleClient, h client.ScheduleHandle, _ *cli.Command) error {
 				return h.Trigger(ctx, client.ScheduleTriggerOptions{Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP})
 			}),
 			handle("backfill", "run the cycles of a time in which none ran; each looks at the present", "is backfilled", backfill,
 				&cli.TimestampFlag{Name: "start", Required: true, Config: cli.TimestampConfig{Layouts: []string{time.RFC3339}}},
 				&cli.TimestampFlag{Name: "end", Required: true, Config: cli.TimestampConfig{Layouts: []string{time.RFC3339}}}),
-			handle("delete", "delete the schedule; what is running finishes", "is no longer scheduled; what is running finishes", func(ctx context.Context, h client.ScheduleHandle, _ *cli.Command) error {
+			handle("delete", "delete the schedule; what is running finishes", "is no longer scheduled; what is running finishes", func(ctx context.Context, s roleClient, h client.ScheduleHandle, _ *cli.Command) error {
+				if err := s.stopPoll(ctx); err != nil {
+					return err
+				}
 				return h.Delete(ctx)
 			}),
 		},
@@ -92,16 +95,16 @@ func createSchedule(ctx context.Context, c *cli.Command, s roleClient) error {
 		return fmt.Errorf("schedule %s: %w", s.ParentID, err)
 	}
 	fmt.Printf("%s is scheduled every %s\n", s.ParentID, interval)
-	return nil
+	return s.startPoll(ctx, in.SearchAttributes)
 }
 
-func backfill(ctx context.Context, h client.ScheduleHandle, c *cli.Command) error {
+func backfill(ctx context.Context, _ roleClient, h client.ScheduleHandle, c *cli.Command) error {
 	return h.Backfill(ctx, client.ScheduleBackfillOptions{Backfill: []client.ScheduleBackfill{{
 		Start: c.Timestamp("start"), End: c.Timestamp("end"), Overlap: enums.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE,
 	}}})
 }
 
-func describeSchedule(ctx context.Context, h client.ScheduleHandle, _ *cli.Command) error {
+func describeSchedule(ctx context.Context, s roleClient, h client.ScheduleHandle, _ *cli.Command) error {
 	d, err := h.Describe(ctx)
 	if err != nil {
 		return err
@@ -120,5 +123,5 @@ func describeSchedule(ctx context.Context, h client.ScheduleHandle, _ *cli.Comma
 	for _, next := range d.Info.NextActionTimes[:min(3, len(d.Info.NextActionTimes))] {
 		fmt.Printf("next %s\n", next.Local().Format(time.DateTime))
 	}
-	return nil
+	return s.describePoll(ctx)
 }

@@ -23,7 +23,7 @@ func consumer(environ []string) (role, error) {
 		workflows:     workflows.RegisterConsumer,
 		redirects:     c.Allow,
 		settings:      []any{recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow, c.ReadPredecessor, c.CreateProjects, c.GitLabAPI, c.DeleteRefs, c.MaxDeletedShare},
-		logAttributes: []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy, "predecessor's objects", c.ReadPredecessor, "create projects", c.CreateProjects, "gitlab api", c.GitLabAPI, "delete refs", c.DeleteRefs},
+		logAttributes: []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy, "predecessor's objects", c.ReadPredecessor, "create projects", c.CreateProjects, "gitlab api", c.GitLabAPI, "delete refs", c.DeleteRefs, "poll interval", c.PollInterval},
 		activities: func(s dependencies) any {
 			return &activities.Consumer{
 				Common:          s.Common,
@@ -38,6 +38,7 @@ func consumer(environ []string) (role, error) {
 				Groups:          groupForge(c),
 				DeleteRefs:      c.DeleteRefs,
 				MaxDeletedShare: c.MaxDeletedShare,
+				PollInterval:    c.PollInterval,
 			}
 		},
 	}

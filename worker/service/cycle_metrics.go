@@ -58,7 +58,7 @@ func (m *cycleMetrics) record(run workflow.Execution, took time.Duration, err er
 }
 
 // cycleRecorder records each cycle once, on the worker where it ends: neither when its history is replayed, nor when it continues as
-// a new run, nor when it only plans.
+// a new run, nor when it only plans, nor when it is about some destinations only.
 type cycleRecorder struct {
 	interceptor.WorkerInterceptorBase
 	metrics *cycleMetrics
@@ -82,7 +82,7 @@ func (w *recordedWorkflow) ExecuteWorkflow(ctx workflow.Context, in *interceptor
 	if len(in.Args) == 0 || workflow.IsReplaying(ctx) || errors.As(err, &continues) {
 		return result, err
 	}
-	if cycle, ok := in.Args[0].(contract.CycleInput); ok && !cycle.DryRun {
+	if cycle, ok := in.Args[0].(contract.CycleInput); ok && !cycle.DryRun && len(cycle.Only) == 0 {
 		w.metrics.record(workflow.GetInfo(ctx).WorkflowExecution, workflow.Now(ctx).Sub(cycle.Began(began)), err)
 	}
 	return result, err

@@ -78,6 +78,7 @@ func TestConsumerConfigurationArrives(t *testing.T) {
 		"ALLOWED_DESTINATIONS":  {value: "mirror/*", seen: func(b *built) any { return b.consumer.Allow }, want: allow, other: "mirror/app"},
 		"CREATE_PROJECTS":       {value: "true", seen: func(b *built) any { return b.consumer.CreateProjects }, want: true}, // the other: below
 		"DELETE_REFS":           {value: "false", seen: func(b *built) any { return b.consumer.DeleteRefs }, want: false, other: "true"},
+		"POLL_INTERVAL":         {value: "90s", seen: func(b *built) any { return b.consumer.PollInterval }, want: 90 * time.Second}, // nothing is refused by it
 		"DELETE_REFS_MAX_SHARE": {value: "0.25", seen: func(b *built) any { return b.consumer.MaxDeletedShare }, want: 0.25, other: "0.75"},
 		"GITLAB_API": {value: "true", want: "/gitlab/api/v4/groups/mirror Bearer full-gitlab-token " + version(), other: "false", seen: func(*built) any {
 			return w.api.URL.Path + " " + w.api.Header.Get("Authorization") + " " + w.api.UserAgent()

@@ -20,8 +20,9 @@ import (
 // waited here for long would look as if its worker were lost.
 const hostSlots = 256
 
-// scanSlots is how many scans run at a time. A cycle makes one at a time, and operators' commands make more.
-const scanSlots = 4
+// scanSlots is how many scans run at a time. A cycle makes one at a time, and operators' commands make more. The consumer's wait
+// for another catalog takes one of one worker for good.
+const scanSlots = 5
 
 // roleWorker is a role's worker, ready to serve.
 type roleWorker struct {

@@ -19,12 +19,19 @@ type Role struct {
 	ParentID  string // the ID of that workflow, and of the schedule that starts it
 	Child     string // the workflow that moves one branch
 	childIDs  string // what the IDs of those begin with
+	Poll      string // the workflow that waits for news between two cycles; empty if the role has none
+	PollID    string // the ID of that workflow
 }
 
 // The two roles.
 var (
-	Producer = Role{"producer", "git-partition-sync-producer", "ProducerSync", "producer-sync", "ProduceProject", "produce/"}
-	Consumer = Role{"consumer", "git-partition-sync-consumer", "ConsumerSync", "consumer-sync", "ConsumeProject", "consume/"}
+	Producer = Role{
+		Name: "producer", TaskQueue: "git-partition-sync-producer", Parent: "ProducerSync", ParentID: "producer-sync", Child: "ProduceProject", childIDs: "produce/",
+	}
+	Consumer = Role{
+		Name: "consumer", TaskQueue: "git-partition-sync-consumer", Parent: "ConsumerSync", ParentID: "consumer-sync", Child: "ConsumeProject", childIDs: "consume/",
+		Poll: "ConsumerPoll", PollID: "consumer-poll",
+	}
 )
 
 // ChildID is the ID of the child that moves a branch, and the lock on it: no two children of one side ever work on the same

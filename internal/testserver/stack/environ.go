@@ -23,7 +23,10 @@ func (s *Stack) WorkerEnviron(role Role) []string {
 	}
 	if role == Consumer {
 		git = s.Destination
-		keys = []string{"PRIVATE_KEY=" + s.Identity.String(), "VERIFY_KEYS=" + s.verifyKey}
+		keys = []string{
+			"PRIVATE_KEY=" + s.Identity.String(), "VERIFY_KEYS=" + s.verifyKey,
+			"POLL_INTERVAL=0", // nothing happens between the cycles that are run
+		}
 	}
 	return append(append(s.temporalEnviron(role), keys...),
 		"AWS_ACCESS_KEY_ID="+s.users[role].AccessKey,
