@@ -22,6 +22,7 @@ import (
 const Region = "us-east-1"
 
 const (
+	maxStarts    = 3
 	startTimeout = 30 * time.Second
 	stopTimeout  = 5 * time.Second
 )
@@ -47,7 +48,16 @@ type Server struct {
 
 // Start runs the server until Stop is called, and returns once it answers
 // requests. ctx bounds the start only.
-func Start(ctx context.Context, opts Options) (*Server, error) {
+func Start(ctx context.Context, opts Options) (s *Server, err error) {
+	for range maxStarts { // another process may take the port
+		if s, err = startOnce(ctx, opts); err == nil {
+			return s, nil
+		}
+	}
+	return nil, err
+}
+
+func startOnce(ctx context.Context, opts Options) (*Server, error) {
 	addr, err := port.Free()
 	if err != nil {
 		return nil, err
