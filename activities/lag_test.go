@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/testserver/s3server/s3test"
 )
 
 // lag stands between a side and the bucket. Its listings may be those of an earlier time, as those of
@@ -23,6 +25,8 @@ type lag struct {
 	seen   map[string][]byte // listings by their query
 	// before is asked before each request is sent, and may be nil.
 	before func(*http.Request)
+	// spread may date uploads, and may be nil.
+	spread *s3test.Spread
 	// alter may change an answer, and may be nil.
 	alter func(*http.Response)
 }
@@ -58,6 +62,11 @@ func (l *lag) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		return nil, err
+	}
+	if l.spread != nil {
+		if err := l.spread.Stored(resp); err != nil {
+			return nil, err
+		}
 	}
 	if l.alter != nil {
 		l.alter(resp)

@@ -54,6 +54,7 @@ func TestStaleUploadIsNotMade(t *testing.T) {
 func TestWhatOvertakesNoUpload(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	r.inRealTime()
 	r.commit(random(20_000))
 	r.produce()
 	tip := r.commit("two")
@@ -76,6 +77,7 @@ func TestWhatOvertakesNoUpload(t *testing.T) {
 func TestOtherSpellingStopsNoUpload(t *testing.T) {
 	t.Parallel()
 	r := newTrustedRig(t)
+	r.inRealTime()
 	r.arrives(r.commit(random(20_000)))
 	other := r.sync.Destination
 	other.Group = strings.ToUpper(other.Group)
@@ -92,6 +94,7 @@ func TestOtherSpellingStopsNoUpload(t *testing.T) {
 func TestUploadThatLostTheRace(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	r.inRealTime()
 	slow := r.increment()
 	key, err := slow.Bundle.ID.Key()
 	require.NoError(t, err)
@@ -131,6 +134,7 @@ func TestUploadThatWasCutOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newTrustedRig(t)
+			r.inRealTime()
 			r.arrives(r.commit(random(20_000)))
 			second := r.commit("two")
 			slow := r.encrypted(r.planned())
@@ -183,6 +187,7 @@ func TestUploadsOfOneSecond(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
+			r.inRealTime()
 			slow := r.increment()
 			key, err := slow.Bundle.ID.Key()
 			require.NoError(t, err)

@@ -36,6 +36,10 @@ func (r *rig) direct() *bucket.Bucket {
 	return b
 }
 
+// inRealTime has the store date what it is given from now on, as it does for operators: an upload then waits for the second after
+// the last one's.
+func (r *rig) inRealTime() { r.lag.spread = nil }
+
 // puts counts how often a body is sent to the bucket.
 func (r *rig) puts() *atomic.Int64 {
 	var n atomic.Int64
@@ -109,6 +113,7 @@ func TestBucketClockBehind(t *testing.T) {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
+			r.inRealTime()
 			r.commit(random(20_000))
 			r.produce()
 			r.commit("two")
@@ -136,6 +141,7 @@ func TestBucketClockBehind(t *testing.T) {
 func TestUploadWaitsForTheNextSecond(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	r.inRealTime()
 	r.commit(random(20_000))
 	first := r.produce()[0]
 	r.commit("two")
@@ -170,6 +176,7 @@ func TestUploadWaitsByTheStoresClock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
+			r.inRealTime()
 			encrypted := r.increment()
 			newest := encrypted.Work.Plan.SeenChain.Modified
 			require.False(t, newest.IsZero())

@@ -91,8 +91,8 @@ func TestEachRequestIsRefused(t *testing.T) {
 			next(r, &err, r.producer.Prune, PruneRequest{Absence: absent})
 			return err
 		}, func() {
-			require.NoError(t, r.direct().Delete(t.Context(), append(r.keys(), catalog.Key)...))
-			require.NoError(t, r.direct().Upload(t.Context(), snapshot, bytes.NewReader(content), int64(len(content)), bucket.WithCreatedAt(made.CreatedAt)))
+			require.NoError(t, r.producer.Bucket.Delete(t.Context(), append(r.keys(), catalog.Key)...))
+			require.NoError(t, r.producer.Bucket.Upload(t.Context(), snapshot, bytes.NewReader(content), int64(len(content)), bucket.WithCreatedAt(made.CreatedAt)))
 			r.put(orphan, content)
 		}, func(at string) {
 			require.Equal(t, tip, r.chains()[r.sync.Destination].Tip(), at)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
@@ -64,7 +65,7 @@ func newRig(t *testing.T) *rig {
 
 	r.s3 = s3test.Start(t)
 	s3 := r.s3
-	r.lag = &lag{}
+	r.lag = &lag{spread: r.s3.Spread(catalog.Key)}
 	proxy := r.lag.serve(t, s3.URL())
 	write, err := bucket.Open(t.Context(), bucket.Options{Name: s3.Name, PathStyle: true}, s3.ClientConfig(s3.Producer),
 		config.WithBaseEndpoint(proxy))

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"sync"
@@ -44,7 +45,7 @@ func (g *gate) pass(resp *http.Response) {
 // twin is another worker of each side, the answers to whose requests may be altered.
 func (r *rig) twin(alter func(*http.Response)) *rig {
 	r.Helper()
-	proxied := func(target string) string { return (&lag{alter: alter}).serve(r.T, target) }
+	proxied := func(target string) string { return (&lag{spread: r.lag.spread, alter: alter}).serve(r.T, target) }
 	z := &rig{T: r.T, source: r.source, destination: r.destination, sync: r.sync, s3: r.s3, runs: r.runs}
 	git := func(server *gitserver.Server, repo string) *smarthttp.Client {
 		u, err := url.Parse(proxied(server.URL()))
@@ -117,40 +118,92 @@ func (r *rig) consumeAll() (err error) {
 	return err
 }
 
-// settled requires that both sides are at the commit, and that nothing is left over.
-func (r *rig) settled(commit, what string) {
-	r.Helper()
-	require.NoError(r, r.produceAll(), what)
-	require.NoError(r, r.consumeAll(), what)
-	require.Equal(r, commit, r.tip(), what)
-	for _, c := range r.chains() {
-		require.False(r, c.Broken(), what)
-		require.Equal(r, commit, c.Tip(), what)
-		require.Empty(r, c.Superseded, what)
+// stoppable is a rig of which one side is stopped at each of its requests.
+type stoppable struct {
+	*rig
+	side    string
+	move    func(size int)    // has the source move, by something of that many bytes that is new
+	arrived func(what string) // requires that the destination is where the source is
+	tidy    func(what string) // requires that neither side has left anything over
+}
+
+// stoppableBranch follows one branch.
+func stoppableBranch(r *rig, side string) *stoppable {
+	var tip string
+	return &stoppable{
+		rig: r, side: side,
+		move:    func(size int) { tip = r.commit(random(size)) },
+		arrived: func(what string) { require.Equal(r, tip, r.tip(), what) },
+		tidy: func(what string) {
+			for _, ref := range r.ownRefs() {
+				require.Regexp(r, `/applied/stable/(at|object)-\d+$`, ref, what)
+			}
+			require.LessOrEqual(r, len(r.ownRefs()), 2, what)
+			require.Equal(r, tip, r.chain().Tip(), what)
+		},
 	}
-	for _, ref := range r.ownRefs() {
-		require.Regexp(r, `/applied/stable/(at|object)-\d+$`, ref, what)
+}
+
+// stoppableSet follows a set of refs, of which some are made, moved and deleted each time.
+func stoppableSet(r *rig, side string) *stoppable {
+	r.configureSet(pair("refs/*", "refs/*"))
+	r.consumer.DeleteRefs, r.consumer.MaxDeletedShare = true, 1
+	set := &setRig{rig: r}
+	n := 0
+	return &stoppable{
+		rig: r, side: side,
+		move: func(size int) {
+			n++
+			tip := r.commitOn("main", random(size))
+			r.atSource("update-ref", fmt.Sprint("refs/tags/v", n), tip)
+			if n > 1 {
+				r.atSource("update-ref", "-d", fmt.Sprint("refs/tags/v", n-1))
+			}
+		},
+		arrived: func(what string) { r.sameRefs(what) },
+		tidy: func(what string) {
+			set.mirrored()
+			require.Equal(r, set.sourceRefs().StateID(), r.chain().Tip(), what)
+			require.Len(r, r.ownRefs(), 3+len(set.sourceRefs()), "%s: notes, and a shadow of each ref", what)
+		},
 	}
-	require.LessOrEqual(r, len(r.ownRefs()), 2, what)
-	value := must(r, r.consumer.PlanPushes, PlanRequest{})
+}
+
+// settled requires that both sides bring the destination to where the source is, and that nothing is left over.
+func (s *stoppable) settled(what string) {
+	s.Helper()
+	require.NoError(s, s.produceAll(), what)
+	require.NoError(s, s.consumeAll(), what)
+	s.arrived(what)
+	require.False(s, s.chain().Broken(), what)
+	require.Empty(s, s.chain().Superseded, what)
+	s.tidy(what)
+	value := must(s.rig, s.consumer.PlanPushes, PlanRequest{})
 	value.Reached = 0
-	require.Equal(r, plan.Page[plan.Push]{Checked: 1, UpToDate: 1, Warning: r.consumer.warning()}, value, what)
+	require.Equal(s, plan.Page[plan.Push]{Checked: 1, UpToDate: 1, Warning: s.consumer.warning()}, value, what)
 }
 
 // A worker is stopped at each of its requests in turn. Another one takes over, the source moves on, and then the stopped one
 // goes on with what it was at: the destination does not go back, and nothing is left over.
 func TestStoppedAtEachRequest(t *testing.T) {
 	t.Parallel()
-	for name, side := range map[string]string{"producer": "producer", "consumer": "consumer", "consumer without keys": "consumer"} {
+	for name, follow := range map[string]func(*rig) *stoppable{
+		"producer": func(r *rig) *stoppable { return stoppableBranch(r, "producer") },
+		"consumer": func(r *rig) *stoppable { return stoppableBranch(r, "consumer") },
+		"consumer without keys": func(r *rig) *stoppable {
+			r.consumer.Verifier = sign.Unverified()
+			return stoppableBranch(r, "consumer")
+		},
+		"producer of a set": func(r *rig) *stoppable { return stoppableSet(r, "producer") },
+		"consumer of a set": func(r *rig) *stoppable { return stoppableSet(r, "consumer") },
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newTrustedRig(t)
-			if name == "consumer without keys" {
-				r.consumer.Verifier = sign.Unverified()
-			}
-			r.settled(r.commit(random(200_000)), "at first")
+			s := follow(newTrustedRig(t))
+			s.move(200_000)
+			s.settled("at first")
 			n := 0
-			for r.stoppedAt(side, n) {
+			for s.stoppedAt(n) {
 				n++
 			}
 			require.Greater(t, n, 10, "requests")
@@ -159,17 +212,17 @@ func TestStoppedAtEachRequest(t *testing.T) {
 }
 
 // stoppedAt tells whether the side has as many requests to be stopped at.
-func (r *rig) stoppedAt(side string, n int) bool {
-	r.Helper()
-	r.commit(random(3_000 + 200*n))
+func (s *stoppable) stoppedAt(n int) bool {
+	s.Helper()
+	s.move(3_000 + 200*n)
 	g := &gate{left: n, stopped: make(chan string, 1), resume: make(chan struct{})}
 	resume := sync.OnceFunc(func() { close(g.resume) })
-	z := r.twin(g.pass)
+	z := s.twin(g.pass)
 	z.runs = &producerRuns{ends: runEnds{}} // a run that was given up is not the last one
-	r.Cleanup(resume)                       // before the proxies wait for their requests
+	s.Cleanup(resume)                       // before the proxies wait for their requests
 	cycle := z.produceAll
-	if side == "consumer" {
-		require.NoError(r, r.produceAll())
+	if s.side == "consumer" {
+		require.NoError(s, s.produceAll())
 		cycle = z.consumeAll
 	}
 	done := make(chan error, 1)
@@ -177,21 +230,21 @@ func (r *rig) stoppedAt(side string, n int) bool {
 	var at string
 	select {
 	case err := <-done:
-		require.NoError(r, err)
+		require.NoError(s, err)
 		return false
 	case at = <-g.stopped:
 	}
-	tip := r.commit(random(1_000))
-	r.settled(tip, at)
+	s.move(1_000)
+	s.settled(at)
 	resume()
 	err := <-done // it may fail, as it comes too late
 	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		require.NotEqual(r, "Replayed", failed.Type(), at)
+		require.NotEqual(s, "Replayed", failed.Type(), at)
 	}
-	if side == "producer" { // the consumer would mend what the stopped one has done
-		require.NoError(r, r.consumeAll(), "%s: %v", at, err)
+	if s.side == "producer" { // the consumer would mend what the stopped one has done
+		require.NoError(s, s.consumeAll(), "%s: %v", at, err)
 	}
-	require.Equal(r, tip, r.tip(), "%s: %v", at, err)
-	r.settled(tip, at)
+	s.arrived(fmt.Sprintf("%s: %v", at, err))
+	s.settled(at)
 	return true
 }

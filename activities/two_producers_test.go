@@ -13,6 +13,7 @@ import (
 func TestNewestOfTwoProducersWins(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	r.inRealTime()
 	r.consumer.ReadPredecessor = true
 	r.commit("one")
 	ours := r.produce()[0]
@@ -33,6 +34,7 @@ func TestNewestOfTwoProducersWins(t *testing.T) {
 func TestPredecessorOvertakes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	r.inRealTime()
 	r.commit("one")
 	u := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
 	object := must(r, r.encrypt, must(r, r.pack, must(r, r.clone, u)))

@@ -9,16 +9,20 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
 // Commit adds one commit with these files (path to content) on top of the
 // branch, which is created when it does not exist, and returns its hash.
 func (s *Server) Commit(ctx context.Context, repo, branch string, files map[string]string, message string) (string, error) {
 	ref := "refs/heads/" + branch
-	tip, err := s.Git(ctx, repo, "for-each-ref", "--format=%(objectname)", ref)
+	tip, err := s.tip(ctx, repo, ref)
 	if err != nil {
 		return "", err
 	}
@@ -30,10 +34,17 @@ func (s *Server) Commit(ctx context.Context, repo, branch string, files map[stri
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		fmt.Fprintf(&in, "M 100644 inline %s\ndata %d\n%s\n", path, len(files[path]), files[path])
 	}
-	if _, err := s.run(ctx, s.Dir(repo), &in, "fast-import", "--quiet"); err != nil {
-		return "", err
+	in.WriteString("get-mark :1\n")
+	return s.run(ctx, s.Dir(repo), &in, "fast-import", "--quiet")
+}
+
+// tip is where a ref is, empty if there is none. Most often it is a file of its own, which saves a process.
+func (s *Server) tip(ctx context.Context, repo, ref string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(s.Dir(repo), ref))
+	if err == nil && project.ValidCommit(strings.TrimSpace(string(text))) {
+		return strings.TrimSpace(string(text)), nil
 	}
-	return s.Git(ctx, repo, "rev-parse", ref)
+	return s.Git(ctx, repo, "for-each-ref", "--format=%(objectname)", ref)
 }
 
 // Import runs git-fast-import(1) on a repository.
@@ -83,5 +94,5 @@ func writeHistory(w io.Writer, ref string, history History) error {
 
 // commitHeader starts a commit in the format of git-fast-import(1).
 func commitHeader(ref string, unix int64, message string) string {
-	return fmt.Sprintf("commit %s\ncommitter %s <%s> %d +0000\ndata %d\n%s\n", ref, committerName, committerEmail, unix, len(message), message)
+	return fmt.Sprintf("commit %s\nmark :1\ncommitter %s <%s> %d +0000\ndata %d\n%s\n", ref, committerName, committerEmail, unix, len(message), message)
 }

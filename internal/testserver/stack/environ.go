@@ -51,7 +51,10 @@ func (s *Stack) temporalEnviron(role Role) []string {
 	return append(s.baseEnviron(), "TEMPORAL_ADDRESS="+s.Temporal.Address, "TEMPORAL_NAMESPACE="+string(role))
 }
 
+// NoExitSleep has programs with the race detector exit at once: they wait for a second otherwise.
+const NoExitSleep = "GORACE=atexit_sleep_ms=0"
+
 // baseEnviron has a home directory of its own, so that nobody's configuration files are read.
 func (s *Stack) baseEnviron() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.homeDir(), "TMPDIR=" + s.tempDir()}
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.homeDir(), "TMPDIR=" + s.tempDir(), NoExitSleep}
 }

@@ -19,14 +19,16 @@ type Bucket struct {
 	Name     string
 	Producer s3server.Credentials // lists, reads, writes and deletes
 	Consumer s3server.Credentials // lists and reads
+	dir      string
 }
 
 // Start runs a server with one empty bucket until the test ends.
 func Start(t testing.TB) *Bucket {
 	t.Helper()
+	dir := t.TempDir()
 	srv, err := s3server.Start(context.Background(), s3server.Options{
 		Binary: Binary(t),
-		Dir:    t.TempDir(),
+		Dir:    dir,
 		Log:    t.Output(),
 	})
 	require.NoError(t, err)
@@ -36,6 +38,7 @@ func Start(t testing.TB) *Bucket {
 		Name:     "partition",
 		Producer: s3server.Credentials{AccessKey: "producer", SecretKey: rand.Text()},
 		Consumer: s3server.Credentials{AccessKey: "consumer", SecretKey: rand.Text()},
+		dir:      dir,
 	}
 	require.NoError(t, srv.CreateBucket(t.Context(), b.Name))
 	require.NoError(t, srv.AddUser(t.Context(), b.Producer))
