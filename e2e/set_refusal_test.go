@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,4 +48,41 @@ func TestSetIsRefusedInParts(test *testing.T) {
 	out, err = t.Destination.Git(t.Context(), "mirror/sets/app", "tag")
 	require.NoError(t, err)
 	require.Len(t, strings.Fields(out), 15)
+}
+
+// An operator lets a set go back to an older object, which is refused otherwise. It takes back what was new, and deletes nothing
+// that somebody else has made.
+func TestSetGoesBackIfAnOperatorSaysSo(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	const repo, set = "back/app", "mirror/back/app@refs/*"
+	configure(t, [2]string{repo + "@refs/*", set})
+	commit(t, repo+"@main")
+	create(t, t.Destination, "mirror/"+repo)
+	cycle(t, stack.Producer)
+	cycle(t, stack.Consumer)
+	first, before := refs(t, t.Source, repo), keys(t, t.bucket)
+
+	commit(t, repo+"@main")
+	atSource(t, repo, "tag", "v1", "main")
+	cycle(t, stack.Producer)
+	cycle(t, stack.Consumer)
+	requireSameRefs(t, repo)
+	second := refs(t, t.Source, repo)
+	for _, key := range keys(t, t.bucket) {
+		if !slices.Contains(before, key) {
+			require.NoError(t, t.bucket.Delete(t.Context(), key))
+		}
+	}
+	require.Contains(t, failingCycle(t, stack.Consumer), "(Replayed, ")
+	require.Equal(t, second, refs(t, t.Destination, "mirror/"+repo))
+
+	_, err := t.Destination.Git(t.Context(), "mirror/"+repo, "tag", "theirs", "main")
+	require.NoError(t, err)
+	out, err := t.Starter(t.Context(), stack.Consumer, "run", "--allow-rollback", set)
+	require.NoError(t, err, out)
+	require.Contains(t, cycle(t, stack.Consumer), "1 up to date, 0 synced, 0 failed")
+	_, err = t.Destination.Git(t.Context(), "mirror/"+repo, "tag", "-d", "theirs")
+	require.NoError(t, err)
+	require.Equal(t, first, refs(t, t.Destination, "mirror/"+repo))
 }
