@@ -21,6 +21,13 @@ const dir = ".demo"
 // deadline is how long the first sync, and one more commit or tag, may take with -once.
 const deadline = 2 * time.Minute
 
+const (
+	// pollEvery is how often the consumer looks whether the producer's catalog has changed, and reconcileEvery how often it
+	// looks at everything.
+	pollEvery      = time.Second
+	reconcileEvery = time.Minute
+)
+
 func main() {
 	once := flag.Bool("once", false, "exit when everything is synced, and one more commit and tag too; fail when it is not in time")
 	flag.Parse()
@@ -49,6 +56,7 @@ func run(ctx context.Context, once bool) (err error) {
 	s, err := stack.Start(ctx, stack.Options{
 		Dir:      dir,
 		Binaries: binaries,
+		Environ:  map[stack.Role][]string{stack.Consumer: {"POLL_INTERVAL=" + pollEvery.String()}},
 		Started:  func(part, where string) { fmt.Printf("  %-24s %s\n", part, where) },
 	})
 	if err != nil {
@@ -61,8 +69,8 @@ func run(ctx context.Context, once bool) (err error) {
 	if err := createContent(ctx, s); err != nil {
 		return err
 	}
-	for _, role := range stack.Roles {
-		if out, err := s.Starter(ctx, role, "schedule", "create"); err != nil {
+	for role, every := range map[stack.Role]time.Duration{stack.Producer: stack.CycleEvery, stack.Consumer: reconcileEvery} {
+		if out, err := s.Starter(ctx, role, "schedule", "create", "--every", every.String()); err != nil {
 			return fmt.Errorf("schedule the %s: %w: %s", role, err, out)
 		}
 	}
@@ -74,7 +82,7 @@ func run(ctx context.Context, once bool) (err error) {
 
 // showUntilInterrupted keeps the table up to date until Ctrl-C.
 func showUntilInterrupted(ctx context.Context, s *stack.Stack) error {
-	fmt.Printf("\nThe first sync; both sides look for work every %s:\n\n", stack.CycleEvery)
+	fmt.Printf("\nThe first sync; the producer looks at its sources every %s, the consumer at the producer's catalog every %s:\n\n", stack.CycleEvery, pollEvery)
 	screen := newScreen(os.Stdout)
 	if err := screen.watch(ctx, s, stack.InSync); err != nil {
 		return err
@@ -115,6 +123,7 @@ func verify(ctx context.Context, s *stack.Stack) error {
 	}
 	fmt.Printf("\nEverything is in sync: first after %s, one more commit after %s, a new tag after %s\n",
 		first.Round(100*time.Millisecond), second.Round(100*time.Millisecond), third.Round(100*time.Millisecond))
+	fmt.Println(describeCatalog(ctx, s, time.Now()))
 	return nil
 }
 

@@ -16,16 +16,17 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
-const refreshEvery = 500 * time.Millisecond
+const refreshEvery = 250 * time.Millisecond
 
 // screen draws the table: in place on a terminal, and otherwise only the lines that changed.
 type screen struct {
 	out     *os.File
 	drawn   int             // lines of the table that stand above the cursor
 	printed map[string]bool // lines that were printed last
+	arrivals
 }
 
-func newScreen(out *os.File) *screen { return &screen{out: out} }
+func newScreen(out *os.File) *screen { return &screen{out: out, arrivals: newArrivals()} }
 
 // width is 0 when the output is not a terminal.
 func (s *screen) width() int {
@@ -48,7 +49,11 @@ func (s *screen) watch(ctx context.Context, st *stack.Stack, done func([]stack.S
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		lines := formatTable(states)
+		s.observe(states, time.Now())
+		lines := s.formatTable(states)
+		if s.width() > 0 { // else it would be another line each second
+			lines = append(lines, "", describeCatalog(ctx, st, time.Now()))
+		}
 		if err != nil { // such as a mistake in the YAML file, which can be mended
 			lines = []string{"The state is not known: " + err.Error()}
 		}
@@ -100,17 +105,17 @@ func (s *screen) printChanged(lines []string) {
 	s.printed = now
 }
 
-func formatTable(states []stack.State) []string {
+func (s *screen) formatTable(states []stack.State) []string {
 	var text bytes.Buffer
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "IN SYNC\tSOURCE\tCOMMIT\tOBJECT IN THE BUCKET\tDESTINATION\tCOMMIT")
-	for _, s := range states {
+	_, _ = fmt.Fprintln(w, "IN SYNC\tSOURCE\tCOMMIT\tOBJECT IN THE BUCKET\tDESTINATION\tCOMMIT\tARRIVED IN")
+	for _, state := range states {
 		inSync := "no"
-		if s.InSync() {
+		if state.InSync() {
 			inSync = "yes"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", inSync,
-			s.Sync.Source, shortCommit(s.Source), describeObject(s), s.Sync.Destination, shortCommit(s.Destination))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", inSync, state.Sync.Source, shortCommit(state.Source),
+			describeObject(state), state.Sync.Destination, shortCommit(state.Destination), s.describe(state.Sync))
 	}
 	_ = w.Flush()
 	return strings.Split(strings.TrimSpace(text.String()), "\n")

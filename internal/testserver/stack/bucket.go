@@ -1,11 +1,17 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"path/filepath"
 
+	"filippo.io/age"
+
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/catalog"
+	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/testserver/s3server"
 )
 
@@ -47,6 +53,23 @@ func (s *Stack) createBucket(ctx context.Context) error {
 // Bucket opens the bucket with a side's credentials.
 func (s *Stack) Bucket(ctx context.Context, role Role) (*bucket.Bucket, error) {
 	return bucket.Open(ctx, bucket.Options{Name: BucketName, PathStyle: true}, s.S3.ClientConfig(s.users[role]))
+}
+
+// Catalog reads the producer's catalog as the consumer does.
+func (s *Stack) Catalog(ctx context.Context) (c catalog.Catalog, err error) {
+	b, err := s.Bucket(ctx, Consumer)
+	if err != nil {
+		return c, err
+	}
+	object, _, err := b.GetIfChanged(ctx, catalog.Key, "", catalog.MaxSize)
+	if err != nil {
+		return c, err
+	}
+	verifier, err := sign.ParseVerifier(s.verifyKey)
+	if err != nil {
+		return c, err
+	}
+	return catalog.Read(bytes.NewReader(object), []age.Identity{s.Identity}, verifier, archive.AnyEnvironment())
 }
 
 // ObjectFile is where the S3 server keeps an object: as a plain file.

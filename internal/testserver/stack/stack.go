@@ -34,6 +34,8 @@ var Roles = []Role{Producer, Consumer}
 type Options struct {
 	Dir      string // everything is below it; made when it does not exist
 	Binaries Binaries
+	// Environ replaces, for each side's workers, what WorkerEnviron says.
+	Environ map[Role][]string
 	// Started is told of each part that runs, and where. It may be nil.
 	Started func(part, where string)
 }

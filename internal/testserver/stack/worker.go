@@ -49,7 +49,7 @@ func (s *Stack) startWorkers(ctx context.Context) error {
 }
 
 // StartWorker starts a side's worker, in place of one that has ended, and returns when
-// it takes work. Of its environment, what is given here replaces what WorkerEnviron has; a name without a value takes
+// it takes work. Of its environment, what is given here replaces what Options and WorkerEnviron have; a name without a value takes
 // the variable out.
 func (s *Stack) StartWorker(ctx context.Context, role Role, environ ...string) error {
 	part := string(role) + "-worker"
@@ -59,7 +59,7 @@ func (s *Stack) StartWorker(ctx context.Context, role Role, environ ...string) e
 	}
 	defer func() { _ = log.Close() }()
 	cmd := exec.Command(s.Binaries.Worker, "-role", string(role))
-	cmd.Env = replaced(s.WorkerEnviron(role), environ)
+	cmd.Env = replaced(replaced(s.WorkerEnviron(role), s.options.Environ[role]), environ)
 	cmd.Stdout, cmd.Stderr = log, log
 	process, err := child.Start(cmd)
 	if err != nil {
