@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +78,7 @@ func TestOperations(test *testing.T) {
 	configure(t, operated("other"))
 	prepareOperated(t, "other")
 	run := 0
+	var mended [][2]string // sets, which stay configured
 	for _, block := range shellBlocks(string(text)) {
 		role, where, ok := block.mark()
 		if !ok {
@@ -86,16 +88,24 @@ func TestOperations(test *testing.T) {
 		run++
 		t.run(fmt.Sprintf("line %d", block.line), func(t sides) {
 			destination, sha := operated("other")[1], ""
-			if where == ofFailure {
-				destination, sha = failOperated(t, fmt.Sprintf("line-%d", block.line))
+			var sets [][2]string
+			if strings.Contains(block.text, "starter retry --all") {
+				sets = append(sets, operatedSet("set"))
 			}
-			environ := []string{"TEMPORAL_ADDRESS=" + t.Temporal.Address, "TEMPORAL_NAMESPACE=" + string(role)}
+			if where == ofFailure {
+				destination, sha = failOperated(t, fmt.Sprintf("line-%d", block.line), mended, sets...)
+			}
+			mended = append(mended, sets...)
+			environ := []string{"TEMPORAL_ADDRESS=" + t.Temporal.Address, "TEMPORAL_NAMESPACE=" + string(role), stack.NoExitSleep}
 			if where == inWorker {
 				environ = t.WorkerEnviron(role)
 			}
 			block.run(t, append(environ, "PATH="+path, "DESTINATION="+destination, "SYNC_ROLE="+string(role)))
 			if where == ofFailure {
 				awaitHead(t, destination, sha)
+			}
+			for _, set := range sets {
+				require.Equal(t, refs(t, t.Source, branch(set[0]).Path()), refs(t, t.Destination, branch(set[1]).Path()))
 			}
 		})
 	}
@@ -137,20 +147,35 @@ func prepareOperated(t sides, name string) (destination, sha string) {
 	return pair[1], commit(t, pair[0])
 }
 
-// failOperated adds a sync that has failed, of which the cause is repaired. The schedules are
-// paused, so that nothing but what is tested mends it.
-func failOperated(t sides, name string) (destination, sha string) {
+// operatedSet is a sync of all branches and tags.
+func operatedSet(name string) [2]string {
+	return [2]string{"platform/" + name + "@refs/*", "enclave/platform/" + name + "@refs/*"}
+}
+
+// failOperated adds a sync that has failed, and some of sets, of which the cause is repaired. The schedules are
+// paused, so that nothing but what is tested mends them.
+func failOperated(t sides, name string, mended [][2]string, sets ...[2]string) (destination, sha string) {
 	t.Helper()
 	for _, role := range stack.Roles {
 		h := t.Temporal.Clients[role].ScheduleClient().GetHandle(t.Context(), string(role)+"-sync")
 		require.NoError(t, h.Pause(context.Background(), client.SchedulePauseOptions{}))
 		awaitSchedule(t, h, func(i client.ScheduleInfo) bool { return len(i.RunningWorkflows) == 0 })
 	}
-	configure(t, operated("other"), operated(name))
+	configure(t, slices.Concat(mended, sets, [][2]string{operated("other"), operated(name)})...)
 	destination, sha = prepareOperated(t, name)
-	protect(t, branch(destination).Path())
+	repos := []string{branch(destination).Path()}
+	for _, set := range sets {
+		commit(t, branch(set[0]).Path()+"@main")
+		atSource(t, branch(set[0]).Path(), "tag", "v1", "main")
+		repos = append(repos, branch(set[1]).Path())
+	}
+	for _, repo := range repos {
+		protect(t, repo)
+	}
 	cycle(t, stack.Producer)
-	failingCycle(t, stack.Consumer)
-	unprotect(t, branch(destination).Path())
+	require.Contains(t, failingCycle(t, stack.Consumer), fmt.Sprintf("%d failed", len(repos)))
+	for _, repo := range repos {
+		unprotect(t, repo)
+	}
 	return destination, sha
 }
