@@ -31,10 +31,10 @@ func TestPutIsConditional(t *testing.T) {
 		var writers sync.WaitGroup
 		for i := range next {
 			writers.Go(func() {
-				new, err := b.Put(t.Context(), "k", fmt.Appendf(nil, "%d of round %d", i, round), etag)
+				written, err := b.Put(t.Context(), "k", fmt.Appendf(nil, "%d of round %d", i, round), etag)
 				if err == nil {
 					won.Add(1)
-					next[i] = new
+					next[i] = written
 					return
 				}
 				require.ErrorIs(t, err, ErrChanged)
