@@ -89,6 +89,47 @@ func TestLastRuns(t *testing.T) {
 	require.Empty(t, LastRuns{}.refusals(t.Context(), branches), "who knows of no runs has nobody wait")
 }
 
+// How a run has ended, and what it has uploaded, if it says so.
+func TestEndsOfRuns(t *testing.T) {
+	t.Parallel()
+	uploaded := Uploaded{Summary: "snapshot", Key: "key", Size: 7, ETag: `"e"`, Modified: runEnded, CreatedAt: runEnded.Add(-time.Second), ManifestSHA256: "m", Keys: "k", BaseChain: "b"}
+	of := func(e *history.HistoryEvent) lastEvent {
+		e.EventTime = timestamppb.New(runEnded)
+		return lastEvent{event: e}
+	}
+	done := completedWith(t, uploaded)
+	done.event.EventTime = timestamppb.New(runEnded)
+	for name, tt := range map[string]struct {
+		last lastEvent
+		want runEnd
+	}{
+		"completed":  {done, runEnd{at: runEnded, uploaded: uploaded}},
+		"no result":  {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionCompletedEventAttributes{}}), runEnd{at: runEnded}},
+		"failed":     {failedWith(temporal.NewApplicationError("no room", "DiskFull")), runEnd{at: runEnded, failure: "DiskFull"}},
+		"timed out":  {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionTimedOutEventAttributes{}}), runEnd{at: runEnded, failure: plan.KindChildFailed}},
+		"terminated": {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{}}), runEnd{at: runEnded, failure: plan.KindChildFailed}},
+		"cancelled":  {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionCanceledEventAttributes{}}), runEnd{at: runEnded}},
+		"at work":    {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_ActivityTaskStartedEventAttributes{}}), runEnd{at: runEnded, unknown: true}},
+		"no event":   {lastEvent{}, runEnd{unknown: true}},
+		"never":      {lastEvent{err: serviceerror.NewNotFound("no such workflow")}, runEnd{}},
+		"no answer":  {lastEvent{err: serviceerror.NewUnavailable("try again")}, runEnd{unknown: true}},
+	} {
+		b := project.Branch{Group: "group", Name: "p", Branch: "main"}
+		runs := LastRuns{Executions: runEnds{b.String(): tt.last}, ID: project.Branch.String}
+		var got map[project.Branch]runEnd
+		env := newActivities()
+		ask := func(ctx context.Context) error {
+			got = runs.ends(ctx, []project.Branch{b}, time.Second)
+			return nil
+		}
+		env.RegisterActivity(ask)
+		_, err := env.ExecuteActivity(ask)
+		require.NoError(t, err)
+		require.Equal(t, map[project.Branch]runEnd{b: tt.want}, got, name)
+	}
+	require.True(t, LastRuns{}.ends(t.Context(), []project.Branch{{}}, time.Second)[project.Branch{}].unknown, "who knows of no runs cannot tell")
+}
+
 // hangs answers when it is no longer asked.
 type hangs struct{ asked chan time.Time }
 
