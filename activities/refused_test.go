@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
@@ -65,9 +66,17 @@ func (r *rig) badTree(entry string) string {
 // destination has that, too, but only as history.
 func (r *rig) ahead() (commit string) {
 	r.Helper()
+	var before []byte
+	if r.producer.keepsCatalog() {
+		before = r.content(catalog.Key)
+	}
 	commit = r.commit("ahead")
 	uploaded, _ := r.arrives(commit)
 	require.NoError(r, r.producer.Bucket.Delete(r.Context(), uploaded.Key))
+	if before == nil {
+		return commit
+	}
+	r.put(catalog.Key, before) // else the producer would know that an object is missing, and upload a snapshot
 	return commit
 }
 

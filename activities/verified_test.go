@@ -185,7 +185,7 @@ func TestForgedObjectIsFoundOutByItsStart(t *testing.T) {
 	r := newTrustedRig(t)
 	trusted := r.producer.Signer
 	r.commit(random(1_000_000))
-	snapshot := r.produce()[0]
+	r.produce()
 	tip := r.commit(random(500_000))
 	read := r.counted()
 
@@ -205,7 +205,7 @@ func TestForgedObjectIsFoundOutByItsStart(t *testing.T) {
 
 	r.producer.Signer = trusted
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), forged.Key))
-	require.Equal(t, object.ID{Destination: r.sync.Destination, Commit: tip, Base: snapshot.ID.Commit}, r.produce()[0].ID)
+	require.Equal(t, object.ID{Destination: r.sync.Destination, Commit: tip}, r.produce()[0].ID, "the catalog is the other key's")
 	r.consume()
 	require.Equal(t, tip, r.tip())
 }
