@@ -18,7 +18,24 @@ const (
 	metricBytes = "git_partition_sync_bytes"
 	// metricFailures counts the attempts of activities that failed, by kind.
 	metricFailures = "git_partition_sync_failures"
+	// MetricDeliveries counts the deliveries of webhooks, by outcome.
+	MetricDeliveries = "git_partition_sync_webhook_deliveries"
+	// metricDropped counts the destinations of push events that were left to the schedule's next cycle, by reason.
+	metricDropped = "git_partition_sync_push_events_dropped"
 )
+
+// Reasons of metricDropped.
+const (
+	DroppedPaused   = "paused"   // no cycles are to run now
+	DroppedUnknown  = "unknown"  // whether cycles are to run could not be found out
+	DroppedOverflow = "overflow" // there were too many
+	DroppedRunning  = "running"  // its run goes on and on
+)
+
+// CountDropped counts destinations of push events that were left to the schedule.
+func CountDropped(metrics client.MetricsHandler, n int, reason string) {
+	metrics.WithTags(map[string]string{"reason": reason}).Counter(metricDropped).Inc(int64(n))
+}
 
 // States of metricBranches.
 const (

@@ -49,6 +49,8 @@ type Producer struct {
 	Version string
 	// CatalogInterval is how often the catalog is written at most while nothing changes.
 	CatalogInterval time.Duration
+	// Cycles tells whether push events may start cycles.
+	Cycles Cycles
 
 	syncCache syncCache
 	indexing  sync.Mutex // of one pack at a time, because its objects' names are in memory

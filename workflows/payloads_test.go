@@ -13,6 +13,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/workflows"
+	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 const payloads = "testdata/payloads.txt"
@@ -60,10 +61,11 @@ func TestPayloadNames(t *testing.T) {
 	names := &payloadNames{T: t}
 	for name, workflow := range map[string]any{
 		"ProducerSync": workflows.ProducerSync, "ProduceProject": workflows.ProduceProject,
-		"ConsumerSync": workflows.ConsumerSync, "ConsumeProject": workflows.ConsumeProject,
+		"ConsumerSync": workflows.ConsumerSync, "ConsumeProject": workflows.ConsumeProject, "PushEvents": workflows.PushEvents,
 	} {
 		names.function(name, reflect.TypeOf(workflow), 0)
 	}
+	names.add(contract.SignalPush, reflect.TypeFor[contract.Push]())
 	for _, steps := range []reflect.Type{reflect.TypeFor[*activities.Producer](), reflect.TypeFor[*activities.Consumer]()} {
 		for i := range steps.NumMethod() {
 			names.function(steps.Method(i).Name, steps.Method(i).Type, 1)

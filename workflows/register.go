@@ -14,6 +14,7 @@ type Registry interface {
 func RegisterProducer(r Registry) {
 	r.RegisterWorkflow(ProducerSync)
 	r.RegisterWorkflow(ProduceProject)
+	r.RegisterWorkflow(PushEvents)
 }
 
 // RegisterConsumer registers the workflows of the consumer's side.

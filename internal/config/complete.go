@@ -75,7 +75,18 @@ func (c *Producer) complete(v variables) []error {
 	if c.RequireSignatures && !c.Signer.Signs() {
 		problems = append(problems, errors.New("SIGNING_KEY is not set, and REQUIRE_SIGNATURES=true asks for it"))
 	}
-	return append(problems, c.checkPredecessor(v)...)
+	return append(append(problems, c.checkWebhook()), c.checkPredecessor(v)...)
+}
+
+// checkWebhook wants deliveries of webhooks to have secrets, and secrets a use.
+func (c *Producer) checkWebhook() error {
+	switch served, secrets := c.WebhookAddress != "", c.WebhookSecrets.Any(); {
+	case served && !secrets:
+		return errors.New("WEBHOOK_SECRETS is not set, and WEBHOOK_ADDRESS asks for it: without one, anybody could deliver push events")
+	case secrets && !served:
+		return errors.New("WEBHOOK_ADDRESS is not set, and WEBHOOK_SECRETS is for what is delivered there: set both, or none")
+	}
+	return nil
 }
 
 // checkPredecessor refuses to write for the predecessor's consumer where more is asked for than it can do: it knows neither signatures nor

@@ -15,6 +15,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
+	"github.com/app-sre/git-partition-sync/internal/webhook"
 )
 
 // Common is the configuration that the workers of both roles need.
@@ -87,6 +88,11 @@ type Producer struct {
 	PruneAfter time.Duration `env:"PRUNE_AFTER" envDefault:"24h"`
 	// CatalogInterval is how often the catalog is written at most while nothing changes.
 	CatalogInterval time.Duration `env:"CATALOG_INTERVAL" envDefault:"1m"`
+
+	// WebhookAddress is where forges deliver push events; empty for nowhere.
+	WebhookAddress Address `env:"WEBHOOK_ADDRESS"`
+	// WebhookSecrets are what those know who may.
+	WebhookSecrets webhook.Secrets `env:"WEBHOOK_SECRETS" form:"secret list"`
 }
 
 // Consumer is the configuration of a worker on the destination's side.

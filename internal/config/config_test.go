@@ -133,6 +133,30 @@ func TestEndsOfWhatIsAllowed(t *testing.T) {
 	}
 }
 
+// Deliveries without secrets would be anybody's.
+func TestWebhookSettings(t *testing.T) {
+	t.Parallel()
+	producer := environ(map[string]string{"GRAPHQL_SERVER": "https://graphql.example.com", "PUBLIC_KEY": identity(t).Recipient().String()})
+	const address, token = "WEBHOOK_ADDRESS=:8081", "a-token-of-16-chars"
+	c, err := LoadProducer(append(producer, address, "WEBHOOK_SECRETS=@"+write(t, "# GitLab's\n"+token+"\n")))
+	require.NoError(t, err)
+	require.Equal(t, Address(":8081"), c.WebhookAddress)
+	require.True(t, c.WebhookSecrets.Any())
+	for _, tt := range []struct{ address, secrets, want string }{
+		{address, "", "WEBHOOK_SECRETS is not set, and WEBHOOK_ADDRESS asks for it"},
+		{address, "WEBHOOK_SECRETS=", "WEBHOOK_SECRETS is not set, and WEBHOOK_ADDRESS asks for it"},
+		{address, "WEBHOOK_SECRETS=@" + write(t, "# none\n"), "WEBHOOK_SECRETS: there is no secret in it"},
+		{address, "WEBHOOK_SECRETS=short-canary", "WEBHOOK_SECRETS: line 1: a secret has fewer than 16 characters"},
+		{"", "WEBHOOK_SECRETS=" + token, "WEBHOOK_ADDRESS is not set, and WEBHOOK_SECRETS is for what is delivered there"},
+		{"WEBHOOK_ADDRESS=8081", "WEBHOOK_SECRETS=" + token, `WEBHOOK_ADDRESS: "8081" is not host:port or :port`},
+	} {
+		_, err := LoadProducer(append(producer, tt.address, tt.secrets))
+		require.ErrorContains(t, err, tt.want)
+		require.NotContains(t, err.Error(), "canary")
+		require.Equal(t, 1, strings.Count(err.Error(), "\n"), "one problem: %v", err)
+	}
+}
+
 func TestLoadConsumerKeepsItsKeySecret(t *testing.T) {
 	key := identity(t).String()
 	_, err := LoadConsumer(environ(map[string]string{"PRIVATE_KEY": key[:len(key)-1]}))

@@ -18,6 +18,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
+	"github.com/app-sre/git-partition-sync/internal/webhook"
 )
 
 // parsers turn texts into the types of fields. A type that fields point to is listed without its pointer.
@@ -27,6 +28,7 @@ var parsers = map[reflect.Type]env.ParserFunc{
 	reflect.TypeFor[sign.Signer]():         parserFunc(parseList(sign.ParseSigner)),
 	reflect.TypeFor[sign.Verifier]():       parserFunc(parseList(sign.ParseVerifier)),
 	reflect.TypeFor[project.Allowlist]():   parserFunc(parseList(parseAllowlist)),
+	reflect.TypeFor[webhook.Secrets]():     parserFunc(parseList(webhook.ParseSecrets)),
 	reflect.TypeFor[archive.Environment](): parserFunc(archive.ParseEnvironment),
 	reflect.TypeFor[url.URL]():             parserFunc(dereferenced(parseURL)),
 	reflect.TypeFor[http.Client]():         parserFunc(dereferenced(clientTrusting)),

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/app-sre/git-partition-sync/internal/list"
 )
 
 // passwordOfUser maps the variables of names to those of the passwords that are sent together with them, as one text
@@ -27,7 +29,13 @@ func Secrets(environ []string) (secrets []string) {
 			continue
 		}
 		for line := range strings.Lines(texts[name]) {
-			if line = strings.TrimSpace(line); !isComment(line) {
+			switch line = strings.TrimSpace(line); {
+			case isComment(line):
+			case form.list:
+				for _, word := range list.Words(line) {
+					secrets = append(secrets, word)
+				}
+			default:
 				secrets = append(secrets, line)
 			}
 		}

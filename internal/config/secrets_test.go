@@ -24,6 +24,7 @@ func TestSecrets(t *testing.T) {
 		"TEMPORAL_GRPC_META_AUTHORIZATION=Bearer abc",
 	}))
 	require.Equal(t, []string{"AGE-SECRET-KEY-1ONE"}, config.Secrets([]string{`PRIVATE_KEY="AGE-SECRET-KEY-1ONE"`}), "quotes are no part of a key")
+	require.Equal(t, []string{"a-token-of-16-cs", "whsec_MDEyMzQ1"}, config.Secrets([]string{"WEBHOOK_SECRETS=a-token-of-16-cs, whsec_MDEyMzQ1 # of the group"}), "each is found by itself")
 	require.ElementsMatch(t, []string{`"pass"`, `:"pass"`}, config.Secrets([]string{`GRAPHQL_PASSWORD="pass"`}), "and may be of a password")
 	require.Empty(t, config.Secrets([]string{"GITLAB_USERNAME=bot"}), "a name alone is no secret")
 	require.Equal(t, []string{"MIIEvQ"}, config.Secrets([]string{"TEMPORAL_TLS_CLIENT_KEY_DATA=-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----"}))

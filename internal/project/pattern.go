@@ -35,6 +35,15 @@ func (b Branch) Match(ref string) (part string, ok bool) {
 	return part, true
 }
 
+// Has tells whether a ref, by its full name, is the branch or tag, or in the set.
+func (b Branch) Has(ref string) bool {
+	if !b.IsSet() {
+		return ref == b.Ref()
+	}
+	_, ok := b.Match(ref)
+	return ok
+}
+
 // RefFor returns the full name of the ref for which Match returns that part. Sorted parts give sorted names, in the order of
 // bytes.
 func (b Branch) RefFor(part string) string { return b.beforeStar() + part }

@@ -49,6 +49,20 @@ func TestPatterns(t *testing.T) {
 	require.False(t, project.Branch{}.IsSet())
 }
 
+func TestHas(t *testing.T) {
+	t.Parallel()
+	for text, refs := range map[string][]string{
+		"main":        {"refs/heads/main"},
+		"refs/tags/v": {"refs/tags/v"},
+		"release-*":   {"refs/heads/release-1", "refs/heads/release-a/b"},
+		"refs/*":      {"refs/heads/main", "refs/tags/v", "refs/heads/release-1", "refs/heads/release-a/b"},
+	} {
+		for _, ref := range []string{"refs/heads/main", "refs/tags/v", "refs/heads/release-1", "refs/heads/release-a/b", "main", "", "refs/heads/release-*", "refs/notes/x"} {
+			require.Equal(t, slices.Contains(refs, ref), named(text).Has(ref), "%s %s", text, ref)
+		}
+	}
+}
+
 func TestOtherPatternsAreRefused(t *testing.T) {
 	t.Parallel()
 	const accepted = "accepted are a branch (main), a tag (refs/tags/v1), and patterns with one '*' at their end: of branches (* or release-*), of tags (refs/tags/*), and of both (refs/*)"

@@ -74,7 +74,7 @@ func TestCycleMetrics(t *testing.T) {
 	m, err := newMetrics("producer", "fedramp")
 	require.NoError(t, err)
 	const labels = `{integration="git-partition-sync-producer",shard_id="fedramp"}`
-	for name, input := range map[string]any{"a branch": "a branch's workflow", "a dry run": contract.CycleInput{DryRun: true}} {
+	for name, input := range map[string]any{"a branch": "a branch's workflow", "a dry run": contract.CycleInput{DryRun: true}, "some syncs": contract.CycleInput{Only: []string{"a/b@main"}}} {
 		require.NotContains(t, runRecorded(t, m, input, nil), "qontract_reconcile", name)
 	}
 	continues := &workflow.ContinueAsNewError{WorkflowType: &workflow.Type{Name: contract.Producer.Parent}}

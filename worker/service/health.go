@@ -66,6 +66,25 @@ func (h *health) ready(ctx context.Context) error {
 	return nil
 }
 
+// listenAll serves at all of the endpoints, or at none.
+func (h *health) listenAll(ctx context.Context, endpoints []config.Endpoint) (closeAll func(), err error) {
+	var closers []func()
+	closeAll = func() {
+		for _, closeOne := range closers {
+			closeOne()
+		}
+	}
+	for _, e := range endpoints {
+		closeOne, err := h.listen(ctx, e)
+		if err != nil {
+			closeAll()
+			return nil, err
+		}
+		closers = append(closers, closeOne)
+	}
+	return closeAll, nil
+}
+
 // listen serves at an endpoint until the function that it returns is called.
 func (h *health) listen(ctx context.Context, at config.Endpoint) (func(), error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", string(at.Address))

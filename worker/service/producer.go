@@ -32,6 +32,7 @@ func producer(environ []string) (role, error) {
 		kmsKeyID:      c.KMSKeyID,
 		settings:      []any{c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer.PublicKey(), c.WritePredecessor},
 		logAttributes: []any{"syncs", where, "recipients", len(c.Recipients), "signed", c.Signer.Signs(), "for the predecessor", c.WritePredecessor},
+		hook:          hook{config.Endpoint{Variable: "WEBHOOK_ADDRESS", Address: c.WebhookAddress}, c.WebhookSecrets, syncs},
 		activities: func(s dependencies) any {
 			return &activities.Producer{
 				Common:      s.Common,
@@ -43,6 +44,7 @@ func producer(environ []string) (role, error) {
 				Environment: c.Environment.Name(),
 				Retention:   plan.Retention{After: c.PruneAfter, MaxShare: c.MaxPruneShare},
 				Version:     version(),
+				Cycles:      s.cycles,
 
 				CatalogInterval: c.CatalogInterval,
 

@@ -35,6 +35,8 @@ type role struct {
 	// logAttributes is what is logged of the configuration at the start, keys and values; warning what is wrong with it.
 	logAttributes []any
 	warning       string
+	// hook is where deliveries of webhooks are taken, if anywhere.
+	hook hook
 	// activities returns the role's activities.
 	activities func(dependencies) any
 }
@@ -44,7 +46,8 @@ var roles = map[string]func(environ []string) (role, error){contract.Producer.Na
 
 // dependencies are what the activities of both roles work with.
 type dependencies struct {
-	git *smarthttp.Client
+	git    *smarthttp.Client
+	cycles activities.Cycles
 	activities.Common
 }
 
@@ -58,7 +61,7 @@ func (r role) connect(ctx context.Context, logger *slog.Logger) (dependencies, e
 	if r.warning != "" {
 		logger.Warn(r.warning)
 	}
-	return dependencies{r.gitServer(), activities.Common{Bucket: store, Clock: time.Now, Settings: r.fingerprint()}}, nil
+	return dependencies{git: r.gitServer(), Common: activities.Common{Bucket: store, Clock: time.Now, Settings: r.fingerprint()}}, nil
 }
 
 // open makes what the role's activities work with, except for what needs Temporal.

@@ -18,6 +18,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
+	"github.com/app-sre/git-partition-sync/internal/webhook"
 )
 
 // Each variable reaches what the worker works with. Those that a configuration has, and no arrival speaks of, fail.
@@ -52,6 +53,10 @@ func TestProducerConfigurationArrives(t *testing.T) {
 		"CATALOG_INTERVAL": {value: "2m", seen: func(b *built) any { return b.producer.CatalogInterval }, want: 2 * time.Minute},
 		"PRUNE_AFTER":      {value: "3h", seen: func(b *built) any { return b.producer.Retention }, want: plan.Retention{After: 3 * time.Hour, MaxShare: 0.25}},
 	})
+	secrets, err := webhook.ParseSecrets("a-token-of-16-chars")
+	require.NoError(t, err)
+	table["WEBHOOK_ADDRESS"] = arrival{value: "127.0.0.1:18081", seen: func(b *built) any { return b.hook.Endpoint }, want: config.Endpoint{Variable: "WEBHOOK_ADDRESS", Address: "127.0.0.1:18081"}}
+	table["WEBHOOK_SECRETS"] = arrival{value: "a-token-of-16-chars", seen: func(b *built) any { return b.hook.secrets }, want: secrets}
 	table["ENVIRONMENT"] = arrival{value: "full-1", seen: func(b *built) any { return b.producer.Environment }, want: "full-1", other: "full-2"}
 	requireArrivals(t, "producer", reflect.TypeFor[config.Producer](), w, table)
 }

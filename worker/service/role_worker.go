@@ -72,28 +72,40 @@ func (s *roleWorker) serve(ctx context.Context, temporal client.Client) error {
 		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
 		return err
 	}}
-	for _, e := range s.Endpoints() {
-		closeProbes, err := probes.listen(ctx, e)
-		if err != nil {
-			return err
-		}
-		defer closeProbes()
+	closeProbes, err := probes.listenAll(ctx, s.Endpoints())
+	if err != nil {
+		return err
 	}
-	for i, w := range workers {
-		if err := w.Start(); err != nil {
-			stopAll(workers[:i])
-			return fmt.Errorf("start worker: %w", err)
-		}
+	defer closeProbes()
+	stopHook, err := s.hook.listen(ctx, temporal, s.metrics.handler, s.log)
+	if err != nil {
+		return err
+	}
+	defer stopHook()
+	if err := startAll(workers); err != nil {
+		return err
 	}
 	probes.started.Store(true)
 	var tending sync.WaitGroup
 	tending.Go(func() { s.maintainFolder(ctx, activities.RunsOver(temporal), maintainInterval) })
 	<-ctx.Done()
+	stopHook() // forges deliver to the other workers
 	tending.Wait()
 	probes.draining.Store(true)
 	stopAll(workers)
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
+	}
+	return nil
+}
+
+// startAll starts all workers, or none.
+func startAll(workers []worker.Worker) error {
+	for i, w := range workers {
+		if err := w.Start(); err != nil {
+			stopAll(workers[:i])
+			return fmt.Errorf("start worker: %w", err)
+		}
 	}
 	return nil
 }

@@ -71,13 +71,13 @@ type CycleInput struct {
 	Continuation *Continuation `json:"continuation,omitempty"`
 }
 
-// maxOnly is how many destinations Only may name.
-const maxOnly = 200
+// MaxOnly is how many destinations Only may name.
+const MaxOnly = 200
 
 // Subset returns the destinations that Only names.
 func (in CycleInput) Subset() (only []project.Branch, err error) {
-	if len(in.Only) > maxOnly {
-		return nil, fmt.Errorf("only: %d destinations are named, more than %d", len(in.Only), maxOnly)
+	if len(in.Only) > MaxOnly {
+		return nil, fmt.Errorf("only: %d destinations are named, more than %d", len(in.Only), MaxOnly)
 	}
 	for _, name := range in.Only {
 		b, err := project.ParseBranch(name)

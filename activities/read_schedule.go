@@ -1,0 +1,79 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	common "go.temporal.io/api/common/v1"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+)
+
+// Cycles finds how a side's cycles are scheduled.
+type Cycles struct {
+	Temporal Schedules
+	// ID is that of the schedule, and of the cron workflow in its place.
+	ID string
+}
+
+// Schedules is the part of Temporal's client that tells of schedules and of workflows that run.
+type Schedules interface {
+	ScheduleClient() client.ScheduleClient
+	DescribeWorkflowExecution(ctx context.Context, id, run string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
+}
+
+// Schedule is how cycles run.
+type Schedule struct {
+	// Runs says that there is a schedule that is not paused, or a cron workflow. Else nobody wants cycles to run by themselves.
+	Runs bool `json:"runs"`
+	// SearchAttributes says that the schedule's cycles set search attributes.
+	SearchAttributes bool `json:"search_attributes,omitempty"`
+}
+
+// ReadSchedule tells whether the side's cycles run by themselves now.
+func (p *Producer) ReadSchedule(ctx context.Context) (s Schedule, err error) {
+	described, err := p.Cycles.Temporal.ScheduleClient().GetHandle(ctx, p.Cycles.ID).Describe(ctx)
+	if isNotFound(err) {
+		s.Runs, err = p.Cycles.cronRuns(ctx)
+		return s, err
+	}
+	if err != nil {
+		return s, fmt.Errorf("schedule %s: %w", p.Cycles.ID, err)
+	}
+	s.Runs = !described.Schedule.State.Paused
+	s.SearchAttributes = setsSearchAttributes(described.Schedule.Action)
+	return s, nil
+}
+
+func (c Cycles) cronRuns(ctx context.Context) (bool, error) {
+	described, err := c.Temporal.DescribeWorkflowExecution(ctx, c.ID, "")
+	if isNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("workflow %s: %w", c.ID, err)
+	}
+	return described.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+}
+
+// setsSearchAttributes reads the input that a schedule's cycles get.
+func setsSearchAttributes(action client.ScheduleAction) bool {
+	start, ok := action.(*client.ScheduleWorkflowAction)
+	if !ok || len(start.Args) == 0 {
+		return false
+	}
+	payload, ok := start.Args[0].(*common.Payload)
+	var input struct {
+		SearchAttributes bool `json:"search_attributes"`
+	}
+	return ok && converter.GetDefaultDataConverter().FromPayload(payload, &input) == nil && input.SearchAttributes
+}
+
+func isNotFound(err error) bool {
+	_, is := errors.AsType[*serviceerror.NotFound](err)
+	return is
+}
