@@ -97,7 +97,7 @@ func (d *catalogDraft) see(looks []plan.Look, at time.Time) {
 			s.SeenAt = at
 		}
 		since := look.Since
-		if since.IsZero() {
+		if since.Unix() <= 0 || since.After(at) { // it is not known, or nothing that anybody has seen
 			since = at
 		}
 		switch {

@@ -70,6 +70,11 @@ func kindOf(err error) string {
 	return kindOther
 }
 
+// isKind tells whether a name is that of a kind.
+func isKind(name string) bool {
+	return name == kindOther || slices.ContainsFunc(kinds, func(k kind) bool { return k.name == name })
+}
+
 // WithRemedy adds what to do to the reason of a workflow's failure, unless the reason has a second line already.
 func WithRemedy(name, reason string) string {
 	if remedy := remedyOf(name); remedy != "" && !strings.Contains(reason, "\n") {

@@ -126,7 +126,9 @@ func endOf(id string, event *history.HistoryEvent) runEnd {
 		if !ok {
 			return end
 		}
-		end.failure = failure.Type()
+		if isKind(failure.Type()) { // else it is another version's, or nobody has named it
+			end.failure = failure.Type()
+		}
 		if failure.HasDetails() && failure.Details(&end.refusal.Attempt) == nil {
 			end.refusal.Kind, end.refusal.Reason, end.refusal.Workflow, end.refusal.Ended = failure.Type(), failure.Message(), id, end.at
 		} else {

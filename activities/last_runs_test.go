@@ -103,16 +103,17 @@ func TestEndsOfRuns(t *testing.T) {
 		last lastEvent
 		want runEnd
 	}{
-		"completed":  {done, runEnd{at: runEnded, uploaded: uploaded}},
-		"no result":  {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionCompletedEventAttributes{}}), runEnd{at: runEnded}},
-		"failed":     {failedWith(temporal.NewApplicationError("no room", "DiskFull")), runEnd{at: runEnded, failure: "DiskFull"}},
-		"timed out":  {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionTimedOutEventAttributes{}}), runEnd{at: runEnded, failure: plan.KindChildFailed}},
-		"terminated": {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{}}), runEnd{at: runEnded, failure: plan.KindChildFailed}},
-		"cancelled":  {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionCanceledEventAttributes{}}), runEnd{at: runEnded}},
-		"at work":    {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_ActivityTaskStartedEventAttributes{}}), runEnd{at: runEnded, unknown: true}},
-		"no event":   {lastEvent{}, runEnd{unknown: true}},
-		"never":      {lastEvent{err: serviceerror.NewNotFound("no such workflow")}, runEnd{}},
-		"no answer":  {lastEvent{err: serviceerror.NewUnavailable("try again")}, runEnd{unknown: true}},
+		"completed":          {done, runEnd{at: runEnded, uploaded: uploaded}},
+		"no result":          {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionCompletedEventAttributes{}}), runEnd{at: runEnded}},
+		"failed":             {failedWith(temporal.NewApplicationError("no room", "DiskFull")), runEnd{at: runEnded, failure: "DiskFull"}},
+		"of another version": {failedWith(temporal.NewApplicationError("odd", "an.Other-Type")), runEnd{at: runEnded, failure: plan.KindChildFailed}},
+		"timed out":          {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionTimedOutEventAttributes{}}), runEnd{at: runEnded, failure: plan.KindChildFailed}},
+		"terminated":         {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{}}), runEnd{at: runEnded, failure: plan.KindChildFailed}},
+		"cancelled":          {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionCanceledEventAttributes{}}), runEnd{at: runEnded}},
+		"at work":            {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_ActivityTaskStartedEventAttributes{}}), runEnd{at: runEnded, unknown: true}},
+		"no event":           {lastEvent{}, runEnd{unknown: true}},
+		"never":              {lastEvent{err: serviceerror.NewNotFound("no such workflow")}, runEnd{}},
+		"no answer":          {lastEvent{err: serviceerror.NewUnavailable("try again")}, runEnd{unknown: true}},
 	} {
 		b := project.Branch{Group: "group", Name: "p", Branch: "main"}
 		runs := LastRuns{Executions: runEnds{b.String(): tt.last}, ID: project.Branch.String}

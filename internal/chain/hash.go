@@ -17,7 +17,7 @@ func Hash(objects []object.Stored) string {
 	}
 	hash := sha256.New()
 	for _, o := range objects {
-		fmt.Fprintf(hash, "%q %d %d %q\n", o.Key, o.Size, o.Modified.Unix(), BareETag(o.ETag))
+		hash.Write(fmt.Appendf(nil, "%q %d %d %q\n", o.Key, o.Size, o.Modified.Unix(), BareETag(o.ETag)))
 	}
 	return hex.EncodeToString(hash.Sum(nil))
 }
