@@ -79,6 +79,9 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 
 	cloned.Staged = stage(ctx, p.Host)
 	cloned.Bundle.ID = object.ID{Destination: upload.Sync.Destination, Commit: tip.commit, Base: base.commit}
+	if cloned.Before, err = p.laterOfSame(ctx, cloned.Bundle.ID, cloned.Before); err != nil {
+		return cloned, err
+	}
 	cloned.Bundle.Thin = base.commit != "" && p.ThinPacks
 	if err := p.writeBundle(&cloned, base, tip, pack, meter); err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)

@@ -73,3 +73,20 @@ func (p *Producer) previousCreationTime(ctx context.Context, follows plan.ChainS
 	}
 	return newest.CreatedAt, nil
 }
+
+// laterOfSame returns the creation time of an object that the bucket has under the same key, if that is later. A run that was
+// planned at the same time, and has ended, may have uploaded it: this one takes its place, and must not seem to be the older.
+func (p *Producer) laterOfSame(ctx context.Context, id object.ID, before time.Time) (time.Time, error) {
+	key, err := p.key(id)
+	if err != nil {
+		return before, err
+	}
+	same, err := p.Bucket.Stat(ctx, key)
+	switch {
+	case errors.Is(err, bucket.ErrNotFound):
+		return before, nil
+	case err == nil && same.CreatedAt.After(before):
+		return same.CreatedAt, nil
+	}
+	return before, err
+}

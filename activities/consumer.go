@@ -23,6 +23,8 @@ type Consumer struct {
 	Environment archive.Environment
 	// Allow says which projects may be pushed to; project.AllowAll leaves that to the token.
 	Allow project.Allowlist
+	// MaxCatalogAge is how old the producer's catalog may be; 0 goes by how often the producer means to write one.
+	MaxCatalogAge time.Duration
 	// ReadPredecessor has the consumer push objects of the predecessor, which nobody has signed. It has no effect where
 	// signatures are verified.
 	ReadPredecessor bool

@@ -3,21 +3,29 @@ package activities
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/predecessor"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
-// ErrOtherRun says that a run's objects are not those of its destination.
-var ErrOtherRun = errors.New("the run's objects and its destination disagree")
+var (
+	// ErrOtherRun says that a run's objects are not those of its destination.
+	ErrOtherRun = errors.New("the run's objects and its destination disagree")
+	// ErrWithheld says that the bucket's newest object is an older one than the producer's catalog has.
+	ErrWithheld = errors.New("an older object is in the place of the newest")
+)
 
 // DecryptInput is what Decrypt needs besides the Work.
 type DecryptInput struct {
@@ -43,7 +51,7 @@ func (c *Consumer) Decrypt(ctx context.Context, work PushWork, in DecryptInput) 
 	meter := startMeter(ctx, sizeOf(in.Objects))
 	defer meter.stop()
 	for i, o := range in.Objects {
-		bundle, err := c.decrypt(run, i, o, meter)
+		bundle, err := c.decrypt(run, i, o, work.Plan.ExpectedAt(in.Objects, i), meter)
 		if err != nil {
 			return decrypted, fmt.Errorf("object %s: %w", o.Key, err)
 		}
@@ -52,13 +60,13 @@ func (c *Consumer) Decrypt(ctx context.Context, work PushWork, in DecryptInput) 
 	return decrypted, nil
 }
 
-func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, meter *meter) (bundle archive.Bundle, err error) {
+func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, expected plan.Expected, meter *meter) (bundle archive.Bundle, err error) {
 	encrypted, err := run.Open(numbered(objectFile, i))
 	if err != nil {
 		return bundle, err
 	}
 	defer encrypted.Close()
-	opened, err := c.openObject(meter.read(encrypted), o)
+	opened, err := c.openObject(meter.read(encrypted), o, expected)
 	if err != nil {
 		return bundle, err
 	}
@@ -83,9 +91,9 @@ type opened struct {
 }
 
 // openObject reads an object up to its bundle. It refuses the object unless a trusted key has signed the manifest,
-// and the manifest agrees with the object's key. It refuses objects of the predecessor, which have no manifest, unless
-// ReadPredecessor is set.
-func (c *Consumer) openObject(encrypted io.Reader, o object.Stored) (opened opened, err error) {
+// and the manifest agrees with the object's key and is what is expected. It refuses objects of the predecessor, which have
+// no manifest, unless ReadPredecessor is set.
+func (c *Consumer) openObject(encrypted io.Reader, o object.Stored, expected plan.Expected) (opened opened, err error) {
 	decrypted, err := crypt.Decrypt(encrypted, c.Identities)
 	if err != nil {
 		return opened, err
@@ -109,7 +117,20 @@ func (c *Consumer) openObject(encrypted io.Reader, o object.Stored) (opened open
 		return opened, err
 	}
 	opened.archive = reader
+	if err := checkExpected(reader, expected); err != nil {
+		return opened, err
+	}
 	return opened, c.checkClock(reader.Manifest.CreatedAt)
+}
+
+// checkExpected refuses a newest object that is neither the one that the producer's catalog names nor a later one.
+func checkExpected(reader *archive.Reader, expected plan.Expected) error {
+	sum := sha256.Sum256(reader.ManifestBytes)
+	if made := reader.Manifest.CreatedAt; !expected.Accepts(hex.EncodeToString(sum[:]), made) {
+		return fmt.Errorf("%w: it was made %s, and the one in the producer's catalog %s",
+			ErrWithheld, made.Format(time.RFC3339Nano), expected.MadeAt.Format(time.RFC3339Nano))
+	}
+	return nil
 }
 
 // checkObjects refuses a run whose objects are for another destination, or do not lead to its commit in their order.

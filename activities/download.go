@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
@@ -102,14 +103,14 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 		if !to.guard.enabled && to.set == nil {
 			return downloaded, nil
 		}
-		_, newest, err := c.readManifest(ctx, push.Objects[len(push.Objects)-1])
+		_, newest, err := c.readManifest(ctx, push.Objects[len(push.Objects)-1], push.Expected)
 		downloaded.Target.AtTip = &newest
 		return downloaded, err
 	}
 	if downloaded.Objects, err = missingObjects(ctx, push, to); err != nil {
 		return downloaded, err
 	}
-	return downloaded, c.fetchObjects(ctx, run, downloaded.Objects, meter)
+	return downloaded, c.fetchObjects(ctx, run, push, downloaded.Objects, meter)
 }
 
 // isStale tells whether the branch or the bucket has changed since the push was planned, as in a run that is reset
@@ -153,7 +154,8 @@ func missingObjects(ctx context.Context, push plan.Push, to destination) ([]obje
 	return objects, nil
 }
 
-func (c *Consumer) fetchObjects(ctx context.Context, run staging.Run, objects []object.Stored, meter *meter) error {
+// fetchObjects downloads the end of a push's objects.
+func (c *Consumer) fetchObjects(ctx context.Context, run staging.Run, push plan.Push, objects []object.Stored, meter *meter) error {
 	total := sizeOf(objects)
 	if err := c.Staging.RequireFree(2 * total); err != nil { // as objects, then as bundles
 		return err
@@ -165,7 +167,7 @@ func (c *Consumer) fetchObjects(ctx context.Context, run staging.Run, objects []
 			continue // downloading the whole object costs no more
 		}
 		var err error
-		if etags[i], _, err = c.readManifest(ctx, o); err != nil {
+		if etags[i], _, err = c.readManifest(ctx, o, push.ExpectedAt(objects, i)); err != nil {
 			return err
 		}
 	}
@@ -188,15 +190,25 @@ func sizeOf(objects []object.Stored) (total int64) {
 }
 
 // replan reads what the bucket has for the branch now. If its sync has left the configuration, that may be nothing,
-// and nothing is left to do.
+// and nothing is left to do. It fails with ErrWithheld if that is less than the plan expects, twice: see
+// plan.PushPlanner.Withheld.
 func (c *Consumer) replan(ctx context.Context, push plan.Push) (plan.Push, error) {
-	contents, err := readBucket(ctx, c.Bucket, selection{order: turn.At(c.Clock()), only: plan.NewSubset(push.Destination).Has, allow: c.Allow})
-	if err != nil {
-		return push, err
+	for looks := 1; ; looks++ {
+		contents, err := readBucket(ctx, c.Bucket, selection{order: turn.At(c.Clock()), only: plan.NewSubset(push.Destination).Has, allow: c.Allow})
+		if err != nil {
+			return push, err
+		}
+		push.Objects = nil
+		chain, ok := contents.chains[push.Destination]
+		switch {
+		case !ok:
+			return push, nil
+		case !push.Expected.Withheld(chain):
+			push.Commit, push.Objects, push.Since = chain.Tip(), chain.Restoring(), chain.Newest().Modified
+			return push, nil
+		case looks > 1:
+			return push, fmt.Errorf("destination %s: %w: it was uploaded %s, and the one in the producer's catalog %s", push.Destination,
+				ErrWithheld, chain.Newest().Modified.UTC().Format(time.RFC3339), push.Expected.Modified.UTC().Format(time.RFC3339))
+		}
 	}
-	push.Objects = nil
-	if chain, ok := contents.chains[push.Destination]; ok {
-		push.Commit, push.Objects, push.Since = chain.Tip(), chain.Restoring(), chain.Newest().Modified
-	}
-	return push, nil
 }

@@ -186,6 +186,7 @@ var kinds = []kind{
 	{"OtherDestination", isError(ErrOtherRun), false, "Somebody has started the run with objects that are not its destination's: let the consumer's cycle start it."},
 	{"BadSignature", isError(sign.ErrBadSignature), false, "Add the producer's key to VERIFY_KEYS, or find out who else writes to the bucket; delete the object."},
 	{"Replayed", isError(ErrReplayed), false, "Someone has put an old object back, or deleted the newest. To go back on purpose, start the consumer with allow_rollback for this destination."},
+	{plan.KindObjectWithheld, isError(ErrWithheld), false, "Nothing was pushed. If the object was deleted by hand, the producer uploads it again in its next cycle. If this lasts, somebody keeps objects back: find out who writes to the bucket, or stands before it. To take an older object on purpose, start the consumer with allow_rollback for this destination."},
 	{"NotFastForward", isError(ErrNotFastForward), false, "The destination has commits of its own, or a tag that has moved at the source. Move it away, or set PUSH_POLICY=overwrite."},
 	{plan.KindNotAllowed, isError(ErrNotAllowed), false, "Add the project to ALLOWED_DESTINATIONS, or remove its sync."},
 	{"WrongKey", isError(crypt.ErrWrongKey), false, "Make PRIVATE_KEY and the producer's PUBLIC_KEY a pair: the object is encrypted to another key."},
@@ -220,6 +221,10 @@ var kinds = []kind{
 	{plan.KindDuplicateDestination, foundByPlan, false, "Remove all but one from what the GraphQL server or SYNCS_FILE lists, or name less in one."},
 	{plan.KindUnreachable, foundByPlan, false, "Look at the Git server if this lasts."},
 	{plan.KindUndecodableKey, foundByPlan, false, "Delete the object: no producer has put it there."},
+	{plan.KindCatalogMissing, foundByPlan, false, "Syncs go on, and nobody notices what is withheld from them. The producer writes a catalog in each cycle, if it has a SIGNING_KEY: look at its cycles; if they write one, find out who deletes it, or stands before the bucket."},
+	{plan.KindCatalogInvalid, foundByPlan, false, "Syncs go on, and nobody notices what is withheld from them. Check both sides' keys, ENVIRONMENT, clocks and versions; if they agree, another producer, or somebody else, writes to this bucket."},
+	{plan.KindCatalogReplayed, foundByPlan, false, "Somebody has put an old catalog back, and may keep objects back: find out who writes to the bucket, or stands before it. The producer's next catalog ends this."},
+	{plan.KindCatalogStale, foundByPlan, false, "Either the producer does not run or cannot write its catalog: look at its cycles. Or somebody shows an old state of the bucket. If both sides' clocks are right, and cycles are rarer, set CATALOG_MAX_AGE."},
 	{plan.KindTooManyObjects, foundByPlan, false, "Find out who writes so many, and delete them. At the consumer, ALLOWED_DESTINATIONS keeps out what is not wanted."},
 	{plan.KindPruneRefused, foundByPlan, false, "Check what the GraphQL server or SYNCS_FILE lists. If it is right, raise PRUNE_MAX_SHARE until the objects have gone; those of the last destinations, delete by hand."},
 

@@ -108,6 +108,7 @@ func TestThereAndBackAgain(t *testing.T) {
 	require.Empty(t, r.planPushes().Moves, "an idle cycle is idle again")
 	require.Len(t, r.ownRefs(), 2)
 
+	r.withoutCatalog()
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), back.Key))
 	require.Equal(t, away, r.planPushes().Moves[0].Commit)
 	require.Equal(t, "Replayed", r.failing().Type())

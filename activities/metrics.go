@@ -7,10 +7,12 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// These metrics are counted besides those of Temporal's SDK. All are counters, so that they mean the same however
-// many workers share the work, and whichever of them is asked.
+// These metrics are counted besides those of Temporal's SDK. All but the last are counters, so that they mean the same
+// however many workers share the work, and whichever of them is asked.
 const (
 	// metricBranches counts the branches that scans found, by state.
 	metricBranches = "git_partition_sync_branches"
@@ -22,6 +24,9 @@ const (
 	MetricDeliveries = "git_partition_sync_webhook_deliveries"
 	// metricDropped counts the destinations of push events that were left to the schedule's next cycle, by reason.
 	metricDropped = "git_partition_sync_push_events_dropped"
+	// metricCatalogCreated is when the newest catalog was made that the worker has seen. It is no age, which would stand
+	// still between two looks, and of all workers the greatest is right.
+	metricCatalogCreated = "git_partition_sync_catalog_created_seconds"
 )
 
 // Reasons of metricDropped.
@@ -59,6 +64,11 @@ func countBranches(ctx context.Context, upToDate, behind, refused int) {
 	for state, n := range map[string]int{stateUpToDate: upToDate, stateBehind: behind, stateRefused: refused} {
 		metricsOf(ctx).WithTags(map[string]string{"state": state}).Counter(metricBranches).Inc(int64(n))
 	}
+}
+
+// showCatalog tells of the newest catalog that is known.
+func showCatalog(ctx context.Context, newest plan.CatalogSeen) {
+	metricsOf(ctx).Gauge(metricCatalogCreated).Update(float64(newest.CreatedAt.Unix()))
 }
 
 func countFailure(ctx context.Context, err error) {

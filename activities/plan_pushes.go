@@ -1,7 +1,9 @@
 package activities
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/object"
@@ -9,53 +11,77 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// PlanPushes compares the bucket with the heads of the destinations.
+// PlanPushes compares the bucket with what its producer says that it has, and with the heads of the destinations.
 func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Page[plan.Push], error) {
 	defer startMeter(ctx, 0).stop()
 	s := newScan[plan.Push](request, c.planReader(request.Detail), c.Common)
-	s.page.Warning = c.warning()
-	only := plan.NewSubset(request.Only...)
+	s.page.Warning, s.page.Catalog = c.warning(), request.Catalog
 	return s.run(ctx, func(part plan.PageRequest) (next bucketPart[plan.Push], err error) {
-		contents, err := c.readBucket(ctx, part, only)
+		look, err := c.look(ctx, request, part, s.page.Catalog)
 		if err != nil {
 			return next, err
 		}
-		planner := plan.PushPlanner{
-			PageRequest: part, Only: only, Chains: contents.chains, Newest: contents.newest, Allow: c.Allow, RequireNoted: c.Verifier.Verifies(),
-			ReadPredecessor: c.readsPredecessors(), CreateProjects: c.CreateProjects, Settings: c.Settings,
+		if suspects := look.planner.Withheld(); len(suspects) > 0 {
+			if look, err = c.look(ctx, request, part, look.catalog.newest); err != nil {
+				return next, err
+			}
+			look.planner.Suspects = suspects
 		}
-		if part.After == 0 {
-			failUnread(s.page, planner, contents)
+		if s.page.Catalog = look.catalog.newest; part.After == 0 {
+			look.open(s.page)
 		}
-		next.candidates = planner.Candidates()
-		next.notes, next.more = c.notes(contents.chains), contents.omitted.Configured
+		next.candidates = look.planner.Candidates()
+		next.notes, next.more = c.notes(look.planner.Chains), look.contents.omitted.Configured
 		next.destination, next.changes = func(p plan.Push) project.Branch { return p.Destination }, c.pushChanges
 		return next, nil
 	})
 }
 
-// readBucket lists the bucket, or what it has of a few destinations.
-func (c *Consumer) readBucket(ctx context.Context, part plan.PageRequest, only plan.Subset) (bucketContents, error) {
+// pushLook is one look at a part of the bucket: what the producer says of it, and then what it has. In this order, nothing
+// can have replaced what the producer names before it could be seen.
+type pushLook struct {
+	catalog  consumerCatalog
+	contents bucketContents
+	planner  plan.PushPlanner
+}
+
+func (c *Consumer) look(ctx context.Context, request PlanRequest, part plan.PageRequest, newest plan.CatalogSeen) (look pushLook, err error) {
+	if look.catalog, err = c.readCatalog(ctx, newest); err != nil {
+		return look, err
+	}
 	want := selection{order: part.Order, after: part.After, allow: c.Allow, beside: func(o object.Stored) bool {
 		return !o.ByPredecessor() || c.readsPredecessors() // else it is not pushed
 	}}
-	if only != nil {
+	only := plan.NewSubset(request.Only...)
+	if current := look.catalog.current; only != nil {
 		want = want.limitedTo(only)
+	} else if current != nil {
+		named := func(b project.Branch) bool { _, ok := current.Sync(b); return ok }
+		want.first, want.configured = named, named // the others are not pushed
 	}
-	return readBucket(ctx, c.Bucket, want)
+	if look.contents, err = readBucket(ctx, c.Bucket, want); err != nil {
+		return look, err
+	}
+	look.planner = plan.PushPlanner{
+		PageRequest: part, Only: only, Chains: look.contents.chains, Newest: look.contents.newest, Covers: look.contents.covers, Catalog: look.catalog.current,
+		Allow: c.Allow, RequireNoted: c.Verifier.Verifies(), Rollback: request.retries,
+		ReadPredecessor: c.readsPredecessors(), CreateProjects: c.CreateProjects, Settings: c.Settings,
+	}
+	return look, nil
 }
 
-// failUnread adds to the first page of a cycle the failures of what is no candidate.
-func failUnread(page *plan.Page[plan.Push], planner plan.PushPlanner, contents bucketContents) {
-	page.Checked = contents.refused
-	failures := contents.failures
-	if planner.Only != nil {
-		failures = planner.SubsetFailures()
+// open adds to the first page of a cycle what concerns no single branch.
+func (l pushLook) open(page *plan.Page[plan.Push]) {
+	page.Checked = l.contents.refused
+	failures := l.contents.failures
+	if l.planner.Only != nil {
+		failures = l.planner.SubsetFailures()
 		page.Checked = len(failures)
 	}
-	for _, failure := range failures {
+	for _, failure := range slices.Concat(l.catalog.problems, failures) {
 		page.Fail(failure)
 	}
+	page.Warning = cmp.Or(page.Warning, l.catalog.warning) // those without keys to verify read no catalog
 }
 
 // notes returns for each branch the ref which says that its newest object has been looked at; for each set, what the

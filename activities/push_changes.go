@@ -15,7 +15,7 @@ func (c *Consumer) pushChanges(ctx context.Context, push plan.Push) (changes pla
 	if err != nil {
 		return changes, err
 	}
-	list, err := c.readList(ctx, push.Objects, to)
+	list, err := c.readList(ctx, push, to)
 	if err != nil {
 		return changes, err
 	}

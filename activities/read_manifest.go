@@ -7,6 +7,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
 // objectHeadSize is how many bytes at the start of an object certainly contain its manifest and signature: at most 68
@@ -15,14 +16,14 @@ const objectHeadSize = 256 << 10
 
 // readManifest reads an object's first bytes and checks them like Decrypt does, so that a forged object costs no more
 // than those bytes. It returns the object's ETag and what its manifest says, if it has one.
-func (c *Consumer) readManifest(ctx context.Context, o object.Stored) (etag string, b archive.Bundle, err error) {
+func (c *Consumer) readManifest(ctx context.Context, o object.Stored, expected plan.Expected) (etag string, b archive.Bundle, err error) {
 	start := c.Bucket.OpenStart(ctx, o.Key, objectHeadSize)
 	defer start.Close() //nolint:errcheck // it was only read
 	head := io.LimitReader(start, objectHeadSize)
 	if o.Size > objectHeadSize {
 		head = io.MultiReader(head, endOfHead{})
 	}
-	opened, err := c.openObject(head, o)
+	opened, err := c.openObject(head, o, expected)
 	if err != nil {
 		return "", b, fmt.Errorf("object %s: %w", o.Key, err)
 	}

@@ -24,6 +24,8 @@ type PlanRequest struct {
 	Only []project.Branch `json:"only,omitempty"`
 	// IntervalSeconds is how often cycles are meant to begin; 0 if that is not known.
 	IntervalSeconds int `json:"interval_seconds,omitempty"`
+	// Catalog is the newest catalog that earlier plans of the consumer have seen.
+	Catalog plan.CatalogSeen `json:"catalog,omitzero"`
 }
 
 // scan fills a page of one role's plan.

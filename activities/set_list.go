@@ -16,7 +16,7 @@ import (
 
 // stageList writes what the set has to become to a file of the run.
 func (c *Consumer) stageList(ctx context.Context, run staging.Run, push plan.Push, to destination) error {
-	list, err := c.readList(ctx, push.Objects, to)
+	list, err := c.readList(ctx, push, to)
 	if err != nil {
 		return err
 	}
@@ -30,9 +30,10 @@ func stageText(run staging.Run, name string, text []byte) error {
 	})
 }
 
-// readList returns the state to which a chain's objects lead. It reads their refs, and no packs. If the destination is in
+// readList returns the state to which a push's objects lead. It reads their refs, and no packs. If the destination is in
 // one of the chain's states, it reads only those of the objects that follow.
-func (c *Consumer) readList(ctx context.Context, objects []object.Stored, to destination) (list refset.List, err error) {
+func (c *Consumer) readList(ctx context.Context, push plan.Push, to destination) (list refset.List, err error) {
+	objects := push.Objects
 	if to.tip != "" {
 		if at := slices.IndexFunc(objects, func(o object.Stored) bool { return o.Commit == to.tip }); at >= 0 {
 			objects = objects[at+1:]
@@ -45,11 +46,11 @@ func (c *Consumer) readList(ctx context.Context, objects []object.Stored, to des
 			return nil, err
 		}
 	}
-	for _, o := range objects {
+	for i, o := range objects {
 		if o.Base != list.StateID() {
 			return nil, fmt.Errorf("destination %s: %w: it has no object for state %s", to.branch, ErrBrokenChain, o.Base)
 		}
-		if list, err = c.followRefs(ctx, o, list); err != nil {
+		if list, err = c.followRefs(ctx, o, push.ExpectedAt(objects, i), list); err != nil {
 			return nil, fmt.Errorf("object %s: %w", o.Key, err)
 		}
 	}
@@ -57,10 +58,10 @@ func (c *Consumer) readList(ctx context.Context, objects []object.Stored, to des
 }
 
 // followRefs returns the state to which an object leads from the state that it builds on.
-func (c *Consumer) followRefs(ctx context.Context, o object.Stored, base refset.List) (refset.List, error) {
+func (c *Consumer) followRefs(ctx context.Context, o object.Stored, expected plan.Expected, base refset.List) (refset.List, error) {
 	start := c.Bucket.OpenStart(ctx, o.Key, objectHeadSize)
 	defer func() { _ = start.Close() }()
-	opened, err := c.openObject(start, o)
+	opened, err := c.openObject(start, o, expected)
 	if err != nil {
 		return nil, err
 	}

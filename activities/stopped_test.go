@@ -179,8 +179,8 @@ func (s *stoppable) settled(what string) {
 	require.Empty(s, s.chain().Superseded, what)
 	s.tidy(what)
 	value := must(s.rig, s.consumer.PlanPushes, PlanRequest{})
-	value.Reached = 0
-	require.Equal(s, plan.Page[plan.Push]{Checked: 1, UpToDate: 1, Warning: s.consumer.warning()}, value, what)
+	value.Reached, value.Warning, value.Catalog = 0, "", plan.CatalogSeen{}
+	require.Equal(s, plan.Page[plan.Push]{Checked: 1, UpToDate: 1}, value, what)
 }
 
 // A worker is stopped at each of its requests in turn. Another one takes over, the source moves on, and then the stopped one

@@ -31,6 +31,7 @@ func TestTagsObjectsAreForTheTag(t *testing.T) {
 		content[u.ID.Destination] = r.content(u.Key)
 		require.NoError(t, r.producer.Bucket.Delete(t.Context(), u.Key))
 	}
+	r.withoutCatalog()
 	for _, swap := range [][2]project.Branch{
 		{branch.Destination, r.sync.Destination}, {r.sync.Destination, branch.Destination}, {r.sync.Destination, other.Destination},
 	} {

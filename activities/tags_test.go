@@ -144,6 +144,7 @@ func TestTagIsReplayed(t *testing.T) {
 	second := r.annotate("main", "second")
 	uploaded, _ := r.arrives(second)
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), uploaded.Key))
+	r.withoutCatalog()
 	fails(r, "Replayed", r.push, must(r, r.decrypt, r.received()))
 	require.Equal(t, second, r.tip())
 

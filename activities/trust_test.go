@@ -115,6 +115,7 @@ func TestReplay(t *testing.T) {
 	r.consume()
 
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), increment.Key))
+	r.withoutCatalog()
 	d := r.received()
 	require.Equal(t, first, d.Target.Commit)
 	text := fails(r, "Replayed", r.push, must(r, r.decrypt, d))

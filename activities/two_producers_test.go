@@ -2,6 +2,7 @@ package activities
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -61,4 +62,24 @@ func TestIncrementIsNotMadeOnUnmarkedObjects(t *testing.T) {
 	require.Equal(t, second, again.ID.Base)
 	require.NotContains(t, again.Summary, "marked")
 	r.arriveAt(third)
+}
+
+// Two runs that were planned at the same time upload the same object one after the other, the second by a clock that is
+// behind. It says nevertheless that it was made later, so that no consumer takes it for an old one that was put back.
+func TestSameObjectIsMadeLater(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.commit(random(20_000))
+	r.produce()
+	tip := r.commit("two")
+	planned := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
+	first := r.complete(must(r, r.clone, planned))
+	r.publish()
+	r.producer.Clock = func() time.Time { return time.Now().Add(-2 * time.Minute) }
+	second := r.complete(must(r, r.clone, planned))
+	require.Equal(t, first.Key, second.Key)
+	require.True(t, second.CreatedAt.After(first.CreatedAt))
+	require.Empty(t, r.plans(PlanRequest{}).Failed)
+	r.consume()
+	require.Equal(t, tip, r.tip())
 }

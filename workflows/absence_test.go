@@ -40,33 +40,35 @@ func (m *memory) Prune(_ context.Context, request activities.PruneRequest) (acti
 	return activities.Pruned{Absence: request.Absence}, nil
 }
 
+// everySecond has a real server start cycles, in each of the ways in which it hands something over to the next.
+var everySecond = map[string]func(context.Context, client.Client, contract.Role, contract.CycleInput) error{
+	"schedule": func(ctx context.Context, c client.Client, role contract.Role, in contract.CycleInput) error {
+		_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
+			ID:      "schedule",
+			Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: time.Second}}},
+			Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP,
+			Action:  &client.ScheduleWorkflowAction{ID: "schedule", TaskQueue: scriptQueue, Workflow: role.Parent, Args: []any{in}},
+		})
+		return err
+	},
+	"cron": func(ctx context.Context, c client.Client, role contract.Role, in contract.CycleInput) error {
+		options := client.StartWorkflowOptions{ID: "cron", TaskQueue: scriptQueue, CronSchedule: "@every 1s"}
+		_, err := c.ExecuteWorkflow(ctx, options, role.Parent, in)
+		return err
+	},
+}
+
 // A real server hands over what the cycle before has found, by schedule and by cron, after a success and after
 // a failure; a schedule also when that cycle took more than one run. A cron goes on where there is more
 // than one page.
 func TestAbsenceIsHandedOver(t *testing.T) {
 	t.Parallel()
 	paged := contract.CycleInput{Limits: contract.Limits{PageSize: 1}}
-	starters := map[string]func(context.Context, client.Client) error{
-		"schedule": func(ctx context.Context, c client.Client) error {
-			_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
-				ID:      "schedule",
-				Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: time.Second}}},
-				Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP,
-				Action:  &client.ScheduleWorkflowAction{ID: "schedule", TaskQueue: scriptQueue, Workflow: contract.Producer.Parent, Args: []any{paged}},
-			})
-			return err
-		},
-		"cron": func(ctx context.Context, c client.Client) error {
-			options := client.StartWorkflowOptions{ID: "cron", TaskQueue: scriptQueue, CronSchedule: "@every 1s"}
-			_, err := c.ExecuteWorkflow(ctx, options, contract.Producer.Parent, paged)
-			return err
-		},
-	}
-	for name, start := range starters {
+	for name, start := range everySecond {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := &memory{script: newScript(), remembered: make(chan plan.Absence, 1000)}
-			require.NoError(t, start(t.Context(), scripted(t, m)))
+			require.NoError(t, start(t.Context(), scripted(t, m), contract.Producer, paged))
 			for cycle := range 5 {
 				want := plan.Absence{}
 				if cycle > 0 {

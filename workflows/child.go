@@ -33,10 +33,11 @@ func runChild[R any](ctx workflow.Context, id string, attempt plan.Attempt, move
 }
 
 // withAttempt adds the attempt to a failure that only a person can resolve, if the run transferred something before
-// it failed. The next plan reads it from the failed execution, and leaves the branch alone.
+// it failed. The next plan reads it from the failed execution, and leaves the branch alone. An object in the place of a
+// newer one costs its first bytes, and the producer's next catalog may say that all is well.
 func withAttempt(ctx workflow.Context, try plan.Attempt, transferred bool, err error) error {
 	failure, ok := errors.AsType[*temporal.ApplicationError](err)
-	if !ok || !transferred || !failure.NonRetryable() || failure.Type() == activities.KindStagedFileMissing {
+	if !ok || !transferred || !failure.NonRetryable() || failure.Type() == activities.KindStagedFileMissing || failure.Type() == plan.KindObjectWithheld {
 		return err
 	}
 	return temporal.NewApplicationErrorWithOptions(failure.Message(), failure.Type(), temporal.ApplicationErrorOptions{

@@ -60,7 +60,7 @@ func runCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInpu
 		case ctx.Err() != nil:
 			return c.state.Report, c.pool.awaitCancelled(ctx, err)
 		case c.state.After == 0 || c.input.DryRun:
-			return contract.Report{}, err
+			return contract.Report{}, withMemory(err, c.state.Report.Catalog)
 		default: // report what was done before
 			kind, reason := contract.FailureOf(err)
 			c.state.Report.Fail(plan.Failure{Subject: "plan", Kind: kind, Reason: reason})
@@ -104,7 +104,7 @@ func newCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInpu
 			Position:  contract.Position{Order: turn.At(workflow.Now(ctx))},
 			Began:     workflow.Now(ctx),
 			Rollbacks: in.AllowRollback,
-			Report:    contract.Report{Absence: lastAbsence(ctx)},
+			Report:    remembered(ctx),
 		}
 		if in.From != nil {
 			c.state.Position = *in.From
@@ -128,6 +128,7 @@ func (c *cycle[M]) planPage(ctx workflow.Context) (page plan.Page[M], err error)
 		PageRequest: plan.PageRequest{Order: c.state.Order, After: c.state.After, Size: c.input.PageSize, Detail: c.input.DryRun},
 		Retry:       c.rollbacks.unused,
 		Only:        c.only,
+		Catalog:     c.state.Report.Catalog,
 
 		IntervalSeconds: c.input.IntervalSeconds,
 	}
@@ -154,6 +155,9 @@ func (c *cycle[M]) recordPage(ctx workflow.Context, page plan.Page[M]) {
 		c.state.Until = workflow.Now(ctx).Add(c.input.Limits.Wait())
 	}
 	c.state.After = page.Reached
+	if page.Catalog != (plan.CatalogSeen{}) { // workers of before there were catalogs forget them
+		report.Catalog = page.Catalog
+	}
 	c.state.Prune = c.state.Prune || len(page.Orphans.Due) > 0 || page.Superseded > 0
 	addPage(report, page)
 }

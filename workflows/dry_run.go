@@ -16,6 +16,7 @@ func addPage[M any](report *contract.Report, page plan.Page[M]) {
 	report.Checked += page.Checked
 	report.UpToDate += page.UpToDate
 	report.Unchecked = page.Left
+	report.NotCatalogued += page.NotCatalogued
 	report.InSync = page.InSync
 	report.FailAll(page.Failures)
 	if !strings.Contains(report.Warning, page.Warning) { // each page says it
@@ -37,8 +38,16 @@ func (s cycleSpec[M]) addPlan(report *contract.Report, page plan.Page[M]) {
 		changes := page.Changes[destination]
 		line := s.verb + " " + destination + ": " + child.reason
 		report.Planned = append(report.Planned, strings.Join(append([]string{line}, changes...), "\n"))
-		report.Behind = append(report.Behind, plan.BranchStatus{Destination: destination, Reason: child.reason, Since: child.modified, Changes: changes})
+		report.Behind = append(report.Behind, plan.BranchStatus{
+			Destination: destination, Reason: child.reason, Since: child.modified, Changes: changes, Source: page.Sources[destination],
+		})
+		delete(page.Sources, destination)
 	}
+	for _, waiting := range page.Waiting {
+		report.Planned = append(report.Planned, "leave "+waiting.Destination+": "+waiting.Reason)
+	}
+	report.Behind = append(report.Behind, page.Waiting...)
+	report.Sources = page.Sources
 }
 
 // DryRunProducer reports what a cycle of the producer would do, as ProducerSync does in a dry run, without Temporal. now is the time of the cycle.

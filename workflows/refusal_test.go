@@ -26,6 +26,7 @@ func TestRefusalsAreRemembered(t *testing.T) {
 		{"Upload", named(activities.KindStagedFileMissing), false},
 		{"Download", named("ProjectNotFound"), false},
 		{"Decrypt", named("Unsigned"), true},
+		{"Decrypt", named(plan.KindObjectWithheld), false},
 		{"Push", named("PushRefused"), true},
 		{"Push", errors.New("connection reset"), false},
 	}

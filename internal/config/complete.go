@@ -144,6 +144,9 @@ func (c *Consumer) complete(v variables) []error {
 	if c.GitLabAPI && !c.CreateProjects {
 		problems = append(problems, errors.New("GITLAB_API=true creates the groups of projects that CREATE_PROJECTS=true creates, and that is not set: set both, or none"))
 	}
+	if c.MaxCatalogAge < 0 {
+		problems = append(problems, fmt.Errorf("CATALOG_MAX_AGE is %s, less than 0", c.MaxCatalogAge))
+	}
 	if c.RequireSignatures && !c.Verifier.Verifies() {
 		problems = append(problems, errors.New("VERIFY_KEYS is not set, and REQUIRE_SIGNATURES=true asks for it"))
 	}

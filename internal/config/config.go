@@ -102,6 +102,8 @@ type Consumer struct {
 	Identities []age.Identity `env:"PRIVATE_KEY,notEmpty" form:"secret list"`
 	// Verifier has the minisign public keys of the trusted producers; sign.Unverified when it is not set.
 	Verifier sign.Verifier `env:"VERIFY_KEYS" form:"list" guard:"true"`
+	// MaxCatalogAge is how old the producer's catalog may be; 0 goes by what the catalog says of the producer's interval.
+	MaxCatalogAge time.Duration `env:"CATALOG_MAX_AGE"`
 	// ReadPredecessor has objects pushed that the predecessor of this software has made. Nobody signs those.
 	ReadPredecessor bool `env:"READ_PREDECESSOR"`
 	// PushPolicy is Overwrite, for mirrors, or FastForward.

@@ -127,10 +127,12 @@ func TestEndsOfWhatIsAllowed(t *testing.T) {
 		require.NoError(t, err, setting)
 	}
 	consumer := environ(map[string]string{"PRIVATE_KEY": identity(t).String()})
-	for _, setting := range []string{"DELETE_REFS_MAX_SHARE=0", "DELETE_REFS_MAX_SHARE=1", "POLL_INTERVAL=0", "POLL_INTERVAL=0s", "POLL_INTERVAL=1s", "POLL_INTERVAL=1h"} {
+	for _, setting := range []string{"DELETE_REFS_MAX_SHARE=0", "DELETE_REFS_MAX_SHARE=1", "CATALOG_MAX_AGE=0s", "POLL_INTERVAL=0", "POLL_INTERVAL=0s", "POLL_INTERVAL=1s", "POLL_INTERVAL=1h"} {
 		_, err := LoadConsumer(append(consumer, setting))
 		require.NoError(t, err, setting)
 	}
+	_, err := LoadConsumer(append(consumer, "CATALOG_MAX_AGE=-1s"))
+	require.ErrorContains(t, err, "CATALOG_MAX_AGE is -1s, less than 0")
 }
 
 // Deliveries without secrets would be anybody's.

@@ -18,12 +18,15 @@ type pushOverlaps struct {
 }
 
 func (p PushPlanner) findOverlaps() pushOverlaps {
-	newest := maps.Clone(p.Newest)
-	if newest == nil {
-		newest = make(map[project.Branch]object.Stored, len(p.Chains))
+	newest := make(map[project.Branch]object.Stored, len(p.Chains)+len(p.Newest))
+	for b, o := range p.Newest {
+		if _, known := p.entryOf(b); known { // else it is not pushed
+			newest[b] = o
+		}
 	}
 	for b, c := range p.Chains {
-		if o, ok := p.newestPushed(c); ok {
+		_, known := p.entryOf(b)
+		if o, ok := p.newestPushed(c); ok && known {
 			newest[b.Identity()] = o
 		}
 	}

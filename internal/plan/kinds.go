@@ -17,6 +17,11 @@ const (
 	KindPredecessorObject    = "PredecessorObject"
 	KindPredecessorBranch    = "PredecessorBranch"
 	KindNotConfigured        = "NotConfigured"
+	KindObjectWithheld       = "ObjectWithheld"
+	KindCatalogMissing       = "CatalogMissing"
+	KindCatalogInvalid       = "CatalogInvalid"
+	KindCatalogReplayed      = "CatalogReplayed"
+	KindCatalogStale         = "CatalogStale"
 )
 
 // Kinds that workflows give.

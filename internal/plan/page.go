@@ -48,6 +48,15 @@ type Page[M any] struct {
 	// Changes has, for each set of refs that has to move, lines that say what becomes of them, by destination. Only with
 	// Detail: they are for people, and no run is told.
 	Changes map[string][]string `json:"changes,omitempty"`
+	// Waiting are the branches that are not in step, and cannot be yet. Only with Detail.
+	Waiting []BranchStatus `json:"waiting,omitempty"`
+	// Sources is what the producer's catalog says of the branches that have to move or fail, by destination. Only with Detail.
+	Sources map[string]*SourceStatus `json:"sources,omitempty"`
+	// NotCatalogued counts the destinations that the bucket has objects of and the producer's catalog does not name. Nothing
+	// is pushed of them.
+	NotCatalogued int `json:"not_catalogued,omitempty"`
+	// Catalog is the newest catalog that the consumer knows of, for the next plan to remember.
+	Catalog CatalogSeen `json:"catalog,omitzero"`
 	// Reached is the position where this page ends. Left counts the branches that are known to come after it.
 	Reached turn.Position `json:"reached,omitempty"`
 	Left    int           `json:"left,omitempty"`
@@ -85,14 +94,18 @@ type Candidate[M any] struct {
 	decide   func(Head) decision[M]
 }
 
-// decision is what to do about a candidate: move it, report a failure, or, if both are nil, note that it is in sync. A move that
-// heals may have to wait, and is in sync until then.
+// decision is what to do about a candidate: move it, report a failure, note that it has to wait, or, if these are nil,
+// that it is in sync. A move that heals may have to wait for another page, and is in sync until then.
 type decision[M any] struct {
 	move    *M
 	attempt *Attempt // of the move
 	heals   bool     // the move only replaces what is in the bucket
 	failure *Failure
+	waiting *BranchStatus
 	inSync  BranchStatus
+	// notCatalogued says that the producer's catalog does not have it.
+	notCatalogued bool
+	source        *SourceStatus // only with Detail
 }
 
 // NeedsMove tells whether a branch with this head has to move.
@@ -167,10 +180,18 @@ func (p *Page[M]) add(c Candidate[M], head Head, last Refusal, now time.Time) bo
 	case d.failure != nil:
 		look.Failure = d.failure.Kind
 		p.Fail(*d.failure)
+		p.addSource(c.Destination, d.source)
+	case d.waiting != nil:
+		if d.notCatalogued {
+			p.NotCatalogued++
+		}
+		p.list(&p.Waiting, *d.waiting, d.source)
 	case d.move == nil:
-		p.addInSync(d.inSync)
+		p.UpToDate++
+		p.list(&p.InSync, d.inSync, d.source)
 	case d.heals && p.HealsLeft() == 0:
-		p.addInSync(d.inSync)
+		p.UpToDate++
+		p.list(&p.InSync, d.inSync, d.source)
 		p.healedLater++
 	default:
 		look.Moves = true
@@ -180,6 +201,7 @@ func (p *Page[M]) add(c Candidate[M], head Head, last Refusal, now time.Time) bo
 		if failure, wait := d.attempt.backOff(c.Destination, last, now); wait {
 			look.Failure, look.Since = failure.Kind, last.Since
 			p.Fail(failure)
+			p.addSource(c.Destination, d.source)
 			return true
 		}
 		size := jsonSize(d.move) + 1
@@ -188,16 +210,31 @@ func (p *Page[M]) add(c Candidate[M], head Head, last Refusal, now time.Time) bo
 		}
 		p.Moves = append(p.Moves, *d.move)
 		p.movesSize += size
+		p.addSource(c.Destination, d.source)
 	}
 	return true
 }
 
-func (p *Page[M]) addInSync(status BranchStatus) {
-	p.UpToDate++
-	if p.request.Detail {
-		p.InSync = append(p.InSync, status)
-		p.inSyncSize += jsonSize(status) + 1
+// list adds to a list of branches that do not move. Only plans that are shown have these.
+func (p *Page[M]) list(statuses *[]BranchStatus, s BranchStatus, source *SourceStatus) {
+	if !p.request.Detail {
+		return
 	}
+	s.Source = source
+	*statuses = append(*statuses, s)
+	p.inSyncSize += jsonSize(s) + 1
+}
+
+// addSource notes what the producer's catalog says of a branch that is in no such list.
+func (p *Page[M]) addSource(destination project.Branch, source *SourceStatus) {
+	if source == nil {
+		return
+	}
+	if p.Sources == nil {
+		p.Sources = map[string]*SourceStatus{}
+	}
+	p.Sources[destination.String()] = source
+	p.inSyncSize += jsonSize(destination.String()) + jsonSize(source) + 2
 }
 
 // Finish returns the finished page. Left is the number of branches after it.

@@ -35,6 +35,8 @@ type BranchStatus struct {
 	Since       time.Time `json:"since,omitzero"`   // when its newest object was uploaded
 	// Changes say what would become of the refs of a set that has to move.
 	Changes []string `json:"changes,omitempty"`
+	// Source is what the producer's catalog says of the sync; nil where there is none, and in a producer's plan.
+	Source *SourceStatus `json:"source,omitempty"`
 }
 
 // Head is what is known of a branch on its Git server.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -24,6 +25,8 @@ type Push struct {
 	FromSnapshot bool `json:"from_snapshot,omitempty"`
 	// AllowRollback says that the operator accepts an object that is older than the one applied last.
 	AllowRollback bool `json:"allow_rollback,omitempty"`
+	// Expected is what the newest object has to be.
+	Expected Expected `json:"expected,omitzero"`
 	Attempt
 }
 
@@ -36,7 +39,16 @@ type PushPlanner struct {
 	Chains map[project.Branch]chain.Chain
 	// Newest has the newest objects of destinations, by identity, that Chains has not and that overlap some which it has.
 	Newest map[project.Branch]object.Stored
+	// Covers tells for which destinations Chains is complete. Nil means for all.
+	Covers func(project.Branch) bool
 	Allow  project.Allowlist
+	// Catalog is what the producer says, as it was read before Chains; nil if there is nothing to go by.
+	Catalog *catalog.Catalog
+	// Suspects are the destinations, by identity, that were Withheld when the plan looked before, at an earlier catalog or
+	// the same, and an earlier listing. Only of these it is reported: see Withheld.
+	Suspects map[project.Branch]bool
+	// Rollback tells for which destinations an operator accepts older objects. Nil means for none.
+	Rollback func(project.Branch) bool
 	// RequireNoted plans a push also when the destination is at the right commit but has not recorded the branch's
 	// newest object.
 	RequireNoted bool
@@ -48,7 +60,8 @@ type PushPlanner struct {
 	Settings string
 }
 
-// Candidates returns the branches behind position After that the bucket has objects of, in the cycle's order.
+// Candidates returns the branches behind position After that the bucket has objects of, or should have, in the cycle's
+// order.
 func (p PushPlanner) Candidates() []Candidate[Push] {
 	out := make([]Candidate[Push], 0, len(p.Chains))
 	overlaps := p.findOverlaps()
@@ -58,21 +71,27 @@ func (p PushPlanner) Candidates() []Candidate[Push] {
 			continue
 		}
 		cover, covered := overlaps.coverOf(branch)
+		entry, known := p.entryOf(branch)
 		out = append(out, Candidate[Push]{
 			Destination: branch, Read: branch, Position: position,
-			decide: func(head Head) decision[Push] {
-				if covered && p.Allow.Allows(branch) {
-					return decision[Push]{inSync: coveredBy(cover, branch, c)}
+			decide: func(head Head) (d decision[Push]) {
+				switch {
+				case known && covered && p.Allow.Allows(branch):
+					d.inSync = coveredBy(cover, branch, c)
+				case known || !p.Allow.Allows(branch):
+					d = p.decide(branch, c, p.expected(entry), head)
+				default:
+					d = notInCatalog(branch, c)
 				}
-				return p.decide(branch, c, head)
+				return p.withSource(d, entry, c, head)
 			},
 		})
 	}
-	return sortByPosition(out)
+	return sortByPosition(p.addAbsent(out))
 }
 
 // decide compares a destination's head with the commit that the bucket has for it.
-func (p PushPlanner) decide(branch project.Branch, c chain.Chain, head Head) (d decision[Push]) {
+func (p PushPlanner) decide(branch project.Branch, c chain.Chain, expected Expected, head Head) (d decision[Push]) {
 	fail := func(kind, reason string) decision[Push] {
 		return decision[Push]{failure: &Failure{Subject: branch.String(), Kind: kind, Reason: reason}}
 	}
@@ -80,6 +99,8 @@ func (p PushPlanner) decide(branch project.Branch, c chain.Chain, head Head) (d 
 	case !p.Allow.Allows(branch):
 		failure := NotAllowed(branch)
 		return decision[Push]{failure: &failure}
+	case expected.Withheld(c):
+		return p.decideWithheld(branch, c, expected)
 	case head.Unreachable:
 		return fail(KindUnreachable, triedAgain(head.Err))
 	case p.inSync(c, head):
@@ -94,6 +115,7 @@ func (p PushPlanner) decide(branch project.Branch, c chain.Chain, head Head) (d 
 		return fail(KindPredecessorObject, p.whereIsPredecessors(branch, head, c)+": "+replacedByProducer)
 	}
 	push := p.planPush(branch, head, c)
+	push.Expected = expected
 	push.Evidence = fingerprint(head.Commit, c.Newest(), p.Settings)
 	return decision[Push]{move: &push, attempt: &push.Attempt}
 }

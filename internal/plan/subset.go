@@ -75,6 +75,9 @@ func (p PushPlanner) SubsetFailures() (failures []Failure) {
 	for b := range p.Chains {
 		known[b.Identity()] = true
 	}
+	for _, entry := range p.absent() {
+		known[entry.Destination.Identity()] = true
+	}
 	for identity, b := range p.Only {
 		if !p.Allow.Allows(b) {
 			known[identity] = true

@@ -76,6 +76,24 @@ func TestPlanOfSomePushes(t *testing.T) {
 	requireKinds(t, map[string]string{"dst/b@main": KindNotConfigured, "dst/secret@main": KindNotAllowed}, p.SubsetFailures())
 }
 
+// Of what is named, that is unknown which neither the bucket has nor its producer.
+func TestPlanOfSomeWithACatalog(t *testing.T) {
+	withheld, never, unknown, other := destination("a", "main"), destination("b", "main"), destination("c", "main"), destination("d", "main")
+	p := PushPlanner{
+		Allow: project.AllowAll(), Catalog: catalogOf(map[project.Branch]int64{withheld: 1, never: -1, other: 1}),
+		Only: NewSubset(withheld, never, unknown),
+	}
+	require.Equal(t, map[project.Branch]bool{withheld: true}, p.Withheld(), "the others are not looked at")
+	require.Len(t, p.Candidates(), 1)
+	requireKinds(t, map[string]string{never.String(): KindNotConfigured, unknown.String(): KindNotConfigured}, p.SubsetFailures())
+	p.Detail = true
+	require.Len(t, p.Candidates(), 2)
+	requireKinds(t, map[string]string{unknown.String(): KindNotConfigured}, p.SubsetFailures())
+	p.Chains = bucket(map[project.Branch][]string{other: {a}})
+	p.Catalog.Syncs[2].Object.Modified = noon
+	require.Equal(t, map[project.Branch]bool{withheld: true}, p.Withheld())
+}
+
 // What overlaps a named destination counts, although it is not planned itself.
 func TestPlanOfSomeSeesWhatOverlaps(t *testing.T) {
 	set, branch := destination("a", "refs/heads/*"), destination("a", "main")

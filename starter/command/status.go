@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -32,6 +33,17 @@ type branchStatus struct {
 	Kind        string    `json:"kind,omitempty"`       // of what it fails with now, if Reason is a failure
 	LastError   string    `json:"last_error,omitempty"` // what its last run ended with
 	Workflow    string    `json:"workflow,omitempty"`   // of the last run
+	// Source is what the producer's catalog says; nil at the producer, and where there is no catalog.
+	Source *plan.SourceStatus `json:"source,omitempty"`
+}
+
+// withSource takes in what the producer's catalog says: a destination that has all that the bucket has is still behind if the
+// source has moved since.
+func (b branchStatus) withSource(s *plan.SourceStatus) *branchStatus {
+	if b.Source = s; s != nil && !s.BehindSince.IsZero() {
+		b.InSync, b.Since = false, s.BehindSince
+	}
+	return &b
 }
 
 func statusCommand() *cli.Command {
@@ -65,13 +77,13 @@ func (s roleClient) status(ctx context.Context) ([]branchStatus, error) {
 	}
 	branches := map[string]*branchStatus{}
 	for _, b := range report.InSync {
-		branches[b.Destination] = &branchStatus{Destination: b.Destination, InSync: true, Reason: b.Reason, Since: b.Since}
+		branches[b.Destination] = branchStatus{Destination: b.Destination, InSync: true, Reason: b.Reason, Since: b.Since}.withSource(b.Source)
 	}
 	for _, b := range report.Behind {
-		branches[b.Destination] = &branchStatus{Destination: b.Destination, Reason: b.Reason, Since: b.Since}
+		branches[b.Destination] = branchStatus{Destination: b.Destination, Reason: b.Reason, Since: b.Since}.withSource(b.Source)
 	}
 	for _, f := range report.Failed {
-		branches[f.Subject] = &branchStatus{Destination: f.Subject, Reason: f.Reason, Kind: f.Kind}
+		branches[f.Subject] = branchStatus{Destination: f.Subject, Reason: f.Reason, Kind: f.Kind}.withSource(report.Sources[f.Subject])
 	}
 	for destination, b := range branches {
 		if err := s.addLastRun(ctx, b, runs[destinationIdentity(destination)]); err != nil {
@@ -141,27 +153,70 @@ func destinationInMemo(run *workflow.WorkflowExecutionInfo) (destination string)
 	return destination
 }
 
+// printStatus prints a table. Where the producer's catalog is known, it says what the source is at.
 func printStatus(out io.Writer, branches []branchStatus) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "IN SYNC\tDESTINATION\tSINCE\tWHY NOT") // Flush has its error
+	columns := []string{"IN SYNC", "DESTINATION", "SINCE", "WHY NOT"}
+	known := slices.ContainsFunc(branches, func(b branchStatus) bool { return b.Source != nil })
+	if known {
+		columns = slices.Insert(columns, 2, "IS AT", "SOURCE")
+	}
+	_, _ = fmt.Fprintln(w, strings.Join(columns, "\t")) // Flush has its error
 	for _, b := range branches {
-		inSync, since := "no", ""
+		row := []string{"no", foreign.Line(b.Destination, maxShownLength), timeAgo(b.Since), foreign.Line(b.whyNot(), maxShownLength)}
 		if b.InSync {
-			inSync = "yes"
+			row[0] = "yes"
 		}
-		if !b.Since.IsZero() {
-			since = humanize.Time(b.Since)
+		if known {
+			row = slices.Insert(row, 2, b.isAt(), b.sourceIsAt())
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", inSync, foreign.Line(b.Destination, maxShownLength), since, foreign.Line(b.whyNot(), maxShownLength))
+		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	return w.Flush()
 }
 
-// whyNot is what keeps a branch behind. A failure in the plan comes first: it may differ from what the last run ended
-// with, or say more, such as when the next try is.
-func (b branchStatus) whyNot() string {
-	if b.Kind != "" {
-		return b.Reason + " (" + b.Kind + ")"
+func timeAgo(t time.Time) string {
+	if t.IsZero() {
+		return ""
 	}
-	return cmp.Or(b.LastError, b.Reason)
+	return humanize.Time(t)
+}
+
+func (b branchStatus) isAt() string {
+	if b.Source == nil {
+		return ""
+	}
+	return cmp.Or(plan.Short(b.Source.Destination), "nothing")
+}
+
+// sourceIsAt says where the source was when the producer saw it last.
+func (b branchStatus) sourceIsAt() string {
+	switch s := b.Source; {
+	case s == nil:
+		return "unknown"
+	case s.State == "":
+		return "never seen"
+	default:
+		return plan.Short(s.State) + ", " + timeAgo(s.SeenAt)
+	}
+}
+
+// whyNot is what keeps a branch behind. A failure in the plan comes first: it may differ from what the last run ended
+// with, or say more, such as when the next try is. What fails at the producer is said in any case.
+func (b branchStatus) whyNot() string {
+	why := cmp.Or(b.LastError, b.Reason)
+	if b.Kind != "" {
+		why = b.Reason + " (" + b.Kind + ")"
+	}
+	s := b.Source
+	if s == nil {
+		return why
+	}
+	if why == "" && !s.BehindSince.IsZero() {
+		why = "the bucket has nothing newer yet"
+	}
+	if s.Failure != "" {
+		why += fmt.Sprintf("; producer: %s since %s", s.Failure, s.FailingSince.UTC().Format("2006-01-02 15:04Z"))
+	}
+	return strings.TrimPrefix(why, "; ")
 }

@@ -31,6 +31,7 @@ func consumer(environ []string) (role, error) {
 				Identities:      c.Identities,
 				Verifier:        c.Verifier,
 				Environment:     c.Environment,
+				MaxCatalogAge:   c.MaxCatalogAge,
 				Allow:           c.Allow,
 				ReadPredecessor: c.ReadPredecessor,
 				FastForwardOnly: c.PushPolicy != config.Overwrite,

@@ -81,6 +81,7 @@ func TestConsumerConfigurationArrives(t *testing.T) {
 		"PUSH_POLICY":           {value: "fast-forward", seen: func(b *built) any { return b.consumer.FastForwardOnly }, want: true, other: "overwrite"},
 		"READ_PREDECESSOR":      {value: "false", seen: func(b *built) any { return b.consumer.ReadPredecessor }, want: false}, // the other: below
 		"ALLOWED_DESTINATIONS":  {value: "mirror/*", seen: func(b *built) any { return b.consumer.Allow }, want: allow, other: "mirror/app"},
+		"CATALOG_MAX_AGE":       {value: "20m", seen: func(b *built) any { return b.consumer.MaxCatalogAge }, want: 20 * time.Minute},
 		"CREATE_PROJECTS":       {value: "true", seen: func(b *built) any { return b.consumer.CreateProjects }, want: true}, // the other: below
 		"DELETE_REFS":           {value: "false", seen: func(b *built) any { return b.consumer.DeleteRefs }, want: false, other: "true"},
 		"POLL_INTERVAL":         {value: "90s", seen: func(b *built) any { return b.consumer.PollInterval }, want: 90 * time.Second}, // nothing is refused by it

@@ -3,6 +3,7 @@ package contract
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"go.temporal.io/sdk/temporal"
@@ -23,6 +24,8 @@ type Report struct {
 	// InSync and Behind list the branches of a dry run by where they are.
 	InSync []plan.BranchStatus `json:"in_sync,omitempty"`
 	Behind []plan.BranchStatus `json:"behind,omitempty"`
+	// Sources is what the producer's catalog says of the branches that fail in a dry run, by destination.
+	Sources map[string]*plan.SourceStatus `json:"sources,omitempty"`
 	// Next is where to continue a dry run whose report had no room for all branches.
 	Next *Position `json:"next,omitempty"`
 	// Synced has a line for each branch that was moved.
@@ -43,6 +46,11 @@ type Report struct {
 	PruneLeft int `json:"prune_left,omitempty"`
 	// Absence is what the producer's next cycle remembers of this one. Temporal hands it on.
 	Absence plan.Absence `json:"absence,omitzero"`
+	// NotCatalogued counts the destinations that the bucket has objects of and the producer's catalog does not name. Nothing
+	// is pushed of them.
+	NotCatalogued int `json:"not_catalogued,omitempty"`
+	// Catalog is the producer's newest catalog that the consumer's next cycle remembers, as it does Absence.
+	Catalog plan.CatalogSeen `json:"catalog,omitzero"`
 	// Warning is what an operator should know although nothing failed.
 	Warning string `json:"warning,omitempty"`
 	// Failures are what went wrong.
@@ -87,6 +95,12 @@ func (r *Report) Extend(part Report) {
 	r.Failed = append(r.Failed, part.Failed...)
 	r.FailedMore += part.FailedMore
 	r.Unchecked, r.Next = part.Unchecked, part.Next
+	r.NotCatalogued += part.NotCatalogued
+	if r.Sources == nil {
+		r.Sources = part.Sources
+	} else {
+		maps.Copy(r.Sources, part.Sources)
+	}
 }
 
 func (r Report) String() string {
@@ -99,6 +113,7 @@ func (r Report) String() string {
 		{len(r.Running) + r.RunningMore, "still running"},
 		{r.Deferred, "deferred"},
 		{r.Unchecked, "not looked at"},
+		{r.NotCatalogued, "not in the producer's catalog"},
 		{len(r.Pruned) + r.PrunedMore, "objects pruned"},
 		{r.PruneLeft, "left to prune"},
 	} {

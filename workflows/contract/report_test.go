@@ -79,7 +79,8 @@ func TestPartsOfADryRun(t *testing.T) {
 	part := func(name string, next *Position) Report {
 		return Report{
 			Checked: 3, UpToDate: 2, Planned: []string{name}, InSync: []plan.BranchStatus{{Destination: name}}, Behind: []plan.BranchStatus{{Destination: name}},
-			Failures: plan.Failures{Failed: []plan.Failure{{Subject: name}}, FailedMore: 1}, Unchecked: 5, Next: next,
+			Failures: plan.Failures{Failed: []plan.Failure{{Subject: name}}, FailedMore: 1}, Unchecked: 5, Next: next, NotCatalogued: 4,
+			Sources: map[string]*plan.SourceStatus{name: {State: name}},
 		}
 	}
 	all := part("a", &Position{After: 1})
@@ -87,8 +88,13 @@ func TestPartsOfADryRun(t *testing.T) {
 	both := []plan.BranchStatus{{Destination: "a"}, {Destination: "b"}}
 	require.Equal(t, Report{
 		Checked: 6, UpToDate: 4, Planned: []string{"a", "b"}, InSync: both, Behind: both,
-		Failures: plan.Failures{Failed: []plan.Failure{{Subject: "a"}, {Subject: "b"}}, FailedMore: 2}, Unchecked: 5,
+		Failures: plan.Failures{Failed: []plan.Failure{{Subject: "a"}, {Subject: "b"}}, FailedMore: 2}, Unchecked: 5, NotCatalogued: 8,
+		Sources: map[string]*plan.SourceStatus{"a": {State: "a"}, "b": {State: "b"}},
 	}, all)
+
+	all = Report{}
+	all.Extend(part("b", nil))
+	require.Len(t, all.Sources, 1)
 }
 
 // A step's failure is told by its own kind and words, and any other by what is innermost of those that Temporal wraps it in.

@@ -1,0 +1,369 @@
+package activities
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/catalog"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/sign"
+)
+
+// What a consumer makes of the catalog itself. Whatever it finds, syncs go on.
+func TestCatalogsThatAreNotBelieved(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	tip := r.commit("one")
+	r.produce()
+	now := time.Now()
+	r.consumer.Clock = func() time.Time { return now }
+	at := func(made time.Time, sequence int64) catalog.Catalog {
+		c := r.catalog()
+		c.CreatedAt, c.Sequence = made.UTC(), made.UnixMilli()+sequence
+		return c
+	}
+	current := at(now, 5)
+	remembered := plan.CatalogSeen{Sequence: current.Sequence, CreatedAt: current.CreatedAt}
+	foreign, _ := signingKey(t)
+	stranger, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	made := func(recipients []age.Recipient, signer sign.Signer) []byte {
+		var body bytes.Buffer
+		require.NoError(t, catalog.Write(&body, current, recipients, signer))
+		return body.Bytes()
+	}
+	own := r.encoded(current)
+	for name, tt := range map[string]struct {
+		body  []byte
+		last  plan.CatalogSeen
+		kinds []string
+		says  string
+		newer bool // it is remembered in the place of the last one
+	}{
+		"the first one":               {own, plan.CatalogSeen{}, nil, "", true},
+		"the same one":                {own, remembered, nil, "", true},
+		"a later one":                 {own, plan.CatalogSeen{Sequence: current.Sequence - 1, CreatedAt: current.CreatedAt}, nil, "", true},
+		"an older one":                {own, plan.CatalogSeen{Sequence: current.Sequence + 1, CreatedAt: now.Add(time.Minute).UTC()}, []string{plan.KindCatalogReplayed}, "there was a later one before, of " + now.Add(time.Minute).UTC().Format(time.RFC3339), false},
+		"just not too old":            {r.encoded(at(now.Add(-8*time.Minute), 5)), plan.CatalogSeen{}, nil, "", true},
+		"too old":                     {r.encoded(at(now.Add(-8*time.Minute-time.Second), 5)), plan.CatalogSeen{}, []string{plan.KindCatalogStale}, "8m1s old, and none may be older than 8m0s", true},
+		"old, and older than another": {r.encoded(at(now.Add(-time.Hour), 5)), remembered, []string{plan.KindCatalogReplayed, plan.KindCatalogStale}, "", false},
+		"of a clock that is ahead":    {r.encoded(at(now.Add(23*time.Hour), 5)), remembered, nil, "", true},
+		"of the future":               {r.encoded(at(now.Add(25*time.Hour), 5)), remembered, []string{plan.KindCatalogInvalid}, "made in the future", false},
+		"gone":                        {nil, remembered, []string{plan.KindCatalogMissing}, "the bucket has no catalog, and had one of " + now.UTC().Format(time.RFC3339), false},
+		"another producer's":          {made(r.producer.Recipients, foreign), remembered, []string{plan.KindCatalogInvalid}, "not by a trusted key", false},
+		"to other recipients":         {made([]age.Recipient{stranger.Recipient()}, r.producer.Signer), remembered, []string{plan.KindCatalogInvalid}, "encrypted to", false},
+		"nothing":                     {[]byte{}, remembered, []string{plan.KindCatalogInvalid}, "", false},
+		"no age file":                 {[]byte("catalog"), remembered, []string{plan.KindCatalogInvalid}, "", false},
+		"cut off":                     {own[:len(own)-1], remembered, []string{plan.KindCatalogInvalid}, "", false},
+		"an object of the producer's in its place": {r.content(r.newest(r.sync.Destination).Key), remembered, []string{plan.KindCatalogInvalid}, "", false},
+		"larger than any":                          {append(bytes.Clone(own), make([]byte, catalog.MaxSize)...), plan.CatalogSeen{}, []string{plan.KindCatalogInvalid}, "", false},
+	} {
+		require.NoError(t, r.producer.Bucket.Delete(t.Context(), catalog.Key))
+		if tt.body != nil {
+			r.put(catalog.Key, tt.body)
+		}
+		page := r.plans(PlanRequest{Catalog: tt.last})
+		require.Equal(t, tt.kinds, kindsOf(page), name)
+		for _, f := range page.Failed {
+			require.Equal(t, "catalog", f.Subject)
+		}
+		if tt.says != "" {
+			require.Contains(t, page.Failed[0].Reason, tt.says, name)
+		}
+		if tt.newer {
+			require.NotZero(t, page.Catalog, name)
+			require.GreaterOrEqual(t, page.Catalog.Sequence, tt.last.Sequence, name)
+		} else {
+			require.Equal(t, tt.last, page.Catalog, name)
+		}
+		require.Empty(t, page.Warning, name)
+		require.Len(t, page.Moves, 1, name)
+		require.Equal(t, tip, page.Moves[0].Commit, name)
+	}
+
+	r.putCatalog(at(now.Add(-8*time.Minute-time.Second), 5))
+	r.consumer.MaxCatalogAge = 9 * time.Minute
+	require.Empty(t, r.plans(PlanRequest{}).Failed, "the operator says how old it may be")
+	r.putCatalog(current)
+	r.consumer.Environment, err = archive.ParseEnvironment("production")
+	require.NoError(t, err)
+	page := r.plans(PlanRequest{Catalog: remembered})
+	require.Equal(t, []string{plan.KindCatalogInvalid}, kindsOf(page))
+	require.Contains(t, page.Failed[0].Reason, "made for another environment")
+}
+
+// Without a catalog all is as before, and a consumer that could notice more says so. One that verifies nothing does not ask.
+func TestWithoutCatalog(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.commit("one")
+	r.produce()
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), catalog.Key))
+	page := r.plans(PlanRequest{})
+	require.Equal(t, WithoutCatalog, page.Warning)
+	require.Zero(t, page.Catalog)
+	require.Zero(t, page.Moves[0].Expected)
+	require.Empty(t, r.consume()[0].Warning)
+
+	r.put(catalog.Key, []byte("nonsense"))
+	r.consumer.Verifier = sign.Unverified()
+	page = r.plans(PlanRequest{})
+	require.Equal(t, Unverified, page.Warning)
+	require.Empty(t, page.Failed)
+}
+
+// withheldRigs are a rig with a branch and one with a set, each with an upload that arrived, and a later one of which only
+// the catalog tells.
+func withheldRigs(t *testing.T, test func(t *testing.T, r *rig, first, second Uploaded)) {
+	for name, branch := range map[string]string{"branch": "main", "set": "refs/heads/*"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newTrustedRig(t)
+			commit := func(content string) {
+				_, err := r.source.Commit(t.Context(), sourceRepo, "main", map[string]string{"file": content}, content)
+				require.NoError(t, err)
+			}
+			commit(random(20_000))
+			if branch != r.sync.Source.Branch {
+				r.configureSet(pair(branch, branch))
+			}
+			first := r.produce()[0]
+			r.consume()
+			commit("two")
+			second := r.produce()[0]
+			test(t, r, first, second)
+		})
+	}
+}
+
+// The newest object is kept back, while the destination is where the one before it has put it.
+func TestNewestObjectIsWithheld(t *testing.T) {
+	t.Parallel()
+	withheldRigs(t, func(t *testing.T, r *rig, _, second Uploaded) {
+		content := r.content(second.Key)
+		require.NoError(t, r.producer.Bucket.Delete(t.Context(), second.Key))
+		page := r.plans(PlanRequest{})
+		require.Equal(t, []string{plan.KindObjectWithheld}, kindsOf(page))
+		require.Equal(t, r.sync.Destination.String(), page.Failed[0].Subject)
+		require.Contains(t, page.Failed[0].Reason, "somebody keeps objects back")
+		require.Empty(t, page.Moves)
+
+		detail := r.plans(PlanRequest{PageRequest: plan.PageRequest{Detail: true}})
+		require.Equal(t, []string{plan.KindObjectWithheld}, kindsOf(detail))
+		require.NotEmpty(t, detail.Sources[r.sync.Destination.String()].BehindSince)
+
+		require.NoError(t, r.producer.Bucket.Delete(t.Context(), r.keysOfObjects()...))
+		require.Equal(t, []string{plan.KindObjectWithheld}, kindsOf(r.plans(PlanRequest{})), "nothing is left")
+
+		r.put(second.Key, content)
+		page = r.plans(PlanRequest{})
+		require.Empty(t, page.Failed, "it is there again")
+		require.Len(t, page.Moves, 1)
+	})
+}
+
+// keysOfObjects are all keys in the bucket but the catalog's.
+func (r *rig) keysOfObjects() (keys []string) {
+	r.Helper()
+	for _, c := range r.chains() {
+		for _, o := range c.All() {
+			keys = append(keys, o.Key)
+		}
+	}
+	return keys
+}
+
+// An old object that is uploaded again has a new time in the bucket, and is found out by its manifest: by whatever step
+// reads it first.
+func TestOldObjectIsPutBack(t *testing.T) {
+	t.Parallel()
+	withheldRigs(t, func(t *testing.T, r *rig, first, second Uploaded) {
+		content := r.content(first.Key)
+		require.NoError(t, r.producer.Bucket.Delete(t.Context(), second.Key))
+		require.Eventually(t, func() bool {
+			r.put(first.Key, content)
+			return r.newest(r.sync.Destination).Modified.After(r.catalogThere().Syncs[0].Object.Modified)
+		}, 10*time.Second, 100*time.Millisecond)
+		page := r.plans(PlanRequest{})
+		require.Empty(t, page.Failed, "a listing does not tell")
+		text := fails(r, plan.KindObjectWithheld, r.download, page.Moves[0]) // the destination is there: its manifest is all that is read
+		require.Contains(t, text, "an older object is in the place of the newest: it was made ")
+
+		destination, err := r.destination.Git(t.Context(), destinationRepo, "for-each-ref", "--format=%(refname)")
+		require.NoError(t, err)
+		for _, ref := range bytes.Fields([]byte(destination)) {
+			r.atDestination("update-ref", "-d", string(ref))
+		}
+		page = r.plans(PlanRequest{})
+		if r.sync.Destination.IsSet() { // its refs are read before it is downloaded
+			fails(r, plan.KindObjectWithheld, r.download, page.Moves[0])
+		} else {
+			fails(r, plan.KindObjectWithheld, r.decrypt, must(r, r.download, page.Moves[0]))
+		}
+		page = r.plans(PlanRequest{Retry: []project.Branch{r.sync.Destination}})
+		must(r, r.push, must(r, r.decrypt, must(r, r.download, page.Moves[0]))) // an operator wants it so
+	})
+}
+
+// A large object is found out by its start.
+func TestLargeOldObjectIsNotDownloaded(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.commit(random(objectHeadSize))
+	r.produce()
+	c := r.catalog()
+	object := c.Syncs[0].Object
+	object.MadeAt, object.ManifestSHA256 = object.MadeAt.Add(time.Hour), strings.Repeat("ab", 32)
+	r.putCatalog(c)
+	require.Greater(t, object.Size, int64(objectHeadSize))
+	fails(r, plan.KindObjectWithheld, r.download, r.plans(PlanRequest{}).Moves[0])
+
+	object.ManifestSHA256 = "" // the producer does not know it, as of an object from before it wrote catalogs
+	object.MadeAt = time.Time{}
+	r.putCatalog(c)
+	must(r, r.download, r.plans(PlanRequest{}).Moves[0])
+}
+
+// What the producer uploads after it has written the catalog is taken at once, and so is a bucket that was copied.
+func TestObjectsThatAreNewerThanTheCatalog(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.commit(random(20_000))
+	r.produce()
+	r.consume()
+	before := r.content(catalog.Key)
+	for _, content := range []string{"two", random(20_000), "three"} { // an increment, a snapshot that replaces both, an increment
+		tip := r.commit(content)
+		r.produce()
+		must(r, r.producer.Prune, PruneRequest{})
+		r.put(catalog.Key, before)
+		page := r.plans(PlanRequest{})
+		require.Empty(t, page.Failed)
+		require.NotZero(t, page.Moves[0].Expected)
+		r.consume()
+		require.Equal(t, tip, r.tip())
+	}
+	r.produce()
+	at := r.newest(r.sync.Destination)
+	require.Eventually(t, func() bool {
+		for _, o := range r.chains()[r.sync.Destination].Objects {
+			r.put(o.Key, r.content(o.Key))
+		}
+		return r.newest(r.sync.Destination).Modified.After(at.Modified)
+	}, 10*time.Second, 100*time.Millisecond)
+	r.consume()
+	require.Empty(t, r.plans(PlanRequest{}).Moves)
+}
+
+// An object of a sync that the producer does not name is not pushed, and the others are.
+func TestRemovedSyncIsNotPushed(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	tip := r.commit("one")
+	r.produce()
+	c := r.catalog()
+	syncs := c.Syncs
+	c.Syncs = nil
+	r.putCatalog(c)
+	page := r.plans(PlanRequest{PageRequest: plan.PageRequest{Detail: true}})
+	require.Empty(t, page.Failed)
+	require.Empty(t, page.Moves)
+	require.Equal(t, 1, page.NotCatalogued)
+	require.Equal(t, "it is not in the producer's catalog: nothing is pushed of it", page.Waiting[0].Reason)
+	require.Empty(t, r.consume())
+
+	c.Syncs = syncs
+	r.putCatalog(c)
+	r.consume()
+	require.Equal(t, tip, r.tip())
+}
+
+// A single listing that lacks the newest object is no alarm, whatever the reason: it is looked at again. One of two that
+// lack it is.
+func TestListingIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.commit(random(20_000))
+	r.produce()
+	r.consume()
+	stands := &lag{}
+	listings := 0
+	stands.before = func(req *http.Request) {
+		if req.URL.Query().Has("list-type") {
+			listings++
+		}
+	}
+	direct := r.consumer.Bucket
+	lagging, err := bucket.Open(t.Context(), bucket.Options{Name: r.s3.Name, PathStyle: true}, r.s3.ClientConfig(r.s3.Consumer),
+		config.WithBaseEndpoint(stands.serve(t, r.s3.URL())))
+	require.NoError(t, err)
+	plans := func() plan.Page[plan.Push] {
+		r.consumer.Bucket = lagging
+		defer func() { r.consumer.Bucket = direct }()
+		return r.plans(PlanRequest{})
+	}
+	require.Empty(t, plans().Failed)
+	require.Equal(t, 1, listings, "nothing is amiss")
+
+	tip := r.commit("two")
+	r.produce()
+	stands.freeze()
+	listings = 0
+	page := plans()
+	require.Equal(t, []string{plan.KindObjectWithheld}, kindsOf(page))
+	require.Equal(t, 2, listings)
+
+	listings, stands.before = 0, func(req *http.Request) {
+		if req.URL.Query().Has("list-type") {
+			if listings++; listings == 2 {
+				stands.thaw()
+			}
+		}
+	}
+	page = plans()
+	require.Empty(t, page.Failed)
+	require.Equal(t, tip, page.Moves[0].Commit)
+	require.Equal(t, 2, listings)
+}
+
+// thaw makes listings be what the bucket has again.
+func (l *lag) thaw() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.behind = false
+}
+
+// A run that has to plan anew, as its object was replaced, goes back to no older one than its plan was to bring.
+func TestRunPlansAnewByTheCatalog(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.commit(random(20_000))
+	r.produce()
+	r.consume()
+	r.commit("two")
+	second := r.produce()[0]
+	planned := r.plans(PlanRequest{}).Moves[0]
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), second.Key))
+	require.Contains(t, fails(r, plan.KindObjectWithheld, r.download, planned), "an older object is in the place of the newest: it was uploaded ")
+
+	tip := r.commit(random(20_000)) // what the source did when it was uploaded
+	third := r.produce()[0]
+	d := must(r, r.download, planned)
+	require.Equal(t, tip, d.Target.Commit)
+	require.NotEqual(t, second.Key, third.Key)
+	must(r, r.push, must(r, r.decrypt, d))
+	require.Equal(t, tip, r.tip())
+
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), r.keysOfObjects()...))
+	require.Empty(t, must(r, r.download, planned).Objects, "its sync may have left the configuration: the next plan tells")
+}
