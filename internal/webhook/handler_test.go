@@ -130,6 +130,22 @@ func TestWhoIsBelieved(t *testing.T) {
 	}
 }
 
+// What a Gitea 1.26.0 has sent and signed is taken as it is.
+func TestRecordedDeliveriesOfGitea(t *testing.T) {
+	for name, signature := range map[string]string{
+		"push":     "74212e9e7f72654956eecdcec91e1e7d29f03c74c54f927aaa7520bbe92a4333",
+		"tag-push": "7da93b4f342d72291cb00784984e107e43f3e5d1f9c8fe35d2abf0f58a1e1a9f",
+		"create":   "d2df6a86d03e03983cad584b61fd19baf2a4173f53a5f53ed3e53d2a89979764",
+		"delete":   "ac3854f6db051e93fd0d16971df5435d57852b1f1105cd9a3262244025909553",
+	} {
+		e := newEndpoint(t, token)
+		header := headerOf("X-Gitea-Event", strings.TrimPrefix(name, "tag-"), "X-Gitea-Signature", signature)
+		_, outcome := e.post(t, recorded(t, "gitea-"+name+".json"), header)
+		require.Equal(t, Accepted, outcome, name)
+		require.Equal(t, "platform/router", e.pushes[0].Project)
+	}
+}
+
 // Each scheme needs a secret of its own kind: without one, nothing proves anything.
 func TestSchemesWithoutSecrets(t *testing.T) {
 	push, gitea := recorded(t, "gitlab-push.json"), recorded(t, "gitea-push.json")

@@ -36,9 +36,10 @@ func TestPushes(t *testing.T) {
 		"gitlab-tag-push.json":          {"", Push{"jsmith/example", []string{"refs/tags/v1.0.0"}}},
 		"gitlab-system-push.json":       {"", Push{"mike/diaspora", []string{"refs/heads/main"}}},
 		"gitlab-repository-update.json": {"", Push{"jsmith/example", []string{"refs/heads/master", "refs/tags/v2"}}},
-		"gitea-push.json":               {"push", Push{"gitea/webhooks", []string{"refs/heads/develop"}}},
-		"gitea-create.json":             {"create", Push{"gitea/webhooks", []string{"refs/tags/v1"}}},
-		"gitea-delete.json":             {"delete", Push{"gitea/webhooks", []string{"refs/heads/feature/old"}}},
+		"gitea-push.json":               {"push", Push{"platform/router", []string{"refs/heads/main"}}},
+		"gitea-tag-push.json":           {"push", Push{"platform/router", []string{"refs/tags/v1"}}},
+		"gitea-create.json":             {"create", Push{"platform/router", []string{"refs/tags/v1"}}},
+		"gitea-delete.json":             {"delete", Push{"platform/router", []string{"refs/heads/dev"}}},
 	} {
 		header := headerOf()
 		if tt.event != "" {
