@@ -25,6 +25,8 @@ type Common struct {
 	Settings string
 	// LastRuns are those of the side's children.
 	LastRuns LastRuns
+	// Cycles tells whether cycles may start in between.
+	Cycles Cycles
 }
 
 // Producer is what the activities on the source's side work with.
@@ -49,8 +51,6 @@ type Producer struct {
 	Version string
 	// CatalogInterval is how often the catalog is written at most while nothing changes.
 	CatalogInterval time.Duration
-	// Cycles tells whether push events may start cycles.
-	Cycles Cycles
 
 	syncCache syncCache
 	indexing  sync.Mutex // of one pack at a time, because its objects' names are in memory

@@ -35,14 +35,14 @@ type Schedule struct {
 }
 
 // ReadSchedule tells whether the side's cycles run by themselves now.
-func (p *Producer) ReadSchedule(ctx context.Context) (s Schedule, err error) {
-	described, err := p.Cycles.Temporal.ScheduleClient().GetHandle(ctx, p.Cycles.ID).Describe(ctx)
+func (c *Common) ReadSchedule(ctx context.Context) (s Schedule, err error) {
+	described, err := c.Cycles.Temporal.ScheduleClient().GetHandle(ctx, c.Cycles.ID).Describe(ctx)
 	if isNotFound(err) {
-		s.Runs, err = p.Cycles.cronRuns(ctx)
+		s.Runs, err = c.Cycles.cronRuns(ctx)
 		return s, err
 	}
 	if err != nil {
-		return s, fmt.Errorf("schedule %s: %w", p.Cycles.ID, err)
+		return s, fmt.Errorf("schedule %s: %w", c.Cycles.ID, err)
 	}
 	s.Runs = !described.Schedule.State.Paused
 	s.SearchAttributes = setsSearchAttributes(described.Schedule.Action)

@@ -16,7 +16,7 @@ import (
 func polling(t sides, environ ...string) {
 	t.Helper()
 	require.NoError(t, t.Workers[stack.Consumer].Stop())
-	require.NoError(t, t.StartWorker(t.Context(), stack.Consumer, append(environ, "POLL_INTERVAL=1s")...))
+	require.NoError(t, t.StartWorker(t.Context(), stack.Consumer, append([]string{"POLL_INTERVAL=1s"}, environ...)...))
 	t.Cleanup(func() {
 		require.NoError(t, t.Workers[stack.Consumer].Stop())
 		require.NoError(t, t.StartWorker(context.WithoutCancel(t.Context()), stack.Consumer))
@@ -72,6 +72,14 @@ func TestUpdatesDoNotWaitForCycles(test *testing.T) {
 	require.Contains(t, out, "consumer-poll waits for news in between")
 	starter(t, stack.Consumer, "schedule", "create", "--every", "24h")
 	require.Equal(t, enums.WORKFLOW_EXECUTION_STATUS_RUNNING.String(), pollStatus(t))
+	move()
+
+	starter(t, stack.Consumer, "schedule", "pause")
+	kept := commit(t, source)
+	cycle(t, stack.Producer)
+	time.Sleep(5 * time.Second)
+	require.NotEqual(t, kept, arrived(t, destination), "who pauses the schedule pauses this, too")
+	starter(t, stack.Consumer, "schedule", "unpause")
 	move()
 }
 

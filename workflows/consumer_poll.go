@@ -46,8 +46,19 @@ func ConsumerPoll(ctx workflow.Context, in contract.PollInput) error {
 	}
 }
 
-// syncMoved runs a cycle of what has moved. That it fails is in its own report, and no reason to stop.
+// syncMoved runs a cycle of what has moved, unless cycles are paused: what has moved is then the next scheduled cycle's. That it
+// fails is in its own report, and no reason to stop.
 func syncMoved(ctx workflow.Context, in contract.PollInput, news activities.CatalogNews) error {
+	var common *activities.Common
+	var schedule activities.Schedule
+	err := workflow.ExecuteActivity(scanContext(ctx, "whether cycles are to run"), common.ReadSchedule).Get(ctx, &schedule)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil || !schedule.Runs:
+		workflow.GetLogger(ctx).Info("Left to the next cycle: cycles are paused, or it is not known whether they are", "error", err)
+		return nil
+	}
 	cycle := contract.CycleInput{SearchAttributes: in.SearchAttributes}
 	what := "all syncs"
 	if !news.All {
@@ -64,7 +75,7 @@ func syncMoved(ctx workflow.Context, in contract.PollInput, news activities.Cata
 		WaitForCancellation:   true,
 		StaticSummary:         what,
 	})
-	err := workflow.ExecuteChildWorkflow(child, ConsumerSync, cycle).Get(ctx, nil)
+	err = workflow.ExecuteChildWorkflow(child, ConsumerSync, cycle).Get(ctx, nil)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -20,7 +20,7 @@ import (
 
 // poll runs ConsumerPoll with what its activity finds at each look, until that is over. It returns what it was told at each look,
 // the cycles that were run, and how it ended.
-func poll(t *testing.T, in contract.PollInput, found []activities.CatalogNews, end func(workflow.Context) error) (looks []catalog.Seen, cycles []contract.CycleInput, err error) {
+func poll(t *testing.T, in contract.PollInput, found []activities.CatalogNews, schedule func() (activities.Schedule, error), end func(workflow.Context) error) (looks []catalog.Seen, cycles []contract.CycleInput, err error) {
 	t.Helper()
 	env := environment(t)
 	env.OnActivity(consumer.AwaitCatalog, mock.Anything, mock.Anything).Return(func(_ context.Context, seen catalog.Seen) (activities.CatalogNews, error) {
@@ -30,6 +30,7 @@ func poll(t *testing.T, in contract.PollInput, found []activities.CatalogNews, e
 		}
 		return found[len(looks)-1], nil
 	})
+	env.OnActivity(anySide.ReadSchedule, mock.Anything).Return(func(context.Context) (activities.Schedule, error) { return schedule() }).Maybe()
 	env.OnWorkflow(workflows.ConsumerSync, mock.Anything, mock.Anything).Return(func(ctx workflow.Context, in contract.CycleInput) (contract.Report, error) {
 		require.Equal(t, "consumer-poll/sync", workflow.GetInfo(ctx).WorkflowExecution.ID)
 		cycles = append(cycles, in)
@@ -38,6 +39,8 @@ func poll(t *testing.T, in contract.PollInput, found []activities.CatalogNews, e
 	env.ExecuteWorkflow(workflows.ConsumerPoll, in)
 	return looks, cycles, env.GetWorkflowError()
 }
+
+func runs() (activities.Schedule, error) { return activities.Schedule{Runs: true}, nil }
 
 func version(n int64) catalog.Seen { return catalog.Seen{ETag: "x", Sequence: n} }
 
@@ -56,7 +59,7 @@ func TestPollSyncsWhatMoved(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			looks, cycles, err := poll(t, contract.PollInput{SearchAttributes: true, Seen: version(7)}, found, end)
+			looks, cycles, err := poll(t, contract.PollInput{SearchAttributes: true, Seen: version(7)}, found, runs, end)
 			require.ErrorContains(t, err, "over")
 			require.Equal(t, []catalog.Seen{version(7), version(1), version(2), version(3), version(4)}, looks)
 			quick := contract.Limits{WaitSeconds: 60}
@@ -69,13 +72,29 @@ func TestPollSyncsWhatMoved(t *testing.T) {
 	}
 }
 
+// Who pauses the schedule pauses this, too. What has moved meanwhile is the schedule's.
+func TestPollKeepsToThePause(t *testing.T) {
+	found := []activities.CatalogNews{{Seen: version(1), All: true}, {Seen: version(2), Moved: []project.Branch{branch("a")}}}
+	for name, schedule := range map[string]func() (activities.Schedule, error){
+		"paused": func() (activities.Schedule, error) { return activities.Schedule{}, nil },
+		"not known": func() (activities.Schedule, error) {
+			return activities.Schedule{}, errors.New("temporal does not answer")
+		},
+	} {
+		looks, cycles, err := poll(t, contract.PollInput{}, found, schedule, nil)
+		require.ErrorContains(t, err, "over", name)
+		require.Equal(t, []catalog.Seen{{}, version(1), version(2)}, looks, name)
+		require.Empty(t, cycles, name)
+	}
+}
+
 // It goes on for ever, in runs of a bounded length, and forgets nothing.
 func TestPollGoesOn(t *testing.T) {
 	found := make([]activities.CatalogNews, 300)
 	for i := range found {
 		found[i].Seen = version(int64(i))
 	}
-	looks, _, err := poll(t, contract.PollInput{SearchAttributes: true}, found, nil)
+	looks, _, err := poll(t, contract.PollInput{SearchAttributes: true}, found, runs, nil)
 	require.Len(t, looks, 200)
 	again, ok := errors.AsType[*workflow.ContinueAsNewError](err)
 	require.True(t, ok)
@@ -95,6 +114,7 @@ func TestPollIsCancelled(t *testing.T) {
 	}
 	env.RegisterWorkflow(parent)
 	env.OnActivity(consumer.AwaitCatalog, mock.Anything, mock.Anything).Return(activities.CatalogNews{All: true}, nil).Once()
+	env.OnActivity(anySide.ReadSchedule, mock.Anything).Return(activities.Schedule{Runs: true}, nil)
 	env.OnWorkflow(workflows.ConsumerSync, mock.Anything, mock.Anything).Return(func(ctx workflow.Context, _ contract.CycleInput) (contract.Report, error) {
 		env.RegisterDelayedCallback(env.CancelWorkflow, time.Minute)
 		err := workflow.Sleep(ctx, time.Hour)

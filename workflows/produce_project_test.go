@@ -24,6 +24,7 @@ import (
 var (
 	producer   *activities.Producer
 	consumer   *activities.Consumer
+	anySide    *activities.Common
 	eitherSide *activities.Common
 )
 

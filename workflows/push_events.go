@@ -111,9 +111,9 @@ func (e *pushEvents) startBatch(ctx workflow.Context) bool {
 
 // runBatch runs a cycle of a batch, unless cycles are not to run, and returns the destinations that it has not come to.
 func (e *pushEvents) runBatch(ctx workflow.Context, batch []queued) (unfinished []queued) {
-	var producer *activities.Producer
+	var common *activities.Common
 	var schedule activities.Schedule
-	err := workflow.ExecuteActivity(scanContext(ctx, "whether cycles are to run"), producer.ReadSchedule).Get(ctx, &schedule)
+	err := workflow.ExecuteActivity(scanContext(ctx, "whether cycles are to run"), common.ReadSchedule).Get(ctx, &schedule)
 	switch {
 	case err != nil:
 		e.drop(ctx, len(batch), activities.DroppedUnknown)

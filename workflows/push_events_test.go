@@ -39,7 +39,7 @@ func newEvents(t *testing.T, end func(ctx workflow.Context, n int, in contract.C
 	t.Helper()
 	e := &events{TestWorkflowEnvironment: environment(t), ids: map[string]bool{}, atOnce: map[string]int{}, schedule: activities.Schedule{Runs: true, SearchAttributes: true}}
 	e.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: contract.PushEventsID, TaskQueue: testQueue})
-	e.OnActivity(producer.ReadSchedule, mock.Anything).Return(func(context.Context) (activities.Schedule, error) { return e.schedule, nil }).Maybe()
+	e.OnActivity(anySide.ReadSchedule, mock.Anything).Return(func(context.Context) (activities.Schedule, error) { return e.schedule, nil }).Maybe()
 	e.OnWorkflow(workflows.ProducerSync, mock.Anything, mock.Anything).Return(func(ctx workflow.Context, in contract.CycleInput) (contract.Report, error) {
 		n := e.begin(t, workflow.GetInfo(ctx).WorkflowExecution.ID, in)
 		defer e.end(in)
@@ -157,7 +157,7 @@ func TestPushesWithoutASchedule(t *testing.T) {
 	t.Parallel()
 	env := environment(t)
 	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: contract.PushEventsID, TaskQueue: testQueue})
-	env.OnActivity(producer.ReadSchedule, mock.Anything).Return(activities.Schedule{}, errors.New("temporal does not answer"))
+	env.OnActivity(anySide.ReadSchedule, mock.Anything).Return(activities.Schedule{}, errors.New("temporal does not answer"))
 	env.RegisterDelayedCallback(func() {
 		env.SignalWorkflow(contract.SignalPush, contract.Push{Destinations: []string{"mirror/a@main"}})
 	}, 0)

@@ -96,6 +96,10 @@ func (s *script) PlanPushes(_ context.Context, r activities.PlanRequest) (plan.P
 	return scriptedPage(r, pushOf), nil
 }
 
+func (s *script) ReadSchedule(context.Context) (activities.Schedule, error) {
+	return activities.Schedule{Runs: true}, nil
+}
+
 // AwaitCatalog has news once.
 func (s *script) AwaitCatalog(_ context.Context, seen catalog.Seen) (activities.CatalogNews, error) {
 	if seen.Sequence > 0 {

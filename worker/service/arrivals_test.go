@@ -141,7 +141,7 @@ func build(t *testing.T, name string, w *world, environ map[string]string) *buil
 	s, err := r.open(t.Context(), logger)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Staging.Close()) })
-	s.LastRuns.ID, s.cycles.ID = r.ChildID, r.ParentID
+	s.LastRuns.ID, s.Cycles.ID = r.ChildID, r.ParentID
 	m, err := newMetrics(name, r.Shard)
 	require.NoError(t, err)
 	b := &built{roleWorker: &roleWorker{r, s, logger, foreign.NewMask(), m}, activities: r.activities(s), world: w}

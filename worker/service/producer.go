@@ -44,7 +44,6 @@ func producer(environ []string) (role, error) {
 				Environment: c.Environment.Name(),
 				Retention:   plan.Retention{After: c.PruneAfter, MaxShare: c.MaxPruneShare},
 				Version:     version(),
-				Cycles:      s.cycles,
 
 				CatalogInterval: c.CatalogInterval,
 

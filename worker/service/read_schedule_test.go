@@ -15,7 +15,7 @@ func TestReadSchedule(t *testing.T) {
 	t.Parallel()
 	c := devClient(t, client.ConnectionOptions{})
 	const id = "producer-sync"
-	p := &activities.Producer{Cycles: activities.Cycles{Temporal: c, ID: id}}
+	p := &activities.Common{Cycles: activities.Cycles{Temporal: c, ID: id}}
 	is := func(want activities.Schedule) {
 		t.Helper()
 		got, err := p.ReadSchedule(t.Context())

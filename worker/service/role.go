@@ -46,8 +46,7 @@ var roles = map[string]func(environ []string) (role, error){contract.Producer.Na
 
 // dependencies are what the activities of both roles work with.
 type dependencies struct {
-	git    *smarthttp.Client
-	cycles activities.Cycles
+	git *smarthttp.Client
 	activities.Common
 }
 

@@ -74,7 +74,7 @@ func run(ctx context.Context, name string, logger *slog.Logger, mask *foreign.Ma
 	}
 	defer temporal.Close()
 	s.LastRuns = activities.LastRuns{Executions: temporal, ID: r.ChildID}
-	s.cycles = activities.Cycles{Temporal: temporal, ID: r.ParentID}
+	s.Cycles = activities.Cycles{Temporal: temporal, ID: r.ParentID}
 	return errors.Join((&roleWorker{r, s, logger, mask, metrics}).serve(ctx, temporal), s.Staging.Close())
 }
 
