@@ -72,12 +72,15 @@ func (w *world) produce(worker *rig, absence plan.Absence) plan.Absence {
 		if !ok {
 			continue
 		}
+		child := *worker // an environment of activities is for one at a time
+		child.activities = newActivities()
+		child.register()
 		children.Go(func() {
 			defer release()
 			var err error
-			cloned := next(worker, &err, worker.clone, u)
-			next(worker, &err, worker.upload, next(worker, &err, worker.encrypt, next(worker, &err, worker.pack, cloned)))
-			worker.cleanup(&err, &worker.producer.Common, cloned.Staged)
+			cloned := next(&child, &err, child.clone, u)
+			next(&child, &err, child.upload, next(&child, &err, child.encrypt, next(&child, &err, child.pack, cloned)))
+			child.cleanup(&err, &child.producer.Common, cloned.Staged)
 			if err == nil {
 				w.count("uploads")
 			}
