@@ -14,7 +14,6 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
-func atC(h timeline) string { return h.c }
 func atD(h timeline) string { return h.d }
 
 // noCommit is a commit that nobody has.
@@ -29,21 +28,21 @@ var attacks = []attack{
 		do: func(a *attacker, v victim) { key := v.key(a.commit, ""); a.put(key, a.forge(key, a.signer)) }},
 	{name: "forged-increment", kind: "BadSignature", text: "signature is not by a trusted key",
 		do: func(a *attacker, v victim) { key := v.key(a.commit, v.d); a.put(key, a.forge(key, a.signer)) }},
-	{name: "forged-over", kind: "BadSignature", text: "signature is not by a trusted key", deleted: true,
+	{name: "forged-over", kind: "BadSignature", text: "signature is not by a trusted key",
 		do: func(a *attacker, v victim) { a.put(v.newest(), a.forge(v.newest(), a.signer)) }},
-	{name: "forged-base", kind: "BadSignature", text: "signature is not by a trusted key", deleted: true, fresh: true,
+	{name: "forged-base", kind: "BadSignature", text: "signature is not by a trusted key", fresh: true,
 		do: func(a *attacker, v victim) { a.put(v.snapshot(), a.forge(v.snapshot(), a.signer)) }},
-	{name: "forged-branch", kind: "BadSignature", text: "signature is not by a trusted key", elsewhere: "mirror/attack/forged-branch@elsewhere",
+	{name: "forged-branch", elsewhere: "mirror/attack/forged-branch@elsewhere",
 		do: func(a *attacker, v victim) {
 			key := v.keyOf("mirror/attack/forged-branch@elsewhere", a.commit, "")
 			a.put(key, a.forge(key, a.signer))
 		}},
-	{name: "forged-tag", kind: "BadSignature", text: "signature is not by a trusted key", elsewhere: "mirror/attack/forged-tag@refs/tags/elsewhere",
+	{name: "forged-tag", elsewhere: "mirror/attack/forged-tag@refs/tags/elsewhere",
 		do: func(a *attacker, v victim) {
 			key := v.keyOf("mirror/attack/forged-tag@refs/tags/elsewhere", a.commit, "")
 			a.put(key, a.forge(key, a.signer))
 		}},
-	{name: "forged-new", kind: "Unsigned", text: "object is not signed", elsewhere: "mirror/elsewhere/new@main",
+	{name: "forged-new", elsewhere: "mirror/elsewhere/new@main",
 		do: func(a *attacker, v victim) {
 			key := v.keyOf("mirror/elsewhere/new@main", a.commit, "")
 			a.put(key, a.forge(key, sign.Unsigned()))
@@ -68,7 +67,7 @@ var attacks = []attack{
 			a.put(back, a.forge(back, a.signer))
 			a.put(there, a.forge(there, a.signer))
 		}},
-	{name: "forged-still", kind: "BadSignature", text: "signature is not by a trusted key", deleted: true,
+	{name: "forged-still", kind: "BadSignature", text: "signature is not by a trusted key",
 		do: func(a *attacker, v victim) { key := v.key(v.d, v.d); a.put(key, a.forge(key, a.signer)) }},
 	{name: "unsigned", kind: "Unsigned", text: "object is not signed",
 		do: func(a *attacker, v victim) { key := v.key(a.commit, ""); a.put(key, a.forge(key, sign.Unsigned())) }},
@@ -79,75 +78,74 @@ var attacks = []attack{
 			a.put(key, a.seal(forged[0], signed[1], forged[2]))
 		}},
 
-	{name: "swapped-1", kind: "ObjectMismatch", text: `project_name is "swapped-2" in the manifest, "swapped-1" in the key`, deleted: true,
+	{name: "swapped-1", kind: "ObjectMismatch", text: `project_name is "swapped-2" in the manifest, "swapped-1" in the key`,
 		do: func(a *attacker, v victim) { a.put(v.newest(), a.kept[v.of("swapped-2").newest()]) }},
-	{name: "swapped-2", kind: "ObjectMismatch", text: `project_name is "swapped-1" in the manifest, "swapped-2" in the key`, deleted: true,
+	{name: "swapped-2", kind: "ObjectMismatch", text: `project_name is "swapped-1" in the manifest, "swapped-2" in the key`,
 		do: func(a *attacker, v victim) { a.put(v.newest(), a.kept[v.of("swapped-1").newest()]) }},
-	{name: "renamed-group", kind: "ObjectMismatch", text: `group is "mirror/attack" in the manifest, "mirror/elsewhere" in the key`,
-		elsewhere: "mirror/elsewhere/renamed-group@main",
+	{name: "renamed-group", elsewhere: "mirror/elsewhere/renamed-group@main",
 		do: func(a *attacker, v victim) {
 			a.put(v.keyOf("mirror/elsewhere/renamed-group@main", v.a, ""), a.kept[v.snapshot()])
 		}},
-	{name: "renamed-branch", kind: "ObjectMismatch", text: `branch is "main" in the manifest, "elsewhere" in the key`,
-		elsewhere: "mirror/attack/renamed-branch@elsewhere",
+	{name: "renamed-branch", elsewhere: "mirror/attack/renamed-branch@elsewhere",
 		do: func(a *attacker, v victim) {
 			a.put(v.keyOf("mirror/attack/renamed-branch@elsewhere", v.a, ""), a.kept[v.snapshot()])
 		}},
 	{name: "renamed-commit", kind: "ObjectMismatch", text: "commit_sha is ",
 		do: func(a *attacker, v victim) { a.put(v.key(a.commit, v.c), a.kept[v.newest()]) }},
-	{name: "renamed-base", kind: "ObjectMismatch", text: `base_sha is `, deleted: true,
+	{name: "renamed-base", kind: "ObjectMismatch", text: `base_sha is `,
 		do: func(a *attacker, v victim) { a.put(v.key(v.d, ""), a.kept[v.newest()]) }},
 
-	{name: "replayed-increment", kind: "Replayed", text: "object is older than what was applied last: it was made at ",
+	{name: "replayed-increment", kind: "ObjectWithheld", text: "an older object is in the place of the newest: it was made ",
 		do: func(a *attacker, v victim) {
 			a.delete(v.newest(), v.key(v.c, v.b))
 			a.put(v.key(v.b, v.a), a.kept[v.key(v.b, v.a)])
 		}},
-	{name: "replayed-snapshot", kind: "Replayed", text: "object is older than what was applied last: it was made at ",
+	{name: "replayed-snapshot", kind: "ObjectWithheld", text: "an older object is in the place of the newest: it was made ",
 		do: func(a *attacker, v victim) { a.delete(v.chain()...); a.put(v.snapshot(), a.kept[v.snapshot()]) }},
-	{name: "replayed-beside", kind: "Replayed", text: "object is older than what was applied last: it was made at ",
+	{name: "replayed-beside", kind: "ObjectWithheld", text: "an older object is in the place of the newest: it was made ",
 		do: func(a *attacker, v victim) { a.put(v.snapshot(), a.kept[v.snapshot()]) }},
 
-	// What the bucket can still do: withhold what is new.
-	{name: "withheld", becomes: atC, do: func(a *attacker, v victim) { a.delete(v.newest()) }},
-	{name: "fresh-withheld", fresh: true, becomes: func(h timeline) string { return h.a },
+	{name: "withheld", kind: "ObjectWithheld", text: "the bucket's newest object of it was uploaded ", planned: true, do: func(a *attacker, v victim) { a.delete(v.newest()) }},
+	{name: "fresh-withheld", kind: "ObjectWithheld", text: "the bucket's newest object of it was uploaded ", planned: true, fresh: true,
 		do: func(a *attacker, v victim) { a.delete(v.chain()[1:]...) }},
+	{name: "withheld-all", kind: "ObjectWithheld", text: "the bucket has no object of it", planned: true,
+		do: func(a *attacker, v victim) { a.delete(v.chain()...) }},
 	{name: "middle", becomes: atD, do: func(a *attacker, v victim) { a.delete(v.key(v.b, v.a)) }},
 	{name: "fresh-middle", fresh: true, kind: "BrokenChain", text: "the bucket's chain is broken: it has no object for commit ",
 		do: func(a *attacker, v victim) { a.delete(v.key(v.b, v.a)) }},
 
-	{name: "flipped-0", kind: "ForeignObject", text: "not an age file", deleted: true, do: flip(0)},
-	{name: "flipped-1", kind: "CorruptObject", text: "corrupt age file", deleted: true, do: flip(1)},
-	{name: "cut-ciphertext", kind: "CorruptObject", text: "corrupt age file", deleted: true,
+	{name: "flipped-0", kind: "ForeignObject", text: "not an age file", do: flip(0)},
+	{name: "flipped-1", kind: "CorruptObject", text: "corrupt age file", do: flip(1)},
+	{name: "cut-ciphertext", kind: "CorruptObject", text: "corrupt age file",
 		do: func(a *attacker, v victim) { object := a.kept[v.newest()]; a.put(v.newest(), object[:len(object)-1]) }},
-	{name: "cut-signature", kind: "MalformedObject", text: "ends before repository.bundle", deleted: true,
+	{name: "cut-signature", kind: "MalformedObject", text: "ends before repository.bundle",
 		do: func(a *attacker, v victim) { a.put(v.newest(), a.seal(a.members(a.kept[v.newest()])[:2]...)) }},
-	{name: "cut-bundle", kind: "MalformedObject", text: "truncated", deleted: true,
+	{name: "cut-bundle", kind: "MalformedObject", text: "truncated",
 		do: func(a *attacker, v victim) {
 			m := a.members(a.kept[v.newest()])
 			m[2].content = m[2].content[:1000]
 			a.put(v.newest(), a.seal(m...))
 		}},
 
-	{name: "larger", kind: "MalformedObject", text: " bytes, the manifest says ", deleted: true,
+	{name: "larger", kind: "MalformedObject", text: " bytes, the manifest says ",
 		do: swapBundle(func(b []byte) []byte { return append(b, 0) })},
-	{name: "altered", kind: "MalformedObject", text: "the SHA-256 of repository.bundle is ", deleted: true,
+	{name: "altered", kind: "MalformedObject", text: "the SHA-256 of repository.bundle is ",
 		do: swapBundle(func(b []byte) []byte { b[len(b)-1]++; return b })},
-	{name: "terabyte", kind: "BadSignature", text: "signature is not by a trusted key", deleted: true,
+	{name: "terabyte", kind: "BadSignature", text: "signature is not by a trusted key",
 		do: func(a *attacker, v victim) {
 			m := a.members(a.kept[v.newest()])
 			m[0], m[1] = a.claim(m[0], 1<<40)
 			m[2].claims = 1 << 40
 			a.put(v.newest(), a.seal(m...))
 		}},
-	{name: "huge-manifest", kind: "MalformedObject", text: "manifest.json is of 1048576 bytes, limit 65536", deleted: true,
+	{name: "huge-manifest", kind: "MalformedObject", text: "manifest.json is of 1048576 bytes, limit 65536",
 		do: func(a *attacker, v victim) {
 			m := a.members(a.kept[v.newest()])
 			m[0].content, m[0].claims = append(m[0].content, bytes.Repeat([]byte(" "), 1<<20-len(m[0].content))...), 1<<20
 			a.put(v.newest(), a.seal(m...))
 		}},
-	{name: "sparse", kind: "MalformedObject", text: "is sparse", deleted: true, do: sparse},
-	{name: "endless", kind: "MalformedObject", text: "longer than its manifest allows", deleted: true,
+	{name: "sparse", kind: "MalformedObject", text: "is sparse", do: sparse},
+	{name: "endless", kind: "MalformedObject", text: "longer than its manifest allows",
 		do: func(a *attacker, v victim) {
 			zeros := io.LimitReader(zero{}, 32<<20)
 			a.put(v.newest(), a.encrypt(io.MultiReader(bytes.NewReader(a.decrypt(a.kept[v.newest()])), zeros)))
