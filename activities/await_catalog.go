@@ -34,6 +34,12 @@ type catalogWatch struct {
 	known knownCatalog
 }
 
+func (w *catalogWatch) knows(seen catalog.Seen) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.known.Seen == seen
+}
+
 // AwaitCatalog waits until the producer's catalog names other objects than the one that was seen last. It asks the bucket for it
 // every PollInterval, or never if that is 0 or signatures are not verified, and returns after a while without news.
 //
@@ -41,7 +47,10 @@ type catalogWatch struct {
 // a catalog that is not the producer's, an older one, none, and a store that does not answer.
 func (c *Consumer) AwaitCatalog(ctx context.Context, seen catalog.Seen) (CatalogNews, error) {
 	defer startMeter(ctx, 0).stop()
-	w := catalogWaiter{Consumer: c, seen: seen, condition: seen.ETag}
+	w := catalogWaiter{Consumer: c, seen: seen}
+	if c.watch.knows(seen) { // else it is read again once, to know what the next one has moved
+		w.condition = seen.ETag
+	}
 	stop := activity.GetWorkerStopChannel(ctx)
 	for end := time.After(maxAwait); ; {
 		var next <-chan time.Time // nothing comes of nil
@@ -121,6 +130,9 @@ func (w *catalogWaiter) compare(read catalog.Catalog, etag string) (news Catalog
 	last := w.watch.known
 	w.watch.known = later
 	w.watch.mu.Unlock()
+	if later.Seen == w.seen {
+		return news
+	}
 	moved, few := last.moved(read, later, w.Allow)
 	news = CatalogNews{Seen: later.Seen, Moved: moved}
 	if !few || last.Seen != w.seen || w.seen == (catalog.Seen{}) { // another worker has seen that one
