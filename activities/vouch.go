@@ -2,10 +2,13 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -55,11 +58,29 @@ func (l *ledger) compare(ctx context.Context, chains map[project.Branch]chain.Ch
 	asked = asked[:min(len(asked), l.maxAsked-len(l.ends))]
 	for b, end := range l.producer.LastRuns.ends(ctx, asked, endQueryTimeout) {
 		id := b.Identity()
-		l.ends[id] = end
 		if c, exists := own[id]; exists && !l.knows(id, c) && end.uploaded.isNewestOf(c) {
-			l.vouch(id, c, end.uploaded)
+			switch same, err := l.producer.hasContent(ctx, c.Newest(), end.uploaded.ETag); {
+			case err != nil:
+				end.unknown = true
+			case same:
+				l.vouch(id, c, end.uploaded)
+			}
 		}
+		l.ends[id] = end
 	}
+}
+
+// hasContent tells whether a listed object has an ETag. Stores that list none, or another one than an object has, are asked for the
+// object's own.
+func (p *Producer) hasContent(ctx context.Context, listed object.Stored, etag string) (bool, error) {
+	if chain.BareETag(listed.ETag) == chain.BareETag(etag) {
+		return true, nil
+	}
+	now, err := p.Bucket.Stat(ctx, listed.Key)
+	if errors.Is(err, bucket.ErrNotFound) {
+		return false, nil
+	}
+	return chain.BareETag(now.ETag) == chain.BareETag(etag), err
 }
 
 // vouch takes in what a run has uploaded, unless it says that it was made before what the destination had.
@@ -86,12 +107,12 @@ func describe(c chain.Chain) catalog.Object {
 	return catalog.Object{Commit: o.Commit, Base: o.Base, Size: o.Size, Modified: o.Modified.UTC(), Chain: chain.Hash(c.Objects)}
 }
 
-// isNewestOf tells whether a chain is what the run that has uploaded this has left: its object is the newest, on the base that the
-// plan has seen.
+// isNewestOf tells whether a chain is what the run that has uploaded this has left, but for its content: its object is the newest, on
+// the base that the plan has seen.
 func (u Uploaded) isNewestOf(c chain.Chain) bool {
 	o, base := c.Newest(), c.Objects[:len(c.Objects)-1]
 	return u.ETag != "" && u.Keys != "" && u.Key == o.Key && u.Size == o.Size && u.Modified.Unix() == o.Modified.Unix() &&
-		chain.BareETag(u.ETag) == chain.BareETag(o.ETag) && u.BaseChain == chain.Hash(base)
+		u.BaseChain == chain.Hash(base)
 }
 
 // object is what is known of a destination's newest object; nil for nothing.

@@ -1,0 +1,69 @@
+package activities
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// alterListings has listings pass through a function.
+func (r *rig) alterListings(alter func([]byte) []byte) {
+	r.lag.alter = func(resp *http.Response) {
+		if resp.Request.Method != http.MethodGet || !resp.Request.URL.Query().Has("list-type") {
+			return
+		}
+		content, err := io.ReadAll(resp.Body)
+		require.NoError(r, err)
+		content = alter(content)
+		resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
+		resp.Header.Set("Content-Length", strconv.Itoa(len(content)))
+	}
+}
+
+var listedETag = regexp.MustCompile(`<ETag>[^<]*</ETag>`)
+
+// Some stores list no ETags, or other ones than they give with an object. What was uploaded is known there as well, and nothing is
+// uploaded again and again; an object that is altered is noticed by its time.
+func TestListingsWithOtherETags(t *testing.T) {
+	t.Parallel()
+	for name, listed := range map[string]string{"none": "", "others": "<ETag>&quot;0&quot;</ETag>"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newTrustedRig(t)
+			r.alterListings(func(content []byte) []byte { return listedETag.ReplaceAll(content, []byte(listed)) })
+			r.commit(random(20_000))
+			first := r.produce()[0]
+			require.Empty(t, r.produce(), "it is known")
+			tip := r.commit("two")
+			second := r.produce()[0]
+			require.Equal(t, first.ID.Commit, second.ID.Base)
+			require.Empty(t, r.produce(), "so is an increment")
+			awaitNextSecond()
+			r.damage(second.Key)
+			require.Len(t, r.produce(), 1)
+			require.Empty(t, r.produce())
+			r.consume()
+			require.Equal(t, tip, r.tip())
+		})
+	}
+}
+
+// Another object of the same size and second is not the one that was uploaded, whatever a listing says of ETags.
+func TestAlteredWithinTheSecond(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.alterListings(func(content []byte) []byte { return listedETag.ReplaceAll(content, nil) })
+	r.commit(random(20_000))
+	uploaded := must(r, r.upload, r.encrypted(r.planned()))
+	r.damage(uploaded.Key)
+	now, err := r.direct().Stat(t.Context(), uploaded.Key)
+	require.NoError(t, err)
+	uploaded.Modified = now.Modified
+	r.ended(r.sync.Destination, uploaded, nil)
+	require.Contains(t, r.planned().Reason, notUploaded)
+}
