@@ -45,15 +45,15 @@ func startCron(ctx context.Context, c *cli.Command, s roleClient) error {
 }
 
 func stopCron(ctx context.Context, _ *cli.Command, s roleClient) error {
-	if err := s.stopPoll(ctx); err != nil {
-		return err
-	}
 	err := s.TerminateWorkflow(ctx, s.ParentID, "", "stopped by the starter")
-	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone { // where there is a schedule in its place, the poll is the schedule's
 		return fmt.Errorf("%s is not running", s.ParentID)
 	}
 	if err != nil {
 		return fmt.Errorf("end workflow %s: %w", s.ParentID, err)
+	}
+	if err := s.stopPoll(ctx); err != nil {
+		return err
 	}
 	fmt.Printf("%s is stopped; what is being synced is finished\n", s.ParentID)
 	return nil

@@ -61,12 +61,7 @@ func scheduleCommand() *cli.Command {
 			handle("backfill", "run the cycles of a time in which none ran; each looks at the present", "is backfilled", backfill,
 				&cli.TimestampFlag{Name: "start", Required: true, Config: cli.TimestampConfig{Layouts: []string{time.RFC3339}}},
 				&cli.TimestampFlag{Name: "end", Required: true, Config: cli.TimestampConfig{Layouts: []string{time.RFC3339}}}),
-			handle("delete", "delete the schedule; what is running finishes", "is no longer scheduled; what is running finishes", func(ctx context.Context, s roleClient, h client.ScheduleHandle, _ *cli.Command) error {
-				if err := s.stopPoll(ctx); err != nil {
-					return err
-				}
-				return h.Delete(ctx)
-			}),
+			handle("delete", "delete the schedule; what is running finishes", "is no longer scheduled; what is running finishes", deleteSchedule),
 		},
 	}
 }
@@ -96,6 +91,13 @@ func createSchedule(ctx context.Context, c *cli.Command, s roleClient) error {
 	}
 	fmt.Printf("%s is scheduled every %s\n", s.ParentID, interval)
 	return s.startPoll(ctx, in.SearchAttributes)
+}
+
+func deleteSchedule(ctx context.Context, s roleClient, h client.ScheduleHandle, _ *cli.Command) error {
+	if err := h.Delete(ctx); err != nil { // where a cron runs in its place, the poll is the cron's
+		return err
+	}
+	return s.stopPoll(ctx)
 }
 
 func backfill(ctx context.Context, _ roleClient, h client.ScheduleHandle, c *cli.Command) error {
