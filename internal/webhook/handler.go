@@ -85,6 +85,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if outcome == TooMany || outcome == Unavailable {
 		w.Header().Set("Retry-After", "60")
 	}
+	if answer.status >= http.StatusBadRequest { // else who knows no secret could hold all connections, at a request each now and then
+		w.Header().Set("Connection", "close")
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(answer.status)
 	_, _ = io.WriteString(w, answer.text+"\n") // a sender that is gone needs no answer
