@@ -367,3 +367,40 @@ func TestRunPlansAnewByTheCatalog(t *testing.T) {
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), r.keysOfObjects()...))
 	require.Empty(t, must(r, r.download, planned).Objects, "its sync may have left the configuration: the next plan tells")
 }
+
+// A store that does not hand out this one object stops no sync: that is tried again as far as it may pass, and then said.
+func TestCatalogThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	tip := r.commit("one")
+	r.produce()
+	status := 0
+	worker := r.twin(func(resp *http.Response) {
+		if strings.HasSuffix(resp.Request.URL.Path, "/"+catalog.Key) {
+			resp.StatusCode = status
+		}
+	})
+	remembered := plan.CatalogSeen{Sequence: 1, CreatedAt: time.Unix(1, 0).UTC()}
+	for _, tt := range []struct {
+		status int
+		kind   string
+	}{{http.StatusForbidden, "BucketAccessDenied"}, {http.StatusServiceUnavailable, "ServerUnavailable"}} {
+		status = tt.status
+		var page plan.Page[plan.Push]
+		var err error
+		if tt.kind == "ServerUnavailable" {
+			_, err = execute(worker, worker.consumer.PlanPushes, PlanRequest{Catalog: remembered})
+			require.ErrorContains(t, err, tt.kind)
+			page, err = worker.consumer.PlanPushes(t.Context(), PlanRequest{Catalog: remembered}) // nobody tries again
+			require.NoError(t, err)
+		} else {
+			page = worker.plans(PlanRequest{Catalog: remembered})
+		}
+		require.Equal(t, []string{tt.kind}, kindsOf(page))
+		require.Equal(t, "catalog", page.Failed[0].Subject)
+		require.Contains(t, page.Failed[0].Reason, "the catalog cannot be read, and nobody notices what is withheld meanwhile: ")
+		require.Equal(t, remembered, page.Catalog, "the last one is not forgotten")
+		require.Equal(t, tip, page.Moves[0].Commit)
+		require.Zero(t, page.Moves[0].Expected)
+	}
+}

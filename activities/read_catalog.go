@@ -7,9 +7,12 @@ import (
 	"io"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
@@ -45,9 +48,7 @@ func (c *Consumer) readCatalog(ctx context.Context, remembered plan.CatalogSeen)
 	if !c.Verifier.Verifies() {
 		return look, nil
 	}
-	start := c.Bucket.OpenStart(ctx, catalog.Key, catalog.MaxSize) // all of it with one request: it is replaced as a whole
-	defer start.Close()                                            //nolint:errcheck // it was only read
-	encrypted, err := io.ReadAll(io.LimitReader(start, catalog.MaxSize))
+	encrypted, err := c.getCatalog(ctx)
 	switch {
 	case errors.Is(err, bucket.ErrNotFound) && remembered == (plan.CatalogSeen{}):
 		look.warning = WithoutCatalog
@@ -55,8 +56,11 @@ func (c *Consumer) readCatalog(ctx context.Context, remembered plan.CatalogSeen)
 	case errors.Is(err, bucket.ErrNotFound):
 		look.fail(plan.KindCatalogMissing, "the bucket has no catalog, and had one of %s", timeOfCatalog(remembered))
 		return look, nil
-	case err != nil:
+	case err != nil && (ctx.Err() != nil || isTriedAgain(ctx, err)):
 		return look, err
+	case err != nil: // what is wrong with this object alone must not stop all others
+		look.fail(kindOf(err), "the catalog cannot be read, and nobody notices what is withheld meanwhile: %s", foreign.Line(err.Error(), maxCatalogError))
+		return look, nil
 	}
 	read, err := c.openCatalog(encrypted)
 	if err != nil {
@@ -66,6 +70,26 @@ func (c *Consumer) readCatalog(ctx context.Context, remembered plan.CatalogSeen)
 	look.judge(read, c.MaxCatalogAge, c.Clock())
 	showCatalog(ctx, look.newest)
 	return look, nil
+}
+
+// getCatalog reads the object. A store that sends it too slowly counts as silent.
+func (c *Consumer) getCatalog(ctx context.Context) ([]byte, error) {
+	get, done := context.WithTimeout(ctx, maxGet)
+	defer done()
+	start := c.Bucket.OpenStart(get, catalog.Key, catalog.MaxSize) // all of it with one request: it is replaced as a whole
+	defer start.Close()                                            //nolint:errcheck // it was only read
+	encrypted, err := io.ReadAll(io.LimitReader(start, catalog.MaxSize))
+	if err != nil && get.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: it was not sent within %s", httpclient.ErrSilent, maxGet)
+	}
+	return encrypted, err
+}
+
+// isTriedAgain tells whether Temporal runs the activity again after an error that may pass by itself. Of its attempts, the last ones
+// do without what this is about.
+func isTriedAgain(ctx context.Context, err error) bool {
+	const attempts = 2
+	return mayPass(err) && activity.IsActivity(ctx) && activity.GetInfo(ctx).Attempt <= attempts
 }
 
 // judge takes in a catalog of the producer's own. One that is older than what was seen before, or too old, still is the
