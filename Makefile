@@ -78,7 +78,7 @@ versions: tools ## let the workers of another commit take turns with these, on b
 	go test -count 1 -timeout 30m -v -run TestOther ./e2e -other "$(CURDIR)/bin/other"
 
 .PHONY: bench
-bench: tools ## measure what docs/benchmarks.md quotes, about twenty-five minutes
+bench: tools ## measure what docs/benchmarks.md quotes, about forty minutes
 	@CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x -timeout 1h ./e2e ./internal/chain ./activities ./internal/packfile
 	@CGO_ENABLED=0 go test -run '^$$' -bench . ./internal/smarthttp ./internal/catalog
 
