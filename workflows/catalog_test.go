@@ -2,11 +2,14 @@ package workflows_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -69,6 +72,37 @@ func TestFailedPlanKeepsItsKind(t *testing.T) {
 		kind, reason := contract.FailureOf(env.GetWorkflowError())
 		require.Equal(t, "GitServerDown", kind)
 		require.Contains(t, reason, "happened")
+	}
+}
+
+// A bucket that answers without end makes a cycle fail, and no cycle forget what catalog there was. Nor does one forget that was
+// ended from outside.
+func TestCatalogIsRememberedAfterCyclesWithoutAReport(t *testing.T) {
+	tooLong := temporal.NewTimeoutError(enums.TIMEOUT_TYPE_START_TO_CLOSE, nil)
+	env := environment(t)
+	env.SetLastCompletionResult(contract.Report{Catalog: numbered(7)})
+	env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(plan.Page[plan.Push]{}, tooLong)
+	env.ExecuteWorkflow(workflows.ConsumerSync, contract.CycleInput{})
+	failed, ok := errors.AsType[*temporal.ApplicationError](env.GetWorkflowError())
+	require.True(t, ok && failed.HasDetails())
+	var handedOn contract.Report
+	require.NoError(t, failed.Details(&handedOn))
+	require.Equal(t, contract.Report{Catalog: numbered(7)}, handedOn)
+	require.Contains(t, failed.Message(), "StartToClose")
+
+	older := &contract.Report{Catalog: numbered(5), Failures: plan.Failures{Failed: []plan.Failure{{Subject: "catalog", Kind: plan.KindCatalogStale}}}}
+	for name, last := range map[string]error{"ended from outside": tooLong, "cancelled": temporal.NewCanceledError(), "failed": older.Err()} {
+		env := environment(t)
+		env.SetLastCompletionResult(contract.Report{Absence: absence("before"), Catalog: numbered(7)})
+		env.SetLastError(last)
+		var told activities.PlanRequest
+		env.OnActivity(consumer.PlanPushes, mock.Anything, mock.Anything).Return(func(_ context.Context, r activities.PlanRequest) (plan.Page[plan.Push], error) {
+			told = r
+			return plan.Page[plan.Push]{}, nil
+		})
+		env.ExecuteWorkflow(workflows.ConsumerSync, contract.CycleInput{})
+		require.Equal(t, numbered(7), told.Catalog, name)
+		require.Empty(t, told.Absence, name)
 	}
 }
 
