@@ -6,9 +6,12 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 )
 
 // alterListings has listings pass through a function.
@@ -66,4 +69,46 @@ func TestAlteredWithinTheSecond(t *testing.T) {
 	uploaded.Modified = now.Modified
 	r.ended(r.sync.Destination, uploaded, nil)
 	require.Contains(t, r.planned().Reason, notUploaded)
+}
+
+// A catalog that cannot be read, such as one that is encrypted with a key that the producer may write with and not read, is one
+// failure, and stops nothing. Once it can be read, all is as before.
+func TestOwnCatalogThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.commit("one")
+	r.produce()
+	r.lag.alter = func(resp *http.Response) {
+		if resp.Request.Method == http.MethodGet && strings.HasSuffix(resp.Request.URL.Path, "/"+catalog.Key) {
+			resp.StatusCode = http.StatusForbidden
+			resp.Body = io.NopCloser(strings.NewReader("<Error><Code>AccessDenied</Code></Error>"))
+			resp.ContentLength = -1
+			resp.Header.Del("Content-Length")
+		}
+	}
+	tip := r.commit("two")
+	page := must(r, r.producer.PlanUploads, PlanRequest{})
+	require.Equal(t, []string{"CatalogNotWritten"}, kindsOf(page))
+	require.Contains(t, page.Failed[0].Reason, "access denied")
+	require.Len(t, page.Moves, 1)
+	must(r, r.upload, r.encrypted(page.Moves[0]))
+	_, err := r.activities.ExecuteActivity(r.producer.Publish)
+	require.ErrorContains(t, err, "access denied")
+	r.consume()
+	require.Equal(t, tip, r.tip())
+	r.lag.alter = nil
+	for range 2 {
+		r.produce()
+	}
+	require.Empty(t, r.produce())
+	require.NotEmpty(t, r.entry().Object.Keys)
+}
+
+// Whoever has cycles begin more rarely than a catalog can say has catalogs that say the most.
+func TestCatalogOfRareCycles(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.commit("one")
+	require.Empty(t, must(r, r.producer.PlanUploads, PlanRequest{IntervalSeconds: 400 * 24 * 60 * 60}).Failed)
+	require.Equal(t, catalog.MaxInterval, r.catalogThere().IntervalSeconds)
 }

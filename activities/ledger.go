@@ -72,7 +72,8 @@ func (l *ledger) save(ctx context.Context, interval int, change func(*catalogDra
 		d.limitTo(l.configured, l.began)
 		d.renew(l.renewed)
 		change(d)
-		d.setInterval(max(cmp.Or(interval, d.IntervalSeconds, defaultInterval), int(l.producer.CatalogInterval.Seconds())))
+		wanted := max(cmp.Or(interval, d.IntervalSeconds, defaultInterval), int(l.producer.CatalogInterval.Seconds()))
+		d.setInterval(min(wanted, catalog.MaxInterval))
 	})
 }
 
@@ -86,6 +87,10 @@ func (l *ledger) closePage(ctx context.Context, page *plan.Page[plan.Upload], in
 	}
 	err := l.save(ctx, interval, func(d *catalogDraft) { d.see(page.Looks(), l.began) })
 	if err != nil {
-		page.Fail(plan.Failure{Subject: "bucket", Kind: kindOf(err), Reason: WithRemedy(kindOf(err), err.Error())})
+		failCatalog(page, err)
 	}
+}
+
+func failCatalog(page *plan.Page[plan.Upload], err error) {
+	page.Fail(plan.Failure{Subject: "bucket", Kind: kindOf(err), Reason: WithRemedy(kindOf(err), err.Error())})
 }

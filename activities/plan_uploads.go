@@ -10,7 +10,7 @@ import (
 )
 
 // PlanUploads compares the heads of the sources with the bucket. It reads the syncs and the bucket itself, because
-// they would not fit into a history.
+// they would not fit into a history. Where the catalog cannot be read, and a retry would not help, it plans as without one.
 func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page plan.Page[plan.Upload], err error) {
 	defer startMeter(ctx, 0).stop()
 	syncs, err := p.listSyncs(ctx)
@@ -18,7 +18,8 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 		return page, err
 	}
 	ledger, err := p.openLedger(ctx, syncs)
-	if err != nil {
+	unreadable := err
+	if err != nil && (mayPass(err) || ctx.Err() != nil) {
 		return page, err
 	}
 	planner := plan.UploadPlanner{Syncs: syncs, Only: plan.NewSubset(request.Only...), Settings: p.Settings, WritePredecessor: p.WritePredecessor}
@@ -27,6 +28,10 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 		contents, err := p.readBucket(ctx, part.Order, part.After, syncs, request.Absence, planner.Only)
 		if err != nil {
 			return next, err
+		}
+		if unreadable != nil {
+			failCatalog(s.page, fmt.Errorf("%w: read the last one: %w", ErrCatalogNotWritten, unreadable))
+			unreadable = nil
 		}
 		if part.After == 0 {
 			p.openPage(s.page, planner, contents, request.Absence)

@@ -32,7 +32,7 @@ func TestInvalidCatalogs(t *testing.T) {
 		"sequence 9007199254740992 is not": func(c *Catalog) { c.Sequence = 1 << 53 },
 		"sequence 1777895999999 is not":    func(c *Catalog) { c.Sequence = c.CreatedAt.UnixMilli() - 1 },
 		"interval_seconds 0 is not from":   func(c *Catalog) { c.IntervalSeconds = 0 },
-		"interval_seconds 2678401 is not":  func(c *Catalog) { c.IntervalSeconds = maxInterval + 1 },
+		"interval_seconds 2678401 is not":  func(c *Catalog) { c.IntervalSeconds = MaxInterval + 1 },
 		"created_by is not UTF-8":          func(c *Catalog) { c.CreatedBy = strings.Repeat("x", 201) },
 		`environment: "two words" is not`:  func(c *Catalog) { c.Environment = "two words" },
 		"comes twice, or not in order":     func(c *Catalog) { c.Syncs[1].Destination = c.Syncs[0].Destination },

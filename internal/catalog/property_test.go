@@ -58,7 +58,7 @@ func TestRoundTrip(t *testing.T) {
 		want := newCatalog()
 		want.CreatedAt = anyTime.Draw(t, "created_at")
 		want.Sequence = rapid.Int64Range(want.CreatedAt.UnixMilli(), maxSequence).Draw(t, "sequence")
-		want.IntervalSeconds = rapid.IntRange(1, maxInterval).Draw(t, "interval")
+		want.IntervalSeconds = rapid.IntRange(1, MaxInterval).Draw(t, "interval")
 		want.Syncs = rapid.SliceOfDistinct(rapid.Custom(anySync), func(s Sync) project.Branch { return s.Destination.Identity() }).Draw(t, "syncs")
 		var object bytes.Buffer
 		require.NoError(t, Write(&object, want, s.recipients, s.signer))

@@ -13,9 +13,11 @@ import (
 )
 
 const (
-	maxSequence  = 1<<53 - 1         // the largest integer that all readers of JSON know
-	maxInterval  = 31 * 24 * 60 * 60 // seconds
-	maxCreatedBy = 200               // bytes
+	// MaxInterval is the largest Catalog.IntervalSeconds.
+	MaxInterval = 31 * 24 * 60 * 60
+
+	maxSequence  = 1<<53 - 1 // the largest integer that all readers of JSON know
+	maxCreatedBy = 200       // bytes
 )
 
 var (
@@ -30,8 +32,8 @@ func (c *Catalog) validate() error {
 		return fmt.Errorf("created_at %s is not between 1970 and 9999", c.CreatedAt.Format(time.RFC3339))
 	case c.Sequence < c.CreatedAt.UnixMilli() || c.Sequence > maxSequence:
 		return fmt.Errorf("sequence %d is not from created_at in milliseconds to %d", c.Sequence, int64(maxSequence))
-	case c.IntervalSeconds <= 0 || c.IntervalSeconds > maxInterval:
-		return fmt.Errorf("interval_seconds %d is not from 1 to %d", c.IntervalSeconds, maxInterval)
+	case c.IntervalSeconds <= 0 || c.IntervalSeconds > MaxInterval:
+		return fmt.Errorf("interval_seconds %d is not from 1 to %d", c.IntervalSeconds, MaxInterval)
 	case len(c.CreatedBy) > maxCreatedBy || !utf8.ValidString(c.CreatedBy):
 		return fmt.Errorf("created_by is not UTF-8 of at most %d bytes", maxCreatedBy)
 	case len(c.Syncs) > MaxSyncs:
