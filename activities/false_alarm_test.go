@@ -28,6 +28,8 @@ const (
 	timeLapse = 60
 	// simulatedHour is an hour by these clocks.
 	simulatedHour = time.Hour / timeLapse
+	// leastPlans and leastPushes are what the hour is extended for on a busy machine.
+	leastPlans, leastPushes = 10, 5
 	// cyclesEvery is how often the producer says that cycles begin. On a busy machine, one takes seconds.
 	cyclesEvery = 10 * time.Minute
 )
@@ -255,7 +257,7 @@ func TestNoFalseAlarmsInAnHour(t *testing.T) {
 	until := time.Now().Add(simulatedHour)
 	during := func(most time.Duration, do func()) {
 		sides.Go(func() {
-			for time.Now().Before(until) {
+			for time.Now().Before(until) || l.plans.Load() <= leastPlans || l.pushes.Load() <= leastPushes {
 				do()
 				l.pause(most)
 			}
@@ -275,8 +277,6 @@ func TestNoFalseAlarmsInAnHour(t *testing.T) {
 	}, time.Minute, time.Second, "both sides are not in step when all is quiet")
 	t.Logf("%d plans of the consumer, %d uploads, %d pushes", l.plans.Load(), l.uploads.Load(), l.pushes.Load())
 	require.Empty(t, l.alarmed, strings.Join(l.alarmed, "\n"))
-	require.Greater(t, l.plans.Load(), int64(10))
-	require.Greater(t, l.pushes.Load(), int64(5))
 }
 
 // inStep tells whether all refs are the same on both sides.

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,11 +16,11 @@ import (
 type listed struct {
 	syncs []project.Sync
 	err   error
-	asked int
+	asked atomic.Int64
 }
 
 func (l *listed) Syncs(context.Context) ([]project.Sync, error) {
-	l.asked++
+	l.asked.Add(1)
 	return l.syncs, l.err
 }
 
@@ -35,15 +36,15 @@ func TestCloneTakesOnlyConfiguredSyncs(t *testing.T) {
 	for _, s := range []project.Sync{otherSource, otherDestination, {}} {
 		require.Contains(t, fails(r, "NotConfigured", r.clone, plan.Upload{Sync: s}), s.String())
 	}
-	asked := list.asked
+	asked := list.asked.Load()
 	must(r, r.clone, plan.Upload{Sync: r.sync})
 	must(r, r.clone, plan.Upload{Sync: r.sync})
-	require.Equal(t, asked, list.asked, "one list serves many branches")
+	require.Equal(t, asked, list.asked.Load(), "one list serves many branches")
 
 	second := otherDestination
 	list.syncs = append(list.syncs, second)
 	must(r, r.clone, plan.Upload{Sync: second})
-	require.Equal(t, asked+1, list.asked, "a list that lacks a sync is read anew")
+	require.Equal(t, asked+1, list.asked.Load(), "a list that lacks a sync is read anew")
 
 	second.Source.Branch = "other"
 	list.syncs = append(list.syncs, second)
