@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -45,10 +46,19 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 		}
 		return next, nil
 	})
-	if err == nil && !request.Detail {
-		ledger.closePage(ctx, &page, request.IntervalSeconds)
+	if err == nil && !request.Detail && ledger != nil {
+		ledger.closePage(ctx, &page, p.intervalSeconds(ctx, request))
 	}
 	return page, err
+}
+
+// intervalSeconds is how often cycles begin; 0 if that is not known. The schedule itself knows best: it may have been made, or changed,
+// by other means than the starter, which has its cycles say it.
+func (p *Producer) intervalSeconds(ctx context.Context, request PlanRequest) int {
+	if len(request.Only) > 0 { // in between
+		return 0
+	}
+	return cmp.Or(p.Cycles.intervalSeconds(ctx), max(0, request.IntervalSeconds))
 }
 
 func destinations[M any](candidates []plan.Candidate[M]) (all []project.Branch) {

@@ -73,6 +73,25 @@ func setsSearchAttributes(action client.ScheduleAction) bool {
 	return ok && converter.GetDefaultDataConverter().FromPayload(payload, &input) == nil && input.SearchAttributes
 }
 
+// intervalSeconds is how often the schedule begins cycles, be it paused; 0 if there is none, or if it goes by no interval.
+func (c Cycles) intervalSeconds(ctx context.Context) (seconds int) {
+	if c.Temporal == nil {
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, endQueryTimeout)
+	defer cancel()
+	described, err := c.Temporal.ScheduleClient().GetHandle(ctx, c.ID).Describe(ctx)
+	if err != nil || described.Schedule.Spec == nil {
+		return 0
+	}
+	for _, i := range described.Schedule.Spec.Intervals {
+		if every := int(i.Every.Seconds()); seconds == 0 || every < seconds {
+			seconds = every
+		}
+	}
+	return seconds
+}
+
 func isNotFound(err error) bool {
 	_, is := errors.AsType[*serviceerror.NotFound](err)
 	return is
