@@ -2,7 +2,11 @@ package activities
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -334,6 +338,45 @@ func TestListingIsLookedAtAgain(t *testing.T) {
 	require.Empty(t, page.Failed)
 	require.Equal(t, tip, page.Moves[0].Commit)
 	require.Equal(t, 2, listings)
+}
+
+// A store that shows each time something else as withheld keeps nothing back unnoticed.
+func TestEachLookFindsSomethingElseWithheld(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	tip := r.commit("one")
+	r.produce()
+	c := r.catalog()
+	looks := 0
+	worker := r.twin(func(resp *http.Response) {
+		if looks++; strings.HasSuffix(resp.Request.URL.Path, "/"+catalog.Key) {
+			other := c
+			absent := c.Syncs[0]
+			absent.Destination.Name = fmt.Sprintf("other-%d", looks)
+			other.Syncs = append(slices.Clone(c.Syncs), absent)
+			body := r.encoded(other)
+			resp.ContentLength, resp.Body = int64(len(body)), io.NopCloser(bytes.NewReader(body))
+			resp.Header = http.Header{"Etag": {fmt.Sprintf("%q", absent.Destination.Name)}, "Content-Length": {strconv.Itoa(len(body))}}
+		}
+	})
+	page := worker.plans(PlanRequest{})
+	require.Equal(t, []string{plan.KindObjectWithheld}, kindsOf(page))
+	require.Equal(t, tip, page.Moves[0].Commit)
+}
+
+// What is wrong with a catalog is said whichever part of the plan finds it, and once.
+func TestCatalogOfALaterPage(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.commit("one")
+	r.produce()
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), catalog.Key))
+	page := r.plans(PlanRequest{PageRequest: plan.PageRequest{After: 1}, Catalog: plan.CatalogSeen{Sequence: 1, CreatedAt: time.Unix(1, 0).UTC()}})
+	require.Equal(t, []string{plan.KindCatalogMissing}, kindsOf(page))
+	var all plan.Failures
+	all.FailAll(page.Failures)
+	all.FailAll(page.Failures)
+	require.Equal(t, 1, all.Count())
 }
 
 // thaw makes listings be what the bucket has again.

@@ -3,7 +3,7 @@ package activities
 import (
 	"cmp"
 	"context"
-	"slices"
+	"maps"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/object"
@@ -17,17 +17,15 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 	s := newScan[plan.Push](request, c.planReader(request.Detail), c.Common)
 	s.page.Warning, s.page.Catalog = c.warning(), request.Catalog
 	return s.run(ctx, func(part plan.PageRequest) (next bucketPart[plan.Push], err error) {
-		look, err := c.look(ctx, request, part, s.page.Catalog)
+		look, err := c.lookTwice(ctx, request, part, s.page.Catalog)
 		if err != nil {
 			return next, err
 		}
-		if suspects := look.planner.Withheld(); len(suspects) > 0 {
-			if look, err = c.look(ctx, request, part, look.catalog.newest); err != nil {
-				return next, err
-			}
-			look.planner.Suspects = suspects
+		s.page.Catalog = look.catalog.newest
+		for _, failure := range look.catalog.problems { // of each part: whoever controls the bucket need not answer all of them alike
+			s.page.Fail(failure)
 		}
-		if s.page.Catalog = look.catalog.newest; part.After == 0 {
+		if part.After == 0 {
 			look.open(s.page)
 		}
 		next.candidates = look.planner.Candidates()
@@ -37,12 +35,32 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 	})
 }
 
+// maxLooks is how often a plan looks at one part of the bucket. What the last look finds withheld is reported although no other has
+// found it: a store that withholds something else each time would not be noticed.
+const maxLooks = 4
+
 // pushLook is one look at a part of the bucket: what the producer says of it, and then what it has. In this order, nothing
 // can have replaced what the producer names before it could be seen.
 type pushLook struct {
 	catalog  consumerCatalog
 	contents bucketContents
 	planner  plan.PushPlanner
+}
+
+// lookTwice looks at a part of the bucket, and again as long as it finds something withheld that it has not found so before.
+func (c *Consumer) lookTwice(ctx context.Context, request PlanRequest, part plan.PageRequest, newest plan.CatalogSeen) (look pushLook, err error) {
+	before := map[project.Branch]bool{}
+	for looks := 1; ; looks++ {
+		if look, err = c.look(ctx, request, part, newest); err != nil {
+			return look, err
+		}
+		news := len(before)
+		maps.Copy(before, look.planner.Withheld())
+		if len(before) == news || looks == maxLooks {
+			return look, nil
+		}
+		newest = look.catalog.newest
+	}
 }
 
 func (c *Consumer) look(ctx context.Context, request PlanRequest, part plan.PageRequest, newest plan.CatalogSeen) (look pushLook, err error) {
@@ -78,7 +96,7 @@ func (l pushLook) open(page *plan.Page[plan.Push]) {
 		failures = l.planner.SubsetFailures()
 		page.Checked = len(failures)
 	}
-	for _, failure := range slices.Concat(l.catalog.problems, failures) {
+	for _, failure := range failures {
 		page.Fail(failure)
 	}
 	page.Warning = cmp.Or(page.Warning, l.catalog.warning) // those without keys to verify read no catalog

@@ -112,7 +112,7 @@ func (l *consumerCatalog) judge(read catalog.Catalog, maxAge time.Duration, now 
 }
 
 func (l *consumerCatalog) fail(kind, format string, args ...any) {
-	l.problems = append(l.problems, plan.Failure{Subject: "catalog", Kind: kind, Reason: fmt.Sprintf(format, args...)})
+	l.problems = append(l.problems, plan.Failure{Subject: plan.SubjectCatalog, Kind: kind, Reason: fmt.Sprintf(format, args...)})
 }
 
 func seen(c catalog.Catalog) plan.CatalogSeen {

@@ -78,8 +78,8 @@ func notInCatalog(b project.Branch, c chain.Chain) decision[Push] {
 //
 // Once is no proof. A listing of several pages is not of one moment: an object may be uploaded to a page that was read
 // already, and the one before it be deleted from a page that was not. So whoever finds any looks again, at the catalog and
-// then at the bucket. What is withheld both times is: for the same to happen to one destination in two listings in a row,
-// its producer would have to upload and to delete within each of them.
+// then at the bucket. What is withheld again is: for the same to happen to one destination in two listings, its producer
+// would have to upload and to delete within each of them.
 func (p PushPlanner) Withheld() map[project.Branch]bool {
 	withheld := map[project.Branch]bool{}
 	for b, c := range p.Chains {
@@ -103,8 +103,8 @@ func (p PushPlanner) expected(entry catalog.Sync) Expected {
 	return expectedOf(entry)
 }
 
-// decideWithheld reports what was withheld twice. What was not is left for the next look.
-func (p PushPlanner) decideWithheld(b project.Branch, c chain.Chain, expected Expected) (d decision[Push]) {
+// decideWithheld reports what is withheld.
+func (p PushPlanner) decideWithheld(b project.Branch, c chain.Chain, expected Expected) decision[Push] {
 	const format = "2006-01-02T15:04:05Z"
 	reason := "the bucket has no object of it"
 	if len(c.Objects) > 0 {
@@ -112,12 +112,7 @@ func (p PushPlanner) decideWithheld(b project.Branch, c chain.Chain, expected Ex
 	}
 	reason = fmt.Sprintf("%s, and the producer's catalog of %s has one that was uploaded %s",
 		reason, p.Catalog.CreatedAt.UTC().Format(format), expected.Modified.UTC().Format(format))
-	if p.Suspects[b.Identity()] {
-		d.failure = &Failure{Subject: b.String(), Kind: KindObjectWithheld, Reason: reason}
-	} else {
-		d.waiting = &BranchStatus{Destination: b.String(), Reason: reason}
-	}
-	return d
+	return decision[Push]{failure: &Failure{Subject: b.String(), Kind: KindObjectWithheld, Reason: reason}}
 }
 
 // absent returns what the catalog says of the destinations that the bucket has nothing of and the plan has to look at.

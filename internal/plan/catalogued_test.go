@@ -28,15 +28,6 @@ func catalogOf(uploaded map[project.Branch]int64) *catalog.Catalog {
 	return c
 }
 
-// planTwice looks at the bucket twice, as a consumer does that finds something withheld.
-func planTwice(p PushPlanner, first map[project.Branch][]string, heads map[project.Branch]Head) Page[Push] {
-	second := p.Chains
-	p.Chains = bucket(first)
-	suspects := p.Withheld()
-	p.Chains, p.Suspects = second, suspects
-	return planPushes(p, heads)
-}
-
 func TestPushesByTheCatalog(t *testing.T) {
 	t.Parallel()
 	main := destination("router", "main")
@@ -48,31 +39,28 @@ func TestPushesByTheCatalog(t *testing.T) {
 		return map[project.Branch][]string{main: commits}
 	}
 	for name, tt := range map[string]struct {
-		named         int64 // when the object was uploaded that the catalog names; below 0 if it names none
-		first, second map[project.Branch][]string
-		head          Head
-		pushed        bool
-		failure       string
-		upToDate      bool
+		named    int64 // when the object was uploaded that the catalog names; below 0 if it names none
+		has      map[project.Branch][]string
+		head     Head
+		pushed   bool
+		failure  string
+		upToDate bool
 	}{
-		"the object that is named": {1, has(a, b), has(a, b), behind, true, "", false},
-		"is at the destination":    {1, has(a, b), has(a, b), there, false, "", true},
-		"a newer one":              {0, has(a, b), has(a, b), behind, true, "", false},
-		"none is named yet":        {-1, has(a, b), has(a, b), behind, true, "", false},
-		"withheld":                 {1, has(a), has(a), behind, false, "the bucket's newest object of it was uploaded 1970-01-01T00:00:00Z, and the producer's catalog of 2026-03-01T12:00:00Z has one that was uploaded 1970-01-01T00:00:01Z", false},
-		"withheld from a destination that is at what there is": {2, has(a, b), has(a, b), there, false, "the bucket's newest object of it was uploaded 1970-01-01T00:00:01Z, and the producer's catalog of 2026-03-01T12:00:00Z has one that was uploaded 1970-01-01T00:00:02Z", false},
-		"withheld, and the destination is silent":              {2, has(a), has(a), Head{Err: errors.New("no"), Unreachable: true}, false, "the bucket's newest object of it was uploaded 1970-01-01T00:00:00Z, and the producer's catalog of 2026-03-01T12:00:00Z has one that was uploaded 1970-01-01T00:00:02Z", false},
-		"nothing is left":                              {1, has(), has(), behind, false, "the bucket has no object of it, and the producer's catalog of 2026-03-01T12:00:00Z has one that was uploaded 1970-01-01T00:00:01Z", false},
-		"nothing, and none is named":                   {-1, has(), has(), behind, false, "", false},
-		"a listing lacked it":                          {1, has(a), has(a, b), behind, true, "", false},
-		"a later listing lacks it":                     {1, has(a, b), has(a), behind, false, "", false},
-		"a listing lacked all of it, a later one some": {1, has(), has(a), behind, false, "the bucket's newest object of it was uploaded 1970-01-01T00:00:00Z, and the producer's catalog of 2026-03-01T12:00:00Z has one that was uploaded 1970-01-01T00:00:01Z", false},
+		"the object that is named": {1, has(a, b), behind, true, "", false},
+		"is at the destination":    {1, has(a, b), there, false, "", true},
+		"a newer one":              {0, has(a, b), behind, true, "", false},
+		"none is named yet":        {-1, has(a, b), behind, true, "", false},
+		"withheld":                 {1, has(a), behind, false, "the bucket's newest object of it was uploaded 1970-01-01T00:00:00Z, and the producer's catalog of 2026-03-01T12:00:00Z has one that was uploaded 1970-01-01T00:00:01Z", false},
+		"withheld from a destination that is at what there is": {2, has(a, b), there, false, "the bucket's newest object of it was uploaded 1970-01-01T00:00:01Z, and the producer's catalog of 2026-03-01T12:00:00Z has one that was uploaded 1970-01-01T00:00:02Z", false},
+		"withheld, and the destination is silent":              {2, has(a), Head{Err: errors.New("no"), Unreachable: true}, false, "the bucket's newest object of it was uploaded 1970-01-01T00:00:00Z, and the producer's catalog of 2026-03-01T12:00:00Z has one that was uploaded 1970-01-01T00:00:02Z", false},
+		"nothing is left":            {1, has(), behind, false, "the bucket has no object of it, and the producer's catalog of 2026-03-01T12:00:00Z has one that was uploaded 1970-01-01T00:00:01Z", false},
+		"nothing, and none is named": {-1, has(), behind, false, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			page := planTwice(PushPlanner{
-				Allow: project.AllowAll(), Catalog: catalogOf(map[project.Branch]int64{main: tt.named}), Chains: bucket(tt.second), RequireNoted: true,
-			}, tt.first, map[project.Branch]Head{main: tt.head})
+			page := planPushes(PushPlanner{
+				Allow: project.AllowAll(), Catalog: catalogOf(map[project.Branch]int64{main: tt.named}), Chains: bucket(tt.has), RequireNoted: true,
+			}, map[project.Branch]Head{main: tt.head})
 			require.Equal(t, tt.upToDate, page.UpToDate == 1)
 			require.Equal(t, tt.pushed, len(page.Moves) == 1)
 			if tt.pushed && tt.named >= 0 {
@@ -93,10 +81,10 @@ func TestPushesByTheCatalog(t *testing.T) {
 func TestRollbackOverrulesTheCatalog(t *testing.T) {
 	t.Parallel()
 	main, other := destination("router", "main"), destination("other", "main")
-	page := planTwice(PushPlanner{
+	page := planPushes(PushPlanner{
 		Allow: project.AllowAll(), Catalog: catalogOf(map[project.Branch]int64{main: 1, other: 1}), Chains: bucket(map[project.Branch][]string{main: {a}, other: {a}}),
 		Rollback: func(b project.Branch) bool { return b == main },
-	}, map[project.Branch][]string{main: {a}, other: {a}}, nil)
+	}, nil)
 	require.Len(t, page.Moves, 1)
 	require.Equal(t, main, page.Moves[0].Destination)
 	require.Zero(t, page.Moves[0].Expected)
@@ -169,7 +157,7 @@ func TestPlansSayWhatTheSourceIsAt(t *testing.T) {
 	t.Parallel()
 	moves, inStep, elsewhere, never, withheld := destination("a", "m"), destination("b", "m"), destination("c", "m"), destination("d", "m"), destination("e", "m")
 	p := PushPlanner{
-		PageRequest: PageRequest{Detail: true}, Allow: project.AllowAll(), Suspects: map[project.Branch]bool{withheld: true},
+		PageRequest: PageRequest{Detail: true}, Allow: project.AllowAll(),
 		Catalog: catalogOf(map[project.Branch]int64{moves: 0, inStep: 0, elsewhere: 0, never: -1, withheld: 9}),
 		Chains:  bucket(map[project.Branch][]string{moves: {"bbb"}, inStep: {"bbb"}, elsewhere: {"ccc"}, withheld: {"bbb"}}),
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
@@ -15,6 +16,9 @@ const (
 	maxReason       = 2_000
 )
 
+// SubjectCatalog is the subject of failures that concern the producer's catalog as a whole. Of one kind, a report has one.
+const SubjectCatalog = "catalog"
+
 // Failures holds the first failures with their reasons, and counts the rest.
 type Failures struct {
 	Failed     []Failure `json:"failed,omitempty"`
@@ -25,6 +29,10 @@ type Failures struct {
 
 // Fail adds a failure. When there is no room left, it only counts it.
 func (f *Failures) Fail(failure Failure) {
+	said := func(other Failure) bool { return other.Subject == SubjectCatalog && other.Kind == failure.Kind }
+	if failure.Subject == SubjectCatalog && slices.ContainsFunc(f.Failed, said) {
+		return // each part of a cycle's plan says it
+	}
 	if f.FailedMore > 0 || len(f.Failed) == maxFailures {
 		f.FailedMore++
 		return

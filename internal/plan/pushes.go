@@ -44,9 +44,6 @@ type PushPlanner struct {
 	Allow  project.Allowlist
 	// Catalog is what the producer says, as it was read before Chains; nil if there is nothing to go by.
 	Catalog *catalog.Catalog
-	// Suspects are the destinations, by identity, that were Withheld when the plan looked before, at an earlier catalog or
-	// the same, and an earlier listing. Only of these it is reported: see Withheld.
-	Suspects map[project.Branch]bool
 	// Rollback tells for which destinations an operator accepts older objects. Nil means for none.
 	Rollback func(project.Branch) bool
 	// RequireNoted plans a push also when the destination is at the right commit but has not recorded the branch's
