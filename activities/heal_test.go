@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"filippo.io/age"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
@@ -225,8 +224,9 @@ func TestCatalogOfTwoWorkers(t *testing.T) {
 		workers.Go(func() {
 			for range 5 {
 				page, err := perform(r.producer.PlanUploads, PlanRequest{})
-				assert.NoError(t, err)
-				assert.Empty(t, page.Failed)
+				if err != nil || len(page.Failed) > 0 {
+					t.Error(err, page.Failed)
+				}
 			}
 		})
 	}

@@ -47,8 +47,8 @@ func stage(ctx context.Context, host string) Staged {
 }
 
 // Cleanup removes the files of a run.
-func (s *Common) Cleanup(_ context.Context, staged Staged) error {
-	run, err := s.Staging.Run(staged.Run)
+func (c *Common) Cleanup(_ context.Context, staged Staged) error {
+	run, err := c.Staging.Run(staged.Run)
 	if err != nil {
 		return err
 	}
