@@ -1,6 +1,8 @@
 package activities
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,29 +15,41 @@ import (
 // has been put back.
 const maxScanTime = 15 * time.Minute
 
+// removedFor is how long a sync is remembered that was taken away, from when its source was seen last.
+const removedFor = 30 * 24 * time.Hour
+
 // catalogDraft is a catalog in the making. Whoever changes it may have seen less than the one who has made the catalog that it
 // began with: older news does not replace newer.
 type catalogDraft struct {
 	catalog.Catalog
 	syncs   map[project.Branch]*catalog.Sync // by identity
+	removed map[project.Branch]*catalog.Sync // likewise
 	changed bool                             // by more than the times at which sources were seen
 }
 
 func newDraft(last catalog.Catalog) *catalogDraft {
-	d := &catalogDraft{Catalog: last, syncs: make(map[project.Branch]*catalog.Sync, len(last.Syncs))}
-	d.Syncs = slices.Clone(last.Syncs)
-	for i := range d.Syncs {
-		d.syncs[d.Syncs[i].Destination.Identity()] = &d.Syncs[i]
-	}
-	return d
+	return &catalogDraft{Catalog: last, syncs: byIdentity(last.Syncs), removed: byIdentity(last.Removed)}
 }
 
-// finish returns the catalog.
+func byIdentity(syncs []catalog.Sync) map[project.Branch]*catalog.Sync {
+	found := make(map[project.Branch]*catalog.Sync, len(syncs))
+	for _, s := range syncs {
+		found[s.Destination.Identity()] = &s
+	}
+	return found
+}
+
+// finish returns the catalog. Of syncs that were removed it has as many as there is room for.
 func (d *catalogDraft) finish() catalog.Catalog {
 	c := d.Catalog
-	c.Syncs = make([]catalog.Sync, 0, len(d.syncs))
+	c.Syncs, c.Removed = make([]catalog.Sync, 0, len(d.syncs)), nil
 	for _, s := range d.syncs {
 		c.Syncs = append(c.Syncs, *s)
+	}
+	for _, s := range d.removed {
+		if len(c.Syncs)+len(c.Removed) < catalog.MaxSyncs {
+			c.Removed = append(c.Removed, *s)
+		}
 	}
 	return c
 }
@@ -45,24 +59,30 @@ func (d *catalogDraft) setInterval(seconds int) {
 	d.IntervalSeconds = seconds
 }
 
-// limitTo makes the draft have the given syncs, and no others, and the failures of those that are refused.
+// limitTo makes the draft have the given syncs, and no others, and the failures of those that are refused. What is known of others is
+// remembered for a while: a list of syncs may be wrong, or a worker's may be older than another's.
 func (d *catalogDraft) limitTo(configured []project.Sync, at time.Time) {
 	kept := make(map[project.Branch]*catalog.Sync, len(configured))
 	for _, s := range configured {
 		b := s.Destination
-		if b.Validate() != nil {
+		if b.Validate() != nil || kept[b.Identity()] != nil {
 			continue
 		}
 		known := d.syncs[b.Identity()]
-		switch {
-		case known == nil:
-			known, d.changed = &catalog.Sync{Destination: b}, true
-		case known.Destination != b: // its objects are of another name
+		if known == nil {
+			known, d.changed = d.putBack(b), true
+		}
+		if known.Destination != b { // its objects are of another name
 			known.Destination, known.Object, d.changed = b, nil, true
 		}
 		kept[b.Identity()] = known
 	}
-	d.changed = d.changed || len(kept) != len(d.syncs)
+	for id, s := range d.syncs {
+		if kept[id] == nil {
+			d.removed[id], d.changed = s, true
+		}
+	}
+	maps.DeleteFunc(d.removed, func(_ project.Branch, s *catalog.Sync) bool { return at.Sub(s.SeenAt) > removedFor })
 	d.syncs = kept
 	accepted, refused := plan.ValidateSyncs(configured)
 	for _, s := range accepted {
@@ -73,6 +93,15 @@ func (d *catalogDraft) limitTo(configured []project.Sync, at time.Time) {
 			d.fail(b, failure.Kind, at)
 		}
 	}
+}
+
+// putBack returns what was known of a sync before it was removed, but for its failure.
+func (d *catalogDraft) putBack(b project.Branch) *catalog.Sync {
+	id := b.Identity()
+	known := cmp.Or(d.removed[id], &catalog.Sync{Destination: b})
+	delete(d.removed, id)
+	known.Failure = nil
+	return known
 }
 
 // see notes what a plan has seen of the sources, beginning at the given time.

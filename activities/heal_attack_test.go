@@ -8,10 +8,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
 
 	"github.com/app-sre/git-partition-sync/internal/catalog"
+	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
 // alterListings has listings pass through a function.
@@ -111,4 +114,33 @@ func TestCatalogOfRareCycles(t *testing.T) {
 	r.commit("one")
 	require.Empty(t, must(r, r.producer.PlanUploads, PlanRequest{IntervalSeconds: 400 * 24 * 60 * 60}).Failed)
 	require.Equal(t, catalog.MaxInterval, r.catalogThere().IntervalSeconds)
+}
+
+// A sync that is taken away and put back, as when the list of syncs was wrong for a while, goes on with what is in the bucket, also if
+// Temporal has forgotten its runs. Snapshots of all that was away would keep everything else waiting.
+func TestSyncThatIsPutBack(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.commit(random(20_000))
+	first := r.produce()[0]
+	before := r.entry()
+	r.runs.ends = runEnds{r.sync.Destination.String(): {err: serviceerror.NewNotFound("no such workflow")}}
+
+	r.producer.Syncs = &listed{}
+	require.Empty(t, must(r, r.producer.PlanUploads, PlanRequest{}).Moves)
+	away := r.catalogThere()
+	require.Empty(t, away.Syncs)
+	require.Len(t, away.Removed, 1)
+
+	r.producer.Syncs = &listed{syncs: []project.Sync{r.sync}}
+	require.Empty(t, must(r, r.producer.PlanUploads, PlanRequest{}).Moves)
+	require.Equal(t, before.Object, r.entry().Object)
+	require.Empty(t, r.catalogThere().Removed)
+	r.commit("two")
+	require.Equal(t, first.ID.Commit, r.produce()[0].ID.Base)
+
+	r.producer.Syncs = &listed{}
+	r.producer.Clock = func() time.Time { return time.Now().Add(removedFor + time.Hour) }
+	require.Empty(t, must(r, r.producer.PlanUploads, PlanRequest{}).Moves)
+	require.Empty(t, r.catalogThere().Removed, "it was too long ago")
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/catalog"
@@ -22,7 +23,7 @@ type ledger struct {
 	configured []project.Sync
 	began      time.Time // when the activity began, by this clock
 	last       ownCatalog
-	syncs      map[project.Branch]catalog.Sync // of the last catalog, by identity
+	syncs      map[project.Branch]catalog.Sync // of the last catalog, also those that were removed, by identity
 	keys       string                          // those that objects are made with now
 	// adoptedBefore is as in the catalog.
 	adoptedBefore time.Time
@@ -49,7 +50,7 @@ func (p *Producer) openLedger(ctx context.Context, configured []project.Sync) (*
 		keys: p.keysFingerprint(), adoptedBefore: last.AdoptedBefore, maxAsked: maxAskedByPlan,
 		renewed: map[project.Branch]catalog.Object{}, ends: map[project.Branch]runEnd{},
 	}
-	for _, s := range last.Syncs {
+	for _, s := range slices.Concat(last.Removed, last.Syncs) {
 		l.syncs[s.Destination.Identity()] = s
 	}
 	if last.etag != "" {

@@ -40,6 +40,9 @@ type Catalog struct {
 	// uploaded before this time by the bucket's clock, for its own.
 	AdoptedBefore time.Time `json:"adopted_before,omitzero"`
 	Syncs         []Sync    `json:"syncs"` // sorted by the identities of their destinations, as Compare does
+	// Removed is for the producer itself, too: the syncs that were taken away not long ago, as they were, likewise sorted. One that
+	// is put back goes on with its object.
+	Removed []Sync `json:"removed,omitempty"`
 }
 
 // Sync is what a catalog says of one sync. Times that are not known are zero.

@@ -82,8 +82,7 @@ func read(r io.Reader, identities []age.Identity, verifier sign.Verifier, here a
 func (c Catalog) encode() ([]byte, error) {
 	c.FormatVersion = version
 	c.CreatedAt = c.CreatedAt.UTC()
-	c.Syncs = append([]Sync{}, c.Syncs...)
-	slices.SortFunc(c.Syncs, func(a, b Sync) int { return Compare(a.Destination, b.Destination) })
+	c.Syncs, c.Removed = sorted(c.Syncs), sorted(c.Removed)
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
@@ -97,6 +96,12 @@ func (c Catalog) encode() ([]byte, error) {
 		return nil, fmt.Errorf("%d bytes compressed, limit %d", n, maxCompressed)
 	}
 	return compressed.Bytes(), nil
+}
+
+func sorted(syncs []Sync) []Sync {
+	syncs = append([]Sync{}, syncs...)
+	slices.SortFunc(syncs, func(a, b Sync) int { return Compare(a.Destination, b.Destination) })
+	return syncs
 }
 
 // limitedWriter fails at more bytes than Read takes.
@@ -134,13 +139,15 @@ func parse(compressed []byte) (Catalog, error) {
 	}
 	var in struct {
 		Catalog
-		Syncs syncList `json:"syncs"` // in the place of the embedded one
+		// In the place of the embedded ones:
+		Syncs   syncList `json:"syncs"`
+		Removed syncList `json:"removed"`
 	}
 	if err := json.Unmarshal(text, &in); err != nil {
 		return Catalog{}, malformed(err)
 	}
 	c := in.Catalog
-	c.CreatedAt, c.Syncs = c.CreatedAt.UTC(), in.Syncs
+	c.CreatedAt, c.Syncs, c.Removed = c.CreatedAt.UTC(), in.Syncs, in.Removed
 	if err := c.validate(); err != nil {
 		return Catalog{}, malformed(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -59,16 +58,14 @@ func TestRoundTrip(t *testing.T) {
 		want.CreatedAt = anyTime.Draw(t, "created_at")
 		want.Sequence = rapid.Int64Range(want.CreatedAt.UnixMilli(), maxSequence).Draw(t, "sequence")
 		want.IntervalSeconds = rapid.IntRange(1, MaxInterval).Draw(t, "interval")
-		want.Syncs = rapid.SliceOfDistinct(rapid.Custom(anySync), func(s Sync) project.Branch { return s.Destination.Identity() }).Draw(t, "syncs")
+		distinct := rapid.SliceOfDistinct(rapid.Custom(anySync), func(s Sync) project.Branch { return s.Destination.Identity() })
+		want.Syncs, want.Removed = distinct.Draw(t, "syncs"), distinct.Draw(t, "removed")
 		var object bytes.Buffer
 		require.NoError(t, Write(&object, want, s.recipients, s.signer))
 		got, err := s.read(object.Bytes())
 		require.NoError(t, err)
-		slices.SortFunc(want.Syncs, func(a, b Sync) int { return Compare(a.Destination, b.Destination) })
-		if len(want.Syncs) == 0 {
-			want.Syncs = []Sync{}
-			got.Syncs = append([]Sync{}, got.Syncs...)
-		}
+		want.Syncs, want.Removed = sorted(want.Syncs), sorted(want.Removed)
+		got.Syncs, got.Removed = append([]Sync{}, got.Syncs...), append([]Sync{}, got.Removed...)
 		require.Equal(t, want, got)
 	})
 }

@@ -36,19 +36,23 @@ func (c *Catalog) validate() error {
 		return fmt.Errorf("interval_seconds %d is not from 1 to %d", c.IntervalSeconds, MaxInterval)
 	case len(c.CreatedBy) > maxCreatedBy || !utf8.ValidString(c.CreatedBy):
 		return fmt.Errorf("created_by is not UTF-8 of at most %d bytes", maxCreatedBy)
-	case len(c.Syncs) > MaxSyncs:
-		return tooManySyncs(len(c.Syncs))
+	case len(c.Syncs)+len(c.Removed) > MaxSyncs:
+		return tooManySyncs(len(c.Syncs) + len(c.Removed))
 	}
 	if c.Environment != "" {
 		if _, err := archive.ParseEnvironment(c.Environment); err != nil {
 			return fmt.Errorf("environment: %w", err)
 		}
 	}
-	for i, s := range c.Syncs {
+	return errors.Join(validateSyncs(c.Syncs), validateSyncs(c.Removed))
+}
+
+func validateSyncs(syncs []Sync) error {
+	for i, s := range syncs {
 		if err := s.validate(); err != nil {
 			return fmt.Errorf("sync %d, %s: %w", i+1, foreign.Quote(s.Destination.String(), 200), err)
 		}
-		if i > 0 && Compare(c.Syncs[i-1].Destination, s.Destination) >= 0 {
+		if i > 0 && Compare(syncs[i-1].Destination, s.Destination) >= 0 {
 			return fmt.Errorf("sync %d, %q: comes twice, or not in order", i+1, s.Destination)
 		}
 	}
