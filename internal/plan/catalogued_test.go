@@ -20,7 +20,7 @@ func catalogOf(uploaded map[project.Branch]int64) *catalog.Catalog {
 	for b, seconds := range uploaded {
 		s := catalog.Sync{Destination: b, State: "bbb", SeenAt: noon, MovedAt: noon.Add(-time.Hour)}
 		if seconds >= 0 {
-			s.Object = &catalog.Object{Commit: "bbb", Modified: time.Unix(seconds, 0), MadeAt: noon, ManifestSHA256: "aa"}
+			s.Object = &catalog.Object{Commit: "bbb", Modified: time.Unix(seconds, 0), MadeAt: time.Unix(seconds, 0), ManifestSHA256: "aa"}
 		}
 		c.Syncs = append(c.Syncs, s)
 	}
@@ -64,7 +64,7 @@ func TestPushesByTheCatalog(t *testing.T) {
 			require.Equal(t, tt.upToDate, page.UpToDate == 1)
 			require.Equal(t, tt.pushed, len(page.Moves) == 1)
 			if tt.pushed && tt.named >= 0 {
-				require.Equal(t, Expected{Modified: time.Unix(tt.named, 0), MadeAt: noon, ManifestSHA256: "aa"}, page.Moves[0].Expected)
+				require.Equal(t, Expected{Modified: time.Unix(tt.named, 0), MadeAt: time.Unix(tt.named, 0), ManifestSHA256: "aa"}, page.Moves[0].Expected)
 			} else if tt.pushed {
 				require.Zero(t, page.Moves[0].Expected)
 			}

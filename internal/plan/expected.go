@@ -28,7 +28,11 @@ func expectedOf(s catalog.Sync) Expected {
 		// The first upload may be over before the catalog that names it is written.
 		return Expected{}
 	}
-	return Expected{Modified: s.Object.Modified, MadeAt: s.Object.MadeAt, ManifestSHA256: s.Object.ManifestSHA256}
+	e := Expected{Modified: s.Object.Modified, MadeAt: s.Object.MadeAt, ManifestSHA256: s.Object.ManifestSHA256}
+	if IsOfFuture(e.MadeAt, e.Modified) {
+		e.MadeAt = time.Time{} // a wrong clock has made that: its producer does not follow it either
+	}
+	return e
 }
 
 // Withheld tells by the listing alone that the newest object is kept back: what there is was uploaded in an earlier second

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/chain"
 	"github.com/app-sre/git-partition-sync/internal/object"
 )
@@ -61,5 +62,17 @@ func TestAcceptedByTheManifest(t *testing.T) {
 		"no catalog": {Expected{}, "aa", made, true},
 	} {
 		require.Equal(t, tt.want, tt.expected.Accepts(tt.hash, tt.made), name)
+	}
+}
+
+// A producer whose clock was days ahead and has been put right makes its next object at an earlier time. That is expected, also
+// until it has renewed the catalog.
+func TestExpectedAfterAClockThatWasAhead(t *testing.T) {
+	t.Parallel()
+	uploaded := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	for ahead, want := range map[time.Duration]bool{0: true, 24 * time.Hour: false, 72 * time.Hour: true} {
+		expected := expectedOf(catalog.Sync{Object: &catalog.Object{Modified: uploaded, MadeAt: uploaded.Add(ahead), ManifestSHA256: "aa"}})
+		require.Equal(t, want, expected.Accepts("bb", uploaded.Add(time.Minute)), ahead)
+		require.True(t, expected.Accepts("aa", uploaded.Add(ahead)), ahead)
 	}
 }
