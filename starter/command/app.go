@@ -54,6 +54,12 @@ func newApp() *cli.Command {
 			&cli.BoolFlag{Name: "dry-run", Usage: "the same as the command plan", Local: true},
 			everyFlag(),
 		},
+		Before: func(ctx context.Context, c *cli.Command) (context.Context, error) {
+			if c.Args().Present() && (c.Bool("dry-run") || c.Bool("run-once")) { // a command would not heed them
+				return ctx, fmt.Errorf("-dry-run and -run-once stand without a command: to only plan, say plan instead of %q", c.Args().First())
+			}
+			return ctx, nil
+		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			switch {
 			case c.Args().Present():

@@ -45,6 +45,8 @@ func TestCommandLine(t *testing.T) {
 		"retry of some and all":          {producer, []string{"retry", "--all", "group/name@main"}, "name the destinations to retry"},
 		"run of some":                    {producer, []string{"run", "group/name@main", "group/name@refs/tags/v1"}, connects},
 		"plan of one":                    {producer, []string{"plan", "group/name@release-*"}, connects},
+		"dry run of a command":           {producer, []string{"-dry-run", "run", "group/name@main"}, "stand without a command: to only plan, say plan"},
+		"once, of some":                  {producer, []string{"-run-once", "group/name@main"}, "stand without a command"},
 		"keys nowhere":                   {nil, []string{"keys"}, "name one folder"},
 	}
 	for name, test := range tests {
