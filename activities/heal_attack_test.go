@@ -2,9 +2,11 @@ package activities
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,7 +16,9 @@ import (
 	"go.temporal.io/api/serviceerror"
 
 	"github.com/app-sre/git-partition-sync/internal/catalog"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 // alterListings has listings pass through a function.
@@ -143,4 +147,60 @@ func TestSyncThatIsPutBack(t *testing.T) {
 	r.producer.Clock = func() time.Time { return time.Now().Add(removedFor + time.Hour) }
 	require.Empty(t, must(r, r.producer.PlanUploads, PlanRequest{}).Moves)
 	require.Empty(t, r.catalogThere().Removed, "it was too long ago")
+}
+
+// Objects of syncs that are refused may take all the room there is for a part of the bucket, and come before the others. Publish then
+// leaves those to the next cycle, and does not list the bucket again and again.
+func TestPublishEndsWithoutRoom(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	r.commit("one")
+	r.produce()
+	now := time.Now()
+	twice := project.Branch{Group: "mirror", Name: "twice"}
+	for turn.At(now).Position(twice) > turn.At(now).Position(r.sync.Destination) {
+		now = now.Add(time.Minute)
+	}
+	r.producer.Clock = func() time.Time { return now }
+	var keys []string
+	sizes := map[string]int64{}
+	syncs := []project.Sync{r.sync}
+	for i := range 90 {
+		twice.Branch = fmt.Sprint("branch-", i)
+		s := project.Sync{Source: r.sync.Source, Destination: twice}
+		syncs = append(syncs, s, s)
+		for n := range 252 {
+			key, err := object.ID{Destination: twice, Commit: fmt.Sprintf("%040x", n+1)}.Key()
+			require.NoError(t, err)
+			keys = append(keys, key)
+			sizes[key] = 1 << (n / 4)
+		}
+	}
+	slices.Sort(keys)
+	r.producer.Syncs = &listed{syncs: syncs}
+	lists := 0
+	r.lag.alter = func(resp *http.Response) {
+		query := resp.Request.URL.Query()
+		if !query.Has("list-type") || query.Get("prefix") != "" {
+			return
+		}
+		from, _ := strconv.Atoi(query.Get("continuation-token"))
+		if from == 0 {
+			lists++
+		}
+		to := min(len(keys), from+1000)
+		page := bytes.NewBufferString("<ListBucketResult>")
+		fmt.Fprintf(page, "<IsTruncated>%t</IsTruncated><NextContinuationToken>%d</NextContinuationToken>", to < len(keys), to)
+		for _, key := range keys[from:to] {
+			fmt.Fprintf(page, "<Contents><Key>%s</Key><Size>%d</Size><LastModified>2026-01-02T03:04:05Z</LastModified></Contents>", key, sizes[key])
+		}
+		page.WriteString("</ListBucketResult>")
+		resp.Header.Set("Content-Length", strconv.Itoa(page.Len()))
+		resp.Body, resp.ContentLength = io.NopCloser(page), int64(page.Len())
+		if lists > 3 { // it would go on for ever
+			resp.StatusCode = http.StatusForbidden
+		}
+	}
+	r.publish()
+	require.Equal(t, 1, lists)
 }

@@ -59,6 +59,9 @@ func (p *Producer) compareAll(ctx context.Context, l *ledger) error {
 			covered = append(covered, s.Destination)
 			after = max(after, order.Position(s.Destination))
 		}
+		if len(covered) == 0 { // there is room only for what is of syncs that are refused
+			return nil
+		}
 		l.compare(ctx, contents.chains, covered)
 		accepted = rest
 	}
