@@ -408,7 +408,19 @@ func TestRunPlansAnewByTheCatalog(t *testing.T) {
 	require.Equal(t, tip, r.tip())
 
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), r.keysOfObjects()...))
-	require.Empty(t, must(r, r.download, planned).Objects, "its sync may have left the configuration: the next plan tells")
+	require.Contains(t, fails(r, plan.KindObjectWithheld, r.download, planned), "the bucket has no object in the place of the newest, which was uploaded ")
+	c := r.catalogThere()
+	spelled := c.Syncs[0]
+	spelled.Destination.Name = strings.ToUpper(spelled.Destination.Name)
+	for what, syncs := range map[string][]catalog.Sync{"gone": nil, "spelled otherwise": {spelled}, "another, which has nothing yet": {{Destination: planned.Destination}}} {
+		c.Syncs, c.Sequence = syncs, c.Sequence+1
+		r.putCatalog(c)
+		require.Empty(t, must(r, r.download, planned).Objects, "the sync has left the configuration: %s", what)
+	}
+	require.NoError(t, r.producer.Bucket.Delete(t.Context(), catalog.Key))
+	fails(r, plan.KindObjectWithheld, r.download, planned) // there was a catalog
+	planned.Expected = plan.Expected{}
+	require.Empty(t, must(r, r.download, planned).Objects, "without a catalog, its sync may have left the configuration")
 }
 
 // A store that does not hand out this one object stops no sync: that is tried again as far as it may pass, and then said.

@@ -25,6 +25,8 @@ var (
 	ErrOtherRun = errors.New("the run's objects and its destination disagree")
 	// ErrWithheld says that the bucket's newest object is an older one than the producer's catalog has.
 	ErrWithheld = errors.New("an older object is in the place of the newest")
+	// ErrGone says that the bucket has no object of a destination, and the producer's catalog names one.
+	ErrGone = errors.New("the bucket has no object in the place of the newest")
 )
 
 // DecryptInput is what Decrypt needs besides the Work.

@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/staging"
-	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
 // ErrBrokenChain says that a branch's objects do not lead back to a commit that the destination has, or those of a set
@@ -187,28 +185,4 @@ func sizeOf(objects []object.Stored) (total int64) {
 		total += o.Size
 	}
 	return total
-}
-
-// replan reads what the bucket has for the branch now. If its sync has left the configuration, that may be nothing,
-// and nothing is left to do. It fails with ErrWithheld if that is less than the plan expects, twice: see
-// plan.PushPlanner.Withheld.
-func (c *Consumer) replan(ctx context.Context, push plan.Push) (plan.Push, error) {
-	for looks := 1; ; looks++ {
-		contents, err := readBucket(ctx, c.Bucket, selection{order: turn.At(c.Clock()), only: plan.NewSubset(push.Destination).Has, allow: c.Allow})
-		if err != nil {
-			return push, err
-		}
-		push.Objects = nil
-		chain, ok := contents.chains[push.Destination]
-		switch {
-		case !ok:
-			return push, nil
-		case !push.Expected.Withheld(chain):
-			push.Commit, push.Objects, push.Since = chain.Tip(), chain.Restoring(), chain.Newest().Modified
-			return push, nil
-		case looks > 1:
-			return push, fmt.Errorf("destination %s: %w: it was uploaded %s, and the one in the producer's catalog %s", push.Destination,
-				ErrWithheld, chain.Newest().Modified.UTC().Format(time.RFC3339), push.Expected.Modified.UTC().Format(time.RFC3339))
-		}
-	}
 }

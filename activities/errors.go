@@ -187,6 +187,7 @@ var kinds = []kind{
 	{"BadSignature", isError(sign.ErrBadSignature), false, "Add the producer's key to VERIFY_KEYS, or find out who else writes to the bucket; delete the object."},
 	{"Replayed", isError(ErrReplayed), false, "Someone has put an old object back, or deleted the newest. To go back on purpose, start the consumer with allow_rollback for this destination."},
 	{plan.KindObjectWithheld, isError(ErrWithheld), false, "Nothing was pushed. If the object was deleted by hand, the producer uploads it again in its next cycle. If this lasts, somebody keeps objects back: find out who writes to the bucket, or stands before it. To take an older object on purpose, start the consumer with allow_rollback for this destination."},
+	{plan.KindObjectWithheld, isError(ErrGone), false, "Nothing was pushed. If the object was deleted by hand, the producer uploads it again in its next cycle. If this lasts, somebody keeps objects back: find out who writes to the bucket, or stands before it. To take an older object on purpose, start the consumer with allow_rollback for this destination."},
 	{"NotFastForward", isError(ErrNotFastForward), false, "The destination has commits of its own, or a tag that has moved at the source. Move it away, or set PUSH_POLICY=overwrite."},
 	{plan.KindNotAllowed, isError(ErrNotAllowed), false, "Add the project to ALLOWED_DESTINATIONS, or remove its sync."},
 	{"WrongKey", isError(crypt.ErrWrongKey), false, "Make PRIVATE_KEY and the producer's PUBLIC_KEY a pair: the object is encrypted to another key."},
