@@ -254,3 +254,14 @@ func FuzzProofs(f *testing.F) {
 		}
 	})
 }
+
+// A body's memory is given back when it was looked at, whatever came of it.
+func TestBodiesGiveWay(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, token)
+	body := bytes.Repeat([]byte(" "), maxBody)
+	for range 2 * maxBodies / maxBody {
+		_, outcome := e.post(t, body, headerOf("X-Gitea-Signature", strings.Repeat("0", 64)))
+		require.Equal(t, Unauthorized, outcome)
+	}
+}
