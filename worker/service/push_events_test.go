@@ -274,3 +274,31 @@ func post(t *testing.T, h http.Handler, token, body string) (answer string) {
 	h.ServeHTTP(w, r)
 	return w.Body.String()
 }
+
+// While Temporal does not answer, no more is kept for it than goes into a few signals; what is kept already takes no more room.
+func TestWhatWaitsForTemporalIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		signalled := 0
+		p := &pushEvents{log: quietLog, signal: func(_ context.Context, destinations []string) error {
+			time.Sleep(signalTimeout)
+			signalled = max(signalled, len(destinations))
+			return nil
+		}}
+		_, err := p.gather([]string{"g/first@main"})
+		require.NoError(t, err)
+		synctest.Wait() // that is on its way
+		names := make([]string, maxGathered+1)
+		for i := range names {
+			names[i] = fmt.Sprintf("g/p@%d", i)
+		}
+		_, err = p.gather(names[:maxGathered])
+		require.NoError(t, err)
+		_, err = p.gather(names[maxGathered:])
+		require.ErrorIs(t, err, errManyWait)
+		g, err := p.gather(names[:1])
+		require.NoError(t, err)
+		<-g.sent
+		require.Equal(t, maxGathered, signalled)
+		synctest.Wait()
+	})
+}
