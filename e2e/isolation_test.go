@@ -77,11 +77,11 @@ func TestBrokenDestinationsFailAlone(test *testing.T) {
 	test.Parallel()
 	t := begin(test)
 	b := t.bucket
-	configure(t,
-		[2]string{"hostile/good@main", "mirror/hostile/good@main"},
-		[2]string{"hostile/good@main", "mirror/hostile/absent@main"},
-		[2]string{"hostile/good@main", "mirror/hostile/frozen@main"},
-	)
+	var syncs [][2]string
+	for _, name := range []string{"good", "absent", "frozen", "truncated", "foreign", "renamed", "other-key"} {
+		syncs = append(syncs, [2]string{"hostile/good@main", "mirror/hostile/" + name + "@main"})
+	}
+	configure(t, syncs...)
 	sha := commit(t, "hostile/good@main")
 	create(t, t.Destination, "mirror/hostile/good", "mirror/hostile/frozen")
 	hook(t, "mirror/hostile/frozen", "echo 'frozen until Monday' >&2; exit 1")
@@ -95,8 +95,8 @@ func TestBrokenDestinationsFailAlone(test *testing.T) {
 	}
 	good, err := object.ID{Destination: branch("mirror/hostile/good@main"), Commit: sha}.Key()
 	require.NoError(t, err)
-	object := get(t, b, good)
-	put(t, b, key("truncated"), object[:len(object)-100])
+	object, whole := get(t, b, good), get(t, b, key("truncated"))
+	put(t, b, key("truncated"), whole[:len(whole)-100])
 	put(t, b, key("foreign"), []byte("#!/bin/sh\nrm -rf /\n"))
 	put(t, b, key("renamed"), object)
 	put(t, b, key("other-key"), encryptedToOther(t))
