@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -131,7 +133,7 @@ func holdUploads(t sides) *uploads {
 		r.Out.Host = r.In.Host // it is part of what is signed
 	}, ErrorLog: log.New(io.Discard, "", 0)} // uploads that were cancelled
 	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPut {
+		if r.Method == http.MethodPut && !strings.HasSuffix(r.URL.Path, "/"+catalog.Key) {
 			u.held <- struct{}{}
 			<-u.open
 		}
