@@ -3,7 +3,9 @@
 
 VERSITYGW     := github.com/versity/versitygw/cmd/versitygw v1.8.0
 TEMPORAL      := github.com/temporalio/cli/cmd/temporal v1.5.1
+TOXIPROXY     := github.com/Shopify/toxiproxy/v2/cmd/server v2.5.0 toxiproxy
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0
+GITEA         := code.gitea.io/gitea v1.26.0 . gitea -tags 'sqlite sqlite_unlock_notify'
 COMPOSE_MODULE := github.com/docker/compose/v5 v5.5.1
 GO_TOOL       := go tool -modfile=tools/go.mod
 
@@ -17,11 +19,15 @@ GOFIPS140 ?= off
 FUZZTIME ?= 50000x
 
 # What protects data, for make mutate: PACKAGES=./activities FILES=put.go,prune.go:17 for a part of it.
-PACKAGES ?= $(addprefix ./internal/,archive bucket bundle chain config crypt foreign forge/gitlabapi httpclient keypair object packfile plan predecessor project redirect refset sign smarthttp staging stream syncsfile turn) ./activities ./workflows ./workflows/contract
+PACKAGES ?= $(addprefix ./internal/,archive bucket bundle chain config crypt foreign forge/gitlabapi httpclient keypair lfs object packfile plan predecessor project redirect refset sign smarthttp staging stream syncsfile turn) ./activities ./workflows ./workflows/contract
 FILES ?=
 
-# Of make scale: how many branches move with all of their steps.
-ALL_STEPS ?= 2000
+# Of make scale: how many syncs there are, with real repositories and with made-up ones.
+REAL ?= 1000
+PLANNED ?= 10000
+
+# Of make model: how many steps the schedules take together.
+STEPS ?= 400000
 
 # A commit, for make versions.
 OTHER ?=
@@ -34,10 +40,16 @@ help: ## list the targets
 build: ## build bin/worker, bin/starter and bin/standalone
 	CGO_ENABLED=0 GOFIPS140=$(GOFIPS140) go build -trimpath -o bin/ ./worker ./starter ./standalone
 
-.PHONY: tools
-tools: ## build the servers of the demo and the tests: once, about five minutes
+.PHONY: servers
+servers: ## build the servers of the demo: once, about five minutes
 	@tools/install $(VERSITYGW)
 	@command -v temporal >/dev/null || tools/install $(TEMPORAL)
+	@tools/install $(TOXIPROXY)
+
+# Gitea's texts, which it reads at its start, are in the folder of its module.
+.PHONY: tools
+tools: servers ## build those of the tests, too: with a C compiler, a Gitea, about five minutes more
+	@if [ -n "$(RACE)" ]; then ln -sfn "$$(tools/build $(GITEA))" .tools/gitea; else echo "No C compiler: no Gitea, and no tests with one"; fi
 
 # What make standalone is given: the flags of docs/standalone.md.
 ROLE ?=
@@ -45,16 +57,16 @@ DRY_RUN ?= true
 RUN_ONCE ?= true
 
 .PHONY: standalone
-standalone: build tools ## run one side as the environment says: ROLE=producer DRY_RUN=false RUN_ONCE=false, docs/standalone.md
+standalone: build servers ## run one side as the environment says: ROLE=producer DRY_RUN=false RUN_ONCE=false, docs/standalone.md
 	@PATH="$(CURDIR)/.tools/bin:$$PATH" bin/standalone $(if $(ROLE),-role $(ROLE)) -dry-run=$(DRY_RUN) -run-once=$(RUN_ONCE)
 
 .PHONY: demo
-demo: build tools ## run both sides on this machine until Ctrl-C
+demo: build servers ## run both sides on this machine until Ctrl-C
 	@go build -o bin/demo ./demo
 	@bin/demo
 
 .PHONY: demo-once
-demo-once: build tools ## the same, until everything is synced; fails when it is not
+demo-once: build servers ## the same, until everything is synced; fails when it is not
 	@go build -o bin/demo ./demo
 	@bin/demo -once
 
@@ -64,9 +76,27 @@ test: tools ## run all tests, those on real servers included
 	$(GO_TOOL) gotestsum --format pkgname-and-test-fails -- $(RACE) -timeout 60m -parallel 6 ./...
 	cd tools && go test ./...
 
+.PHONY: faults
+faults: servers ## have every fault happen at every step, on real servers, and write down how it went: about an hour
+	go test -count 1 -timeout 5h -parallel 5 -run TestMatrix ./e2e/faults -whole -write
+
+# Of make soak.
+DURATION ?= 1h
+SEED ?=
+
+.PHONY: soak
+soak: servers ## let random faults happen to random changes for an hour, and write down how it went: DURATION=10m SEED=1
+	go test -count 1 -timeout 24h -v -run TestSoak ./e2e/faults -soak $(DURATION) -seed $(if $(SEED),$(SEED),$$(date +%s)) -write
+
 .PHONY: scale
-scale: tools ## sync thousands of branches that move at once on a Temporal server, about ten minutes: ALL_STEPS=10000 for longer
-	go test -count 1 -timeout 3h -v -run 'TestTenThousand|TestAllSteps' ./workflows -scale -all-steps $(ALL_STEPS)
+scale: servers ## measure what docs/scaling.md quotes, at the size of a large company, about ninety minutes: REAL=100 PLANNED=500 for less
+	@mkdir -p bin
+	CGO_ENABLED=0 go test -count 1 -timeout 3h -v ./e2e/scale -real $(REAL) -planned $(PLANNED) -shared 100 -small 60 -huge 200000000 -figures "$(CURDIR)/bin/scale.json"
+	go test -count 1 -timeout 1h -v -run TestTenThousand ./workflows -scale
+
+.PHONY: model
+model: ## play random schedules of faults and of both sides' requests, a few minutes: STEPS=2000000 for longer
+	go test -count 1 -timeout 12h -v -run TestRandomSchedules ./activities/model -steps $(STEPS)
 
 .PHONY: versions
 versions: tools ## let the workers of another commit take turns with these, on both sides: OTHER=<commit>
@@ -78,9 +108,9 @@ versions: tools ## let the workers of another commit take turns with these, on b
 	go test -count 1 -timeout 30m -v -run TestOther ./e2e -other "$(CURDIR)/bin/other"
 
 .PHONY: bench
-bench: tools ## measure what docs/benchmarks.md quotes, about forty minutes
-	@CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x -timeout 1h ./e2e ./internal/chain ./activities ./internal/packfile
-	@CGO_ENABLED=0 go test -run '^$$' -bench . ./internal/smarthttp ./internal/catalog
+bench: tools ## measure what docs/benchmarks.md quotes, about forty-five minutes
+	@CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x -timeout 1h ./e2e ./internal/chain ./activities ./internal/packfile ./internal/lfs
+	@CGO_ENABLED=0 go test -run '^$$' -bench . ./internal/smarthttp ./internal/catalog ./worker/service
 
 .PHONY: fuzz
 fuzz: ## feed made-up input to every parser of foreign bytes: FUZZTIME=60s for longer

@@ -12,10 +12,14 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/retries"
 )
 
 // maxAwait is how long one activity waits for another catalog. Each ends with a few events of a workflow's history.
 const maxAwait = 30 * time.Minute
+
+// maxPollPause is how long is waited between two looks at most where the store does not answer, unless PollInterval is longer.
+const maxPollPause = time.Minute
 
 // maxGet is how long the store has to send a catalog.
 const maxGet = 2 * time.Minute
@@ -58,7 +62,7 @@ func (c *Consumer) AwaitCatalog(ctx context.Context, seen catalog.Seen) (Catalog
 			if news := w.look(ctx); news.All || len(news.Moved) > 0 {
 				return news, nil
 			}
-			next = time.After(c.PollInterval)
+			next = time.After(w.pause())
 		}
 		select {
 		case <-next:
@@ -79,6 +83,16 @@ type catalogWaiter struct {
 	// condition is the ETag of what need not be sent again: the catalog that was seen, or a later one that is of no use.
 	condition string
 	trouble   string // what was said last of why there is no catalog to go by
+	failed    int    // looks in a row that the store did not answer
+}
+
+// pause is how long to wait before the next look: the longer, the longer the store has not answered.
+func (w *catalogWaiter) pause() time.Duration {
+	pause := w.PollInterval
+	for n := 0; n < w.failed && pause < maxPollPause; n++ {
+		pause = min(retries.Factor*pause, maxPollPause)
+	}
+	return pause
 }
 
 // look asks once.
@@ -86,6 +100,9 @@ func (w *catalogWaiter) look(ctx context.Context) (news CatalogNews) {
 	get, done := context.WithTimeout(ctx, maxGet)
 	defer done()
 	content, etag, err := w.Bucket.GetIfChanged(get, catalog.Key, w.condition, catalog.MaxSize+1)
+	if w.failed++; err == nil || errors.Is(err, bucket.ErrUnchanged) || errors.Is(err, bucket.ErrNotFound) {
+		w.failed = 0
+	}
 	switch {
 	case ctx.Err() != nil || errors.Is(err, bucket.ErrUnchanged):
 		return news

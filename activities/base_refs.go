@@ -88,7 +88,7 @@ func (p *Producer) openOwn(encrypted io.Reader, id object.ID) (*archive.Reader, 
 func mayPass(err error) bool {
 	for _, k := range kinds {
 		if k.matches(err) {
-			return k.retry
+			return k.class.Passes()
 		}
 	}
 	return false

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bundle"
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/refset"
@@ -31,6 +33,12 @@ type Cloned struct {
 	WhySnapshot string `json:"why_snapshot,omitempty"`
 	// Changes says in words what becomes of a set's refs.
 	Changes string `json:"changes,omitempty"`
+	// Nothing says in words that there is nothing to do. Then nothing was cloned. Only with Work.LookFirst.
+	Nothing string `json:"nothing,omitempty"`
+	// Pause is why nothing was cloned. Only with Work.HeedPause.
+	Pause *fleet.Pause `json:"pause,omitempty"`
+	// LFS says that the source has Git LFS: what was cloned may need LFS objects.
+	LFS bool `json:"lfs,omitempty"`
 }
 
 // state is what a source was at some time. Its zero value is what a snapshot builds on.
@@ -50,15 +58,23 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 	defer meter.stop()
 	upload := work.Plan
 	source := upload.Sync.Source
-	if err := p.requireConfigured(ctx, upload.Sync); err != nil {
+	if cloned.Pause, err = p.pausedBefore(ctx, upload.Sync.Destination, work.HeedPause); err != nil || cloned.Pause != nil {
 		return cloned, err
 	}
-	if err := p.requireName(upload.Sync.Destination); err != nil {
+	if err := cmp.Or(p.requireConfigured(ctx, upload.Sync), p.requireName(upload.Sync.Destination)); err != nil {
 		return cloned, err
 	}
 	tip, err := p.readSource(ctx, upload.Sync)
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
+	}
+	if work.LookFirst {
+		switch uploaded, err := p.isUploaded(ctx, upload.Sync, tip); {
+		case err != nil:
+			return cloned, err
+		case uploaded:
+			return Cloned{Staged: stage(ctx, p.Host), Nothing: nothingToDo("bucket", upload.Sync.Destination, tip.commit)}, nil
+		}
 	}
 	if _, err := p.clockHasPassed(ctx, upload.SeenChain); err != nil {
 		return cloned, err
@@ -71,7 +87,11 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 		return cloned, err
 	}
 	cloned.WhySnapshot = whySnapshot
-	pack, base, err := p.fetch(ctx, source, base, tip)
+	if cloned.LFS, err = p.hasLFS(ctx, source); err != nil {
+		return cloned, fmt.Errorf("source %s: %w", source, err)
+	}
+	request := p.fetchRequest(source, base, tip)
+	pack, base, err := p.fetch(ctx, source, base, request)
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
@@ -83,7 +103,7 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 		return cloned, err
 	}
 	cloned.Bundle.Thin = base.commit != "" && p.ThinPacks
-	if err := p.writeBundle(&cloned, base, tip, pack, meter); err != nil {
+	if err := p.writeBundle(&cloned, base, tip, request, pack, meter); err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
 	return cloned, nil
@@ -106,10 +126,8 @@ func (p *Producer) readSource(ctx context.Context, sync project.Sync) (state, er
 	return state{commit: commit}, nil
 }
 
-// fetch asks the source for the pack that leads from a base to the tip, and returns on which base it is. If the source
-// does not know a branch's or tag's, that is none. A set's pack is on its base in any case, since the destination has all
-// of it: what the source no longer knows of that only makes the pack larger.
-func (p *Producer) fetch(ctx context.Context, source project.Branch, base, tip state) (pack io.ReadCloser, on state, err error) {
+// fetchRequest is for the pack that leads from a base to the tip.
+func (p *Producer) fetchRequest(source project.Branch, base, tip state) smarthttp.FetchRequest {
 	request := smarthttp.FetchRequest{Repo: source.Path(), Wants: []string{tip.commit}, Thin: p.ThinPacks && base.commit != ""}
 	switch {
 	case source.IsSet():
@@ -117,6 +135,13 @@ func (p *Producer) fetch(ctx context.Context, source project.Branch, base, tip s
 	case base.commit != "":
 		request.Haves = []string{base.commit}
 	}
+	return request
+}
+
+// fetch asks the source for a pack, and returns on which base it is. If the source does not know a branch's or tag's, that
+// is none. A set's pack is on its base in any case, since the destination has all of it: what the source no longer knows of
+// that only makes the pack larger.
+func (p *Producer) fetch(ctx context.Context, source project.Branch, base state, request smarthttp.FetchRequest) (pack io.ReadCloser, on state, err error) {
 	if len(request.Wants) == 0 { // a set that has only lost refs, or has new ones for known objects
 		return io.NopCloser(bytes.NewReader(smarthttp.EmptyPack)), base, nil
 	}
@@ -130,11 +155,14 @@ func (p *Producer) fetch(ctx context.Context, source project.Branch, base, tip s
 	return stream, base, nil
 }
 
-// writeBundle writes the bundle, and the refs of a set. When it fails, it leaves no files of the run behind, because the
-// next attempt may run on another worker.
-func (p *Producer) writeBundle(cloned *Cloned, base, tip state, pack io.Reader, meter *meter) error {
+// writeBundle writes the bundle, the refs of a set, and what FindLFS has to know. When it fails, it leaves no files of the
+// run behind, because the next attempt may run on another worker.
+func (p *Producer) writeBundle(cloned *Cloned, base, tip state, request smarthttp.FetchRequest, pack io.Reader, meter *meter) error {
 	run, err := p.Staging.Run(cloned.Staged.Run)
 	if err != nil {
+		return err
+	}
+	if err := run.Discard(fetchedFile, lfsFile); err != nil { // of an attempt before: they say what was done with this one
 		return err
 	}
 	var head []byte
@@ -142,6 +170,9 @@ func (p *Producer) writeBundle(cloned *Cloned, base, tip state, pack io.Reader, 
 		head, err = writeRefs(run, cloned, base, tip)
 	} else {
 		head, err = bundle.EncodeHeader(cloned.Bundle.ID)
+	}
+	if err == nil && cloned.LFS {
+		err = stageFetched(run, fetched{request.Wants, request.Haves, request.Thin, int64(len(head))})
 	}
 	hash := sha256.New()
 	if err == nil {

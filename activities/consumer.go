@@ -15,6 +15,8 @@ type Consumer struct {
 	Common
 
 	Destination DestinationForge
+	// LFS is the destinations' LFS server. If it is nil, commits are pushed without their LFS objects.
+	LFS LFSDestination
 	// Identities are the keys that decrypt objects.
 	Identities []age.Identity
 	// Verifier verifies the signatures of manifests; sign.Unverified does not.
@@ -42,7 +44,8 @@ type Consumer struct {
 	// PollInterval is how often the bucket is asked whether the producer's catalog has changed; never if it is 0.
 	PollInterval time.Duration
 
-	watch catalogWatch
+	watch      catalogWatch
+	sendingLFS keyedLocks // by project and OID
 }
 
 // Unverified is the warning on everything that a consumer without verification keys does.

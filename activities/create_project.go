@@ -1,11 +1,14 @@
 package activities
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/packfile"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
@@ -18,6 +21,21 @@ var (
 	// ErrHiddenProject says that a destination project exists, and that reads do not show it.
 	ErrHiddenProject = errors.New("the project exists for pushes, but not for reads")
 )
+
+// createdRef is the ref with which a project is created whose LFS objects come before its commits. Push removes it.
+func (d destination) createdRef() string { return d.ownFolder() + "created" }
+
+// createProject creates a project that does not exist, by a push of a commit of no files.
+func (p *push) createProject(ctx context.Context) error {
+	if err := p.groups.create(ctx); err != nil {
+		return err
+	}
+	pack, commit := packfile.NewCommit("git-partition-sync", "git-partition-sync@localhost", "Create the project, so that it can be given its LFS objects")
+	return p.classify(ctx, archive.Bundle{}, p.pushRefs(ctx, smarthttp.PushRequest{
+		Updates: []smarthttp.RefUpdate{{Ref: p.createdRef(), New: commit}},
+		Pack:    bytes.NewReader(pack), PackSize: int64(len(pack)),
+	}))
+}
 
 // hidden keeps only the text of how a read failed.
 func hidden(err error) error { return fmt.Errorf("%w: %v", ErrHiddenProject, err) }

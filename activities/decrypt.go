@@ -13,6 +13,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
+	"github.com/app-sre/git-partition-sync/internal/lfs"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/predecessor"
@@ -38,6 +39,10 @@ type DecryptInput struct {
 // Decrypted is what the destination needs: Git bundles on a worker's disk.
 type Decrypted struct {
 	Bundles []archive.Bundle `json:"bundles"` // oldest first; the file names are numbered
+	// LFSObjects is how many LFS objects these need, and LFSSize how many bytes those have that the source had. What two
+	// bundles need is counted twice.
+	LFSObjects int   `json:"lfs_objects,omitempty"`
+	LFSSize    int64 `json:"lfs_size,omitempty"`
 }
 
 // Decrypt extracts the bundles from the objects. It refuses an object without a signature by a trusted key, and one
@@ -53,35 +58,45 @@ func (c *Consumer) Decrypt(ctx context.Context, work PushWork, in DecryptInput) 
 	meter := startMeter(ctx, sizeOf(in.Objects))
 	defer meter.stop()
 	for i, o := range in.Objects {
-		bundle, err := c.decrypt(run, i, o, work.Plan.ExpectedAt(in.Objects, i), meter)
+		bundle, needed, err := c.decrypt(run, i, o, work.Plan.ExpectedAt(in.Objects, i), meter)
 		if err != nil {
 			return decrypted, fmt.Errorf("object %s: %w", o.Key, err)
 		}
 		decrypted.Bundles = append(decrypted.Bundles, bundle)
+		decrypted.LFSObjects += len(needed)
+		decrypted.LFSSize += lfs.TotalSize(needed.Present())
 	}
 	return decrypted, nil
 }
 
-func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, expected plan.Expected, meter *meter) (bundle archive.Bundle, err error) {
+// decrypt returns the bundle of an object, and the LFS objects that it needs.
+func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, expected plan.Expected, meter *meter) (bundle archive.Bundle, needed lfs.List, err error) {
 	encrypted, err := run.Open(numbered(objectFile, i))
 	if err != nil {
-		return bundle, err
+		return bundle, nil, err
 	}
 	defer encrypted.Close()
+	if err := run.Discard(numbered(lfsFile, i)); err != nil { // of an attempt before, whose object was another one
+		return bundle, nil, err
+	}
 	opened, err := c.openObject(meter.read(encrypted), o, expected)
 	if err != nil {
-		return bundle, err
+		return bundle, nil, err
 	}
 	if opened.predecessors != nil {
-		return c.bundlePredecessors(run, i, o, opened.predecessors)
+		bundle, err = c.bundlePredecessors(run, i, o, opened.predecessors)
+		return bundle, nil, err
 	}
 	bundle = opened.archive.Manifest.Bundle
 	if o.Destination.IsSet() {
 		if err := stageRefs(run, i, opened.archive); err != nil {
-			return bundle, err
+			return bundle, nil, err
 		}
 	}
-	return bundle, run.Create(numbered(bundleFile, i), func(f *os.File) error {
+	if needed, err = stageLFSList(run, i, opened.archive); err != nil {
+		return bundle, nil, err
+	}
+	return bundle, needed, run.Create(numbered(bundleFile, i), func(f *os.File) error {
 		return opened.archive.CopyBundle(f)
 	})
 }
@@ -95,34 +110,34 @@ type opened struct {
 // openObject reads an object up to its bundle. It refuses the object unless a trusted key has signed the manifest,
 // and the manifest agrees with the object's key and is what is expected. It refuses objects of the predecessor, which have
 // no manifest, unless ReadPredecessor is set.
-func (c *Consumer) openObject(encrypted io.Reader, o object.Stored, expected plan.Expected) (opened opened, err error) {
+func (c *Consumer) openObject(encrypted io.Reader, o object.Stored, expected plan.Expected) (content opened, err error) {
 	decrypted, err := crypt.Decrypt(encrypted, c.Identities)
 	if err != nil {
-		return opened, err
+		return content, err
 	}
 	plaintext := bufio.NewReaderSize(decrypted, predecessor.StartSize)
 	if o.ByPredecessor() || o.Base == "" && !o.Destination.IsTag() && !o.Destination.IsSet() && recognised(plaintext) {
-		opened.predecessors = plaintext
-		return opened, c.mayReadPredecessors()
+		content.predecessors = plaintext
+		return content, c.mayReadPredecessors()
 	}
 	reader, err := archive.NewReader(plaintext)
 	if err != nil {
-		return opened, err
+		return content, err
 	}
 	if err := c.Verifier.Verify(reader.ManifestBytes, reader.Signature); err != nil {
-		return opened, err
+		return content, err
 	}
 	if err := reader.Manifest.CheckID(o.ID); err != nil {
-		return opened, err
+		return content, err
 	}
 	if err := reader.Manifest.CheckEnvironment(c.Environment); err != nil {
-		return opened, err
+		return content, err
 	}
-	opened.archive = reader
+	content.archive = reader
 	if err := checkExpected(reader, expected); err != nil {
-		return opened, err
+		return content, err
 	}
-	return opened, c.checkClock(reader.Manifest.CreatedAt)
+	return content, c.checkClock(reader.Manifest.CreatedAt)
 }
 
 // checkExpected refuses a newest object that is neither the one that the producer's catalog names nor a later one.

@@ -124,6 +124,15 @@ func (d destination) eachRef(ctx context.Context, wanted smarthttp.Wanted, visit
 
 func (d destination) incomingRef() string { return incomingRef(d.branch) }
 
+// ownFolder is the folder of the branch's own refs besides the replay guard, with a slash at its end. What else is in it
+// is unwanted.
+func (d destination) ownFolder() string {
+	if d.set != nil {
+		return setFolder(d.branch)
+	}
+	return path.Dir(d.incomingRef()) + "/"
+}
+
 func (d destination) markUnwanted(ref, commit string) {
 	if len(d.unwanted) < maxUnwanted {
 		d.unwanted[ref] = commit

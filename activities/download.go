@@ -10,6 +10,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/staging"
@@ -40,6 +41,10 @@ type Downloaded struct {
 	Staged  Staged          `json:"staged"`
 	Target  Target          `json:"target"`
 	Objects []object.Stored `json:"objects"` // oldest first; the file names are numbered
+	// Nothing says in words that there is nothing to do. Only with Work.LookFirst.
+	Nothing string `json:"nothing,omitempty"`
+	// Pause is why nothing was downloaded. Only with Work.HeedPause.
+	Pause *fleet.Pause `json:"pause,omitempty"`
 }
 
 // Download fetches the objects that the destination lacks. It plans anew when an object is gone, because a newer one
@@ -48,9 +53,20 @@ func (c *Consumer) Download(ctx context.Context, work PushWork) (downloaded Down
 	meter := startMeter(ctx, 0) // before the destination and the bucket are asked, which may take long
 	defer meter.stop()
 	push, staged := work.Plan, stage(ctx, c.Host)
+	if downloaded.Pause, err = c.pausedBefore(ctx, push.Destination, work.HeedPause); err != nil || downloaded.Pause != nil {
+		return downloaded, err
+	}
 	run, err := c.Staging.Run(staged.Run)
 	if err != nil {
 		return downloaded, err
+	}
+	if work.LookFirst {
+		switch pushed, err := c.pushedCommit(ctx, push.Destination); {
+		case err != nil:
+			return downloaded, err
+		case pushed != "":
+			return Downloaded{Staged: staged, Target: Target{Commit: pushed}, Nothing: nothingToDo("destination", push.Destination, pushed)}, nil
+		}
 	}
 	for replans := 0; ; replans++ {
 		downloaded, err = c.download(ctx, run, push, meter)

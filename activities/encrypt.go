@@ -22,7 +22,7 @@ type Encrypted struct {
 }
 
 // Encrypt encrypts the archive to the recipients, and that of a set to the producer itself. It first deletes the bundle
-// and the refs, which are no longer needed, to make room.
+// and what else is no longer needed, to make room.
 func (p *Producer) Encrypt(ctx context.Context, work UploadWork) (encrypted Encrypted, err error) {
 	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {
@@ -37,7 +37,7 @@ func (p *Producer) Encrypt(ctx context.Context, work UploadWork) (encrypted Encr
 	if err != nil {
 		return encrypted, err
 	}
-	if err := run.Discard(bundleFile, refsFile); err != nil {
+	if err := run.Discard(bundleFile, refsFile, fetchedFile, lfsFile); err != nil {
 		return encrypted, err
 	}
 	if err := p.Staging.RequireFree(info.Size()); err != nil {
@@ -82,12 +82,22 @@ func (p *Producer) recipients(destination project.Branch) ([]age.Recipient, erro
 // keysFingerprint is of what objects are made with: the keys that they are encrypted to, the key that signs them, and their
 // environment. Objects with another one are replaced. It is a SHA-256 in lower-case hexadecimal, of nothing that is secret.
 func (p *Producer) keysFingerprint() string {
-	var recipients []string
+	return fingerprint("%q %q %q", p.recipientNames(), p.Signer.PublicKey(), p.Environment)
+}
+
+// recipientsFingerprint is of the keys that LFS objects are encrypted to, likewise.
+func (p *Producer) recipientsFingerprint() string { return fingerprint("%q", p.recipientNames()) }
+
+func (p *Producer) recipientNames() (names []string) {
 	for _, r := range p.Recipients {
-		recipients = append(recipients, fmt.Sprint(r))
+		names = append(names, fmt.Sprint(r))
 	}
-	slices.Sort(recipients)
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", slices.Compact(recipients), p.Signer.PublicKey(), p.Environment))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func fingerprint(format string, args ...any) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, format, args...))
 	return hex.EncodeToString(sum[:])
 }
 

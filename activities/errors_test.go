@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/retries"
 )
 
 // documented is a row of a table in docs/errors.md.
@@ -62,7 +63,7 @@ func TestKindsAreThoseOfTheDocumentation(t *testing.T) {
 		inCode[k.name] = true
 		row, ok := rows[k.name]
 		require.True(t, ok, "docs/errors.md lacks %s", k.name)
-		require.Equal(t, row.retry, k.retry, "docs/errors.md marks what is *retried*: %s", k.name)
+		require.Equal(t, row.retry, k.class.Passes(), "docs/errors.md marks what is *retried*: %s", k.name)
 		require.NotEmpty(t, k.remedy, k.name)
 	}
 	for _, name := range givenKinds(t, "../internal/plan") {
@@ -73,6 +74,32 @@ func TestKindsAreThoseOfTheDocumentation(t *testing.T) {
 		require.NotEmpty(t, row.remedy, name)
 		require.False(t, row.remedy == "–" && !row.retry, "docs/errors.md does not say what to do about %s", name)
 	}
+}
+
+// Each kind is tried again by one class, which docs/errors.md names. What is found by plans or given by workflows is no failure of a step.
+func TestClassesAreThoseOfTheDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../docs/errors.md")
+	require.NoError(t, err)
+	_, section, ok := strings.Cut(string(text), "| class | kinds |")
+	require.True(t, ok)
+	classes := map[string]retries.Class{}
+	for _, row := range regexp.MustCompile(`(?m)^\| \*([a-z ]+)\* \| (.*) \|$`).FindAllStringSubmatch(section, -1) {
+		for _, name := range regexp.MustCompile("`([A-Za-z]+)`").FindAllStringSubmatch(row[2], -1) {
+			require.NotContains(t, classes, name[1], "of two classes")
+			classes[name[1]] = retries.Class(row[1])
+		}
+	}
+	require.Equal(t, retries.Passing, classes[kindOther])
+	delete(classes, kindOther)
+	inCode := map[string]retries.Class{}
+	for _, k := range kinds {
+		require.Contains(t, []retries.Class{"", k.class}, inCode[k.name], "%s is of two classes", k.name)
+		inCode[k.name] = k.class
+		require.Equal(t, k.class, ClassOf(k.name))
+	}
+	require.Equal(t, inCode, classes)
+	require.Equal(t, retries.Passing, ClassOf(kindOther))
+	require.Equal(t, retries.Refused, ClassOf("OfAnotherVersion"))
 }
 
 func TestPlannedFailuresSayWhatToDo(t *testing.T) {

@@ -2,7 +2,10 @@ package activities
 
 import (
 	"context"
+	"io"
 
+	"github.com/app-sre/git-partition-sync/internal/lfs"
+	"github.com/app-sre/git-partition-sync/internal/lfsapi"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 )
 
@@ -19,6 +22,15 @@ type SourceForge interface {
 	FetchPack(ctx context.Context, request smarthttp.FetchRequest) (*smarthttp.PackStream, error)
 }
 
+// LFSSource is what the producer needs of the sources' Git LFS server.
+type LFSSource interface {
+	// Enabled tells whether the project has Git LFS.
+	Enabled(ctx context.Context, project string) (bool, error)
+	Batch(ctx context.Context, project string, op lfsapi.Operation, objects []lfs.Object) ([]lfsapi.Transfer, error)
+	// Download appends to a file what it lacks of the object, and fails with lfsapi.ErrMismatch if it then is another.
+	Download(ctx context.Context, transfer lfsapi.Transfer, to lfsapi.File) error
+}
+
 // DestinationForge is what the consumer needs of the destinations' server.
 type DestinationForge interface {
 	RefReader
@@ -28,6 +40,16 @@ type DestinationForge interface {
 	// project has.
 	Descends(ctx context.Context, project, commit, ancestor string) (bool, error)
 	Push(ctx context.Context, request smarthttp.PushRequest) error
+	// PushedTip returns the commit of a ref as pushes see it, which may hide other refs than reads; "" if they see none.
+	PushedTip(ctx context.Context, project, ref string) (string, error)
+}
+
+// LFSDestination is what the consumer needs of the destinations' LFS server. The errors are those of package lfsapi.
+type LFSDestination interface {
+	// Batch asks a project about objects, and returns the answers in their order.
+	Batch(ctx context.Context, project string, op lfsapi.Operation, objects []lfs.Object) ([]lfsapi.Transfer, error)
+	// Upload sends an object that the server was asked about for an upload, and needs.
+	Upload(ctx context.Context, transfer lfsapi.Transfer, content io.ReaderAt) error
 }
 
 // GroupForge is what the consumer needs of a server whose groups it creates.

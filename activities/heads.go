@@ -39,6 +39,11 @@ type headSurveyLimits struct {
 	Backoff time.Duration
 	// Tries is how often a project is asked that answers with 429.
 	Tries int
+	// Probes is how many projects are asked first of a server that did not answer in the scan before.
+	Probes int
+	// Patience is at how many attempts of a scan even a few projects without an answer count as a server that is down, so that
+	// a server that is back within seconds costs seconds.
+	Patience int
 }
 
 var scanLimits = headSurveyLimits{
@@ -50,6 +55,8 @@ var scanLimits = headSurveyLimits{
 	MaxUnanswered:  64,
 	Backoff:        5 * time.Second,
 	Tries:          4,
+	Probes:         2,
+	Patience:       6,
 }
 
 // headRequest says which heads to read.
@@ -62,6 +69,8 @@ type headRequest struct {
 	// enough is called after each project's answer, and tells whether to ask no further project. Nil asks all. Its calls
 	// do not overlap.
 	enough func(answered []project.Sync, heads map[project.Branch]plan.Head) bool
+	// allPaused tells that nothing moves, whatever the answers are.
+	allPaused bool
 
 	of map[string][]project.Sync // by project of the source
 }
@@ -84,6 +93,27 @@ func (s *headSurvey) readHeads(ctx context.Context, q headRequest) (map[project.
 		}
 		q.of[path] = append(q.of[path], sync)
 	}
+	first, rest := s.probes(paths)
+	err := s.ask(ctx, first, q)
+	if len(first) > 0 && err == nil && s.answered == 0 && (len(paths) > s.limits.MaxUnconnected || s.isPatient(ctx, q)) {
+		err = s.downError()
+	}
+	if err == nil {
+		err = s.ask(ctx, rest, q)
+	}
+	if ctx.Err() != nil { // then every request failed, and the server is not to blame
+		return nil, context.Cause(ctx)
+	}
+	unanswered := s.unasked + s.silent + s.unconnected + s.unavailable
+	if err == nil && s.answered == 0 && (unanswered > s.limits.MaxUnconnected || s.unconnected+s.unavailable > 0 && s.isPatient(ctx, q)) {
+		err = s.downError()
+	}
+	s.down.note(s.answered > 0, unanswered > 0)
+	return s.heads, err
+}
+
+// ask asks projects, a bounded number at a time, until that is enough.
+func (s *headSurvey) ask(ctx context.Context, paths []string, q headRequest) error {
 	group, asking := errgroup.WithContext(ctx)
 	group.SetLimit(s.limits.Concurrent)
 	for _, path := range paths {
@@ -92,14 +122,7 @@ func (s *headSurvey) readHeads(ctx context.Context, q headRequest) (map[project.
 		}
 		group.Go(func() error { return s.askProject(asking, path, q) })
 	}
-	err := group.Wait()
-	if ctx.Err() != nil { // then every request failed, and the server is not to blame
-		return nil, context.Cause(ctx)
-	}
-	if err == nil && s.answered == 0 && s.unasked+s.silent+s.unconnected+s.unavailable > s.limits.MaxUnconnected {
-		err = s.downError()
-	}
-	return s.heads, err
+	return group.Wait()
 }
 
 // isDefinite tells errors that will be the same when the server is asked again.

@@ -27,8 +27,9 @@ type lag struct {
 	before func(*http.Request)
 	// spread may date uploads, and may be nil.
 	spread *s3test.Spread
-	// alter may change an answer, and may be nil.
-	alter func(*http.Response)
+	// alter may change an answer, and may be nil. It is asked for one answer at a time.
+	alter    func(*http.Response)
+	altering sync.Mutex
 }
 
 // freeze makes listings that were seen before come again as they were.
@@ -55,6 +56,12 @@ func (l *lag) serve(t *testing.T, target string) string {
 	return proxy.URL
 }
 
+func (l *lag) alterAlone(resp *http.Response) {
+	l.altering.Lock()
+	defer l.altering.Unlock()
+	l.alter(resp)
+}
+
 func (l *lag) RoundTrip(req *http.Request) (*http.Response, error) {
 	if l.before != nil {
 		l.before(req)
@@ -69,7 +76,7 @@ func (l *lag) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	if l.alter != nil {
-		l.alter(resp)
+		l.alterAlone(resp)
 	}
 	if req.Method != http.MethodGet || !req.URL.Query().Has("list-type") {
 		return resp, nil

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -43,12 +45,13 @@ type LastRuns struct {
 
 // runEnd is how a branch's last run ended. The zero value is that of a branch that never had a run.
 type runEnd struct {
-	refusal plan.Refusal // zero unless only a person can resolve it
-	// failure is the kind of failure that it ended with; empty if it has not failed.
-	failure string
-	at      time.Time
-	// uploaded is what a producer's run has put into the bucket.
+	refusal plan.Refusal // zero unless it has failed, and says what it was planned on
+	// failure is the kind of failure that it ended with, and reason what it said; empty if it has not failed.
+	failure, reason string
+	at              time.Time
+	// uploaded is what a producer's run has put into the bucket, and pushed where a consumer's has put the destination.
 	uploaded Uploaded
+	pushed   string
 	// unknown says that the run is still at work, or that Temporal did not tell.
 	unknown bool
 }
@@ -74,8 +77,20 @@ func (l LastRuns) ends(ctx context.Context, branches []project.Branch, patience 
 	return found
 }
 
-// refusals returns the branches whose last run was refused in a way that only a person can resolve. A branch whose
-// last run cannot be read is tried as if it had not been refused.
+// Ends tells how the last runs of branches ended, by the branches' identities. Those are left out whose runs are at work, or that
+// Temporal does not tell of.
+func (l LastRuns) Ends(ctx context.Context, branches []project.Branch) map[project.Branch]fleet.End {
+	found := make(map[project.Branch]fleet.End, len(branches))
+	for b, end := range l.ends(ctx, branches, endQueryTimeout) {
+		if !end.unknown {
+			found[b.Identity()] = fleet.End{At: end.at, Commit: cmp.Or(end.pushed, end.uploaded.ID.Commit), Kind: end.failure, Reason: end.reason}
+		}
+	}
+	return found
+}
+
+// refusals returns how the last runs of branches failed. A branch whose last run cannot be read is tried as if it had not
+// failed.
 func (l LastRuns) refusals(ctx context.Context, branches []project.Branch) map[project.Branch]plan.Refusal {
 	found := make(map[project.Branch]plan.Refusal, len(branches))
 	if l.Executions == nil {
@@ -104,7 +119,9 @@ func (l LastRuns) end(ctx context.Context, b project.Branch, patience time.Durat
 		return runEnd{}
 	}
 	if err != nil {
-		activity.GetLogger(ctx).Warn("The end of the last run is not known", "workflow", id, "error", err)
+		if activity.IsActivity(ctx) {
+			activity.GetLogger(ctx).Warn("The end of the last run is not known", "workflow", id, "error", err)
+		}
 		return runEnd{unknown: true}
 	}
 	return endOf(id, event)
@@ -119,6 +136,10 @@ func endOf(id string, event *history.HistoryEvent) runEnd {
 		if err := converter.GetDefaultDataConverter().FromPayloads(result, &end.uploaded); err != nil {
 			end.uploaded = Uploaded{} // of the other side, or of another version
 		}
+		var pushed Pushed
+		if err := converter.GetDefaultDataConverter().FromPayloads(result, &pushed); err == nil {
+			end.pushed = pushed.Commit
+		}
 	case *history.HistoryEvent_WorkflowExecutionFailedEventAttributes:
 		end.failure = plan.KindChildFailed
 		failure, ok := errors.AsType[*temporal.ApplicationError](
@@ -126,6 +147,7 @@ func endOf(id string, event *history.HistoryEvent) runEnd {
 		if !ok {
 			return end
 		}
+		end.reason = failure.Message()
 		if isKind(failure.Type()) { // else it is another version's, or nobody has named it
 			end.failure = failure.Type()
 		}

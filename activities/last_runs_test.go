@@ -105,8 +105,8 @@ func TestEndsOfRuns(t *testing.T) {
 	}{
 		"completed":          {done, runEnd{at: runEnded, uploaded: uploaded}},
 		"no result":          {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionCompletedEventAttributes{}}), runEnd{at: runEnded}},
-		"failed":             {failedWith(temporal.NewApplicationError("no room", "DiskFull")), runEnd{at: runEnded, failure: "DiskFull"}},
-		"of another version": {failedWith(temporal.NewApplicationError("odd", "an.Other-Type")), runEnd{at: runEnded, failure: plan.KindChildFailed}},
+		"failed":             {failedWith(temporal.NewApplicationError("no room", "DiskFull")), runEnd{at: runEnded, failure: "DiskFull", reason: "no room"}},
+		"of another version": {failedWith(temporal.NewApplicationError("odd", "an.Other-Type")), runEnd{at: runEnded, failure: plan.KindChildFailed, reason: "odd"}},
 		"timed out":          {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionTimedOutEventAttributes{}}), runEnd{at: runEnded, failure: plan.KindChildFailed}},
 		"terminated":         {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{}}), runEnd{at: runEnded, failure: plan.KindChildFailed}},
 		"cancelled":          {of(&history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionCanceledEventAttributes{}}), runEnd{at: runEnded}},

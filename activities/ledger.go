@@ -64,6 +64,14 @@ func (p *Producer) openLedger(ctx context.Context, configured []project.Sync) (*
 	return l, err
 }
 
+// lastSeen is what the last catalog says of a destination; the zero value if it does not know it.
+func (l *ledger) lastSeen(b project.Branch) catalog.Sync {
+	if l == nil {
+		return catalog.Sync{}
+	}
+	return l.syncs[b.Identity()]
+}
+
 // save writes the next catalog, with what change adds to it. Cycles begin every interval seconds; 0 if that is not known.
 func (l *ledger) save(ctx context.Context, interval int, change func(*catalogDraft)) error {
 	return l.producer.writeCatalog(ctx, l.last, func(d *catalogDraft) {
@@ -88,10 +96,11 @@ func (l *ledger) closePage(ctx context.Context, page *plan.Page[plan.Upload], in
 	}
 	err := l.save(ctx, interval, func(d *catalogDraft) { d.see(page.Looks(), l.began) })
 	if err != nil {
-		failCatalog(page, err)
+		failBucket(page, err)
 	}
 }
 
-func failCatalog(page *plan.Page[plan.Upload], err error) {
+// failBucket adds to a plan that something in the bucket that is of no single branch could not be read or written.
+func failBucket[M any](page *plan.Page[M], err error) {
 	page.Fail(plan.Failure{Subject: "bucket", Kind: kindOf(err), Reason: WithRemedy(kindOf(err), err.Error())})
 }

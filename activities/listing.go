@@ -3,11 +3,14 @@ package activities
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/lfs"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -69,15 +72,22 @@ type bucketContents struct {
 	// omitted counts the destinations that did not fit.
 	omitted plan.Omitted
 	catalog bool // there is one
+	lfs     bool // there is something in the folder of LFS objects
+	// projects are those of which there is anything else.
+	projects *projectSet
+	// use is what all of the bucket holds, but for the catalog and LFS objects.
+	use fleet.BucketUse
 }
 
-// readBucket lists the bucket's objects, of which the catalog is none. Its memory is bounded, whatever the bucket holds.
+// readBucket lists the bucket's objects, of which the catalog is none, nor are LFS objects, around whose folder it leads. Its memory
+// is bounded, whatever the bucket holds.
 func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketContents, error) {
 	wanted, refused := chain.NewInventory(want.order, want.first).ForPredecessor(want.forPredecessor), chain.NewInventory(want.order, nil).WithBudget(refusedBudget)
 	seen := map[turn.Position]bool{} // configured
 	var undecodable undecodableKeys
-	newest, hasCatalog := newestObjects{}, false
-	for o, err := range b.List(ctx, "") {
+	newest, projects, hasCatalog, hasLFS := newestObjects{}, newProjectSet(), false, false
+	var use fleet.BucketUse
+	for o, err := range b.ListAround(ctx, lfs.Root) {
 		if err != nil {
 			return bucketContents{}, err
 		}
@@ -85,8 +95,16 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketCo
 			hasCatalog = true
 			continue
 		}
+		if strings.HasPrefix(o.Key, lfs.Root) {
+			hasLFS = true
+			continue
+		}
 		stored, err := object.NewStored(o.Key, o.Size, o.Modified)
 		stored.ETag = o.ETag
+		kindOfUse(&use, stored, err).Add(o.Size)
+		if err == nil {
+			projects.add(stored.Destination.Identity().Path())
+		}
 		switch {
 		case err != nil:
 			undecodable.add(o.Key, err)
@@ -105,7 +123,7 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketCo
 			}
 		}
 	}
-	c := bucketContents{chains: wanted.Chains(), covers: wanted.Covers, failures: undecodable.failures(), newest: newest, catalog: hasCatalog}
+	c := bucketContents{chains: wanted.Chains(), covers: wanted.Covers, failures: undecodable.failures(), newest: newest, catalog: hasCatalog, lfs: hasLFS, projects: projects, use: use}
 	c.count(seen, want)
 	for branch := range refused.Chains() {
 		c.refused++
@@ -118,10 +136,22 @@ func readBucket(ctx context.Context, b *bucket.Bucket, want selection) (bucketCo
 	return c, nil
 }
 
+// kindOfUse is where an object counts, whose key could not be decoded if there is an error.
+func kindOfUse(use *fleet.BucketUse, o object.Stored, err error) *fleet.Use {
+	switch {
+	case err != nil:
+		return &use.Other
+	case o.Base == "":
+		return &use.Snapshots
+	}
+	return &use.Increments
+}
+
 // count counts the destinations that chains does not have.
 func (c *bucketContents) count(seen map[turn.Position]bool, want selection) {
-	for branch := range c.chains {
+	for branch, chain := range c.chains {
 		delete(seen, want.order.Position(branch))
+		c.use.LongestChain = max(c.use.LongestChain, len(chain.Objects))
 	}
 	for _, configured := range seen {
 		if configured {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"sort"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/catalog"
+	"github.com/app-sre/git-partition-sync/internal/lfs"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -28,8 +30,18 @@ import (
 // before the next.
 func fullBucket(t testing.TB, keys int, key func(i int) string) *bucket.Bucket {
 	t.Helper()
+	return countedBucket(t, keys, key, new(atomic.Int64))
+}
+
+// countedBucket is fullBucket that counts the requests.
+func countedBucket(t testing.TB, keys int, key func(i int) string, requests *atomic.Int64) *bucket.Bucket {
+	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
 		from, _ := strconv.Atoi(r.URL.Query().Get("continuation-token"))
+		if after := r.URL.Query().Get("start-after"); after != "" {
+			from = sort.Search(keys, func(i int) bool { return key(i) > after })
+		}
 		to := min(from+1000, keys)
 		out := bufio.NewWriter(w)
 		defer out.Flush()
@@ -152,6 +164,34 @@ func TestListingsPassOverTheCatalog(t *testing.T) {
 	r.arrives(r.commit("one"))
 	require.Empty(t, must(r, r.producer.PlanUploads, PlanRequest{}).Failures)
 	require.Empty(t, r.planPushes().Failures)
+}
+
+// LFS objects are none that a plan looks at, whatever is in their folder, and 5,000 of them cost one request of the listing.
+func TestListingsPassOverLFSObjects(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.put(lfs.Root+"x/1.age", []byte("a segment"))
+	r.put(lfs.Root+"loose", nil)
+	r.arrives(r.commit("one"))
+	require.Empty(t, must(r, r.producer.PlanUploads, PlanRequest{}).Failures)
+	require.Empty(t, r.planPushes().Failures)
+
+	destination := project.Branch{Group: "g", Name: "p", Branch: "main"}
+	snapshot, err := object.ID{Destination: destination, Commit: strings.Repeat("a", 40)}.Key()
+	require.NoError(t, err)
+	var requests atomic.Int64
+	b := countedBucket(t, 5001, func(i int) string {
+		if i == 0 {
+			return snapshot
+		}
+		return lfs.Root + fmt.Sprintf("x/%05d/1.age", i)
+	}, &requests)
+	held, err := readBucket(t.Context(), b, selection{allow: project.AllowAll()})
+	require.NoError(t, err)
+	require.Len(t, held.chains, 1)
+	require.True(t, held.lfs)
+	require.Empty(t, held.failures)
+	require.EqualValues(t, 2, requests.Load())
 }
 
 // An empty listing is no reason to move or to delete anything.

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
@@ -11,13 +12,15 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// These metrics are counted besides those of Temporal's SDK. All but the last are counters, so that they mean the same
-// however many workers share the work, and whichever of them is asked.
+// These metrics are counted besides those of Temporal's SDK. All but the last are counters: those of several workers add up. How the
+// syncs are, no worker counts: each reads it, and all tell the same (worker/service/views.go).
 const (
 	// metricBranches counts the branches that scans found, by state.
 	metricBranches = "git_partition_sync_branches"
 	// metricBytes counts the bytes that steps moved, including those of failed attempts.
 	metricBytes = "git_partition_sync_bytes"
+	// metricLFSObjects counts the LFS objects that syncs needed, by what became of them.
+	metricLFSObjects = "git_partition_sync_lfs_objects"
 	// metricFailures counts the attempts of activities that failed, by kind.
 	metricFailures = "git_partition_sync_failures"
 	// MetricDeliveries counts the deliveries of webhooks, by outcome.
@@ -28,6 +31,22 @@ const (
 	// still between two looks, and of all workers the greatest is right.
 	metricCatalogCreated = "git_partition_sync_catalog_created_seconds"
 )
+
+// metricCrossing is how long objects took from when their manifests were made, by the producer's clock, to when the destination was
+// seen to have what is in them.
+const metricCrossing = "git_partition_sync_crossing"
+
+// Help says what all these metrics are, by the names by which they are counted.
+var Help = map[string]string{
+	metricBranches:       "Syncs that scans of cycles found, by state.",
+	metricBytes:          "Bytes that steps moved, those of failed attempts included.",
+	metricLFSObjects:     "LFS objects that syncs needed, by what became of them; those of failed attempts included.",
+	metricFailures:       "Attempts of activities that failed, by kind.",
+	MetricDeliveries:     "Deliveries of webhooks, by outcome.",
+	metricDropped:        "Destinations of push events that were left to the next cycle, by reason.",
+	metricCatalogCreated: "When the newest of the producer's catalogs was made that this worker has seen, in seconds since 1970.",
+	metricCrossing:       "Seconds from an object's manifest, by the producer's clock, to the destination that has what is in the object.",
+}
 
 // Reasons of metricDropped.
 const (
@@ -49,6 +68,14 @@ const (
 	stateRefused  = "refused" // left alone, with a reason that the report gives
 )
 
+// Results of metricLFSObjects.
+const (
+	lfsSent    = "sent"
+	lfsThere   = "there"    // already
+	lfsMissing = "missing"  // at the source
+	lfsLeftOut = "left_out" // with LFS=false
+)
+
 // kindOther is the kind of failures without a name, such as a network's.
 const kindOther = "Other"
 
@@ -66,9 +93,18 @@ func countBranches(ctx context.Context, upToDate, behind, refused int) {
 	}
 }
 
+func countLFS(ctx context.Context, result string, n int) {
+	metricsOf(ctx).WithTags(map[string]string{"result": result}).Counter(metricLFSObjects).Inc(int64(n))
+}
+
 // showCatalog tells of the newest catalog that is known.
 func showCatalog(ctx context.Context, newest plan.CatalogSeen) {
 	metricsOf(ctx).Gauge(metricCatalogCreated).Update(float64(newest.CreatedAt.Unix()))
+}
+
+// showCrossing notes that something has arrived that is new at the destination.
+func showCrossing(ctx context.Context, took time.Duration) {
+	metricsOf(ctx).Timer(metricCrossing).Record(max(0, took))
 }
 
 func countFailure(ctx context.Context, err error) {

@@ -27,6 +27,8 @@ type push struct {
 	meter   *meter
 	probe   string // the ref that proveGuard has written; "" before
 	warning string
+	// lacksLFS says that the destination has refused something because it lacks LFS objects.
+	lacksLFS bool
 	// rolledBack says that the push succeeds only because of allowRollback.
 	rolledBack bool
 }
@@ -42,7 +44,7 @@ func (p *push) execute(ctx context.Context) error {
 		return err
 	}
 	if p.set != nil {
-		return p.executeSet(ctx)
+		return p.resendForLFS(ctx, p.executeSet(ctx))
 	}
 	if err := p.sendAndMove(ctx); err != nil {
 		return p.discardSent(ctx, err)

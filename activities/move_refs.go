@@ -66,12 +66,28 @@ func (p *push) sendStates(ctx context.Context) error {
 	next := 0
 	if !p.wholeChain {
 		next = max(countSent(p.Bundles, p.tip), countSent(p.Bundles, p.incoming))
+	} else if err := p.forgetSent(ctx); err != nil {
+		return err
 	}
 	for ; next < len(p.Bundles); next++ {
 		if err := p.sendState(ctx, next); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// forgetSent removes the ref which says that all of a state has been sent: the destination may have lost some of it, as it keeps what
+// no ref leads to for a while only. To put the ref where it is would be no change, and no push.
+func (p *push) forgetSent(ctx context.Context) error {
+	if p.incoming == "" {
+		return nil
+	}
+	err := p.deleteRefs(ctx, smarthttp.RefUpdate{Ref: stateRef(p.branch, p.incoming), Old: p.incomingObject})
+	if err != nil {
+		return p.classify(ctx, archive.Bundle{}, err)
+	}
+	p.incoming, p.incomingObject = "", ""
 	return nil
 }
 

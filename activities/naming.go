@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/retries"
 )
 
 // maxErrorText is how many characters of an error Temporal gets. While it retries an activity, its server cuts errors
@@ -23,10 +24,6 @@ const maxStack = 8 << 10
 
 // ErrPanic says that an activity has panicked.
 var ErrPanic = errors.New("the activity panicked")
-
-// maxRetryDelay is the longest pause before the next attempt that a server can ask for. After a longer one, the next
-// cycle is due anyway.
-const maxRetryDelay = 10 * time.Minute
 
 // retryAfter is how long the server that failed wants not to be asked; 0 if it did not say.
 func retryAfter(err error) time.Duration {
@@ -80,15 +77,22 @@ func (e *errorNaming) execute(ctx context.Context, in *interceptor.ExecuteActivi
 // is the failure, and not the server that the activity was talking to.
 func nameFailure(ctx context.Context, err error, mask *foreign.Mask) error {
 	if cut := heartbeatFailure(ctx); err != nil && cut != nil {
-		return Named(cut, mask)
+		err = cut
 	}
-	return Named(err, mask)
+	attempt := 1
+	if activity.IsActivity(ctx) {
+		attempt = int(activity.GetInfo(ctx).Attempt)
+	}
+	return NamedAt(err, attempt, mask)
 }
 
-// Named turns a failure into what Temporal keeps of it: the kind, whether to retry, and a text whose first line
+// Named is what Temporal keeps of a failure at the first attempt.
+func Named(err error, mask *foreign.Mask) error { return NamedAt(err, 1, mask) }
+
+// NamedAt turns a failure into what Temporal keeps of it: the kind, whether and when to try again, and a text whose first line
 // says what happened and whose last line says what to do. The error itself is left out, because Temporal's SDK would
 // put everything that it wraps into the history.
-func Named(err error, mask *foreign.Mask) error {
+func NamedAt(err error, attempt int, mask *foreign.Mask) error {
 	if err == nil {
 		return nil
 	}
@@ -102,11 +106,19 @@ func Named(err error, mask *foreign.Mask) error {
 	}
 	for _, k := range kinds {
 		if k.matches(err) {
-			return temporal.NewApplicationErrorWithOptions(mask.Text(err.Error()+"\n"+k.remedy, maxErrorText), k.name,
-				temporal.ApplicationErrorOptions{NonRetryable: !k.retry, NextRetryDelay: min(retryAfter(err), maxRetryDelay)})
+			return temporal.NewApplicationErrorWithOptions(mask.Text(err.Error()+"\n"+k.remedy, maxErrorText), k.name, again(k.class, attempt, retryAfter(err)))
 		}
 	}
-	return temporal.NewApplicationError(mask.Text(err.Error(), maxErrorText), kindOther)
+	return temporal.NewApplicationErrorWithOptions(mask.Text(err.Error(), maxErrorText), kindOther, again(retries.Passing, attempt, 0))
+}
+
+// again tells Temporal whether and when to begin another attempt: never before the server wants it.
+func again(class retries.Class, attempt int, asked time.Duration) temporal.ApplicationErrorOptions {
+	pause, more := class.Budget().Next(attempt)
+	if !more {
+		return temporal.ApplicationErrorOptions{NonRetryable: true}
+	}
+	return temporal.ApplicationErrorOptions{NextRetryDelay: max(retries.Spread(pause), min(asked, retries.LongestAsked))}
 }
 
 // canceled is the text of an error that wraps context.Canceled.

@@ -19,7 +19,9 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
+	"github.com/app-sre/git-partition-sync/internal/retries"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
 // Whatever an error wraps, and whether or not it has a name: what Temporal is told has no secret.
@@ -89,6 +91,21 @@ func TestNamedErrorsKeepWhatTemporalActsOn(t *testing.T) {
 	limited.RetryDelay = 24 * time.Hour
 	require.ErrorAs(t, Named(limited, nil), &failure)
 	require.Equal(t, 10*time.Minute, failure.NextRetryDelay(), "the next cycle has come by then")
+
+	for class, err := range map[retries.Class]error{
+		retries.Passing: smarthttp.ErrServerFailed, retries.Busy: httpclient.ErrRateLimited, retries.Race: ErrTipDiffers, retries.Full: staging.ErrDiskFull,
+	} {
+		budget := class.Budget()
+		for attempt := 1; attempt <= budget.Attempts; attempt++ {
+			require.ErrorAs(t, NamedAt(err, attempt, nil), &failure)
+			pause, more := budget.Next(attempt)
+			require.Equal(t, !more, failure.NonRetryable(), "%s, attempt %d", class, attempt)
+			require.LessOrEqual(t, failure.NextRetryDelay(), pause)
+			require.GreaterOrEqual(t, failure.NextRetryDelay(), pause*3/4)
+		}
+	}
+	require.ErrorAs(t, NamedAt(errors.New("connection reset"), retries.Passing.Budget().Attempts, nil), &failure)
+	require.True(t, failure.NonRetryable())
 
 	// As net/http returns the cause of a context that the SDK has cancelled.
 	require.ErrorIs(t, Named(fmt.Errorf("push: %w", temporal.NewCanceledError()), nil), context.Canceled)

@@ -97,14 +97,22 @@ func TestOwnRefThatMovesDuringThePush(t *testing.T) {
 	}))
 	_, err := r.destination.Commit(t.Context(), destinationRepo, "theirs", nil, "theirs")
 	require.NoError(t, err)
+	pushAgain := func(tip string) {
+		decrypted := must(r, r.decrypt, r.received())
+		_, err := execute(r, r.push, decrypted)
+		var failure *temporal.ApplicationError
+		require.ErrorAs(t, err, &failure)
+		require.False(t, failure.NonRetryable(), failure)
+		must(r, r.push, decrypted)
+		require.Equal(t, tip, r.tip())
+		require.Len(t, r.ownRefs(), 2)
+	}
 	tip := r.longChain()
-	decrypted := must(r, r.decrypt, r.received())
 	between = func() { r.atDestination("update-ref", incomingRef(r.sync.Destination), "refs/heads/theirs") }
-	_, err = execute(r, r.push, decrypted)
-	var failure *temporal.ApplicationError
-	require.ErrorAs(t, err, &failure)
-	require.False(t, failure.NonRetryable(), failure)
-	must(r, r.push, decrypted)
-	require.Equal(t, tip, r.tip())
-	require.Len(t, r.ownRefs(), 2)
+	pushAgain(tip)
+
+	tip = r.commit("next")
+	r.produce()
+	between = func() { r.atDestination("update-ref", "-d", r.remembered()) }
+	pushAgain(tip)
 }

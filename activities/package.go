@@ -4,13 +4,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
 // PackageInput is what Package needs besides the Work.
@@ -29,14 +32,15 @@ type Packaged struct {
 	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
 }
 
-// Package writes the archive: the manifest that describes the bundle, the manifest's signature, the refs of a set, and the
-// bundle.
+// Package writes the archive: the manifest that describes the bundle, the manifest's signature, the refs of a set, the
+// list of LFS objects if there are any, and the bundle. An attempt at Clone that was given up may still run on the same worker, and
+// have replaced the files of the one that counts: then it fails with staging.ErrMissing, and the run starts over.
 func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput) (packaged Packaged, err error) {
 	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {
 		return packaged, err
 	}
-	if err := p.Staging.RequireFree(in.Bundle.Size + in.Bundle.RefsSize); err != nil {
+	if err := p.Staging.RequireFree(in.Bundle.Size + in.Bundle.RefsSize + in.Bundle.LFSSize); err != nil {
 		return packaged, err
 	}
 	bundle, err := run.Open(bundleFile)
@@ -68,15 +72,28 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	}
 	sum := sha256.Sum256(manifest)
 	packaged.ManifestSHA256 = hex.EncodeToString(sum[:])
-	var refs []byte
+	var refs, lfsList []byte
 	if in.Bundle.Destination.IsSet() {
 		if refs, err = stagedText(run, refsFile); err != nil {
 			return packaged, err
 		}
 	}
+	if err := requireLFSList(run, in.Bundle); err != nil {
+		return packaged, err
+	}
+	if in.Bundle.HasLFS() {
+		if lfsList, err = stagedText(run, lfsFile); err != nil {
+			return packaged, err
+		}
+	}
 	meter := startMeter(ctx, in.Bundle.Size)
 	defer meter.stop()
+	read := sha256.New()
 	return packaged, run.Create(archiveFile, func(f *os.File) error {
-		return archive.Write(f, manifest, signature, refs, meter.read(bundle))
+		err := archive.Write(f, manifest, signature, refs, lfsList, io.TeeReader(meter.read(bundle), read))
+		if errors.Is(err, archive.ErrMalformed) || hex.EncodeToString(read.Sum(nil)) != in.Bundle.SHA256 && err == nil {
+			err = fmt.Errorf("%w: another attempt has replaced what was cloned (%v)", staging.ErrMissing, err)
+		}
+		return err
 	})
 }

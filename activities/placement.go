@@ -35,6 +35,31 @@ func (u placement) stored(ctx context.Context) (bucket.ObjectInfo, error) {
 	return own, err
 }
 
+// overtakenBySame fails if another run has put an object of the same key there since the plan was made, and later than this one was
+// made: an attempt that was given up comes late. To consumers, the older of the two would be one that somebody has put back.
+func (u placement) overtakenBySame(other bucket.ObjectInfo) error {
+	if other.CreatedAt.After(u.CreatedAt) && u.seenChain.InLaterSecond(other.Modified) {
+		return u.overtakenError(object.Stored{Key: u.key, Modified: other.Modified})
+	}
+	return nil
+}
+
+// lastCheck fails if another object has become the destination's newest.
+func (u placement) lastCheck(ctx context.Context) error {
+	first, _, err := u.findNewer(ctx)
+	if err != nil {
+		return err
+	}
+	if first != nil {
+		return u.overtakenError(*first)
+	}
+	other, err := u.producer.Bucket.Stat(ctx, u.key)
+	if errors.Is(err, bucket.ErrNotFound) {
+		return nil
+	}
+	return errors.Join(err, u.overtakenBySame(other))
+}
+
 // findNewer returns the first and the last of the destination's objects that are newer than the planned state,
 // including those that build on this one. They are nil if there is none.
 func (u placement) findNewer(ctx context.Context) (first, last *object.Stored, err error) {

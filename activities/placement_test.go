@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -50,26 +51,54 @@ func TestStaleUploadIsNotMade(t *testing.T) {
 	}
 }
 
-// What was uploaded for another branch of the project, or is the same object, is no conflict.
+// What was uploaded for another branch of the project is no conflict.
 func TestWhatOvertakesNoUpload(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.inRealTime()
-	r.commit(random(20_000))
-	r.produce()
-	tip := r.commit("two")
-	slow := r.encrypted(r.planned())
+	slow := r.increment()
 	awaitNextSecond()
 	other := slow.Bundle.ID
 	other.Destination.Branch = "other"
 	key, err := other.Key()
 	require.NoError(t, err)
 	r.put(key, nil)
-	onAnotherDisk(r, &r.producer.Common, func() { require.Equal(t, slow.Bundle.ID, r.produce()[0].ID) })
 	must(r, r.upload, slow)
 	require.NoError(t, r.producer.Bucket.Delete(t.Context(), key))
 	r.consume()
-	require.Equal(t, tip, r.tip())
+	require.Equal(t, slow.Bundle.Commit, r.tip())
+}
+
+// An attempt that was given up comes late: another run has uploaded the same commit meanwhile, and the consumer has pushed it. What was
+// made before that would be a replay to the consumer.
+func TestSameCommitIsNotUploadedAgain(t *testing.T) {
+	t.Parallel()
+	for _, looked := range []bool{false, true} {
+		t.Run(fmt.Sprintf("after it has looked %t", looked), func(t *testing.T) {
+			t.Parallel()
+			r := newTrustedRig(t)
+			r.inRealTime()
+			slow := r.increment()
+			awaitNextSecond()
+			overtake := func() {
+				onAnotherDisk(r, &r.producer.Common, func() { require.Equal(t, slow.Bundle.ID, r.produce()[0].ID) })
+				r.consume()
+			}
+			if looked {
+				r.lag.before = func(req *http.Request) {
+					if req.Method == http.MethodGet { // the last look, after the object itself was asked for
+						r.lag.before = nil
+						overtake()
+					}
+				}
+			} else {
+				overtake()
+			}
+			require.Contains(t, fails(r, "Overtaken", r.upload, slow), "another upload came first")
+			awaitNextSecond()
+			r.arrives(r.commit("three"))
+		})
+	}
 }
 
 // A key of the destination in another spelling, forged or from before the sync was spelled back, is what the next upload

@@ -26,7 +26,10 @@ func (c *Consumer) PlanPushes(ctx context.Context, request PlanRequest) (plan.Pa
 			s.page.Fail(failure)
 		}
 		if part.After == 0 {
-			look.open(s.page)
+			look.open(s.page, s.pauses)
+			if request.Detail && look.planner.Only == nil {
+				showLFS(ctx, c.Common, s.page, look.contents, nil)
+			}
 		}
 		next.candidates = look.planner.Candidates()
 		next.notes, next.more = c.notes(look.planner.Chains), look.contents.omitted.Configured
@@ -89,16 +92,16 @@ func (c *Consumer) look(ctx context.Context, request PlanRequest, part plan.Page
 }
 
 // open adds to the first page of a cycle what concerns no single branch.
-func (l pushLook) open(page *plan.Page[plan.Push]) {
+func (l pushLook) open(page *plan.Page[plan.Push], pauses plan.Pauses) {
 	page.Checked = l.contents.refused
 	failures := l.contents.failures
-	if l.planner.Only != nil {
+	if l.planner.Only == nil {
+		page.Bucket = l.contents.use
+	} else {
 		failures = l.planner.SubsetFailures()
 		page.Checked = len(failures)
 	}
-	for _, failure := range failures {
-		page.Fail(failure)
-	}
+	page.FailOrPause(failures, pauses)
 	page.Warning = cmp.Or(page.Warning, l.catalog.warning) // those without keys to verify read no catalog
 }
 

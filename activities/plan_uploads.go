@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -23,7 +24,9 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 	if err != nil && (mayPass(err) || ctx.Err() != nil) {
 		return page, err
 	}
-	planner := plan.UploadPlanner{Syncs: syncs, Only: plan.NewSubset(request.Only...), Settings: p.Settings, WritePredecessor: p.WritePredecessor}
+	planner := plan.UploadPlanner{
+		Syncs: syncs, Only: plan.NewSubset(request.Only...), LastSeen: ledger.lastSeen, Now: p.Clock(), Settings: p.Settings, WritePredecessor: p.WritePredecessor,
+	}
 	s := newScan[plan.Upload](request, p.Source, p.Common)
 	page, err = s.run(ctx, func(part plan.PageRequest) (next bucketPart[plan.Upload], err error) {
 		contents, err := p.readBucket(ctx, part.Order, part.After, syncs, request.Absence, planner.Only)
@@ -31,11 +34,14 @@ func (p *Producer) PlanUploads(ctx context.Context, request PlanRequest) (page p
 			return next, err
 		}
 		if unreadable != nil {
-			failCatalog(s.page, fmt.Errorf("%w: read the last one: %w", ErrCatalogNotWritten, unreadable))
+			failBucket(s.page, fmt.Errorf("%w: read the last one: %w", ErrCatalogNotWritten, unreadable))
 			unreadable = nil
 		}
 		if part.After == 0 {
-			p.openPage(s.page, planner, contents, request.Absence)
+			p.openPage(s, planner, contents)
+			if planner.Only == nil {
+				p.openLFS(ctx, s.page, syncs, contents, request)
+			}
 		}
 		planner.PageRequest, planner.Chains, planner.Covers, planner.Trust = part, contents.chains, contents.covers, ledger.trust
 		next.candidates, next.more = planner.Candidates()
@@ -69,29 +75,36 @@ func destinations[M any](candidates []plan.Candidate[M]) (all []project.Branch) 
 }
 
 // openPage adds to the first page of a cycle what concerns no single branch.
-func (p *Producer) openPage(page *plan.Page[plan.Upload], planner plan.UploadPlanner, contents bucketContents, absence plan.Absence) {
+func (p *Producer) openPage(s *scan[plan.Upload], planner plan.UploadPlanner, contents bucketContents) {
+	page := s.page
 	if planner.Only != nil {
 		failures := planner.SubsetFailures()
 		page.Checked = len(failures)
-		page.FailAll(plan.Failures{Failed: failures})
+		page.FailOrPause(failures, s.pauses)
 		return
 	}
+	page.Bucket = contents.use
 	_, refused := planner.ValidateSyncs()
 	page.Checked = len(refused)
-	for _, c := range contents.chains {
-		page.Superseded += len(c.Superseded)
+	page.Orphans = p.Retention.Orphans(planner.Syncs, contents.chains, contents.omitted, s.request.Absence, p.Clock())
+	page.Orphans.Due = slices.DeleteFunc(page.Orphans.Due, s.pauses.Has)
+	unpaused := withoutPaused(contents.chains, s.pauses) // what is paused keeps all that it has
+	for b, c := range unpaused {
+		if !slices.Contains(page.Orphans.Due, b) {
+			page.Superseded += len(c.Superseded)
+		}
 	}
 	if p.stopsConsumer(contents) {
 		page.Superseded++
 	}
-	page.Orphans = p.Retention.Orphans(planner.Syncs, contents.chains, contents.omitted, absence, p.Clock())
+	if s.request.Detail {
+		page.Deletable = page.Orphans.Deletable(unpaused)
+	}
 	page.Warning = page.Orphans.Warning
 	if failure := page.Orphans.Failure; failure != nil {
 		page.Fail(*failure)
 	}
-	for _, failure := range append(contents.failures, refused...) {
-		page.Fail(failure)
-	}
+	page.FailOrPause(append(contents.failures, refused...), s.pauses)
 }
 
 // readBucket lists the bucket. Destinations that are configured, or remembered as absent, are kept before those that

@@ -27,6 +27,14 @@ type Common struct {
 	LastRuns LastRuns
 	// Cycles tells whether cycles may start in between.
 	Cycles Cycles
+	// Down remembers whether the Git server has answered; nil remembers nothing.
+	Down *ServerDown
+	// Attributes tells which search attributes children may set; nil does not know.
+	Attributes *SearchAttributes
+	// Pauses tells which syncs are paused.
+	Pauses Pauses
+	// Notifier tells people what has changed; nil where nobody is to be told.
+	Notifier *Notifier
 }
 
 // Producer is what the activities on the source's side work with.
@@ -35,6 +43,10 @@ type Producer struct {
 
 	Syncs  SyncList
 	Source SourceForge
+	// LFS is the sources' Git LFS server; nil where LFS objects are not synced.
+	LFS LFSSource
+	// MaxLFSProjectSize bounds the LFS objects of a destination project in the bucket, in bytes; 0 for no bound.
+	MaxLFSProjectSize int64
 	// Recipients are the keys that objects are encrypted to.
 	Recipients []age.Recipient
 	// ThinPacks allows increments to contain deltas against objects that the destination has.
@@ -52,6 +64,7 @@ type Producer struct {
 	// CatalogInterval is how often the catalog is written at most while nothing changes.
 	CatalogInterval time.Duration
 
-	syncCache syncCache
-	indexing  sync.Mutex // of one pack at a time, because its objects' names are in memory
+	syncCache  syncCache
+	sendingLFS keyedLocks
+	indexing   sync.Mutex // of one pack at a time, because its objects' names are in memory
 }

@@ -20,12 +20,6 @@ const HeartbeatEvery = 5 * time.Second
 // error.
 const standstillTimeout = time.Hour
 
-// Progress is the content of a step's heartbeats.
-type Progress struct {
-	Done  int64 `json:"bytes_done"`
-	Total int64 `json:"bytes_total,omitempty"` // 0 when it is not known
-}
-
 // meter counts the bytes that a step moves, and reports them in heartbeats until it is stopped. A step also learns of
 // its cancellation through its heartbeats.
 type meter struct {
@@ -33,6 +27,8 @@ type meter struct {
 	total       atomic.Int64          // 0 while it is not known
 	signsOfLife atomic.Int64          // bytes that the Git server takes or sends besides
 	counter     client.MetricsCounter // of all steps of this kind
+	counted     int64                 // of done, so far
+	rate        rate
 	quit        chan struct{}
 	stopped     chan struct{}
 }
@@ -40,25 +36,34 @@ type meter struct {
 func startMeter(ctx context.Context, total int64) *meter {
 	m := &meter{counter: metricsOf(ctx).Counter(metricBytes), quit: make(chan struct{}), stopped: make(chan struct{})}
 	m.total.Store(total)
-	go m.sendHeartbeats(ctx, HeartbeatEvery, standstillTimeout, func() {
+	go m.sendHeartbeats(ctx, func() {
+		m.count()
 		if activity.IsActivity(ctx) {
-			activity.RecordHeartbeat(ctx, Progress{Done: m.done.Load(), Total: m.total.Load()})
+			activity.RecordHeartbeat(ctx, m.rate.progress(time.Now(), m.done.Load(), m.total.Load()))
 		}
 	})
 	return m
 }
 
-// sendHeartbeats reports until the step is over, or has made no progress for longer than limit. Temporal then misses
+// count adds to the counter what has moved since it was called last.
+func (m *meter) count() {
+	if moved := m.done.Load() - m.counted; moved > 0 {
+		m.counter.Inc(moved)
+		m.counted += moved
+	}
+}
+
+// sendHeartbeats reports until the step is over, or has made no progress for longer than standstillTimeout. Temporal then misses
 // the heartbeats and starts another attempt.
-func (m *meter) sendHeartbeats(ctx context.Context, every, limit time.Duration, report func()) {
+func (m *meter) sendHeartbeats(ctx context.Context, report func()) {
 	defer close(m.stopped)
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(HeartbeatEvery)
 	defer tick.Stop()
 	moved, since := int64(-1), time.Now()
 	for {
 		if now := m.done.Load() + m.signsOfLife.Load(); now != moved {
 			moved, since = now, time.Now()
-		} else if time.Since(since) > limit {
+		} else if time.Since(since) > standstillTimeout {
 			return
 		}
 		report()
@@ -78,14 +83,12 @@ func (m *meter) withSignsOfLife(ctx context.Context) context.Context {
 	return httpclient.WithActivityCallback(ctx, func() { m.signsOfLife.Add(1) })
 }
 
-// stop ends the heartbeats, and adds the moved bytes to the counter. No heartbeat is sent afterwards, because the
-// step is over.
+// stop ends the heartbeats, and counts the bytes that have moved since the last. No heartbeat is sent afterwards,
+// because the step is over.
 func (m *meter) stop() {
 	close(m.quit)
 	<-m.stopped
-	if done := m.done.Load(); done > 0 {
-		m.counter.Inc(done)
-	}
+	m.count()
 }
 
 // Write counts bytes, for io.MultiWriter.
@@ -109,3 +112,15 @@ func (m *meter) read(r io.Reader) io.Reader { return io.TeeReader(r, m) }
 
 // write counts what is written to w.
 func (m *meter) write(w io.Writer) io.Writer { return io.MultiWriter(w, m) }
+
+// countedAt counts the bytes that are read, each as often as it is read.
+type countedAt struct {
+	io.ReaderAt
+	count *atomic.Int64
+}
+
+func (r countedAt) ReadAt(b []byte, offset int64) (int, error) {
+	n, err := r.ReaderAt.ReadAt(b, offset)
+	r.count.Add(int64(n))
+	return n, err
+}

@@ -22,7 +22,7 @@ func TestHeartbeatsStopWhenNothingMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &meter{quit: make(chan struct{}), stopped: make(chan struct{})}
 		beats := 0
-		go m.sendHeartbeats(t.Context(), HeartbeatEvery, standstillTimeout, func() { beats++ })
+		go m.sendHeartbeats(t.Context(), func() { beats++ })
 		for range 5 {
 			time.Sleep(standstillTimeout - time.Minute)
 			m.done.Add(1)
@@ -44,11 +44,33 @@ func TestHeartbeatsStopWhenNothingMoves(t *testing.T) {
 func TestHeartbeatsStopWithTheStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &meter{quit: make(chan struct{}), stopped: make(chan struct{})}
-		go m.sendHeartbeats(t.Context(), HeartbeatEvery, standstillTimeout, func() {})
+		go m.sendHeartbeats(t.Context(), func() {})
 		close(m.quit)
 		<-m.stopped
 	})
 }
+
+// A counter that stood still for the length of a large transfer would tell of it when it is over. Each byte counts once.
+func TestBytesCountAsTheyMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counter := &bytesCounted{}
+		m := &meter{counter: counter, quit: make(chan struct{}), stopped: make(chan struct{})}
+		go m.sendHeartbeats(t.Context(), m.count)
+		for n := range int64(5) {
+			m.done.Add(100)
+			time.Sleep(HeartbeatEvery)
+			synctest.Wait()
+			require.Equal(t, 100*(n+1), counter.total)
+		}
+		m.done.Add(7)
+		m.stop()
+		require.EqualValues(t, 507, counter.total)
+	})
+}
+
+type bytesCounted struct{ total int64 }
+
+func (s *bytesCounted) Inc(n int64) { s.total += n }
 
 // What a Git server says while it indexes a pack is no byte of the pack, and keeps the step alive.
 func TestSignsOfLife(t *testing.T) {

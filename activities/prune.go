@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/lfs"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -24,6 +27,8 @@ const (
 	maxPruned = 500
 	// parallelStats is how many objects are checked at a time before they are deleted.
 	parallelStats = 8
+	// uploadAge is longer than any upload may take.
+	uploadAge = 24 * time.Hour
 )
 
 // PruneRequest is what the plan found. Prune itself finds out which objects to delete.
@@ -48,12 +53,23 @@ type removal struct {
 	orphaned    bool // nothing of the destination stays
 }
 
-// Prune deletes the objects that newer ones have replaced, and those whose sync left the configuration long enough
-// ago. It lists the bucket and the configuration anew, and takes no keys from its input. Because a listing may be
+func (r removal) keys() (keys []string) {
+	for _, o := range r.unneeded {
+		keys = append(keys, o.Key)
+	}
+	return keys
+}
+
+// Prune deletes the objects that newer ones have replaced, those whose sync left the configuration long enough ago, and LFS
+// objects of projects that have nothing else. It lists the bucket and the configuration anew, and takes no keys from its input. Because a listing may be
 // older than the last writes, it checks every object first. If one is not as listed, its destination is left for the
-// next cycle.
+// next cycle. Nothing is deleted of a sync that is paused. It also takes back uploads that killed workers left behind.
 func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Pruned, err error) {
 	defer startMeter(ctx, 0).stop()
+	paused, err := p.Pauses.List(ctx)
+	if err != nil {
+		return pruned, err
+	}
 	var syncs []project.Sync
 	if len(request.Absence.Branches) > 0 {
 		if syncs, err = p.listSyncs(ctx); err != nil {
@@ -66,7 +82,18 @@ func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Prun
 	}
 	// If no destination is absent, the syncs were not read. An empty configuration has no orphans that are due.
 	due := p.Retention.Orphans(syncs, contents.chains, contents.omitted, request.Absence, p.Clock()).Due
-	removals, left := removals(contents.chains, due)
+	// What has left the configuration since the cycle's plan is still in the catalog that the plan wrote: a consumer would take it
+	// for withheld.
+	due = slices.DeleteFunc(due, func(b project.Branch) bool { return !request.Absence.Has(b) })
+	removals, left := removals(withoutPaused(contents.chains, plan.NewPauses(paused)), due)
+	room := maxPruned
+	for _, r := range removals {
+		room -= len(r.unneeded)
+	}
+	lfsKeys, lfsLeft, err := p.pruneLFS(ctx, contents, request.Absence, room)
+	if err != nil {
+		return pruned, err
+	}
 	verified, err := p.verify(ctx, removals)
 	if err != nil {
 		return pruned, err
@@ -77,9 +104,7 @@ func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Prun
 			left += len(r.unneeded)
 			continue
 		}
-		for _, o := range r.unneeded {
-			pruned.Keys = append(pruned.Keys, o.Key)
-		}
+		pruned.Keys = append(pruned.Keys, r.keys()...)
 		if r.orphaned {
 			deleted = append(deleted, r.destination)
 		}
@@ -87,10 +112,41 @@ func (p *Producer) Prune(ctx context.Context, request PruneRequest) (pruned Prun
 	if p.stopsConsumer(contents) {
 		pruned.Keys = append(pruned.Keys, catalog.Key)
 	}
+	err = p.Bucket.Delete(ctx, pruned.Keys...)
+	pruned.Keys = append(pruned.Keys, lfsKeys...)
 	slices.Sort(pruned.Keys)
-	pruned.Left = left
+	pruned.Left = left + lfsLeft
 	pruned.Absence = request.Absence.RecordDeletion(deleted, p.Clock())
-	return pruned, p.Bucket.Delete(ctx, pruned.Keys...)
+	p.abortOldUploads(ctx)
+	return pruned, err
+}
+
+// abortOldUploads ends what nobody works on any more: where the same key is not uploaded again, nothing else would, but a lifecycle rule
+// that the bucket may not have. No failure of it is one of the cycle.
+func (p *Producer) abortOldUploads(ctx context.Context) {
+	aborted, err := p.Bucket.AbortUploads(ctx, uploadAge, isOurKey)
+	if err != nil {
+		activity.GetLogger(ctx).Warn("Uploads that killed workers may have left stay in the bucket", "error", err)
+	}
+	if aborted > 0 {
+		activity.GetLogger(ctx).Info("Took back uploads that killed workers have left", "uploads", aborted)
+	}
+}
+
+// isOurKey tells the keys of what is uploaded in parts.
+func isOurKey(key string) bool {
+	_, err := object.NewStored(key, 0, time.Time{})
+	if err != nil {
+		_, _, _, err = lfs.ParseKey(key)
+	}
+	return err == nil
+}
+
+// withoutPaused returns the chains of which objects may be deleted.
+func withoutPaused(chains map[project.Branch]chain.Chain, pauses plan.Pauses) map[project.Branch]chain.Chain {
+	unpaused := maps.Clone(chains)
+	maps.DeleteFunc(unpaused, func(b project.Branch, _ chain.Chain) bool { return pauses.Has(b) })
+	return unpaused
 }
 
 // stopsConsumer tells whether there is a catalog, of a time before WritePredecessor was set: the predecessor's consumer stops at a key

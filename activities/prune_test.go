@@ -5,16 +5,21 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/lfs"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/testserver/faultproxy"
 )
 
 // configure makes these the syncs that the producer is told of.
@@ -105,6 +110,12 @@ func TestPruneOrphans(t *testing.T) {
 	r.producer.Retention.MaxShare = 0.4
 	require.Empty(t, must(r, r.producer.Prune, PruneRequest{Absence: away(long, other.Destination)}).Keys, "more than the share")
 	r.producer.Retention.MaxShare = 0.5
+
+	r.producer.Retention.After = 0
+	third := r.sync.Destination
+	third.Branch = "third"
+	require.Empty(t, must(r, r.producer.Prune, PruneRequest{Absence: away(long, third)}).Keys, "it has left since the plan, whose catalog has it")
+	r.producer.Retention.After = 24 * time.Hour
 
 	pruned := must(r, r.producer.Prune, PruneRequest{Absence: away(long, other.Destination)})
 	require.Len(t, pruned.Keys, 1)
@@ -210,4 +221,44 @@ func TestPruneIsBounded(t *testing.T) {
 	require.Len(t, out, 2, "where nothing goes, nothing is looked at")
 	require.Len(t, slices.Concat(out[0].unneeded, out[1].unneeded), maxPruned)
 	require.Equal(t, maxPruned/2-2, left)
+}
+
+// What killed workers have left of uploads goes after a day, also of keys that nobody uploads again: commits and LFS objects, and
+// nothing that is not ours.
+func TestPruneTakesBackOldUploads(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.commit("one")
+	r.produce()
+	of, err := object.ID{Destination: r.sync.Destination, Commit: strings.Repeat("a", 40)}.Key()
+	require.NoError(t, err)
+	lfsKey, err := lfs.Key(r.sync.Destination, strings.Repeat("b", 64), 1)
+	require.NoError(t, err)
+	young, err := object.ID{Destination: r.sync.Destination, Commit: strings.Repeat("c", 40)}.Key()
+	require.NoError(t, err)
+	uploads, day := "", 24*time.Hour
+	for key, age := range map[string]time.Duration{of: day + time.Hour, lfsKey: day + time.Hour, young: day - time.Hour, "others": 2 * day} {
+		uploads += "<Upload><Key>" + key + "</Key><UploadId>1</UploadId><Initiated>" + time.Now().Add(-age).UTC().Format(time.RFC3339) + "</Initiated></Upload>"
+	}
+	proxy, err := faultproxy.Start(r.s3.URL())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, proxy.Close()) }()
+	proxy.Add(faultproxy.Fault{
+		Of:     func(req *http.Request) bool { return req.Method == http.MethodGet && req.URL.Query().Has("uploads") },
+		Answer: faultproxy.Status(http.StatusOK, nil, "<ListMultipartUploadsResult>"+uploads+"</ListMultipartUploadsResult>"),
+	})
+	var aborted []string
+	proxy.Add(faultproxy.Fault{
+		Of: func(req *http.Request) bool {
+			return req.Method == http.MethodDelete && req.URL.Query().Has("uploadId")
+		},
+		Answer: func(w http.ResponseWriter, req *http.Request) {
+			aborted = append(aborted, strings.TrimPrefix(req.URL.Path, "/"+r.s3.Name+"/"))
+			w.WriteHeader(http.StatusNoContent)
+		},
+	})
+	r.producer.Bucket, err = bucket.Open(t.Context(), bucket.Options{Name: r.s3.Name, PathStyle: true}, r.s3.ClientConfig(r.s3.Producer), config.WithBaseEndpoint(proxy.URL()))
+	require.NoError(t, err)
+	require.Empty(t, must(r, r.producer.Prune, PruneRequest{}).Keys)
+	require.ElementsMatch(t, []string{of, lfsKey}, aborted)
 }

@@ -10,7 +10,9 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
 // ErrTipDiffers says that a branch is not at the commit that was just pushed.
@@ -20,6 +22,8 @@ var ErrTipDiffers = errors.New("the branch is not at the pushed commit")
 type PushInput struct {
 	Target  Target           `json:"target"`
 	Bundles []archive.Bundle `json:"bundles"`
+	// LFS is what PushLFS has done; nil if the bundles need no LFS objects.
+	LFS *PushedLFS `json:"lfs,omitempty"`
 }
 
 // Pushed is what happened to a destination branch, or to the refs of a set, whose states are in the place of commits.
@@ -29,6 +33,8 @@ type Pushed struct {
 	Commit  string `json:"commit"`
 	Size    int64  `json:"size"` // bytes of packs that were sent
 	Warning string `json:"warning,omitempty"`
+
+	Pause *fleet.Pause `json:"pause,omitempty"` // why nothing was pushed
 }
 
 // Push sends the bundles to the destination, oldest first, moves the branch once, and then verifies it. The branch is
@@ -40,27 +46,22 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 	if err != nil {
 		return pushed, err
 	}
-	for i := range in.Bundles {
-		if err := run.Discard(numbered(objectFile, i)); err != nil {
-			return pushed, err
-		}
+	if err := discardObjects(run, in.Bundles); err != nil {
+		return pushed, err
 	}
 	if !c.Allow.Allows(branch) {
 		return pushed, fmt.Errorf("%w: %s", ErrNotAllowed, branch.Path())
 	}
+	if in.LFS == nil && c.LFS != nil {
+		if err := requireLFSPushed(run, in.Bundles); err != nil {
+			return pushed, err
+		}
+	}
 	meter := startMeter(ctx, 0)
 	defer meter.stop()
 	ctx = meter.withSignsOfLife(ctx)
-	p := push{PushInput: in, foundCommit: c.foundCommit(in), allowRollback: work.Plan.AllowRollback, fastForwardOnly: c.FastForwardOnly, bucket: c.Bucket, run: run, meter: meter}
-	if branch.IsSet() {
-		p.setPush = &setPush{
-			deletion: c.deletionPolicy(), wholeChain: work.Plan.FromSnapshot, refused: map[string]string{},
-		}
-	}
-	if p.foundCommit != "" {
-		p.Target.Commit = p.foundCommit
-	}
-	if p.destination, err = c.readDestination(ctx, branch); err != nil {
+	p, err := c.newPush(ctx, work, in, run, meter)
+	if err != nil {
 		return pushed, err
 	}
 	pushed = Pushed{Old: p.tip, Commit: p.Target.Commit}
@@ -68,19 +69,59 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 		pushed.Summary, pushed.Commit, pushed.Warning = "nothing to push", p.tip, c.warning()
 		return pushed, nil
 	}
-	if err = c.checkClock(p.manifestTime()); err == nil {
+	made := p.manifestTime()
+	isNew := p.tip != p.Target.Commit && made.After(p.guard.applied) // else it is put back to where it was
+	if err = c.checkClock(made); err == nil {
 		err = p.execute(ctx)
+	}
+	if err != nil && p.lacksLFS {
+		err = fmt.Errorf("%w (%s)", err, c.whyLFSIsMissing(in))
 	}
 	if err != nil {
 		return pushed, fmt.Errorf("destination %s: %w", branch, err)
 	}
+	if isNew {
+		showCrossing(ctx, c.Clock().Sub(made))
+	}
 	pushed.Size = meter.done.Load()
 	pushed.Summary = p.describe(pushed) + p.groups.describe()
+	if in.LFS != nil {
+		pushed.Summary += in.LFS.Note + ", with " + in.LFS.Summary()
+	}
 	if p.rolledBack {
 		pushed.Summary += ", older than what was applied last: allow_rollback was used"
 	}
 	pushed.Warning = strings.Join(slices.DeleteFunc([]string{c.warning(), p.warning}, func(s string) bool { return s == "" }), "; ")
 	return pushed, nil
+}
+
+// discardObjects makes room on the disk: what was in the objects has been verified, and is in other files.
+func discardObjects(run staging.Run, bundles []archive.Bundle) error {
+	for i := range bundles {
+		if err := run.Discard(numbered(objectFile, i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newPush reads the destination, and returns what is to be done there.
+func (c *Consumer) newPush(ctx context.Context, work PushWork, in PushInput, run staging.Run, meter *meter) (*push, error) {
+	p := &push{
+		PushInput: in, foundCommit: c.foundCommit(in), allowRollback: work.Plan.AllowRollback, fastForwardOnly: c.FastForwardOnly,
+		bucket: c.Bucket, run: run, meter: meter,
+	}
+	if work.Plan.Destination.IsSet() {
+		p.setPush = &setPush{
+			deletion: c.deletionPolicy(), wholeChain: work.Plan.FromSnapshot, refused: map[string]string{},
+		}
+	}
+	if p.foundCommit != "" {
+		p.Target.Commit = p.foundCommit
+	}
+	var err error
+	p.destination, err = c.readDestination(ctx, work.Plan.Destination)
+	return p, err
 }
 
 // countSent is how many of the bundles a destination has if one of its refs is at the commit.

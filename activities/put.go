@@ -34,18 +34,15 @@ func (p *Producer) put(ctx context.Context, u placement, body io.ReaderAt) (own 
 	} else if err != nil && !errors.Is(err, bucket.ErrNotFound) {
 		return own, err
 	}
+	if err := u.overtakenBySame(own); err != nil {
+		return own, err
+	}
 	for range maxUploadTries {
 		if err := p.awaitLaterSecond(ctx, f); err != nil {
 			return own, err
 		}
 		err := p.Bucket.Upload(ctx, u.key, body, u.Size, bucket.WithCreatedAt(u.CreatedAt),
-			bucket.WithLastCheck(func(ctx context.Context) error {
-				first, _, err := u.findNewer(ctx)
-				if first != nil {
-					err = u.overtakenError(*first)
-				}
-				return err
-			}))
+			bucket.WithLastCheck(u.lastCheck))
 		if err != nil {
 			return own, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	common "go.temporal.io/api/common/v1"
 	enums "go.temporal.io/api/enums/v1"
@@ -11,7 +12,13 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+
+	"github.com/app-sre/git-partition-sync/internal/fleet"
+	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
+
+// maxNote is how many characters are shown of an operator's note on a schedule.
+const maxNote = 300
 
 // Cycles finds how a side's cycles are scheduled.
 type Cycles struct {
@@ -38,7 +45,7 @@ type Schedule struct {
 func (c *Common) ReadSchedule(ctx context.Context) (s Schedule, err error) {
 	described, err := c.Cycles.Temporal.ScheduleClient().GetHandle(ctx, c.Cycles.ID).Describe(ctx)
 	if isNotFound(err) {
-		s.Runs, err = c.Cycles.cronRuns(ctx)
+		s.Runs, err = c.Cycles.CronRuns(ctx)
 		return s, err
 	}
 	if err != nil {
@@ -49,7 +56,26 @@ func (c *Common) ReadSchedule(ctx context.Context) (s Schedule, err error) {
 	return s, nil
 }
 
-func (c Cycles) cronRuns(ctx context.Context) (bool, error) {
+// State tells how the side's cycles are meant to run by themselves.
+func (c Cycles) State(ctx context.Context) (s fleet.Schedule, err error) {
+	described, err := c.Temporal.ScheduleClient().GetHandle(ctx, c.ID).Describe(ctx)
+	if isNotFound(err) {
+		s.Exists, err = c.CronRuns(ctx)
+		return s, err
+	}
+	if err != nil {
+		return s, fmt.Errorf("schedule %s: %w", c.ID, err)
+	}
+	s.Exists, s.Paused, s.Changed = true, described.Schedule.State.Paused, described.Info.LastUpdateAt
+	s.Every = time.Duration(shortestInterval(described)) * time.Second
+	if s.Paused {
+		s.Note = foreign.Line(described.Schedule.State.Note, maxNote)
+	}
+	return s, nil
+}
+
+// CronRuns tells whether the cron workflow is there: between two cycles it runs, too, and waits.
+func (c Cycles) CronRuns(ctx context.Context) (bool, error) {
 	described, err := c.Temporal.DescribeWorkflowExecution(ctx, c.ID, "")
 	if isNotFound(err) {
 		return false, nil
@@ -81,7 +107,15 @@ func (c Cycles) intervalSeconds(ctx context.Context) (seconds int) {
 	ctx, cancel := context.WithTimeout(ctx, endQueryTimeout)
 	defer cancel()
 	described, err := c.Temporal.ScheduleClient().GetHandle(ctx, c.ID).Describe(ctx)
-	if err != nil || described.Schedule.Spec == nil {
+	if err != nil {
+		return 0
+	}
+	return shortestInterval(described)
+}
+
+// shortestInterval is in seconds; 0 if the schedule goes by none.
+func shortestInterval(described *client.ScheduleDescription) (seconds int) {
+	if described.Schedule.Spec == nil {
 		return 0
 	}
 	for _, i := range described.Schedule.Spec.Intervals {

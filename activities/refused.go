@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
@@ -27,13 +28,14 @@ func (p *push) classify(ctx context.Context, b archive.Bundle, err error) error 
 	if !ok {
 		return err
 	}
+	p.lacksLFS = p.lacksLFS || errors.Is(err, smarthttp.ErrMissingLFS)
 	if p.set == nil {
 		now, tipErr := p.commitOf(ctx, p.branch.Ref())
 		if tipErr == nil && now != p.tip && now != p.Target.Commit {
 			return fmt.Errorf("%w: %w", &smarthttp.MovedError{Ref: p.branch.Ref(), Expected: p.tip, Tip: now}, err)
 		}
 	}
-	if p.hasMoved(ctx, refused.First().Ref) {
+	if slices.ContainsFunc(blamed(refused), func(ref string) bool { return p.hasMoved(ctx, ref) }) {
 		return errors.New(err.Error()) // not refused by a rule: the next attempt reads the refs again
 	}
 	lacks := errors.Is(err, smarthttp.ErrMissingObjects) || refused.Unexplained()
@@ -55,7 +57,7 @@ func (p *push) classifyMoved(ctx context.Context, moved *smarthttp.MovedError, e
 	branch := !strings.HasPrefix(moved.Ref, ownRefs+"/")
 	text := errors.New(err.Error()) // without MovedError, which would mean that the branch moved
 	switch {
-	case readErr == nil && seen == moved.Expected && oneSided:
+	case readErr == nil && seen == moved.Expected && oneSided && p.staysUnseen(ctx, moved):
 		hidden := ErrOwnRefs
 		if branch {
 			hidden = smarthttp.ErrHiddenRef
@@ -65,6 +67,25 @@ func (p *push) classifyMoved(ctx context.Context, moved *smarthttp.MovedError, e
 		return err
 	}
 	return text // another push of ours is running: the next attempt reads the refs again
+}
+
+// staysUnseen tells whether pushes still see a ref as they did, after it was read to be as it had been before. Else it was moved there
+// and back, as one that another push of ours makes and removes again.
+func (p *push) staysUnseen(ctx context.Context, moved *smarthttp.MovedError) bool {
+	tip, err := p.forge.PushedTip(ctx, p.branch.Path(), moved.Ref)
+	return err == nil && tip == moved.Tip
+}
+
+// lockedRef finds the ref of ours that git could not change: it refuses all refs of a transaction for that, the branch first.
+var lockedRef = regexp.MustCompile(`cannot lock ref '(` + ownRefs + `/[^']+)'`)
+
+// blamed are the refs that may be why a push was refused.
+func blamed(refused *smarthttp.RefusedError) []string {
+	refs := []string{refused.First().Ref}
+	for _, match := range lockedRef.FindAllStringSubmatch(refused.Error(), 4) {
+		refs = append(refs, match[1])
+	}
+	return refs
 }
 
 // hasMoved tells whether one of our refs is no longer where it was read. That happens when the push of a worker that
@@ -84,10 +105,7 @@ func (p *push) refusesOwnRefs(ctx context.Context) bool {
 	if object == "" {
 		return false
 	}
-	probe := path.Dir(p.incomingRef()) + "/probe"
-	if p.set != nil {
-		probe = setFolder(p.branch) + "probe"
-	}
+	probe := p.ownFolder() + "probe"
 	err := p.updateRefs(ctx, smarthttp.RefUpdate{Ref: probe, New: object})
 	if err == nil {
 		_ = p.deleteRefs(ctx, smarthttp.RefUpdate{Ref: probe, Old: object}) // if that fails, the next push removes it
@@ -111,6 +129,20 @@ func (p *push) discardSent(ctx context.Context, err error) error {
 	// Only as text: it must not hide why the push failed.
 	if failed := p.deleteRefs(ctx, vain...); failed != nil {
 		return fmt.Errorf("%w (and %s could not be removed: %v)", err, vain[0].Ref, failed)
+	}
+	return err
+}
+
+// resendForLFS has a set's objects sent anew in the next run, after the destination has refused refs because it lacks LFS
+// objects: these come with the packs.
+func (p *push) resendForLFS(ctx context.Context, err error) error {
+	if err == nil || !p.lacksLFS || p.incoming == "" {
+		return err
+	}
+	// Only as text: it must not hide why the push failed.
+	sent := smarthttp.RefUpdate{Ref: stateRef(p.branch, p.incoming), Old: p.incomingObject}
+	if failed := p.deleteRefs(ctx, sent); failed != nil {
+		return fmt.Errorf("%w (and %s could not be removed: %v)", err, sent.Ref, failed)
 	}
 	return err
 }

@@ -170,6 +170,7 @@ func (p *push) pushApart(ctx context.Context, updates []smarthttp.RefUpdate) (*s
 	if !ok || !p.isOfRefs(refused) {
 		return nil, p.classify(ctx, archive.Bundle{}, err)
 	}
+	p.lacksLFS = p.lacksLFS || errors.Is(err, smarthttp.ErrMissingLFS)
 	return refused, nil
 }
 

@@ -61,7 +61,7 @@ func (r *rig) refusedInTurn(cycle func(*rig) error, begin func(), arrived func(a
 			require.NotNil(r, failed, "%s: %v", refused.at, err)
 			require.Contains(r, []string{"BucketAccessDenied", "GitForbidden", "CatalogNotWritten"}, failed.Type(), "%s: %v", refused.at, err)
 			require.NoError(r, cycle(r), refused.at)
-		} else {
+		} else if !strings.HasSuffix(refused.at, "uploads=") { // what others have left of uploads waits for the next cycle
 			require.Contains(r, refused.at, ".git/", "only what a plan asks of a Git server is asked again by a step")
 		}
 		arrived(refused.at)

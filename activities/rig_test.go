@@ -94,7 +94,7 @@ func newRig(t *testing.T) *rig {
 }
 
 func (r *rig) register() {
-	for _, activity := range []any{r.producer, r.consumer, r.clone, r.pack, r.encrypt, r.upload, r.download, r.decrypt, r.push} {
+	for _, activity := range []any{r.producer, r.consumer, r.clone, r.findLFS, r.uploadLFS, r.sendLFS, r.pack, r.encrypt, r.upload, r.download, r.decrypt, r.pushLFS, r.push} {
 		r.activities.RegisterActivity(activity)
 	}
 }
@@ -176,7 +176,7 @@ func must[I, O any](r *rig, activity func(context.Context, I) (O, error), in I) 
 func (r *rig) produce() (uploaded []Uploaded) {
 	r.Helper()
 	for _, u := range must(r, r.producer.PlanUploads, PlanRequest{}).Moves {
-		object := must(r, r.encrypt, must(r, r.pack, must(r, r.clone, u)))
+		object := must(r, r.encrypt, must(r, r.pack, must(r, r.uploadLFS, must(r, r.clone, u))))
 		uploaded = append(uploaded, must(r, r.upload, object))
 	}
 	if len(uploaded) > 0 {
@@ -205,7 +205,7 @@ func (r *rig) planPushes() plan.Page[plan.Push] {
 func (r *rig) consume() (pushed []Pushed) {
 	r.Helper()
 	for _, p := range r.planPushes().Moves {
-		pushed = append(pushed, must(r, r.push, must(r, r.decrypt, must(r, r.download, p))))
+		pushed = append(pushed, must(r, r.push, must(r, r.pushLFS, must(r, r.decrypt, must(r, r.download, p)))))
 	}
 	return pushed
 }

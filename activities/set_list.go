@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/lfs"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/refset"
@@ -88,7 +89,7 @@ func stagedText(run staging.Run, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, archive.MaxRefsSize))
+	return io.ReadAll(io.LimitReader(file, max(archive.MaxRefsSize, lfs.MaxListSize)))
 }
 
 // stagedList reads what a set has to become.

@@ -103,7 +103,7 @@ func (r *setRig) uploadSet(id object.ID, changed refset.Difference, header []ref
 	signature, err := r.producer.Signer.Sign(manifest)
 	require.NoError(r, err)
 	var plain bytes.Buffer
-	require.NoError(r, archive.Write(&plain, manifest, signature, changed.Encode(), bytes.NewReader(content)))
+	require.NoError(r, archive.Write(&plain, manifest, signature, changed.Encode(), nil, bytes.NewReader(content)))
 	key, err := id.Key()
 	require.NoError(r, err)
 	r.rig.put(key, r.seal(plain.Bytes()))

@@ -6,6 +6,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/app-sre/git-partition-sync/internal/lfs"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
@@ -21,6 +22,12 @@ type Staged struct {
 type Work[Plan any] struct {
 	Plan   Plan   `json:"plan"`
 	Staged Staged `json:"staged,omitzero"` // zero for the first step, whose result says where it has staged them
+	// LookFirst is for the first step of a run that no cycle has just planned: it looks whether there is anything left to do. The
+	// workflow, which is as new as this, can end with that.
+	LookFirst bool `json:"look_first,omitempty"`
+	// HeedPause is for the first step, too: it moves nothing if the sync has been paused since it was planned, or was never planned.
+	// The workflow can end with that as well.
+	HeedPause bool `json:"heed_pause,omitempty"`
 }
 
 type (
@@ -33,13 +40,18 @@ type (
 // Names of a run's files.
 const (
 	bundleFile  = "repository.bundle"
-	refsFile    = "refs" // of a set
+	refsFile    = "refs"       // of a set
+	fetchedFile = "fetch.json" // what the source was asked for
+	lfsFile     = "lfs"        // the list of the LFS objects that a bundle needs
 	archiveFile = "package.tar"
 	objectFile  = "package.tar.age"
 )
 
 // numbered names one of several files of a kind, since a chain has several objects.
 func numbered(name string, i int) string { return fmt.Sprintf("%02d-%s", i, name) }
+
+// lfsObjectFile has the content of an LFS object, or the beginning of it.
+func lfsObjectFile(o lfs.Object) string { return lfsFile + "-" + o.OID }
 
 // stage returns the place for the files of the workflow run that this activity belongs to.
 func stage(ctx context.Context, host string) Staged {

@@ -10,6 +10,7 @@ import (
 type producing struct {
 	Work UploadWork
 	Cloned
+	SentLFS UploadedLFS
 	Packaged
 	Encrypted
 }
@@ -20,6 +21,28 @@ func (r *rig) clone(ctx context.Context, u plan.Upload) (p producing, err error)
 	p.Work.Plan = u
 	p.Cloned, err = r.producer.Clone(ctx, p.Work)
 	p.Work.Staged = p.Staged
+	return p, err
+}
+
+func (r *rig) findLFS(ctx context.Context, p producing) (FoundLFS, error) {
+	return r.producer.FindLFS(ctx, p.Work)
+}
+
+func (r *rig) uploadLFS(ctx context.Context, p producing) (producing, error) {
+	if !p.LFS {
+		return p, nil
+	}
+	found, err := r.producer.FindLFS(ctx, p.Work)
+	if err != nil || found.Objects == 0 {
+		return p, err
+	}
+	return r.sendLFS(ctx, p)
+}
+
+// sendLFS is without looking for what to send.
+func (r *rig) sendLFS(ctx context.Context, p producing) (_ producing, err error) {
+	p.SentLFS, err = r.producer.UploadLFS(ctx, p.Work)
+	p.Bundle.LFSSize, p.Bundle.LFSSHA256 = p.SentLFS.ListSize, p.SentLFS.ListSHA256
 	return p, err
 }
 
@@ -37,7 +60,7 @@ func (r *rig) encrypt(ctx context.Context, p producing) (producing, error) {
 
 func (r *rig) upload(ctx context.Context, p producing) (Uploaded, error) {
 	uploaded, err := r.producer.Upload(ctx, p.Work, UploadInput{
-		ID: p.Bundle.ID, CreatedAt: p.CreatedAt, Note: p.Note, ManifestSHA256: p.ManifestSHA256, Changes: p.Changes, Size: p.Size,
+		ID: p.Bundle.ID, CreatedAt: p.CreatedAt, Note: p.Note, ManifestSHA256: p.ManifestSHA256, Changes: p.Changes, Size: p.Size, LFS: p.SentLFS.MovedLFS,
 	})
 	r.ended(p.Work.Plan.Sync.Destination, uploaded, err)
 	return uploaded, err
@@ -48,6 +71,7 @@ type consuming struct {
 	Work PushWork
 	Downloaded
 	Decrypted
+	LFS *PushedLFS
 }
 
 // The steps of ConsumeProject, likewise.
@@ -65,6 +89,15 @@ func (r *rig) decrypt(ctx context.Context, c consuming) (consuming, error) {
 	return c, err
 }
 
+func (r *rig) pushLFS(ctx context.Context, c consuming) (consuming, error) {
+	if c.LFSObjects == 0 {
+		return c, nil
+	}
+	pushed, err := r.consumer.PushLFS(ctx, c.Work, PushInput{Target: c.Target, Bundles: c.Bundles})
+	c.LFS = &pushed
+	return c, err
+}
+
 func (r *rig) push(ctx context.Context, c consuming) (Pushed, error) {
-	return r.consumer.Push(ctx, c.Work, PushInput{Target: c.Target, Bundles: c.Bundles})
+	return r.consumer.Push(ctx, c.Work, PushInput{Target: c.Target, Bundles: c.Bundles, LFS: c.LFS})
 }

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/sign"
@@ -179,7 +180,7 @@ func (s *stoppable) settled(what string) {
 	require.Empty(s, s.chain().Superseded, what)
 	s.tidy(what)
 	value := must(s.rig, s.consumer.PlanPushes, PlanRequest{})
-	value.Reached, value.Warning, value.Catalog = 0, "", plan.CatalogSeen{}
+	value.Reached, value.Warning, value.Catalog, value.Bucket = 0, "", plan.CatalogSeen{}, fleet.BucketUse{}
 	require.Equal(s, plan.Page[plan.Push]{Checked: 1, UpToDate: 1}, value, what)
 }
 

@@ -18,6 +18,7 @@ import (
 type headSurvey struct {
 	limits   headSurveyLimits
 	server   RefReader
+	down     *ServerDown // nil remembers nothing
 	deadline time.Time
 
 	oneByOne chan struct{} // has whoever asks, once the server has said that it is asked too much

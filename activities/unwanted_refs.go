@@ -30,7 +30,10 @@ func (p *push) removeUnwanted(ctx context.Context) error {
 		if err != nil {
 			return p.classify(ctx, archive.Bundle{}, err)
 		}
-		deleted, example = deleted+len(removals), removals[0].Ref
+		others := slices.DeleteFunc(removals, func(r smarthttp.RefUpdate) bool { return r.Ref == p.createdRef() })
+		if deleted += len(others); len(others) > 0 {
+			example = others[0].Ref
+		}
 		if p.destination, err = p.reread(ctx); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
@@ -21,6 +22,8 @@ type UploadInput struct {
 	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
 	Changes        string `json:"changes,omitempty"` // of Cloned
 	Size           int64  `json:"size"`              // bytes
+	// LFS is of UploadedLFS; zero if nothing was needed.
+	LFS MovedLFS `json:"lfs,omitzero"`
 }
 
 // Uploaded describes an object that is in the bucket.
@@ -38,6 +41,10 @@ type Uploaded struct {
 	ManifestSHA256 string    `json:"manifest_sha256,omitempty"` // lower-case hexadecimal
 	Keys           string    `json:"keys,omitempty"`            // see Producer.keysFingerprint
 	BaseChain      string    `json:"base_chain,omitempty"`      // of the plan, for an increment
+	LFSObjects     int       `json:"lfs_objects,omitempty"`     // that the object needs, and that are in the bucket
+	LFSSize        int64     `json:"lfs_size,omitempty"`        // of all these, in bytes
+
+	Pause *fleet.Pause `json:"pause,omitempty"` // why nothing was uploaded
 }
 
 // Upload puts the object into the bucket. It first deletes the archive, which is no longer needed, to make room.
@@ -61,7 +68,7 @@ func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) 
 	meter := startMeter(ctx, in.Size)
 	defer meter.stop()
 	placed := placement{producer: p, key: key, seenChain: work.Plan.SeenChain, UploadInput: in}
-	own, err := p.put(ctx, placed, meteredAt{file, meter})
+	own, err := p.put(ctx, placed, meteredAt{file, meter, 0})
 	if err != nil {
 		return uploaded, err
 	}
@@ -71,12 +78,16 @@ func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) 
 		}
 	}
 	summary := fmt.Sprintf("%s, %s", Describe(in.ID, in.Changes), humanize.Bytes(uint64(in.Size)))
+	if in.LFS.needed() > 0 {
+		summary += "; " + in.LFS.Summary()
+	}
 	if in.Note != "" {
 		summary += "; " + in.Note
 	}
 	uploaded = Uploaded{
 		Summary: summary, ID: in.ID, Key: key, Size: in.Size,
 		ETag: own.ETag, Modified: own.Modified, CreatedAt: in.CreatedAt, ManifestSHA256: in.ManifestSHA256, Keys: p.keysFingerprint(),
+		LFSObjects: in.LFS.Sent + in.LFS.There, LFSSize: in.LFS.Size,
 	}
 	if in.ID.Base != "" {
 		uploaded.BaseChain = work.Plan.BaseChain
@@ -84,16 +95,17 @@ func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) 
 	return uploaded, nil
 }
 
-// meteredAt tracks how far the object has been read. Parts are read concurrently, and more than once when they are
-// signed or sent again.
+// meteredAt tracks how far a file has been read, after so many bytes of others. Parts are read concurrently, and more than
+// once when they are signed or sent again.
 type meteredAt struct {
 	io.ReaderAt
 	meter *meter
+	after int64
 }
 
 func (r meteredAt) ReadAt(p []byte, offset int64) (int, error) {
 	n, err := r.ReaderAt.ReadAt(p, offset)
-	r.meter.advanceTo(offset + int64(n))
+	r.meter.advanceTo(r.after + offset + int64(n))
 	return n, err
 }
 

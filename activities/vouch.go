@@ -87,6 +87,7 @@ func (p *Producer) hasContent(ctx context.Context, listed object.Stored, etag st
 func (l *ledger) vouch(id project.Branch, c chain.Chain, uploaded Uploaded) {
 	o := describe(c)
 	o.MadeAt, o.ManifestSHA256, o.Keys = uploaded.CreatedAt, uploaded.ManifestSHA256, uploaded.Keys
+	o.LFSObjects, o.LFSSize = uploaded.LFSObjects, uploaded.LFSSize
 	if before := l.syncs[id].Object; before == nil || supersedes(o, *before) {
 		l.renewed[id] = o
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/retries"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
 
@@ -70,7 +71,7 @@ func TestRefusedBranchesWait(t *testing.T) {
 
 			ends := runEnds{}
 			for name, attempt := range attempts {
-				ends["move-"+name] = failedWith(temporal.NewApplicationError("the branch is protected", "PushRefused", attempt.RefusedAt(runEnded)))
+				ends["move-"+name] = failedWith(temporal.NewApplicationError("the branch is protected", "PushRefused", attempt.After(plan.Failed{At: runEnded, Class: retries.Refused, Transferred: true})))
 			}
 			s.common.LastRuns = LastRuns{Executions: ends, ID: func(b project.Branch) string { return "move-" + b.Name }}
 			moves, failed = s.plan(PlanRequest{})
@@ -85,6 +86,13 @@ func TestRefusedBranchesWait(t *testing.T) {
 			moves, failed = s.plan(PlanRequest{Retry: []project.Branch{{Group: strings.ToUpper("group"), Name: "20", Branch: "main"}}})
 			require.Equal(t, []string{"20"}, moves)
 			require.Len(t, failed, len(names)-1)
+
+			moves, failed = s.plan(PlanRequest{Only: []project.Branch{{Group: "group", Name: "20", Branch: "main"}}})
+			require.Empty(t, moves, "a push event or a poll says nothing of why it was refused")
+			require.Len(t, failed, 1)
+			moves, failed = s.plan(PlanRequest{Only: []project.Branch{{Group: "group", Name: "20", Branch: "main"}}, Insist: true})
+			require.Equal(t, []string{"20"}, moves, "a person has named it")
+			require.Empty(t, failed)
 
 			s.common.Settings = "now"
 			moves, failed = s.plan(PlanRequest{})

@@ -34,13 +34,14 @@ func (a arrivals) observe(states []stack.State, now time.Time) {
 	}
 }
 
-// describe is "-" for a sync that was not seen to arrive, and for one that is on its way again.
+// describe tells how long the last update took. It is empty for a sync that was not seen to arrive, and for one that is on its way
+// again.
 func (a arrivals) describe(s project.Sync) string {
 	took, known := a.took[s]
 	if _, behind := a.since[s]; behind || !known {
-		return "-"
+		return ""
 	}
-	return took.Round(100 * time.Millisecond).String()
+	return "arrived in " + took.Round(100*time.Millisecond).String()
 }
 
 // describeCatalog says how old the producer's catalog is.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"text/template"
 
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
@@ -17,7 +18,7 @@ var guideText string
 var guideTemplate = template.Must(template.New("guide").Parse(guideText))
 
 // printGuide prints what a person can try next, as commands to paste.
-func printGuide(ctx context.Context, w io.Writer, s *stack.Stack) error {
+func printGuide(ctx context.Context, w io.Writer, s *stack.Stack, pages map[stack.Role]string) error {
 	states, err := s.States(ctx)
 	if err != nil {
 		return err
@@ -30,12 +31,17 @@ func printGuide(ctx context.Context, w io.Writer, s *stack.Stack) error {
 	}
 	return guideTemplate.Execute(w, map[string]string{
 		"UI":          s.Temporal.UI,
+		"Producer":    pages[stack.Producer],
+		"Consumer":    pages[stack.Consumer],
+		"Address":     s.Temporal.Address,
+		"Copy":        s.Destination.CloneURL("enclave/web/router"),
+		"WorkerPID":   strconv.Itoa(s.Workers[stack.Consumer].PID()),
 		"Dir":         dir,
 		"Source":      s.Source.CloneURL("web/router"),
 		"Library":     s.Source.CloneURL(library),
 		"LibraryCopy": s.Destination.CloneURL("enclave/" + library),
+		"AssetsCopy":  s.Destination.CloneURL("enclave/" + assets),
 		"Syncs":       relative(s.SyncsFile()),
-		"Starter":     s.StarterCommand(stack.Producer),
 		"Identity":    relative(s.IdentityFile()),
 		"Object":      relative(object),
 	})

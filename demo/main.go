@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/app-sre/git-partition-sync/internal/lfs"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
@@ -53,11 +54,19 @@ func run(ctx context.Context, once bool) (err error) {
 		return err
 	}
 	fmt.Printf("Starting both sides of the partition below %s\n\n", dir)
+	pages, err := healthAddresses()
+	if err != nil {
+		return err
+	}
 	s, err := stack.Start(ctx, stack.Options{
 		Dir:      dir,
 		Binaries: binaries,
-		Environ:  map[stack.Role][]string{stack.Consumer: {"POLL_INTERVAL=" + pollEvery.String()}},
-		Started:  func(part, where string) { fmt.Printf("  %-24s %s\n", part, where) },
+		LFS:      true,
+		Environ: map[stack.Role][]string{
+			stack.Producer: {"STATUS_PAGE=true", "HEALTH_ADDRESS=" + pages[stack.Producer]},
+			stack.Consumer: {"STATUS_PAGE=true", "HEALTH_ADDRESS=" + pages[stack.Consumer], "POLL_INTERVAL=" + pollEvery.String()},
+		},
+		Started: func(part, where string) { fmt.Printf("  %-24s %s\n", part, where) },
 	})
 	if err != nil {
 		return err
@@ -66,39 +75,49 @@ func run(ctx context.Context, once bool) (err error) {
 		fmt.Println("\nStopping ...")
 		err = errors.Join(err, s.Close())
 	}()
-	if err := createContent(ctx, s); err != nil {
+	texture, err := createContent(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := writeWorkerScripts(s); err != nil {
 		return err
 	}
 	for role, every := range map[stack.Role]time.Duration{stack.Producer: stack.CycleEvery, stack.Consumer: reconcileEvery} {
+		if out, err := s.Starter(ctx, role, "setup"); err != nil { // so that the searches of the documents work
+			return fmt.Errorf("set up the %s: %w: %s", role, err, out)
+		}
 		if out, err := s.Starter(ctx, role, "schedule", "create", "--every", every.String()); err != nil {
 			return fmt.Errorf("schedule the %s: %w: %s", role, err, out)
 		}
 	}
 	if once {
-		return verify(ctx, s)
+		return verify(ctx, s, texture)
 	}
-	return showUntilInterrupted(ctx, s)
+	return showUntilInterrupted(ctx, s, pages)
 }
 
 // showUntilInterrupted keeps the table up to date until Ctrl-C.
-func showUntilInterrupted(ctx context.Context, s *stack.Stack) error {
-	fmt.Printf("\nThe first sync; the producer looks at its sources every %s, the consumer at the producer's catalog every %s:\n\n", stack.CycleEvery, pollEvery)
+func showUntilInterrupted(ctx context.Context, s *stack.Stack, pages map[stack.Role]string) error {
+	fmt.Printf("\nThe first sync. The producer looks at its sources every %s, the consumer at the\nproducer's catalog every %s:\n\n", stack.CycleEvery, pollEvery)
 	screen := newScreen(os.Stdout)
 	if err := screen.watch(ctx, s, stack.InSync); err != nil {
 		return err
 	}
-	if err := printGuide(ctx, os.Stdout, s); err != nil {
+	if err := printGuide(ctx, os.Stdout, s, pages); err != nil {
 		return err
 	}
 	screen.detach()
 	return screen.watch(ctx, s, func([]stack.State) bool { return false })
 }
 
-// verify waits until everything has arrived, then until one more commit has, and then until a new tag has.
-func verify(ctx context.Context, s *stack.Stack) error {
+// verify waits until everything has arrived, the large file included, then until one more commit has, and then until a new tag has.
+func verify(ctx context.Context, s *stack.Stack, texture lfs.Object) error {
 	screen := newScreen(os.Stdout)
 	fmt.Printf("\nThe first sync:\n\n")
 	first, err := awaitSync(ctx, s, screen)
+	if err == nil {
+		err = verifyAssets(s, texture)
+	}
 	if err != nil {
 		return err
 	}

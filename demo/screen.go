@@ -23,10 +23,14 @@ type screen struct {
 	out     *os.File
 	drawn   int             // lines of the table that stand above the cursor
 	printed map[string]bool // lines that were printed last
+	colours bool            // on a terminal
 	arrivals
 }
 
-func newScreen(out *os.File) *screen { return &screen{out: out, arrivals: newArrivals()} }
+// newScreen heeds NO_COLOR (https://no-color.org).
+func newScreen(out *os.File) *screen {
+	return &screen{out: out, colours: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", arrivals: newArrivals()}
+}
 
 // width is 0 when the output is not a terminal.
 func (s *screen) width() int {
@@ -54,6 +58,7 @@ func (s *screen) watch(ctx context.Context, st *stack.Stack, done func([]stack.S
 		if s.width() > 0 { // else it would be another line each second
 			lines = append(lines, "", describeCatalog(ctx, st, time.Now()))
 		}
+		lines = append(lines, describeMissingWorkers(ctx, st)...)
 		if err != nil { // such as a mistake in the YAML file, which can be mended
 			lines = []string{"The state is not known: " + err.Error()}
 		}
@@ -87,8 +92,11 @@ func (s *screen) draw(lines []string) {
 	}
 	out.WriteString("\x1b[J") // clear from there on
 	for _, line := range lines {
-		// A line that wraps would count twice.
-		fmt.Fprintf(&out, "%.*s\n", width-1, line)
+		line = fmt.Sprintf("%.*s", width-1, line) // one that wraps would count twice
+		if s.colours {
+			line = coloured(line)
+		}
+		out.WriteString(line + "\n")
 	}
 	s.drawn = len(lines)
 	_, _ = s.out.Write(out.Bytes())
@@ -105,20 +113,20 @@ func (s *screen) printChanged(lines []string) {
 	s.printed = now
 }
 
+// formatTable has two lines for each sync, its ends one below the other: names may be long, and terminals have 80 columns.
 func (s *screen) formatTable(states []stack.State) []string {
 	var text bytes.Buffer
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "IN SYNC\tSOURCE\tCOMMIT\tOBJECT IN THE BUCKET\tDESTINATION\tCOMMIT\tARRIVED IN")
 	for _, state := range states {
-		inSync := "no"
+		inSync := "behind "
 		if state.InSync() {
-			inSync = "yes"
+			inSync = "in sync"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", inSync, state.Sync.Source, shortCommit(state.Source),
-			describeObject(state), state.Sync.Destination, shortCommit(state.Destination), s.describe(state.Sync))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", inSync, state.Sync.Source, shortCommit(state.Source), describeObject(state))
+		_, _ = fmt.Fprintf(w, "\t  to %s\t%s\t%s\n", state.Sync.Destination, shortCommit(state.Destination), s.describe(state.Sync))
 	}
 	_ = w.Flush()
-	return strings.Split(strings.TrimSpace(text.String()), "\n")
+	return strings.Split(strings.TrimRight(text.String(), "\n"), "\n")
 }
 
 func shortCommit(hash string) string {
@@ -128,13 +136,24 @@ func shortCommit(hash string) string {
 	return plan.Short(hash)
 }
 
+// describeObject tells what brought the destination where it is.
 func describeObject(s stack.State) string {
 	switch o := s.Object; {
 	case o == nil:
-		return "-"
+		return "not in the bucket"
 	case o.Base == "":
-		return fmt.Sprintf("snapshot %s, %s", plan.Short(o.Commit), humanize.Bytes(uint64(o.Size)))
+		return "snapshot, " + humanize.Bytes(uint64(o.Size))
 	default:
-		return fmt.Sprintf("increment %s, %s", plan.Short(o.Commit), humanize.Bytes(uint64(o.Size)))
+		return "increment, " + humanize.Bytes(uint64(o.Size))
 	}
+}
+
+// coloured gives the states of a table their colours.
+func coloured(line string) string {
+	for state, colour := range map[string]string{"in sync": "32", "behind ": "33"} {
+		if rest, ok := strings.CutPrefix(line, state); ok {
+			return "\x1b[" + colour + "m" + state + "\x1b[0m" + rest
+		}
+	}
+	return line
 }

@@ -114,7 +114,7 @@ func (a *attacker) forge(key string, signer sign.Signer) []byte {
 	signature, err := signer.Sign(manifest)
 	require.NoError(a, err)
 	var text bytes.Buffer
-	require.NoError(a, archive.Write(&text, manifest, signature, nil, bytes.NewReader(content)))
+	require.NoError(a, archive.Write(&text, manifest, signature, nil, nil, bytes.NewReader(content)))
 	return a.encrypt(&text)
 }
 

@@ -56,6 +56,8 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	stacks.dir, stacks.binaries = dir, binaries
+	realForges.dir = dir
+	defer realForges.close()
 	defer func() { err = errors.Join(err, stacks.close()) }()
 	return m.Run(), nil
 }
@@ -86,7 +88,7 @@ func staged(t sides, role stack.Role) (files []string) {
 			return err
 		}
 		isWorker := entry.IsDir() && filepath.Dir(path) == dir
-		if path != dir && !isWorker && entry.Name() != "lock" {
+		if path != dir && !isWorker && entry.Name() != "lock" && !strings.HasPrefix(entry.Name(), "note-") {
 			files = append(files, path)
 		}
 		return nil

@@ -30,7 +30,6 @@ import (
 func TestMemoryDoesNotGrowWithRepository(test *testing.T) {
 	needProc(test)
 	const small, big, allowed = 3 << 20, 120 << 20, 40 << 20 // bytes
-	const predecessors = 200 << 20                           // the limit of its OpenShift templates
 	t := begin(test)
 	releasedWorkers(t)
 	before := map[stack.Role]int64{}
@@ -43,7 +42,7 @@ func TestMemoryDoesNotGrowWithRepository(test *testing.T) {
 			t.Logf("%s: %d MB with a repository of %d MB", role, peak>>20, size>>20)
 			if size == big {
 				require.Less(t, peak, before[role]+allowed, "%s", role)
-				require.Less(t, peak, int64(predecessors), "%s", role)
+				require.Less(t, peak, int64(memoryLimit), "%s", role)
 			}
 			before[role] = peak
 		}

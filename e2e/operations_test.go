@@ -17,12 +17,14 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
-const operationsFile = "../docs/operations.md"
+// runbooks are the documents with commands for operators, in the order of a life.
+var runbooks = []string{"../docs/first-deployment.md", "../docs/operations.md", "../docs/temporal-cli.md"}
 
-// shellBlock is the text of a fenced block of shell commands, and the line it begins at.
+// shellBlock is the text of a fenced block of shell commands, and where it is.
 type shellBlock struct {
-	line int
-	text string
+	document string
+	line     int // at which it begins
+	text     string
 }
 
 // A block is run on the side that its first line names.
@@ -42,7 +44,7 @@ func (b shellBlock) mark() (role stack.Role, where string, ok bool) {
 }
 
 // shellBlocks also finds those in lists, which are indented.
-func shellBlocks(text string) (blocks []shellBlock) {
+func shellBlocks(document, text string) (blocks []shellBlock) {
 	var block *shellBlock
 	indent := ""
 	for i, line := range strings.Split(text, "\n") {
@@ -50,7 +52,7 @@ func shellBlocks(text string) (blocks []shellBlock) {
 		switch {
 		case block == nil && trimmed == "```sh":
 			indent = line[:len(line)-len(trimmed)]
-			block = &shellBlock{line: i + 2}
+			block = &shellBlock{document: document, line: i + 2}
 		case block != nil && trimmed == "```":
 			blocks = append(blocks, *block)
 			block = nil
@@ -63,37 +65,41 @@ func shellBlocks(text string) (blocks []shellBlock) {
 
 func TestShellBlocks(t *testing.T) {
 	text := "```sh\n# producer\nstarter plan\n```\n1. x\n\n   ```sh\n   # consumer, of a failed sync\n   a \\\n     b\n   ```\n```go\nno\n```\n"
-	blocks := shellBlocks(text)
-	require.Equal(t, []shellBlock{{2, "# producer\nstarter plan\n"}, {8, "# consumer, of a failed sync\na \\\n  b\n"}}, blocks)
+	blocks := shellBlocks("a.md", text)
+	require.Equal(t, []shellBlock{{"a.md", 2, "# producer\nstarter plan\n"}, {"a.md", 8, "# consumer, of a failed sync\na \\\n  b\n"}}, blocks)
 	role, where, ok := blocks[1].mark()
 	require.Equal(t, []any{stack.Consumer, ofFailure, true}, []any{role, where, ok})
 }
 
-// TestOperations runs the commands of docs/operations.md in their order.
+// TestOperations runs the commands of the runbooks in their order.
 func TestOperations(test *testing.T) {
 	test.Parallel()
-	text, err := os.ReadFile(operationsFile)
-	require.NoError(test, err)
+	var blocks []shellBlock
+	for _, document := range runbooks {
+		text, err := os.ReadFile(document)
+		require.NoError(test, err)
+		blocks = append(blocks, shellBlocks(document, string(text))...)
+	}
 	t, path := newStack(test)
 	configure(t, operated("other"))
 	prepareOperated(t, "other")
 	run := 0
 	var mended [][2]string // sets, which stay configured
-	for _, block := range shellBlocks(string(text)) {
+	for _, block := range blocks {
 		role, where, ok := block.mark()
 		if !ok {
-			require.NotRegexp(t, `(?m)^(starter|temporal) (?s:.*)`, block.text, "line %d: not marked", block.line)
+			require.NotRegexp(t, `(?m)^(starter|temporal) (?s:.*)`, block.text, "%s:%d: not marked", block.document, block.line)
 			continue
 		}
 		run++
-		t.run(fmt.Sprintf("line %d", block.line), func(t sides) {
+		t.run(fmt.Sprintf("%s line %d", filepath.Base(block.document), block.line), func(t sides) {
 			destination, sha := operated("other")[1], ""
 			var sets [][2]string
 			if strings.Contains(block.text, "starter retry --all") {
 				sets = append(sets, operatedSet("set"))
 			}
 			if where == ofFailure {
-				destination, sha = failOperated(t, fmt.Sprintf("line-%d", block.line), mended, sets...)
+				destination, sha = failOperated(t, fmt.Sprintf("%s-%d", strings.TrimSuffix(filepath.Base(block.document), ".md"), block.line), mended, sets...)
 			}
 			mended = append(mended, sets...)
 			environ := []string{"TEMPORAL_ADDRESS=" + t.Temporal.Address, "TEMPORAL_NAMESPACE=" + string(role), stack.NoExitSleep}
@@ -117,7 +123,7 @@ func (b shellBlock) run(t sides, environ []string) {
 	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", b.text)
 	cmd.Env = append(environ, "HOME="+t.TempDir(), "TMPDIR="+t.TempDir())
 	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s:%d\n%s%s", operationsFile, b.line, b.text, out)
+	require.NoError(t, err, "%s:%d\n%s%s", b.document, b.line, b.text, out)
 }
 
 // newStack has no failures of other tests, which "retry --all" would retry. The path has the

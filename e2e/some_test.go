@@ -42,5 +42,5 @@ func TestRunOfSomeDestinations(test *testing.T) {
 	}
 	out, err := t.Starter(t.Context(), stack.Producer, "run", "some/a")
 	require.Error(t, err)
-	require.Contains(t, out, `only: "some/a" is not a branch (group/name@branch)`)
+	require.Contains(t, out, `"some/a" is not a branch (group/name@branch)`)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -115,7 +116,7 @@ func TestStandaloneService(test *testing.T) {
 	require.Eventually(t, func() bool { return len(keys(t, b)) == 1 }, time.Minute, 100*time.Millisecond, out)
 	require.Eventually(t, func() bool {
 		status, _ := check(t, stack.Producer, []string{"starter", "status"}, "TEMPORAL_ADDRESS="+s.address)
-		return strings.Contains(status, "yes      "+destination)
+		return regexp.MustCompile(`(?m)^in sync .*  ` + destination + `$`).MatchString(status)
 	}, time.Minute, 100*time.Millisecond, "its Temporal can be asked")
 	require.NoError(t, service.Process.Kill())
 	_ = service.Wait()

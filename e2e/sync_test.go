@@ -81,9 +81,7 @@ func TestPrune(test *testing.T) {
 	after := keys(t, b)
 	require.Len(t, after, 2)
 	require.Subset(t, before, after)
-	for _, key := range before {
-		require.Equal(t, key != after[0] && key != after[1], containsLine(out, "deleted "+key), out)
-	}
+	require.True(t, containsLine(out, "deleted 1 object of mirror/prune/c@main"), out)
 }
 
 func TestDryRun(test *testing.T) {

@@ -47,7 +47,7 @@ func TestTagArrivesAndMoves(test *testing.T) {
 		require.Contains(t, cycle(t, role), "2 checked, 2 up to date, 0 synced, 0 failed")
 		out, err := t.Starter(t.Context(), role, "status")
 		require.NoError(t, err, out)
-		require.Regexp(t, `(?m)^yes +`+tag+` `, out)
+		require.Regexp(t, `(?m)^in sync .*  `+tag+`$`, out)
 	}
 }
 

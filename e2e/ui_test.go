@@ -15,8 +15,8 @@ import (
 
 // The screenshots of docs/operations.md, made anew with a fresh server's few workflows:
 //
-//	go test ./e2e -run TestOperatorInTheBrowser -screenshots
-var screenshots = flag.Bool("screenshots", false, "have TestOperatorInTheBrowser write the screenshots of docs/operations.md")
+//	go test ./e2e -run 'TestOperatorInTheBrowser|TestStatusPage' -screenshots
+var screenshots = flag.Bool("screenshots", false, "have tests with a browser write the screenshots of docs/operations.md")
 
 const imageDir = "../docs/images"
 

@@ -40,12 +40,17 @@ func (g gate) pass(t testing.TB) {
 // startCycle runs a cycle of the consumer in the background.
 func startCycle(t sides) (wait func() (string, error)) {
 	t.Helper()
+	return startCycleOf(t, stack.Consumer)
+}
+
+func startCycleOf(t sides, role stack.Role) (wait func() (string, error)) {
+	t.Helper()
 	var out string
 	var err error
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		out, err = t.Starter(t.Context(), stack.Consumer, "-run-once")
+		out, err = t.Starter(t.Context(), role, "-run-once")
 	}()
 	return func() (string, error) { <-done; return out, err }
 }

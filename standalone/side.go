@@ -170,7 +170,15 @@ func (s *side) startTemporal(ctx context.Context, folder string, kept *database)
 		}
 	}
 	s.environ = append(s.environ, "TEMPORAL_ADDRESS="+address)
+	s.linkToUI()
 	return server, nil
+}
+
+// linkToUI has the worker and the starter link to the UI that is served here, unless it is said that people find it elsewhere.
+func (s *side) linkToUI() {
+	if elsewhere, _ := config.Environ(s.environ).LookupEnv("TEMPORAL_UI_URL"); elsewhere == "" && s.UI != "" {
+		s.environ = append(s.environ, "TEMPORAL_UI_URL="+s.UI.URL())
+	}
 }
 
 // serverEnviron is what the server needs to know, which is no secret. It wants to know who runs it, and a container has no list of

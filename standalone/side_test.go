@@ -192,6 +192,26 @@ func TestSideFromTheEnvironment(t *testing.T) {
 	require.ErrorContains(t, err, "PUBLIC_KEY is not set", "the role that is said counts")
 }
 
+func TestLinksLeadToTheUI(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		ui      config.LocalAddress
+		environ []string
+		want    string
+	}{
+		"no UI":              {"", nil, ""},
+		"of this machine":    {"127.0.0.1:8233", nil, "http://127.0.0.1:8233"},
+		"of all addresses":   {"0.0.0.0:8233", []string{"TEMPORAL_UI_URL="}, "http://127.0.0.1:8233"},
+		"behind a proxy":     {"127.0.0.1:8233", []string{"TEMPORAL_UI_URL=https://ui.example.com"}, "https://ui.example.com"},
+		"of another machine": {"", []string{"TEMPORAL_UI_URL=https://ui.example.com"}, "https://ui.example.com"},
+	} {
+		s := &side{environ: tt.environ, Standalone: config.Standalone{UI: tt.ui}}
+		s.linkToUI()
+		got, _ := config.Environ(s.environ).LookupEnv("TEMPORAL_UI_URL")
+		require.Equal(t, tt.want, got, name)
+	}
+}
+
 // A key for a Temporal elsewhere is a mistake where no address says where that is.
 func TestTemporalIsConfiguredWhole(t *testing.T) {
 	t.Setenv("PUBLIC_KEY", "")

@@ -12,8 +12,8 @@ import (
 
 // remembered returns a report with what is to be remembered of the previous cycle. Temporal gives the next run of a
 // schedule or cron the result of the last run that completed, and the failure of the last run if it failed. Of a cycle that
-// failed without a report, only the catalog is remembered that was known before: see withMemory; of one that was ended from
-// outside, the catalog that the last one knew that had succeeded. Nothing is remembered in a cycle that is run by itself.
+// failed without a report, only the catalog and the lags are remembered that were known before: see withMemory; of one that was
+// ended from outside, those of the last one that had succeeded. Nothing is remembered in a cycle that is run by itself.
 func remembered(ctx workflow.Context) contract.Report {
 	var succeeded, last contract.Report
 	var unreadable error
@@ -27,6 +27,8 @@ func remembered(ctx workflow.Context) contract.Report {
 		unreadable = failed.Details(&last)
 	case failure == nil:
 		last = succeeded
+	default:
+		last.Lags = succeeded.Lags
 	}
 	if unreadable != nil {
 		workflow.GetLogger(ctx).Warn("The last cycle's report cannot be read", "error", unreadable)
@@ -34,18 +36,17 @@ func remembered(ctx workflow.Context) contract.Report {
 	if succeeded.Catalog.Sequence > last.Catalog.Sequence {
 		last.Catalog = succeeded.Catalog
 	}
-	return contract.Report{Absence: last.Absence, Catalog: last.Catalog}
+	if succeeded.Recovered.After(last.Recovered) {
+		last.Recovered = succeeded.Recovered
+	}
+	return contract.Report{Absence: last.Absence, Catalog: last.Catalog, Lags: last.Lags, Recovered: last.Recovered, Halted: last.Halted}
 }
 
-// withMemory lets a cycle that fails before it has a report hand on which catalog was seen last. Whoever controls the
-// bucket can make a cycle fail, also by answers that never end, and must not have an old catalog accepted that way.
-func withMemory(err error, memory plan.CatalogSeen) error {
-	failed, ok := errors.AsType[*temporal.ApplicationError](err)
-	if memory == (plan.CatalogSeen{}) || ok && failed.HasDetails() {
-		return err
+// withMemory lets a cycle that fails before it has a report hand on which catalog was seen last, and what lags. Whoever controls
+// the bucket can make a cycle fail, also by answers that never end, and must not have an old catalog accepted that way.
+func withMemory(err error, memory contract.Report) error {
+	if memory.Catalog == (plan.CatalogSeen{}) && len(memory.Lags.List) == 0 && memory.Recovered.IsZero() && !memory.Halted {
+		return ownFailure(err)
 	}
-	kind, reason := contract.FailureOf(err)
-	return temporal.NewApplicationErrorWithOptions(reason, kind, temporal.ApplicationErrorOptions{
-		NonRetryable: ok && failed.NonRetryable(), Cause: err, Details: []any{contract.Report{Catalog: memory}},
-	})
+	return ownFailure(err, memory)
 }

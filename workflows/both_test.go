@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
@@ -31,6 +32,7 @@ type findings struct {
 	reached           turn.Position
 	left              int
 	warning           string
+	paused            []fleet.Pause
 }
 
 // bothSides are what tests of a cycle need of each side.
@@ -75,7 +77,7 @@ func page[M any](find func(activities.PlanRequest) (findings, error), move func(
 	return func(_ context.Context, request activities.PlanRequest) (p plan.Page[M], err error) {
 		f, err := find(request)
 		p.Checked, p.UpToDate, p.Reached, p.Left, p.Failed = f.checked, f.upToDate, f.reached, f.left, f.failed
-		p.Warning = f.warning
+		p.Warning, p.Paused = f.warning, f.paused
 		for _, name := range f.moves {
 			p.Moves = append(p.Moves, move(name))
 		}

@@ -87,8 +87,11 @@ func TestCatalogIsRememberedAfterCyclesWithoutAReport(t *testing.T) {
 	require.True(t, ok && failed.HasDetails())
 	var handedOn contract.Report
 	require.NoError(t, failed.Details(&handedOn))
-	require.Equal(t, contract.Report{Catalog: numbered(7)}, handedOn)
-	require.Contains(t, failed.Message(), "StartToClose")
+	require.Equal(t, numbered(7), handedOn.Catalog)
+	require.Len(t, handedOn.Lags.List, 1)
+	require.Equal(t, plan.SubjectPlan, handedOn.Lags.List[0].Destination)
+	require.Zero(t, handedOn.Checked)
+	require.Contains(t, failed.Message(), "took longer than it may")
 
 	older := &contract.Report{Catalog: numbered(5), Failures: plan.Failures{Failed: []plan.Failure{{Subject: "catalog", Kind: plan.KindCatalogStale}}}}
 	for name, last := range map[string]error{"ended from outside": tooLong, "cancelled": temporal.NewCanceledError(), "failed": older.Err()} {

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -20,8 +21,10 @@ type child struct {
 	destination project.Branch
 	reason      string
 	modified    time.Time // when the branch's newest object was uploaded
+	lag         fleet.Lag // that it is to end
 	input       any
 	rollback    bool // it may roll the branch back
+	again       bool // it has failed before in a way that passes
 }
 
 // runningChild is a child that has not ended.
@@ -29,6 +32,8 @@ type runningChild struct {
 	child
 	since time.Time
 	slow  bool // it no longer counts against max_in_flight
+	// started is ready when the server has started it, or could not.
+	started workflow.Future
 }
 
 // childPool runs the children of one parent.
@@ -39,11 +44,14 @@ type childPool struct {
 	searchAttributes bool
 	state            *contract.Continuation
 	progress         *progress
+	lagging          lagging
 
 	inFlight    []*runningChild
 	expected    int // children in all, as far as they are planned
 	timeUp      workflow.Future
 	watchesSlow bool
+	outage      outage
+	halted      bool // no more are started
 
 	timers     workflow.Context
 	stopTimers workflow.CancelFunc
@@ -66,7 +74,7 @@ func (p *childPool) startAll(ctx workflow.Context, children []child) (started in
 		if err != nil {
 			return i, p.awaitCancelled(ctx, err)
 		}
-		if p.timeUp.IsReady() {
+		if p.timeUp.IsReady() || p.halt(ctx, len(children)-i) {
 			return i, nil
 		}
 		p.startOne(ctx, c)
@@ -79,7 +87,7 @@ func (p *childPool) startAll(ctx workflow.Context, children []child) (started in
 func (p *childPool) startTimer(ctx workflow.Context) {
 	if p.timeUp == nil {
 		p.timers, p.stopTimers = workflow.NewDisconnectedContext(ctx)
-		p.timeUp = workflow.NewTimer(p.timers, max(0, p.state.Until.Sub(workflow.Now(ctx))))
+		p.timeUp = namedTimer(p.timers, max(0, p.state.Until.Sub(workflow.Now(ctx))), "how long the cycle waits for its syncs")
 	}
 }
 
@@ -93,8 +101,23 @@ func (p *childPool) awaitAll(ctx workflow.Context) error {
 		return p.awaitCancelled(ctx, err)
 	}
 	p.stopTimers()
+	if err := p.awaitStarts(ctx); err != nil {
+		return p.awaitCancelled(ctx, err)
+	}
 	p.reportRunning()
 	return nil
+}
+
+// awaitStarts waits until all children have started that are to outlive the cycle. One whose start its parent does not live to see
+// has its ID, and never a task: it would keep its branch for ever (github.com/temporalio/temporal/issues/4812).
+func (p *childPool) awaitStarts(ctx workflow.Context) error {
+	haveStarted := func() bool {
+		return !slices.ContainsFunc(p.inFlight, func(r *runningChild) bool { return !r.started.IsReady() })
+	}
+	if haveStarted() || workflow.GetVersion(ctx, "await-starts", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
+	return workflow.Await(ctx, haveStarted)
 }
 
 // ended counts the children of all the cycle's runs that are known to have ended.
@@ -125,16 +148,16 @@ func (p *childPool) startOne(ctx workflow.Context, c child) {
 		WaitForCancellation: true,
 	})
 	ctx = withDescription(ctx, p.role.Name, c, p.searchAttributes)
-	r := &runningChild{child: c, since: workflow.Now(ctx)}
+	future := workflow.ExecuteChildWorkflow(ctx, p.workflow, c.input)
+	r := &runningChild{child: c, since: workflow.Now(ctx), started: future.GetChildWorkflowExecution()}
 	p.inFlight = append(p.inFlight, r)
 	p.state.Moved++
 	p.showCounts()
-	future := workflow.ExecuteChildWorkflow(ctx, p.workflow, c.input)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		var outcome contract.Outcome
 		err := future.Get(ctx, &outcome)
 		p.inFlight = slices.DeleteFunc(p.inFlight, func(other *runningChild) bool { return other == r })
-		p.recordEnd(c, outcome, err)
+		p.recordEnd(ctx, c, outcome, err)
 		p.showCounts()
 	})
 }
@@ -149,11 +172,18 @@ func (p *childPool) showCounts() {
 	p.progress.step("%d of %d syncs done, %d at work, %d failed", done, p.expected, len(p.inFlight), p.state.Report.Count())
 }
 
-func (p *childPool) recordEnd(c child, outcome contract.Outcome, err error) {
+func (p *childPool) recordEnd(ctx workflow.Context, c child, outcome contract.Outcome, err error) {
 	failed := plan.Failure{Subject: c.destination.String(), Workflow: c.id}
+	p.noteEnd(ctx, c, err, outcome.Pause != nil)
 	switch {
+	case err == nil && outcome.Pause != nil:
+		p.state.Report.AddPaused([]fleet.Pause{*outcome.Pause}, 0)
+		p.lagging.childPaused(c)
+		return
 	case err == nil:
 		p.state.Report.AddSynced(c.destination.String() + ": " + outcome.Summary)
+		p.lagging.childDone(c)
+		p.state.Report.Bytes += outcome.Size
 		return
 	case temporal.IsWorkflowExecutionAlreadyStartedError(err):
 		p.state.Report.AddRunning(c.id)
@@ -168,4 +198,5 @@ func (p *childPool) recordEnd(c child, outcome contract.Outcome, err error) {
 		}
 	}
 	p.state.Report.Fail(failed)
+	p.lagging.childFailed(ctx, c, failed.Kind)
 }

@@ -5,12 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
@@ -20,7 +23,7 @@ func take(env *testsuite.TestWorkflowEnvironment, role string, times map[string]
 	env.SetDetachedChildWait(false)
 	atWork := 0
 	most = new(int)
-	bothSides[role].children(env, func(ctx workflow.Context, name string) error {
+	running(env, func(ctx workflow.Context, name string) error {
 		atWork++
 		*most = max(*most, atWork)
 		err := workflow.Sleep(ctx, max(time.Second, times[name]))
@@ -28,6 +31,19 @@ func take(env *testsuite.TestWorkflowEnvironment, role string, times map[string]
 		return err
 	})
 	return most
+}
+
+// running has each branch end as it is told, once it has started: a child that is mocked tells its parent of that when it ends.
+func running(env *testsuite.TestWorkflowEnvironment, end func(ctx workflow.Context, name string) error) {
+	inPlaceOf := func(child string) workflow.RegisterOptions {
+		return workflow.RegisterOptions{Name: child, DisableAlreadyRegisteredCheck: true}
+	}
+	env.RegisterWorkflowWithOptions(func(ctx workflow.Context, u plan.Upload) (activities.Uploaded, error) {
+		return activities.Uploaded{Summary: "done"}, end(ctx, u.Sync.Destination.Name)
+	}, inPlaceOf(contract.Producer.Child))
+	env.RegisterWorkflowWithOptions(func(ctx workflow.Context, p plan.Push) (activities.Pushed, error) {
+		return activities.Pushed{Summary: "done"}, end(ctx, p.Destination.Name)
+	}, inPlaceOf(contract.Consumer.Child))
 }
 
 // Others start although some take long, and a cycle ends before the next is due.
@@ -117,7 +133,7 @@ func TestLimitsHoldForTheWholeCycle(t *testing.T) {
 			bothSides[role].plan(env, branches(20))
 			started = append(started, 0)
 			env.SetDetachedChildWait(false)
-			bothSides[role].children(env, func(ctx workflow.Context, name string) error {
+			running(env, func(ctx workflow.Context, name string) error {
 				started[len(started)-1]++
 				return workflow.Sleep(ctx, max(time.Second, times[name]))
 			})
@@ -186,6 +202,27 @@ func TestCycleCancelled(t *testing.T) {
 				require.ErrorAs(t, env.GetWorkflowError(), &cancelled)
 				require.Equal(t, tt.started, atTheEnd)
 			})
+		})
+	}
+}
+
+// A cycle whose time is up leaves children alone that have started, and waits for the others to start: the server never gives a task
+// to one whose parent has ended before.
+func TestCycleLeavesNoChildThatHasNotStarted(t *testing.T) {
+	for name, begins := range map[string]time.Duration{"at once": 0, "late": 30 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			env := environment(t)
+			env.SetDetachedChildWait(false)
+			bothSides[contract.Consumer.Name].plan(env, branches(1))
+			if begins == 0 {
+				take(env, contract.Consumer.Name, map[string]time.Duration{"p0": time.Hour})
+			} else {
+				env.OnWorkflow(workflows.ConsumeProject, mock.Anything, mock.Anything).After(begins).Return(activities.Pushed{}, nil)
+			}
+			begun := env.Now()
+			env.ExecuteWorkflow(workflows.ConsumerSync, contract.CycleInput{Limits: contract.Limits{WaitSeconds: 8}})
+			require.NoError(t, env.GetWorkflowError())
+			require.WithinDuration(t, begun.Add(max(begins, 8*time.Second)), env.Now(), time.Second)
 		})
 	}
 }

@@ -6,13 +6,15 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// ConsumeProject moves one branch from the bucket to the destination: download -> decrypt -> push. If the destination
-// cannot complete an increment, although it seemed to have the base, it gets the whole chain from the snapshot on. If
-// the branch has moved meanwhile, the run starts over and compares anew.
+// ConsumeProject moves one branch from the bucket to the destination: download -> decrypt -> push, with the LFS objects that
+// its commits need ahead of these. If the destination cannot complete an increment, although it seemed to have the base, it
+// gets the whole chain from the snapshot on. If the branch has moved meanwhile, the run starts over and compares anew.
 func ConsumeProject(ctx workflow.Context, push plan.Push) (activities.Pushed, error) {
 	push.AllowRollback = push.AllowRollback && mayUseRollback(ctx)
 	return runChild(ctx, contract.Consumer.ChildID(push.Destination), push.Attempt, func(run *childRun) (activities.Pushed, error) {
@@ -36,15 +38,24 @@ func (r *childRun) consume(ctx workflow.Context, push plan.Push) (pushed activit
 
 	r.step("downloading what %s lacks of %s", push.Destination, plan.Short(push.Commit))
 	var downloaded activities.Downloaded
-	err = workflow.ExecuteActivity(transferContext(ctx, push.Destination.String()), consumer.Download, work).Get(ctx, &downloaded)
+	first := work
+	first.LookFirst, first.HeedPause = mustLookFirst(ctx), true
+	err = workflow.ExecuteActivity(transferContext(ctx, push.Destination.String()), consumer.Download, first).Get(ctx, &downloaded)
 	if err != nil {
 		return pushed, err
+	}
+	if downloaded.Pause != nil {
+		return activities.Pushed{Summary: r.leave(*downloaded.Pause), Pause: downloaded.Pause}, nil
+	}
+	if there := downloaded.Target.Commit; downloaded.Nothing != "" {
+		r.step("%s", downloaded.Nothing)
+		return activities.Pushed{Summary: downloaded.Nothing, Old: there, Commit: there}, nil
 	}
 	// A set may take a hundred pushes to find out what the destination refuses.
 	r.transferred = len(downloaded.Objects) > 0 || push.Destination.IsSet()
 	work.Staged = downloaded.Staged
 	defer cleanup(ctx, work.Staged)
-	target, objects := downloaded.Target, countNoun(len(downloaded.Objects), "object", "objects")
+	target, objects := downloaded.Target, describeObjects(downloaded.Objects)
 	onHost := hostTransferContext(ctx, work.Staged.Host, fmt.Sprintf("%s to %s, %s", push.Destination, plan.Short(target.Commit), objects))
 
 	r.step("decrypting %s", objects)
@@ -53,8 +64,16 @@ func (r *childRun) consume(ctx workflow.Context, push plan.Push) (pushed activit
 	if err = workflow.ExecuteActivity(onHost, consumer.Decrypt, work, decryptInput).Get(ctx, &decrypted); err != nil {
 		return pushed, err
 	}
-	r.step("pushing %s to %s", plan.Short(target.Commit), push.Destination)
 	pushInput := activities.PushInput{Target: target, Bundles: decrypted.Bundles}
+	if n := decrypted.LFSObjects; n > 0 && movesLFS(ctx) {
+		needed := activities.CountNoun(n, "LFS object", "LFS objects") + ", " + sizeText(decrypted.LFSSize)
+		r.step("sending %s what it lacks of %s", push.Destination, needed)
+		sending := hostTransferContext(ctx, work.Staged.Host, fmt.Sprintf("%s, %s", push.Destination, needed))
+		if err = workflow.ExecuteActivity(sending, consumer.PushLFS, work, pushInput).Get(ctx, &pushInput.LFS); err != nil {
+			return pushed, err
+		}
+	}
+	r.step("pushing %s to %s, %s", plan.Short(target.Commit), push.Destination, sizeText(bundlesSize(decrypted.Bundles)))
 	if err = workflow.ExecuteActivity(onHost, consumer.Push, work, pushInput).Get(ctx, &pushed); err != nil {
 		return pushed, err
 	}
@@ -62,9 +81,22 @@ func (r *childRun) consume(ctx workflow.Context, push plan.Push) (pushed activit
 	return pushed, nil
 }
 
-func countNoun(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
+// describeObjects says how many objects were downloaded, and how large they are together.
+func describeObjects(objects []object.Stored) string {
+	words := activities.CountNoun(len(objects), "object", "objects")
+	var size int64
+	for _, o := range objects {
+		size += o.Size
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	if size > 0 {
+		words += ", " + sizeText(size)
+	}
+	return words
+}
+
+func bundlesSize(bundles []archive.Bundle) (size int64) {
+	for _, b := range bundles {
+		size += b.Size
+	}
+	return size
 }

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -63,7 +64,7 @@ func syncMoved(ctx workflow.Context, in contract.PollInput, news activities.Cata
 	what := "all syncs"
 	if !news.All {
 		cycle.WaitSeconds = quickWaitSeconds
-		what = countNoun(len(news.Moved), "sync that has moved", "syncs that have moved")
+		what = activities.CountNoun(len(news.Moved), "sync that has moved", "syncs that have moved")
 		for _, b := range news.Moved {
 			cycle.Only = append(cycle.Only, b.String())
 		}
@@ -75,11 +76,12 @@ func syncMoved(ctx workflow.Context, in contract.PollInput, news activities.Cata
 		WaitForCancellation:   true,
 		StaticSummary:         what,
 	})
-	err = workflow.ExecuteChildWorkflow(child, ConsumerSync, cycle).Get(ctx, nil)
+	var report contract.Report
+	err = workflow.ExecuteChildWorkflow(child, ConsumerSync, cycle).Get(ctx, &report)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err != nil {
+	if err = cmp.Or(err, report.Err()); err != nil {
 		workflow.GetLogger(ctx).Info("The cycle has failed", "error", err)
 	}
 	return nil

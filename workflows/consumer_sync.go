@@ -4,6 +4,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -20,7 +21,12 @@ func consumerCycle() cycleSpec[plan.Push] {
 		role: contract.Consumer, scan: consumer.PlanPushes, scanSummary: "the bucket and its destinations",
 		workflow: ConsumeProject, verb: "push",
 		child: func(p plan.Push) child {
-			return child{destination: p.Destination, reason: p.Reason, modified: p.Since}
+			moved := p.MovedAt
+			if moved.IsZero() { // before it was uploaded
+				moved = p.Since
+			}
+			lag := fleet.Lag{Since: moved, AtLeast: p.MovedAt.IsZero(), Is: p.Head, Wanted: p.Commit}
+			return child{destination: p.Destination, reason: p.Reason, modified: p.Since, lag: lag, again: p.Passing}
 		},
 		allowRollback: func(p *plan.Push) { p.AllowRollback = true },
 	}

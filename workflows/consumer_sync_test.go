@@ -64,24 +64,35 @@ func TestConsumerSyncDryRun(t *testing.T) {
 
 // Each step is given what the one before it has made.
 func TestConsumeProjectHandsOver(t *testing.T) {
-	env := environment(t)
-	push := pushOf("p")
-	downloaded := activities.Downloaded{Staged: activities.Staged{Host: "host-1", Run: "run"}, Target: activities.Target{Commit: "c"}, Objects: []object.Stored{stored()}}
-	bundles := []archive.Bundle{{ID: stored().ID, Size: 1}}
-	work := activities.PushWork{Plan: push}
-	env.OnActivity(consumer.Download, mock.Anything, work).Return(downloaded, nil).Once()
-	work.Staged = downloaded.Staged
-	env.OnActivity(consumer.Decrypt, mock.Anything, work, activities.DecryptInput{Commit: "c", Objects: downloaded.Objects}).Return(activities.Decrypted{Bundles: bundles}, nil).Once()
-	env.OnActivity(consumer.Push, mock.Anything, work, activities.PushInput{Target: downloaded.Target, Bundles: bundles}).Return(activities.Pushed{Summary: "done"}, nil).Once()
-	env.OnActivity(eitherSide.Cleanup, mock.Anything, downloaded.Staged).Return(nil).Once()
-	queues := taskQueues(env)
-	consumeProject(env, push)
-	require.NoError(t, env.GetWorkflowError())
-	require.Equal(t, map[string]string{"Download": testQueue, "Decrypt": "host-1", "Push": "host-1", "Cleanup": "host-1"}, *queues)
+	for name, needed := range map[string]int{"no LFS objects": 0, "LFS objects": 3} {
+		t.Run(name, func(t *testing.T) {
+			env := environment(t)
+			push := pushOf("p")
+			downloaded := activities.Downloaded{Staged: activities.Staged{Host: "host-1", Run: "run"}, Target: activities.Target{Commit: "c"}, Objects: []object.Stored{stored()}}
+			bundles := []archive.Bundle{{ID: stored().ID, Size: 1}}
+			work := activities.PushWork{Plan: push}
+			env.OnActivity(consumer.Download, mock.Anything, lookingFirst(work)).Return(downloaded, nil).Once()
+			work.Staged = downloaded.Staged
+			env.OnActivity(consumer.Decrypt, mock.Anything, work, activities.DecryptInput{Commit: "c", Objects: downloaded.Objects}).Return(activities.Decrypted{Bundles: bundles, LFSObjects: needed, LFSSize: 4e9}, nil).Once()
+			want := map[string]string{"Download": testQueue, "Decrypt": "host-1", "Push": "host-1", "Cleanup": "host-1"}
+			input := activities.PushInput{Target: downloaded.Target, Bundles: bundles}
+			if needed > 0 {
+				sent := activities.PushedLFS{MovedLFS: activities.MovedLFS{Sent: 1, There: 1, Missing: 1, MissingNames: []string{"oid"}}}
+				env.OnActivity(consumer.PushLFS, mock.Anything, work, input).Return(sent, nil).Once()
+				want["PushLFS"], input.LFS = "host-1", &sent
+			}
+			env.OnActivity(consumer.Push, mock.Anything, work, input).Return(activities.Pushed{Summary: "done"}, nil).Once()
+			env.OnActivity(eitherSide.Cleanup, mock.Anything, downloaded.Staged).Return(nil).Once()
+			queues := taskQueues(env)
+			consumeProject(env, push)
+			require.NoError(t, env.GetWorkflowError())
+			require.Equal(t, want, *queues)
+		})
+	}
 }
 
 func TestConsumeProject(t *testing.T) {
-	for _, failing := range []string{"", "Download", "Decrypt", "Push"} {
+	for _, failing := range []string{"", "Download", "Decrypt", "PushLFS", "Push"} {
 		t.Run(failing, func(t *testing.T) {
 			env := environment(t)
 			steps := steps(env, map[string]error{failing: named("WrongKey")})
@@ -95,6 +106,7 @@ func TestConsumeProject(t *testing.T) {
 				require.Equal(t, "WrongKey", failure.Type())
 			}
 			require.Equal(t, failing != "Download", steps.cleaned)
+			require.Equal(t, failing == "Push" || failing == "", steps.ran["Push"] > 0, "no commit goes ahead of its files")
 		})
 	}
 }

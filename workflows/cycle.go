@@ -43,8 +43,12 @@ type cycle[M any] struct {
 	state     *contract.Continuation
 	only      []project.Branch // all there are if it is empty
 	rollbacks rollbacks
+	lagging   lagging
 	progress  *progress
 	pool      *childPool
+
+	publishes  bool // also while children are at work
+	publishing bool // at the moment
 }
 
 // runCycle is the body of both parent workflows.
@@ -60,10 +64,9 @@ func runCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInpu
 		case ctx.Err() != nil:
 			return c.state.Report, c.pool.awaitCancelled(ctx, err)
 		case c.state.After == 0 || c.input.DryRun:
-			return contract.Report{}, withMemory(err, c.state.Report.Catalog)
+			return c.endUnplanned(ctx, err)
 		default: // report what was done before
-			kind, reason := contract.FailureOf(err)
-			c.state.Report.Fail(plan.Failure{Subject: "plan", Kind: kind, Reason: reason})
+			c.failPlan(ctx, err)
 			return c.finish(ctx)
 		}
 		more := page.Left > 0 && page.Reached > c.state.After
@@ -72,6 +75,11 @@ func runCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInpu
 			return c.reportPlan(page, more)
 		}
 		children := c.children(page.Moves)
+		c.lagging.planned(ctx, children)
+		if len(children) > 0 {
+			c.pool.startTimer(ctx)
+			c.publishBetween(ctx)
+		}
 		started, err := c.pool.startAll(ctx, children)
 		if err != nil {
 			return c.state.Report, err
@@ -80,7 +88,7 @@ func runCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInpu
 			c.rollbacks.markUsed(child.destination)
 		}
 		c.state.Report.Deferred += len(children) - started
-		if !more || !workflow.Now(ctx).Before(c.state.Until) || cronHistoryIsFull(ctx) {
+		if !more || c.pool.halted || !workflow.Now(ctx).Before(c.state.Until) || cronHistoryIsFull(ctx) {
 			return c.finish(ctx)
 		}
 		if mustContinueAsNew(ctx) {
@@ -110,6 +118,10 @@ func newCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInpu
 			c.state.Position = *in.From
 		}
 	}
+	c.lagging = newLagging(in, c.state)
+	if !continuing {
+		c.lagging.begin()
+	}
 	if c.only, err = in.Subset(); err != nil {
 		return nil, invalidInput("%v", err)
 	}
@@ -118,17 +130,20 @@ func newCycle[M any](ctx workflow.Context, s cycleSpec[M], in contract.CycleInpu
 	}
 	c.input.Limits = in.Limits.WithDefaults()
 	c.progress.status.Report = &c.state.Report
-	c.pool = &childPool{role: s.role, workflow: s.workflow, limits: c.input.Limits, searchAttributes: in.SearchAttributes, state: c.state, progress: c.progress}
+	c.pool = &childPool{role: s.role, workflow: s.workflow, limits: c.input.Limits, searchAttributes: in.SearchAttributes, state: c.state, progress: c.progress, lagging: c.lagging}
 	return c, nil
 }
 
 // planPage plans the next page.
 func (c *cycle[M]) planPage(ctx workflow.Context) (page plan.Page[M], err error) {
 	request := activities.PlanRequest{
-		PageRequest: plan.PageRequest{Order: c.state.Order, After: c.state.After, Size: c.input.PageSize, Detail: c.input.DryRun},
-		Retry:       c.rollbacks.unused,
-		Only:        c.only,
-		Catalog:     c.state.Report.Catalog,
+		PageRequest: plan.PageRequest{
+			Order: c.state.Order, After: c.state.After, Size: c.input.PageSize, Detail: c.input.DryRun, Recovered: c.state.Report.Recovered,
+		},
+		Retry:   c.rollbacks.unused,
+		Only:    c.only,
+		Insist:  len(c.only) > 0 && !c.input.DryRun && isByPerson(ctx),
+		Catalog: c.state.Report.Catalog,
 
 		IntervalSeconds: c.input.IntervalSeconds,
 	}
@@ -136,7 +151,7 @@ func (c *cycle[M]) planPage(ctx workflow.Context) (page plan.Page[M], err error)
 	if c.state.After == 0 {
 		request.Absence = c.state.Report.Absence
 	} else {
-		summary = fmt.Sprintf("%s, after %s", summary, countNoun(c.state.Report.Checked, "sync", "syncs"))
+		summary = fmt.Sprintf("%s, after %s", summary, activities.CountNoun(c.state.Report.Checked, "sync", "syncs"))
 	}
 	if len(c.pool.inFlight) == 0 {
 		c.progress.step("comparing both ends")
@@ -155,11 +170,16 @@ func (c *cycle[M]) recordPage(ctx workflow.Context, page plan.Page[M]) {
 		c.state.Until = workflow.Now(ctx).Add(c.input.Limits.Wait())
 	}
 	c.state.After = page.Reached
+	if page.SearchAttributes != nil { // else as the input says
+		c.pool.searchAttributes = *page.SearchAttributes
+	}
 	if page.Catalog != (plan.CatalogSeen{}) { // workers of before there were catalogs forget them
 		report.Catalog = page.Catalog
 	}
-	c.state.Prune = c.state.Prune || len(page.Orphans.Due) > 0 || page.Superseded > 0
+	c.state.Prune = c.state.Prune || len(page.Orphans.Due) > 0 || page.Superseded > 0 || len(page.LFSDue) > 0
 	addPage(report, page)
+	c.lagging.failed(ctx, page.Failed, page.FailedMore)
+	c.lagging.paused(page.Paused)
 }
 
 // children returns the children for a page's moves.
@@ -193,9 +213,13 @@ func (c *cycle[M]) finish(ctx workflow.Context) (contract.Report, error) {
 	if err := c.pool.awaitAll(ctx); err != nil {
 		return *report, err
 	}
+	before := report.Failures
 	c.rollbacks.reportUnused(report)
 	if c.publish != nil && c.pool.ended() > 0 && workflow.GetVersion(ctx, changePublish, workflow.DefaultVersion, 1) == 1 {
 		c.progress.step("renewing the catalog")
+		if err := c.awaitPublished(ctx); err != nil {
+			return *report, err
+		}
 		if err := c.publish(ctx, report); err != nil {
 			return *report, err
 		}
@@ -206,7 +230,59 @@ func (c *cycle[M]) finish(ctx workflow.Context) (contract.Report, error) {
 			return *report, err
 		}
 	}
-	return *report, report.Err()
+	c.lagging.failed(ctx, report.Failed[len(before.Failed):], report.FailedMore-before.FailedMore)
+	return c.end(ctx)
+}
+
+// failPlan reports that the plan could not be made, or not to its end.
+func (c *cycle[M]) failPlan(ctx workflow.Context, err error) {
+	kind, reason := contract.FailureOf(ownFailure(err))
+	failure := plan.Failure{Subject: plan.SubjectPlan, Kind: kind, Reason: reason}
+	c.state.Report.Fail(failure)
+	c.lagging.failed(ctx, []plan.Failure{failure}, 0)
+}
+
+// endUnplanned ends a cycle that could look at nothing. It has no report: what it fails with is what the plan does.
+func (c *cycle[M]) endUnplanned(ctx workflow.Context, cause error) (contract.Report, error) {
+	report := &c.state.Report
+	memory := contract.Report{Catalog: report.Catalog, Recovered: report.Recovered, Halted: report.Halted}
+	if !c.lagging.complete {
+		return contract.Report{}, withMemory(cause, memory)
+	}
+	report.Absence = plan.Absence{}
+	c.failPlan(ctx, cause)
+	if _, err := c.end(ctx); err == nil {
+		return *report, nil
+	}
+	memory.Lags = report.Lags
+	return contract.Report{}, withMemory(cause, memory)
+}
+
+// changeLags is the change since which a cycle tells what has changed since the one before, and fails only if something has.
+const changeLags = "tell-changes"
+
+// end decides how a cycle ends that has failures: it fails only if there is something new to see, so that one sync that fails for
+// days does not make every cycle look like news. A cycle that nobody repeats remembers none, and fails.
+func (c *cycle[M]) end(ctx workflow.Context) (contract.Report, error) {
+	report, before := &c.state.Report, c.state.Before
+	if !c.lagging.complete {
+		return *report, report.Err()
+	}
+	c.lagging.settle()
+	changes, more := report.Lags.Changes(before, workflow.Now(ctx))
+	_, repeated := repeatedBy(ctx)
+	if !repeated || report.Count()+len(changes) == 0 || workflow.GetVersion(ctx, changeLags, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return *report, report.Err()
+	}
+	if len(changes)+more > 0 {
+		if err := c.tell(ctx, changes, more); err != nil {
+			return *report, err
+		}
+	}
+	if report.Count() > 0 && report.Lags.Report(before, workflow.Now(ctx)) {
+		return *report, report.Err()
+	}
+	return *report, nil
 }
 
 func (c *cycle[M]) continueAsNew(ctx workflow.Context) (contract.Report, error) {

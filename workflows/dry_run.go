@@ -2,10 +2,14 @@ package workflows
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -19,18 +23,18 @@ func addPage[M any](report *contract.Report, page plan.Page[M]) {
 	report.NotCatalogued += page.NotCatalogued
 	report.InSync = page.InSync
 	report.FailAll(page.Failures)
-	if !strings.Contains(report.Warning, page.Warning) { // each page says it
-		report.Warning = strings.TrimPrefix(report.Warning+"; "+page.Warning, "; ")
+	report.AddPaused(page.Paused, page.PausedMore)
+	if page.Bucket != (fleet.BucketUse{}) {
+		report.Bucket = page.Bucket
 	}
+	report.Warn(page.Warning) // each page says it
 }
 
 // addPlan adds what a cycle would do about the branches of a page.
 func (s cycleSpec[M]) addPlan(report *contract.Report, page plan.Page[M]) {
-	if n := page.Superseded; n > 0 {
-		report.Planned = append(report.Planned, "delete "+countNoun(n, "object", "objects")+" that newer ones have replaced")
-	}
-	for _, destination := range page.Orphans.Due {
-		report.Planned = append(report.Planned, "delete the objects of "+destination.String()+": its sync has left the configuration")
+	report.Planned = append(report.Planned, deletions(page)...)
+	for _, due := range page.LFSDue {
+		report.Planned = append(report.Planned, "delete LFS objects of "+due.Project+": "+due.Reason)
 	}
 	for _, move := range page.Moves {
 		child := s.child(move)
@@ -39,15 +43,20 @@ func (s cycleSpec[M]) addPlan(report *contract.Report, page plan.Page[M]) {
 		line := s.verb + " " + destination + ": " + child.reason
 		report.Planned = append(report.Planned, strings.Join(append([]string{line}, changes...), "\n"))
 		report.Behind = append(report.Behind, plan.BranchStatus{
-			Destination: destination, Reason: child.reason, Since: child.modified, Changes: changes, Source: page.Sources[destination],
+			Destination: destination, Reason: child.reason, Since: child.modified, Changes: changes,
+			Source: page.Sources[destination], Ends: page.Ends[destination],
 		})
 		delete(page.Sources, destination)
+		delete(page.Ends, destination)
 	}
 	for _, waiting := range page.Waiting {
 		report.Planned = append(report.Planned, "leave "+waiting.Destination+": "+waiting.Reason)
 	}
 	report.Behind = append(report.Behind, page.Waiting...)
-	report.Sources = page.Sources
+	report.Sources, report.Ends = page.Sources, page.Ends
+	if page.LFS != nil {
+		report.LFS = page.LFS
+	}
 }
 
 // DryRunProducer reports what a cycle of the producer would do, as ProducerSync does in a dry run, without Temporal. now is the time of the cycle.
@@ -83,4 +92,29 @@ func dryRun[M any](
 		}
 		request.After = page.Reached
 	}
+}
+
+// deletions says of which destinations objects would be deleted. Of those that the page does not name there are only numbers.
+func deletions[M any](page plan.Page[M]) (lines []string) {
+	superseded, more, named := page.Superseded, "", map[string]bool{}
+	for _, d := range page.Deletable {
+		why := "newer ones have replaced them"
+		if d.Orphaned {
+			why, named[d.Destination] = "its sync has left the configuration", true
+		} else {
+			superseded -= d.Objects
+			more = "more "
+		}
+		lines = append(lines, fmt.Sprintf("delete %s, %s, of %s: %s",
+			activities.CountNoun(d.Objects, "object", "objects"), humanize.Bytes(uint64(d.Bytes)), d.Destination, why))
+	}
+	if superseded > 0 {
+		lines = append(lines, "delete "+activities.CountNoun(superseded, more+"object", more+"objects")+" that newer ones have replaced")
+	}
+	for _, due := range page.Orphans.Due {
+		if destination := due.String(); !named[destination] {
+			lines = append(lines, "delete the objects of "+destination+": its sync has left the configuration")
+		}
+	}
+	return lines
 }

@@ -18,6 +18,7 @@ import (
 func TestFirstPageIsNotForgotten(t *testing.T) {
 	for name, first := range map[string]plan.Page[plan.Upload]{
 		"superseded": {Superseded: 1},
+		"LFS":        {LFSDue: []plan.LFSDeletion{{Project: "group/gone"}}},
 		"orphans":    {Orphans: plan.Orphans{Due: []project.Branch{branch("gone")}}},
 	} {
 		env := environment(t)

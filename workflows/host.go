@@ -38,6 +38,11 @@ func onOneHost[R any](ctx workflow.Context, steps func(workflow.Context) (R, err
 	}
 }
 
+// mustLookFirst tells whether nobody has just planned what a run is to do: it was reset, or started by hand.
+func mustLookFirst(ctx workflow.Context) bool {
+	return isRepetition(ctx) || workflow.GetInfo(ctx).ParentWorkflowExecution == nil
+}
+
 // filesLost tells whether a failure only means that the run's files are gone.
 func filesLost(err error) bool {
 	timeout, ok := errors.AsType[*temporal.TimeoutError](err)

@@ -39,6 +39,13 @@ func repeatedBy(ctx workflow.Context) (by string, ok bool) {
 	return fmt.Sprintf("the schedule %q", schedule), ok
 }
 
+// isByPerson tells whether a person has started the workflow: no other workflow has, such as one that waits for push events, and
+// nothing starts it repeatedly.
+func isByPerson(ctx workflow.Context) bool {
+	_, repeated := repeatedBy(ctx)
+	return !repeated && workflow.GetInfo(ctx).ParentWorkflowExecution == nil
+}
+
 // isRepetition tells whether a run repeats another one, because of a retry policy or a reset.
 func isRepetition(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)

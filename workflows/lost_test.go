@@ -22,8 +22,8 @@ func TestStepsAreMissed(t *testing.T) {
 	const short = 30 * time.Second
 	anywhere, onHost := patience{short, 0, true}, patience{short, short, true}
 	want := map[string]patience{
-		"PlanUploads": anywhere, "Clone": anywhere, "Package": onHost, "Encrypt": onHost, "Upload": onHost,
-		"PlanPushes": anywhere, "Download": anywhere, "Decrypt": onHost, "Push": onHost,
+		"PlanUploads": anywhere, "Clone": anywhere, "FindLFS": onHost, "UploadLFS": onHost, "Package": onHost, "Encrypt": onHost, "Upload": onHost,
+		"PlanPushes": anywhere, "Download": anywhere, "Decrypt": onHost, "PushLFS": onHost, "Push": onHost,
 		"Cleanup": {0, 10 * time.Second, false}, // its minute is short enough
 	}
 	got := map[string]patience{}

@@ -74,13 +74,7 @@ func manyObjects(destination project.Branch) (objects []object.Stored) {
 	return objects
 }
 
-var (
-	scale    = flag.Bool("scale", false, "run the tests that take minutes")
-	allSteps = flag.Int("all-steps", 2000, "how many branches TestAllSteps moves on either side")
-)
-
-// fastShard lets the development server's single shard hand out more than 20 tasks a second.
-var fastShard = []string{"--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000"}
+var scale = flag.Bool("scale", false, "run the tests that take minutes")
 
 // A server takes branches that all move at once, in a cycle of several runs, and their children with all of their steps.
 func TestManyBranchesAtOnce(t *testing.T) {
@@ -105,22 +99,6 @@ func TestTenThousand(t *testing.T) {
 		}, workflow.RegisterOptions{Name: contract.Consumer.Child})
 	})
 	m.cycle(t, c, contract.Consumer, contract.Limits{MaxInFlight: 64})
-}
-
-// The children of a large cycle with all that they ask a server for, on either side: their steps do nothing but return.
-func TestAllSteps(t *testing.T) {
-	if !*scale {
-		t.Skip("takes minutes: make scale")
-	}
-	for role, register := range map[contract.Role]func(workflows.Registry){
-		contract.Producer: workflows.RegisterProducer,
-		contract.Consumer: workflows.RegisterConsumer,
-	} {
-		t.Run(role.Name, func(t *testing.T) {
-			m := &many{script: newScript(), branches: *allSteps}
-			m.cycle(t, worked(t, m, register, fastShard...), role, contract.Limits{MaxInFlight: 64})
-		})
-	}
 }
 
 // cycle runs one of either side, and checks that it is all done and no workflow task has failed. It returns the number of its runs.

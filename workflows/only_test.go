@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -44,4 +46,47 @@ func TestNamesOfDestinationsAreChecked(t *testing.T) {
 			requireInvalidInput(t, env, text)
 		}
 	}
+}
+
+// A person who names destinations has them tried at once, whatever has come of them before. What a push event, a poll or a
+// schedule names has something new to it, or can wait.
+func TestPersonsInsist(t *testing.T) {
+	for name, tt := range map[string]struct {
+		start func(*testsuite.TestWorkflowEnvironment, contract.CycleInput)
+		in    contract.CycleInput
+		want  bool
+	}{
+		"by hand":       {byHand, contract.CycleInput{Only: []string{"group/p0@main"}}, true},
+		"all of them":   {byHand, contract.CycleInput{}, false},
+		"only a plan":   {byHand, contract.CycleInput{Only: []string{"group/p0@main"}, DryRun: true}, false},
+		"by a cron":     {byCron, contract.CycleInput{Only: []string{"group/p0@main"}}, false},
+		"by a workflow": {byWorkflow, contract.CycleInput{Only: []string{"group/p0@main"}}, false},
+	} {
+		env := environment(t)
+		var insists []bool
+		env.OnActivity(producer.PlanUploads, mock.Anything, mock.Anything).Run(func(args mock.Arguments) {
+			insists = append(insists, args.Get(1).(activities.PlanRequest).Insist)
+		}).Return(plan.Page[plan.Upload]{Checked: 1}, nil)
+		tt.start(env, tt.in)
+		require.NoError(t, env.GetWorkflowError(), name)
+		require.Equal(t, []bool{tt.want}, insists, name)
+	}
+}
+
+func byHand(env *testsuite.TestWorkflowEnvironment, in contract.CycleInput) {
+	env.ExecuteWorkflow(workflows.ProducerSync, in)
+}
+
+func byCron(env *testsuite.TestWorkflowEnvironment, in contract.CycleInput) {
+	intercept(env, &told{say: func(info *workflow.Info) { info.CronSchedule = "@every 5m" }})
+	env.ExecuteWorkflow(workflows.ProducerSync, in)
+}
+
+func byWorkflow(env *testsuite.TestWorkflowEnvironment, in contract.CycleInput) {
+	parent := func(ctx workflow.Context) error {
+		ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: "batch"})
+		return workflow.ExecuteChildWorkflow(ctx, workflows.ProducerSync, in).Get(ctx, nil)
+	}
+	env.RegisterWorkflow(parent)
+	env.ExecuteWorkflow(parent)
 }

@@ -6,12 +6,27 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/app-sre/git-partition-sync/internal/retries"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // hostTimeout is how long a step waits for the worker that holds its files. A live worker starts it at once, so a
 // longer wait means that the worker is gone.
 const hostTimeout = 30 * time.Second
+
+// namedTimer is a timer that says in the UI what it is for.
+func namedTimer(ctx workflow.Context, d time.Duration, summary string) workflow.Future {
+	return workflow.NewTimerWithOptions(ctx, d, workflow.TimerOptions{Summary: summaryText(summary)})
+}
+
+// retryPolicy is for what a worker cannot say itself, as it was lost. In all other failures a worker says whether and when to try
+// again (activities.ErrorNaming), by the same budgets.
+func retryPolicy() *temporal.RetryPolicy {
+	passing := retries.Passing.Budget()
+	return &temporal.RetryPolicy{
+		InitialInterval: passing.First, BackoffCoefficient: retries.Factor, MaximumInterval: passing.Longest, MaximumAttempts: int32(passing.Attempts),
+	}
+}
 
 // scanContext is for activities that only read. They have a task queue of their own, so that they do not wait for
 // steps.
@@ -22,12 +37,18 @@ func scanContext(ctx workflow.Context, summary string) workflow.Context {
 		StartToCloseTimeout: 15 * time.Minute,
 		HeartbeatTimeout:    30 * time.Second,
 		WaitForCancellation: true,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval:    time.Second,
-			BackoffCoefficient: 2,
-			MaximumInterval:    30 * time.Second,
-			MaximumAttempts:    4,
-		},
+		RetryPolicy:         retryPolicy(),
+	})
+}
+
+// notifyContext is for telling people. A receiver that does not answer keeps the cycle from its end for no more than a minute.
+func notifyContext(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		Summary:                summaryText(summary),
+		TaskQueue:              contract.ScanQueue(workflow.GetInfo(ctx).TaskQueueName),
+		StartToCloseTimeout:    15 * time.Second,
+		ScheduleToCloseTimeout: time.Minute,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: 2 * time.Second, BackoffCoefficient: 2, MaximumAttempts: 4},
 	})
 }
 
@@ -43,12 +64,7 @@ func transferOptions(summary string) workflow.ActivityOptions {
 		StartToCloseTimeout: 6 * time.Hour,
 		HeartbeatTimeout:    30 * time.Second,
 		WaitForCancellation: true,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval:    2 * time.Second,
-			BackoffCoefficient: 2,
-			MaximumInterval:    time.Minute,
-			MaximumAttempts:    5,
-		},
+		RetryPolicy:         retryPolicy(),
 	}
 }
 

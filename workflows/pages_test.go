@@ -12,6 +12,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -52,7 +53,7 @@ func TestWaitingBranchesAreCounted(t *testing.T) {
 
 // The number of objects is told in English; none cost no transfer, so that its refusal is not remembered.
 func TestObjectsAreCounted(t *testing.T) {
-	for n, want := range map[int]string{0: "decrypting 0 objects", 1: "decrypting 1 object", 2: "decrypting 2 objects"} {
+	for n, want := range map[int]string{0: "decrypting 0 objects", 1: "decrypting 1 object, 1 B", 2: "decrypting 2 objects, 2 B"} {
 		env := environment(t)
 		downloaded := activities.Downloaded{Staged: activities.Staged{Host: "host", Run: "run"}, Objects: slices.Repeat([]object.Stored{stored()}, n)}
 		env.OnActivity(consumer.Download, mock.Anything, mock.Anything).Return(downloaded, nil)
@@ -61,6 +62,8 @@ func TestObjectsAreCounted(t *testing.T) {
 		require.Equal(t, want, status(t, env).Step)
 		var failure *temporal.ApplicationError
 		require.ErrorAs(t, env.GetWorkflowError(), &failure)
-		require.Equal(t, n > 0, failure.HasDetails())
+		var tried plan.Attempt
+		require.NoError(t, failure.Details(&tried))
+		require.Equal(t, n == 0, tried.Light, "what has downloaded nothing costs nothing to try again")
 	}
 }

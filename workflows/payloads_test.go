@@ -62,6 +62,7 @@ func TestPayloadNames(t *testing.T) {
 	for name, workflow := range map[string]any{
 		"ProducerSync": workflows.ProducerSync, "ProduceProject": workflows.ProduceProject,
 		"ConsumerSync": workflows.ConsumerSync, "ConsumeProject": workflows.ConsumeProject, "PushEvents": workflows.PushEvents,
+		"PauseSync": workflows.PauseSync,
 	} {
 		names.function(name, reflect.TypeOf(workflow), 0)
 	}
@@ -78,6 +79,6 @@ func TestPayloadNames(t *testing.T) {
 	recorded, err := os.ReadFile(payloads)
 	require.NoError(t, err)
 	for path := range strings.Lines(string(recorded)) {
-		require.Contains(t, names.paths, strings.TrimSpace(path), "runs in flight have it: docs/operations.md, Changing workflow code")
+		require.Contains(t, names.paths, strings.TrimSpace(path), "runs in flight have it: docs/contributing.md, Changing workflow code")
 	}
 }

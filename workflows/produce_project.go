@@ -1,7 +1,8 @@
 package workflows
 
 import (
-	"github.com/dustin/go-humanize"
+	"fmt"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
@@ -10,10 +11,16 @@ import (
 )
 
 // ProduceProject moves one branch from the source into the bucket:
-// clone -> package -> encrypt -> upload.
+// clone -> package -> encrypt -> upload. The LFS objects that its commits need go before these. If the source is rewritten
+// while they are looked for, the run starts over with what it is at then.
 func ProduceProject(ctx workflow.Context, upload plan.Upload) (activities.Uploaded, error) {
 	return runChild(ctx, contract.Producer.ChildID(upload.Sync.Destination), upload.Attempt, func(run *childRun) (activities.Uploaded, error) {
-		return onOneHost(ctx, func(ctx workflow.Context) (activities.Uploaded, error) { return run.produce(ctx, upload) })
+		steps := func(ctx workflow.Context) (activities.Uploaded, error) { return run.produce(ctx, upload) }
+		uploaded, err := onOneHost(ctx, steps)
+		if isKind(err, activities.KindSourceRewritten) {
+			uploaded, err = onOneHost(ctx, steps)
+		}
+		return uploaded, err
 	})
 }
 
@@ -24,34 +31,68 @@ func (r *childRun) produce(ctx workflow.Context, upload plan.Upload) (uploaded a
 
 	r.step("cloning %s", upload.Sync.Source)
 	var cloned activities.Cloned
-	err = workflow.ExecuteActivity(transferContext(ctx, upload.Sync.Source.String()), producer.Clone, work).Get(ctx, &cloned)
+	first := work
+	first.LookFirst, first.HeedPause = mustLookFirst(ctx), true
+	err = workflow.ExecuteActivity(transferContext(ctx, upload.Sync.Source.String()), producer.Clone, first).Get(ctx, &cloned)
 	if err != nil {
 		return uploaded, err
+	}
+	if cloned.Pause != nil {
+		return activities.Uploaded{Summary: r.leave(*cloned.Pause), Pause: cloned.Pause}, nil
+	}
+	if cloned.Nothing != "" {
+		r.step("%s", cloned.Nothing)
+		return activities.Uploaded{Summary: cloned.Nothing}, nil
 	}
 	r.transferred = true
 	work.Staged = cloned.Staged
 	defer cleanup(ctx, work.Staged)
 	id, object := cloned.Bundle.ID, activities.Describe(cloned.Bundle.ID, cloned.Changes)
-	onHost := hostTransferContext(ctx, work.Staged.Host, object+", "+humanize.Bytes(uint64(cloned.Bundle.Size)))
+	sized := object + ", " + sizeText(cloned.Bundle.Size)
+	onHost := hostTransferContext(ctx, work.Staged.Host, sized)
 
-	r.step("packaging %s", object)
+	var sent activities.UploadedLFS
+	if cloned.LFS && movesLFS(ctx) {
+		if sent, err = r.uploadLFS(ctx, work, object); err != nil {
+			return uploaded, err
+		}
+		cloned.Bundle.LFSSize, cloned.Bundle.LFSSHA256 = sent.ListSize, sent.ListSHA256
+	}
+	r.step("packaging %s", sized)
 	var packaged activities.Packaged
 	packageInput := activities.PackageInput{Bundle: cloned.Bundle, Before: cloned.Before, WhySnapshot: cloned.WhySnapshot}
 	if err = workflow.ExecuteActivity(onHost, producer.Package, work, packageInput).Get(ctx, &packaged); err != nil {
 		return uploaded, err
 	}
-	r.step("encrypting %s", object)
+	r.step("encrypting %s", sized)
 	var encrypted activities.Encrypted
 	if err = workflow.ExecuteActivity(onHost, producer.Encrypt, work).Get(ctx, &encrypted); err != nil {
 		return uploaded, err
 	}
-	r.step("uploading %s, %s", object, humanize.Bytes(uint64(encrypted.Size)))
+	r.step("uploading %s, %s", object, sizeText(encrypted.Size))
 	uploadInput := activities.UploadInput{
 		ID: id, CreatedAt: packaged.CreatedAt, Note: packaged.Note, ManifestSHA256: packaged.ManifestSHA256, Changes: cloned.Changes, Size: encrypted.Size,
+		LFS: sent.MovedLFS,
 	}
 	if err = workflow.ExecuteActivity(onHost, producer.Upload, work, uploadInput).Get(ctx, &uploaded); err != nil {
 		return uploaded, err
 	}
 	r.step("uploaded %s", uploaded.Summary)
 	return uploaded, nil
+}
+
+// uploadLFS uploads the LFS objects that what was cloned needs.
+func (r *childRun) uploadLFS(ctx workflow.Context, work activities.UploadWork, object string) (sent activities.UploadedLFS, err error) {
+	var producer *activities.Producer
+	r.step("looking for LFS objects in %s", object)
+	var found activities.FoundLFS
+	onHost := hostTransferContext(ctx, work.Staged.Host, object)
+	if err = workflow.ExecuteActivity(onHost, producer.FindLFS, work).Get(ctx, &found); err != nil || found.Objects == 0 {
+		return sent, err
+	}
+	needed := activities.CountNoun(found.Objects, "LFS object", "LFS objects") + ", " + sizeText(found.Size)
+	r.step("uploading %s of %s", needed, object)
+	onHost = hostTransferContext(ctx, work.Staged.Host, fmt.Sprintf("%s, %s", object, needed))
+	err = workflow.ExecuteActivity(onHost, producer.UploadLFS, work).Get(ctx, &sent)
+	return sent, err
 }

@@ -4,6 +4,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -20,7 +21,11 @@ func producerCycle() cycleSpec[plan.Upload] {
 		role: contract.Producer, scan: producer.PlanUploads, scanSummary: "the configured syncs, their sources and the bucket",
 		workflow: ProduceProject, verb: "upload", publish: publish, prune: prune,
 		child: func(u plan.Upload) child {
-			return child{destination: u.Sync.Destination, reason: u.Reason, modified: u.SeenChain.Modified}
+			lag := fleet.Lag{Wanted: u.SourceCommit}
+			if n := len(u.SeenChain.Commits); n > 0 {
+				lag.Is = u.SeenChain.Commits[n-1]
+			}
+			return child{destination: u.Sync.Destination, reason: u.Reason, modified: u.SeenChain.Modified, lag: lag, again: u.Passing}
 		},
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows"
@@ -65,7 +66,9 @@ func TestProducerSyncIdle(t *testing.T) {
 		queues[info.ActivityType.Name] = info.TaskQueue
 	})
 	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{})
-	require.Equal(t, contract.Report{Checked: 1000, UpToDate: 1000}, report(t, env))
+	r := report(t, env)
+	require.False(t, r.Began.IsZero())
+	require.Equal(t, contract.Report{Checked: 1000, UpToDate: 1000, Began: r.Began, Lags: fleet.Lags{LookedAt: r.Began}}, r)
 	require.Equal(t, "comparing both ends", status(t, env).Step, "and not that none of none is done")
 	require.Equal(t, 1, started, "an idle cycle costs the same however many syncs there are")
 	require.Equal(t, map[string]string{"PlanUploads": testQueue + "/scans"}, queues, "steps leave scans room")
@@ -90,7 +93,7 @@ func TestProducerSyncIsolatesFailures(t *testing.T) {
 	require.Equal(t, []plan.Failure{refused, {Subject: "group/p1@main", Kind: "BranchNotFound", Reason: "BranchNotFound happened", Workflow: "produce/group/p1@main"}}, r.Failed)
 	require.ElementsMatch(t, []string{"group/p0@main: snapshot abc", "group/p2@main: snapshot abc"}, r.Synced)
 	require.Equal(t, []string{"old"}, r.Pruned)
-	require.Equal(t, "5 checked, 1 up to date, 2 synced, 2 failed, 1 objects pruned, 3 left to prune", strings.Split(message, "\n")[0])
+	require.Equal(t, "5 checked, 1 up to date, 2 synced, 2 failed, 1 objects pruned, 3 left to prune", strings.Split(message, "\n")[1])
 	require.Contains(t, message, "group/p1@main: BranchNotFound happened (BranchNotFound, workflow produce/group/p1@main)")
 }
 
@@ -99,15 +102,34 @@ func TestProducerSyncDryRun(t *testing.T) {
 	since, inSync := time.Unix(1, 0).UTC(), []plan.BranchStatus{{Destination: "group/same@main"}}
 	moves := uploads(1)
 	moves[0].SeenChain.Modified = since
-	planned(env, plan.Page[plan.Upload]{Checked: 2, UpToDate: 1, Moves: moves, InSync: inSync, Superseded: 2, Orphans: plan.Orphans{Due: []project.Branch{branch("gone")}}})
+	planned(env, plan.Page[plan.Upload]{Checked: 2, UpToDate: 1, Moves: moves, InSync: inSync, Superseded: 2, Orphans: plan.Orphans{Due: []project.Branch{branch("gone")}},
+		LFSDue: []plan.LFSDeletion{{Project: "group/gone", Reason: "why"}}, LFS: &plan.LFSInBucket{LFSUsage: plan.LFSUsage{Objects: 1, Size: 2}}})
 	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{DryRun: true})
 	require.Equal(t, []string{
 		"delete 2 objects that newer ones have replaced",
 		"delete the objects of group/gone@main: its sync has left the configuration",
+		"delete LFS objects of group/gone: why",
 		"upload group/p0@main: moved",
 	}, report(t, env).Planned)
 	require.Equal(t, []plan.BranchStatus{{Destination: "group/p0@main", Reason: "moved", Since: since}}, report(t, env).Behind)
 	require.Equal(t, inSync, report(t, env).InSync)
+	require.Equal(t, 1, report(t, env).LFS.Objects)
+}
+
+// What would be deleted is named by its destination; what the plan has no names of is counted.
+func TestDryRunNamesDeletionsByDestination(t *testing.T) {
+	env := environment(t)
+	planned(env, plan.Page[plan.Upload]{
+		Superseded: 5, Orphans: plan.Orphans{Due: []project.Branch{branch("gone"), branch("unnamed")}},
+		Deletable: []plan.Deletable{{Destination: "group/gone@main", Objects: 1, Bytes: 300, Orphaned: true}, {Destination: "group/p0@main", Objects: 3, Bytes: 12_000_000}},
+	})
+	env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{DryRun: true})
+	require.Equal(t, []string{
+		"delete 1 object, 300 B, of group/gone@main: its sync has left the configuration",
+		"delete 3 objects, 12 MB, of group/p0@main: newer ones have replaced them",
+		"delete 2 more objects that newer ones have replaced",
+		"delete the objects of group/unnamed@main: its sync has left the configuration",
+	}, report(t, env).Planned)
 }
 
 func TestProducerSyncPrunesOrphans(t *testing.T) {

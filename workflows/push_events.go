@@ -38,7 +38,7 @@ func PushEvents(ctx workflow.Context, in contract.PushEventsInput) (contract.Pus
 		full := mustContinueAsNew(ctx)
 		for !full && e.batches < maxBatches && e.startBatch(ctx) {
 		}
-		progress.step("%s at work, %s to look at", countNoun(e.batches, "batch", "batches"), countNoun(e.queue.len(), "sync", "syncs"))
+		progress.step("%s at work, %s to look at", activities.CountNoun(e.batches, "batch", "batches"), activities.CountNoun(e.queue.len(), "sync", "syncs"))
 		switch {
 		case e.batches == 0 && e.queue.len() == 0:
 			return e.report, nil
@@ -101,7 +101,7 @@ func (e *pushEvents) startBatch(ctx workflow.Context) bool {
 		e.changed = true
 		pause, given := e.queue.finish(batch, unfinished)
 		e.drop(ctx, given, activities.DroppedRunning)
-		if pause > 0 && workflow.Sleep(ctx, pause) == nil {
+		if pause > 0 && namedTimer(ctx, pause, "until syncs that other cycles are at work on are looked at again").Get(ctx, nil) == nil {
 			e.queue.resume(unfinished)
 			e.changed = true
 		}
@@ -128,7 +128,7 @@ func (e *pushEvents) runBatch(ctx workflow.Context, batch []queued) (unfinished 
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		ParentClosePolicy:     enums.PARENT_CLOSE_POLICY_ABANDON,
 		WaitForCancellation:   true,
-		StaticSummary:         summaryText(countNoun(len(batch), "sync", "syncs") + " pushed to: " + batch[0].name),
+		StaticSummary:         summaryText(activities.CountNoun(len(batch), "sync", "syncs") + " pushed to: " + batch[0].name),
 	})
 	in := contract.CycleInput{SearchAttributes: schedule.SearchAttributes, Limits: contract.Limits{WaitSeconds: batchWaitSeconds}}
 	for _, q := range batch {
@@ -150,6 +150,8 @@ func (e *pushEvents) recordBatch(batch []queued, report contract.Report, err err
 		e.report.Failed += report.Count()
 	case err != nil:
 		e.report.Failed++
+	default:
+		e.report.Failed += report.Count()
 	}
 	if report.Deferred+report.Unchecked+report.RunningMore > 0 {
 		return batch

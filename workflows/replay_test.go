@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	enums "go.temporal.io/api/enums/v1"
@@ -18,6 +19,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/workflows"
@@ -85,10 +87,14 @@ func TestHistories(t *testing.T) {
 		"produce-project-fails": {workflows.ProduceProject, uploadOf("fails"), failed},
 		"produce-project-retry": {workflows.ProduceProject, uploadOf("retries"), completed},
 		"produce-project-lost":  {workflows.ProduceProject, uploadOf("lost"), completed},
+		"produce-project-lfs":   {workflows.ProduceProject, uploadOf("lfs"), completed},
 		"consume-project":       {workflows.ConsumeProject, pushOf("ok"), completed},
 		"consume-project-fails": {workflows.ConsumeProject, pushOf("fails"), failed},
 		"consume-project-retry": {workflows.ConsumeProject, pushOf("retries"), completed},
 		"consume-project-lost":  {workflows.ConsumeProject, pushOf("lost"), completed},
+		"consume-project-lfs":   {workflows.ConsumeProject, pushOf("lfs"), completed},
+		"pause-sync":            {workflows.PauseSync, pauseFor(time.Second), completed},
+		"pause-sync-ended":      {workflows.PauseSync, pauseFor(time.Hour), completed},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -98,10 +104,15 @@ func TestHistories(t *testing.T) {
 				id = contract.Producer.ChildID(input.Sync.Destination)
 			case plan.Push:
 				id = contract.Consumer.ChildID(input.Destination)
+			case fleet.Pause:
+				id = contract.Consumer.PauseID(branchOf(t, input.Destination))
 			}
 			run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: scriptQueue}, test.workflow, test.input)
 			require.NoError(t, err)
 			first := run.GetRunID()
+			if name == "pause-sync-ended" {
+				require.NoError(t, c.CancelWorkflow(t.Context(), id, first))
+			}
 			_ = run.Get(t.Context(), nil) // its status is compared
 			d, err := c.DescribeWorkflow(t.Context(), id, first)
 			require.NoError(t, err)
@@ -109,16 +120,56 @@ func TestHistories(t *testing.T) {
 			history := fetch(t, c, id, first)
 			require.NoError(t, replay(history))
 			for _, event := range history.Events {
-				if event.EventType == enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED {
-					require.NotEmpty(t, event.GetUserMetadata().GetSummary(), "the UI says what each step is about")
+				if event.EventType == enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED || event.EventType == enums.EVENT_TYPE_TIMER_STARTED {
+					require.NotEmpty(t, event.GetUserMetadata().GetSummary(), "the UI says what each step is about, and each timer")
 				}
 			}
-			if *record {
-				text, err := protojson.MarshalOptions{Indent: "  "}.Marshal(history)
+			keep(t, name, history)
+		})
+	}
+}
+
+// keep keeps a history for TestReplay, with -record.
+func keep(t *testing.T, name string, history *historypb.History) {
+	t.Helper()
+	if *record {
+		text, err := protojson.MarshalOptions{Indent: "  "}.Marshal(history)
+		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll(histories, 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(histories, name+".json"), text, 0o644))
+	}
+}
+
+// TestHistoriesOfACron does the same with cycles that a server repeats: the first has news of what fails, and tells it; the second
+// has none, and completes.
+func TestHistoriesOfACron(t *testing.T) {
+	for name, cycle := range map[string]any{"producer-sync": workflows.ProducerSync, "consumer-sync": workflows.ConsumerSync} {
+		t.Run(name, func(t *testing.T) {
+			s := newScript()
+			c := scripted(t, s)
+			run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: name, TaskQueue: scriptQueue, CronSchedule: "@every 1s"}, cycle, contract.CycleInput{})
+			require.NoError(t, err)
+			id := run.GetRunID()
+			for _, tt := range []struct {
+				name   string
+				status enums.WorkflowExecutionStatus
+			}{{"news", failed}, {"no-news", completed}} {
+				for events := c.GetWorkflowHistory(t.Context(), name, id, true, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); { // until it has ended
+					_, err := events.Next()
+					require.NoError(t, err)
+				}
+				d, err := c.DescribeWorkflow(t.Context(), name, id)
 				require.NoError(t, err)
-				require.NoError(t, os.MkdirAll(histories, 0o755))
-				require.NoError(t, os.WriteFile(filepath.Join(histories, name+".json"), text, 0o644))
+				require.Equal(t, tt.status.String(), d.Status.String(), tt.name)
+				history := fetch(t, c, name, id)
+				require.NoError(t, replay(history))
+				keep(t, name+"-"+tt.name, history)
+				end := history.Events[len(history.Events)-1]
+				id = max(end.GetWorkflowExecutionFailedEventAttributes().GetNewExecutionRunId(), end.GetWorkflowExecutionCompletedEventAttributes().GetNewExecutionRunId())
 			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			require.Len(t, s.told, 1)
 		})
 	}
 }

@@ -25,15 +25,27 @@ const (
 )
 
 // script stands in for both sides' activities. The name of the destination project says what
-// happens to it: "ok", "fails", "retries" (once), is "down", or is "lost" (once).
+// happens to it: "ok", "fails", "retries" (once), is "down", is "lost" (once), or has LFS objects ("lfs").
 type script struct {
 	mu   sync.Mutex
 	done map[string]bool
 	// rollbacks are what pushes were told about them, by the name of the destination project.
 	rollbacks map[string][]bool
+	// looked is whether first steps were told to look first, likewise.
+	looked map[string][]bool
+	// told is what people were told.
+	told []activities.Notification
 }
 
-func newScript() *script { return &script{done: map[string]bool{}, rollbacks: map[string][]bool{}} }
+func newScript() *script {
+	return &script{done: map[string]bool{}, rollbacks: map[string][]bool{}, looked: map[string][]bool{}}
+}
+
+func (s *script) begin(name string, looks bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.looked[name] = append(s.looked[name], looks)
+}
 
 // happen is asked by the steps in which something goes wrong.
 func (s *script) happen(step, name string) error {
@@ -71,7 +83,17 @@ func (s *script) PlanUploads(_ context.Context, r activities.PlanRequest) (plan.
 }
 
 func (s *script) Clone(_ context.Context, w activities.UploadWork) (activities.Cloned, error) {
-	return activities.Cloned{Staged: staged(w.Plan.Sync.Destination.Name)}, nil
+	name := w.Plan.Sync.Destination.Name
+	s.begin(name, w.LookFirst)
+	return activities.Cloned{Staged: staged(name), LFS: name == "lfs"}, nil
+}
+
+func (s *script) FindLFS(context.Context, activities.UploadWork) (activities.FoundLFS, error) {
+	return activities.FoundLFS{Objects: 12, Size: 3_100_000_000}, nil
+}
+
+func (s *script) UploadLFS(context.Context, activities.UploadWork) (activities.UploadedLFS, error) {
+	return activities.UploadedLFS{MovedLFS: activities.MovedLFS{Sent: 2, There: 10, Size: 3_100_000_000}, ListSize: 912, ListSHA256: "0"}, nil
 }
 
 func (s *script) Package(context.Context, activities.UploadWork, activities.PackageInput) (activities.Packaged, error) {
@@ -100,6 +122,13 @@ func (s *script) ReadSchedule(context.Context) (activities.Schedule, error) {
 	return activities.Schedule{Runs: true}, nil
 }
 
+func (s *script) Notify(_ context.Context, n activities.Notification) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = append(s.told, n)
+	return nil
+}
+
 // AwaitCatalog has news once.
 func (s *script) AwaitCatalog(_ context.Context, seen catalog.Seen) (activities.CatalogNews, error) {
 	if seen.Sequence > 0 {
@@ -109,11 +138,20 @@ func (s *script) AwaitCatalog(_ context.Context, seen catalog.Seen) (activities.
 }
 
 func (s *script) Download(_ context.Context, w activities.PushWork) (activities.Downloaded, error) {
+	s.begin(w.Plan.Destination.Name, w.LookFirst)
 	return activities.Downloaded{Staged: staged(w.Plan.Destination.Name), Objects: []object.Stored{stored()}}, nil
 }
 
 func (s *script) Decrypt(_ context.Context, w activities.PushWork, _ activities.DecryptInput) (activities.Decrypted, error) {
-	return activities.Decrypted{}, s.happen("Decrypt", w.Plan.Destination.Name)
+	var decrypted activities.Decrypted
+	if w.Plan.Destination.Name == "lfs" {
+		decrypted.LFSObjects, decrypted.LFSSize = 12, 3_100_000_000
+	}
+	return decrypted, s.happen("Decrypt", w.Plan.Destination.Name)
+}
+
+func (s *script) PushLFS(context.Context, activities.PushWork, activities.PushInput) (activities.PushedLFS, error) {
+	return activities.PushedLFS{MovedLFS: activities.MovedLFS{Sent: 2, There: 10, Size: 3_100_000_000}}, nil
 }
 
 func (s *script) Push(_ context.Context, w activities.PushWork, _ activities.PushInput) (activities.Pushed, error) {

@@ -1,7 +1,11 @@
 package workflows
 
 import (
+	"fmt"
+
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/app-sre/git-partition-sync/internal/retries"
 )
 
 // inFlightFactor times max_in_flight is how many children may run at once, including slow ones.
@@ -26,9 +30,12 @@ func (p *childPool) abandonSlow(ctx workflow.Context) (abandoned bool, err error
 }
 
 // hasRoom tells whether another child may start. Slow children count only against the number of all children, no
-// matter which run of the cycle started them.
+// matter which run of the cycle started them. After a cycle in which none got through, a few find out.
 func (p *childPool) hasRoom() bool {
 	all := len(p.inFlight) + p.state.Abandoned
+	if p.state.Report.Halted && len(p.inFlight) >= retries.Probes {
+		return false
+	}
 	return len(p.inFlight)-p.countSlow() < p.limits.MaxInFlight && all < inFlightFactor*p.limits.MaxInFlight
 }
 
@@ -64,7 +71,8 @@ func (p *childPool) markSlow(ctx workflow.Context) {
 			return
 		}
 		r := oldest()
-		if workflow.Sleep(ctx, r.since.Add(p.limits.SlowAfter()).Sub(workflow.Now(ctx))) != nil {
+		left := r.since.Add(p.limits.SlowAfter()).Sub(workflow.Now(ctx))
+		if namedTimer(ctx, left, fmt.Sprintf("until %s counts as slow, and makes room for another", r.destination)).Get(ctx, nil) != nil {
 			return
 		}
 		r.slow = true

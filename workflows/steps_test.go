@@ -34,7 +34,7 @@ type fakeSteps struct {
 	healAfter int
 }
 
-// steps replaces a child's activities, on both sides.
+// steps replaces a child's activities, on both sides. What they move has LFS objects.
 func steps(env *testsuite.TestWorkflowEnvironment, failures map[string]error) *fakeSteps {
 	s := &fakeSteps{ran: map[string]int{}}
 	step := func(name string) func() error {
@@ -49,12 +49,15 @@ func steps(env *testsuite.TestWorkflowEnvironment, failures map[string]error) *f
 		}
 	}
 	staged := activities.Staged{Host: "host", Run: "run"}
-	on(env, producer.Clone, activities.Cloned{Staged: staged}, step("Clone"))
+	on(env, producer.Clone, activities.Cloned{Staged: staged, LFS: true}, step("Clone"))
+	on(env, producer.FindLFS, activities.FoundLFS{Objects: 2}, step("FindLFS"))
+	on(env, producer.UploadLFS, activities.UploadedLFS{}, step("UploadLFS"))
 	on(env, producer.Package, activities.Packaged{}, step("Package"))
 	on(env, producer.Encrypt, activities.Encrypted{}, step("Encrypt"))
 	on(env, producer.Upload, activities.Uploaded{Summary: "snapshot"}, step("Upload"))
 	on(env, consumer.Download, activities.Downloaded{Staged: staged, Objects: []object.Stored{stored()}}, step("Download"))
-	on(env, consumer.Decrypt, activities.Decrypted{}, step("Decrypt"))
+	on(env, consumer.Decrypt, activities.Decrypted{LFSObjects: 2}, step("Decrypt"))
+	on(env, consumer.PushLFS, activities.PushedLFS{}, step("PushLFS"))
 	on(env, consumer.Push, activities.Pushed{Summary: "pushed"}, step("Push"))
 	env.OnActivity(eitherSide.Cleanup, mock.Anything, staged).Return(func(context.Context, activities.Staged) error {
 		s.mu.Lock()

@@ -26,7 +26,7 @@ func checkSource(ctx workflow.Context) error {
 	return workflow.ExecuteActivity(ctx, "CheckSource").Get(ctx, nil)
 }
 
-// withStep is ProduceProject as that release would have it, by the recipe of docs/operations.md, and withStepAtOnce is what the recipe
+// withStep is ProduceProject as that release would have it, by the recipe of docs/contributing.md, and withStepAtOnce is what the recipe
 // is against.
 func withStep(ctx workflow.Context, upload plan.Upload) (uploaded activities.Uploaded, err error) {
 	if workflow.GetVersion(ctx, "check-source", workflow.DefaultVersion, 1) == 1 {

@@ -3,6 +3,7 @@ package workflows
 import (
 	"fmt"
 
+	"github.com/dustin/go-humanize"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -26,6 +27,8 @@ func (p *progress) step(format string, args ...any) {
 	p.status.Step = fmt.Sprintf(format, args...)
 	workflow.SetCurrentDetails(p.ctx, foreign.Markdown(p.status.Step))
 }
+
+func sizeText(bytes int64) string { return humanize.Bytes(uint64(max(0, bytes))) }
 
 // withDescription sets the summary, memo and search attributes by which people recognise a child in lists.
 func withDescription(ctx workflow.Context, role string, c child, searchAttributes bool) workflow.Context {

@@ -71,25 +71,31 @@ func TestChildTellsItsStatus(t *testing.T) {
 	}
 }
 
-// Search attributes are set on request only: where they are not registered the server refuses them.
+// Search attributes are set where a plan finds them registered, and where it does not know, on request: where they are not
+// registered, the server refuses them.
 func TestSearchAttributes(t *testing.T) {
-	for _, registered := range []bool{true, false} {
+	yes, no := true, false
+	for _, tt := range []struct {
+		found     *bool
+		asked     bool
+		wantsThem bool
+	}{{nil, true, true}, {nil, false, false}, {&yes, false, true}, {&yes, true, true}, {&no, true, false}, {&no, false, false}} {
 		env := environment(t)
-		planned(env, plan.Page[plan.Upload]{Moves: uploads(1)})
+		planned(env, plan.Page[plan.Upload]{Moves: uploads(1), SearchAttributes: tt.found})
 		steps(env, nil)
 		var children int
 		env.SetOnChildWorkflowStartedListener(func(_ *workflow.Info, ctx workflow.Context, _ encodedValues) {
 			children++
-			require.Equal(t, registered, workflow.GetTypedSearchAttributes(ctx).Size() > 0)
+			require.Equal(t, tt.wantsThem, workflow.GetTypedSearchAttributes(ctx).Size() > 0)
 		})
 		outcome := ""
 		env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
 			outcome, _ = args.Get(0).(temporal.SearchAttributes).GetKeyword(contract.AttributeOutcome)
 		}).Maybe()
 		env.OnActivity(producer.Prune, mock.Anything, mock.Anything).Return(activities.Pruned{}, nil)
-		env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{SearchAttributes: registered})
+		env.ExecuteWorkflow(workflows.ProducerSync, contract.CycleInput{SearchAttributes: tt.asked})
 		require.NoError(t, env.GetWorkflowError())
 		require.Equal(t, 1, children)
-		require.Equal(t, registered, outcome == contract.OutcomeSynced)
+		require.Equal(t, tt.wantsThem, outcome == contract.OutcomeSynced)
 	}
 }

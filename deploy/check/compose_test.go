@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -72,4 +73,17 @@ func TestComposeRequiresSignatures(t *testing.T) {
 		require.Equal(t, "true", *environment["REQUIRE_SIGNATURES"], role)
 		require.Contains(t, environment, key)
 	}
+}
+
+// TestComposeWebhook follows the source forge's deliveries to the producer's port, with one secret at both ends.
+func TestComposeWebhook(t *testing.T) {
+	services := load(t).Services
+	hook, producer := services["source-projects"].Environment, services["producer"].Environment
+	target, err := url.Parse(*hook["WEBHOOK_URL"])
+	require.NoError(t, err)
+	require.Equal(t, "producer", target.Hostname())
+	require.Equal(t, *producer["WEBHOOK_ADDRESS"], ":"+target.Port())
+	require.Equal(t, *producer["WEBHOOK_SECRETS"], *hook["WEBHOOK_SECRET"])
+	require.Equal(t, "private", *services["source-forge"].Environment["GITEA__webhook__ALLOWED_HOST_LIST"])
+	require.NotContains(t, services["destination-projects"].Environment, "WEBHOOK_URL")
 }

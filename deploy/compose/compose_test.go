@@ -21,13 +21,15 @@ func TestCompose(t *testing.T) {
 		s.awaitInSync(sync)
 	}
 	s.compose("up", "--detach", "--no-build", "--no-deps", "--wait", "producer", "consumer")
-	work := s.clone(syncs[0].Source)
+	work := s.clone("SOURCE_FORGE_PORT", syncs[0].Source)
 	s.push(work, "after the first sync")
 	s.awaitInSync(syncs[0])
 
 	t.Run("image", func(t *testing.T) { testImage(s.in(t)) })
 	t.Run("observability", func(t *testing.T) { testObservability(s.in(t)) })
 	t.Run("partition", func(t *testing.T) { testPartition(t, s) })
+	t.Run("large files", func(t *testing.T) { testLFS(s.in(t)) })
+	t.Run("push events", func(t *testing.T) { testPushEvents(s.in(t), work) })
 	for _, service := range servers {
 		t.Run("without "+service, func(t *testing.T) { testHeals(t, s, service, work) })
 	}

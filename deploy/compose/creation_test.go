@@ -35,7 +35,7 @@ func testCreation(s *stack) {
 
 	consumer := s.documented("consumer")
 	consumer.options = append(consumer.options, "--env", "VERIFY_KEYS=@/keys/signing.pub", "--env", "CREATE_PROJECTS=true",
-		"--env", "ALLOWED_DESTINATIONS=enclave-platform/* enclave-shared/* enclave-closed/* enclave-absent/* mirror/*")
+		"--env", "ALLOWED_DESTINATIONS=enclave-platform/* enclave-shared/* enclave-design/* enclave-closed/* enclave-absent/* mirror/*")
 	once := consumer.once(standaloneImage, "-dry-run=false", "-run-once=true")
 	withAPI := consumer
 	withAPI.options = append(slices.Clone(consumer.options), "--env", "GITLAB_API=true")

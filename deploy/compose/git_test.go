@@ -18,16 +18,16 @@ const (
 	pollInterval = time.Second
 )
 
-// workTree is a developer's clone of a branch of the source.
+// workTree is a developer's clone of a branch.
 type workTree struct {
 	dir    string
 	branch project.Branch
 }
 
-func (s *stack) clone(b project.Branch) workTree {
+func (s *stack) clone(port string, b project.Branch) workTree {
 	s.Helper()
 	w := workTree{dir: s.TempDir(), branch: b}
-	_, err := s.git("clone", "--quiet", "--branch", b.Branch, s.url("SOURCE_FORGE_PORT", b), w.dir)
+	_, err := s.git("clone", "--quiet", "--branch", b.Branch, s.url(port, b), w.dir)
 	require.NoError(s, err)
 	return w
 }
@@ -76,7 +76,10 @@ func (s *stack) git(args ...string) (string, error) {
 	cmd := exec.Command("git", args...)
 	cmd.Env = append(os.Environ(),
 		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
-		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=http.extraHeader", "GIT_CONFIG_VALUE_0=Authorization: Basic "+credentials,
+		"GIT_CONFIG_COUNT=3", "GIT_CONFIG_KEY_0=http.extraHeader", "GIT_CONFIG_VALUE_0=Authorization: Basic "+credentials,
+		// As "git lfs install" has it.
+		"GIT_CONFIG_KEY_1=filter.lfs.process", "GIT_CONFIG_VALUE_1=git-lfs filter-process",
+		"GIT_CONFIG_KEY_2=filter.lfs.required", "GIT_CONFIG_VALUE_2=true",
 		"GIT_AUTHOR_NAME=Developer", "GIT_AUTHOR_EMAIL=developer@localhost.localdomain",
 		"GIT_COMMITTER_NAME=Developer", "GIT_COMMITTER_EMAIL=developer@localhost.localdomain")
 	out, err := cmd.Output()

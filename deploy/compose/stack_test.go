@@ -41,7 +41,7 @@ func newStack(t *testing.T) *stack {
 	for _, name := range []string{"SOURCE_TOKEN", "DESTINATION_TOKEN", "GRAPHQL_PASSWORD", "S3_ROOT_SECRET", "S3_PRODUCER_SECRET", "S3_CONSUMER_SECRET"} {
 		s.environ = append(s.environ, name+"="+rand.Text())
 	}
-	for _, name := range []string{"TEMPORAL_PORT", "TEMPORAL_UI_PORT", "S3_PORT", "SOURCE_FORGE_PORT", "DESTINATION_FORGE_PORT", "SOURCE_PROMETHEUS_PORT", "DESTINATION_PROMETHEUS_PORT"} {
+	for _, name := range []string{"TEMPORAL_PORT", "TEMPORAL_UI_PORT", "S3_PORT", "SOURCE_FORGE_PORT", "DESTINATION_FORGE_PORT", "SOURCE_PROMETHEUS_PORT", "DESTINATION_PROMETHEUS_PORT", "PRODUCER_STATUS_PORT", "CONSUMER_STATUS_PORT"} {
 		s.ports[name] = freePort(t)
 		s.environ = append(s.environ, name+"="+s.ports[name])
 	}

@@ -33,7 +33,7 @@ func manifestOf(t require.TestingT, bundle []byte) []byte {
 
 func write(t require.TestingT, signature, bundle []byte) []byte {
 	var b bytes.Buffer
-	require.NoError(t, archive.Write(&b, manifestOf(t, bundle), signature, nil, bytes.NewReader(bundle)))
+	require.NoError(t, archive.Write(&b, manifestOf(t, bundle), signature, nil, nil, bytes.NewReader(bundle)))
 	return b.Bytes()
 }
 
@@ -132,7 +132,7 @@ func TestWriteRefuses(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := archive.Write(io.Discard, test.manifest, test.signature, nil, test.bundle)
+			err := archive.Write(io.Discard, test.manifest, test.signature, nil, nil, test.bundle)
 			require.ErrorContains(t, err, test.want)
 		})
 	}
@@ -159,7 +159,7 @@ func TestWriteOver8GiB(t *testing.T) {
 	text, err := m.Encode()
 	require.NoError(t, err)
 	w := &full{n: 8192}
-	err = archive.Write(w, text, nil, nil, endless{})
+	err = archive.Write(w, text, nil, nil, nil, endless{})
 	require.ErrorIs(t, err, errFull)
 
 	a, err := archive.NewReader(io.MultiReader(&w.Buffer, endless{}))
@@ -171,7 +171,7 @@ func TestWriteOver8GiB(t *testing.T) {
 func TestWriteReportsEveryWriteError(t *testing.T) {
 	bundle := []byte("bundle")
 	for room := range len(write(t, []byte(signature), bundle)) {
-		err := archive.Write(&full{n: room}, manifestOf(t, bundle), []byte(signature), nil, bytes.NewReader(bundle))
+		err := archive.Write(&full{n: room}, manifestOf(t, bundle), []byte(signature), nil, nil, bytes.NewReader(bundle))
 		require.ErrorIs(t, err, errFull, "after %d bytes", room)
 	}
 }
@@ -183,7 +183,7 @@ func TestLargestMembers(t *testing.T) {
 	manifest = append(bytes.Repeat([]byte(" "), 64<<10-len(manifest)), manifest...)
 	largest := bytes.Repeat([]byte("s"), 4<<10)
 	var b bytes.Buffer
-	require.NoError(t, archive.Write(&b, manifest, largest, nil, bytes.NewReader(bundle)))
+	require.NoError(t, archive.Write(&b, manifest, largest, nil, nil, bytes.NewReader(bundle)))
 	b.Write(make([]byte, 20<<10))
 	a, err := archive.NewReader(&b)
 	require.NoError(t, err)

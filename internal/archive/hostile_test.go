@@ -86,7 +86,7 @@ func TestReaderRefusesMembers(t *testing.T) {
 }
 
 func TestReaderReportsVersion(t *testing.T) {
-	err := read(bytes.NewReader(tarOf(t, file("manifest.json", `{"format_version": 3}`))))
+	err := read(bytes.NewReader(tarOf(t, file("manifest.json", `{"format_version": 4}`))))
 	require.ErrorIs(t, err, archive.ErrVersion)
 	require.NotErrorIs(t, err, archive.ErrMalformed)
 }
@@ -219,6 +219,8 @@ func FuzzReader(f *testing.F) {
 	f.Add(write(f, nil, make([]byte, 600)))
 	f.Add(writeSet(f, nil))
 	f.Add(writeSet(f, older))
+	f.Add(writeLFS(f, lfsManifest()))
+	f.Add(writeLFS(f, lfsSetManifest()))
 	f.Add(tarOf(f, file("manifest.json", manifestText), member{header: tar.Header{Name: "repository.bundle", Typeflag: tar.TypeSymlink, Linkname: "x"}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, err := archive.NewReader(bytes.NewReader(data))
@@ -227,7 +229,7 @@ func FuzzReader(f *testing.F) {
 			if err = a.CopyBundle(&bundle); err == nil {
 				require.EqualValues(t, a.Manifest.Size, bundle.Len())
 				var again bytes.Buffer
-				require.NoError(t, archive.Write(&again, a.ManifestBytes, a.Signature, refsOf(t, a), &bundle))
+				require.NoError(t, archive.Write(&again, a.ManifestBytes, a.Signature, refsOf(t, a), lfsOf(t, a), &bundle))
 				return
 			}
 		}
@@ -239,6 +241,7 @@ func FuzzParseManifest(f *testing.F) {
 	f.Add([]byte(manifestText))
 	f.Add([]byte(`{"format_version": 2}`))
 	f.Add(encoded(f, setManifest(older)))
+	f.Add(encoded(f, lfsManifest()))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := archive.ParseManifest(data)
 		if err != nil {

@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/object"
-	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
 // The versions of the archive that this package writes and reads. The first knows branches only: who reads no other
-// would take the full name of a tag, or the pattern of a set of refs, for the name of a branch.
+// would take the full name of a tag, or the pattern of a set of refs, for the name of a branch. Who reads no third would
+// push commits without their LFS objects.
 const (
 	branchVersion = 1
 	refVersion    = 2
+	lfsVersion    = 3
 )
 
 // maxManifestSize bounds a manifest's size in bytes; ours are below 2 KiB.
@@ -43,6 +44,10 @@ type Bundle struct {
 	// Of a set of refs, what BindRefs says of the archive's member with its refs.
 	RefsSize   int64  `json:"refs_size,omitempty"`   // bytes
 	RefsSHA256 string `json:"refs_sha256,omitempty"` // lower-case hexadecimal
+
+	// What BindLFS says of the archive's member with the list of LFS objects.
+	LFSSize   int64  `json:"lfs_size,omitempty"`   // bytes
+	LFSSHA256 string `json:"lfs_sha256,omitempty"` // lower-case hexadecimal
 }
 
 // Manifest binds the bundle of an archive to the branch, tag or set of refs that it is for.
@@ -59,7 +64,7 @@ var sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // Encode returns m as indented JSON, for operators to read.
 func (m Manifest) Encode() ([]byte, error) {
-	m.FormatVersion = versionFor(m.Destination)
+	m.FormatVersion = m.Bundle.version()
 	m.CreatedAt = m.CreatedAt.UTC()
 	if err := m.validate(); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
@@ -85,10 +90,10 @@ func ParseManifest(text []byte) (Manifest, error) {
 		return Manifest{}, malformed("manifest: %w", err)
 	}
 	switch v := version.FormatVersion; {
-	case v > refVersion:
-		return Manifest{}, fmt.Errorf("%w %d: made by a newer version of the software, which writes more than this one reads (%d)", ErrVersion, v, refVersion)
+	case v > lfsVersion:
+		return Manifest{}, fmt.Errorf("%w %d: made by a newer version of the software, which writes more than this one reads (%d)", ErrVersion, v, lfsVersion)
 	case v < branchVersion:
-		return Manifest{}, fmt.Errorf("%w %d, expected %d or %d", ErrVersion, v, branchVersion, refVersion)
+		return Manifest{}, fmt.Errorf("%w %d, expected %d to %d", ErrVersion, v, branchVersion, lfsVersion)
 	}
 	var m Manifest
 	if err := json.Unmarshal(text, &m); err != nil {
@@ -106,8 +111,8 @@ func (m Manifest) validate() error {
 		return err
 	}
 	switch {
-	case m.FormatVersion != versionFor(m.Destination):
-		return fmt.Errorf("format_version %d is not that of a %s", m.FormatVersion, m.Destination.Kind())
+	case m.FormatVersion != m.Bundle.version():
+		return fmt.Errorf("format_version %d is not that of a %s", m.FormatVersion, m.kind())
 	case m.CreatedAt.Unix() <= 0 || m.CreatedAt.Year() > 9999:
 		return fmt.Errorf("created_at %s is not between 1970 and 9999", m.CreatedAt.Format(time.RFC3339))
 	case m.Size <= 0:
@@ -116,6 +121,9 @@ func (m Manifest) validate() error {
 		return fmt.Errorf("bundle_sha256 %q is not a SHA-256", m.SHA256)
 	}
 	if err := m.validateRefs(); err != nil {
+		return err
+	}
+	if err := m.validateLFS(); err != nil {
 		return err
 	}
 	if m.Environment == "" {
@@ -127,11 +135,22 @@ func (m Manifest) validate() error {
 	return nil
 }
 
-func versionFor(destination project.Branch) int {
-	if destination.IsTag() || destination.IsSet() {
+func (b Bundle) version() int {
+	switch {
+	case b.HasLFS():
+		return lfsVersion
+	case b.Destination.IsTag() || b.Destination.IsSet():
 		return refVersion
 	}
 	return branchVersion
+}
+
+// kind is what the version goes by, for people.
+func (b Bundle) kind() string {
+	if b.HasLFS() {
+		return b.Destination.Kind() + " with LFS objects"
+	}
+	return b.Destination.Kind()
 }
 
 // CheckID fails with ErrMismatch when m is not the manifest of the object with this ID, which comes from the object's

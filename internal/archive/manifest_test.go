@@ -127,7 +127,7 @@ func TestParseManifestIgnoresUnknownMembers(t *testing.T) {
 }
 
 func TestParseManifestVersion(t *testing.T) {
-	for version, want := range map[string]string{"3": "newer version", "0": "expected 1", "-1": "expected 1"} {
+	for version, want := range map[string]string{"4": "newer version", "0": "expected 1 to 3", "-1": "expected 1 to 3"} {
 		text := `{"format_version": ` + version + `, "destination": "in another shape"}`
 		_, err := archive.ParseManifest([]byte(text))
 		require.ErrorIs(t, err, archive.ErrVersion)

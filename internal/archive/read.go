@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/internal/lfs"
 	"github.com/app-sre/git-partition-sync/internal/refset"
 	"github.com/app-sre/git-partition-sync/internal/stream"
 )
@@ -20,7 +21,7 @@ const (
 	// 300.
 	maxSignatureSize = 4 << 10
 
-	// maxOverhead bounds, in bytes, what surrounds the bundle and the refs: the other two members, tar's headers, and the zeros at
+	// maxOverhead bounds, in bytes, what surrounds the bundle, the refs and the list of LFS objects: the other two members, tar's headers, and the zeros at
 	// the end, which stock tar pads to 10 KiB. It also ends a chain of extended headers, which the tar library would
 	// follow for ever.
 	maxOverhead = maxManifestSize + maxSignatureSize + 64<<10
@@ -40,7 +41,9 @@ type Reader struct {
 	Signature     []byte // not verified; nil when there is none
 
 	members
-	refs func() (refset.Difference, error)
+	following []expected // that have not been reached
+	refs      func() (refset.Difference, error)
+	lfs       func() (lfs.List, error)
 }
 
 // members reads the members of a tar, one after the other.
@@ -55,10 +58,11 @@ func newMembers(r io.Reader, limit int64, last string) members {
 	return members{src: src, tar: tar.NewReader(src), last: last}
 }
 
-// NewReader reads everything before the refs of a set, and before the bundle of a branch or tag. It fails with ErrMalformed, ErrVersion, or the error of r.
+// NewReader reads the manifest and the signature, and no more of what follows than the first header. It fails with
+// ErrMalformed, ErrVersion, or the error of r.
 func NewReader(r io.Reader) (*Reader, error) {
 	a := &Reader{members: newMembers(r, maxOverhead, bundleName)}
-	a.refs = sync.OnceValues(a.readRefs)
+	a.refs, a.lfs = sync.OnceValues(a.readRefs), sync.OnceValues(a.readLFS)
 	if err := a.readHead(); err != nil {
 		return nil, fmt.Errorf("read archive: %w", a.classify(err))
 	}
@@ -87,26 +91,58 @@ func (a *Reader) readHead() error {
 			return err
 		}
 	}
-	if a.Manifest.Destination.IsSet() {
-		return checkMember(header, refsName, a.Manifest.RefsSize)
-	}
-	return checkMember(header, bundleName, a.Manifest.Size)
+	a.following = a.Manifest.following()
+	return a.checkMember(header)
 }
 
-func checkMember(header *tar.Header, name string, size int64) error {
-	if header.Name != name {
-		return malformed("unexpected member %s, not %q", foreign.Quote(header.Name, 100), name)
+// expected is a member as the manifest has it.
+type expected struct {
+	name string
+	size int64
+}
+
+// following are the members behind the manifest and the signature, in their order.
+func (m Manifest) following() (following []expected) {
+	if m.Destination.IsSet() {
+		following = append(following, expected{refsName, m.RefsSize})
 	}
-	if header.Size != size {
-		return malformed("%s is of %d bytes, the manifest says %d", name, header.Size, size)
+	if m.HasLFS() {
+		following = append(following, expected{lfsName, m.LFSSize})
+	}
+	return append(following, expected{bundleName, m.Size})
+}
+
+// checkNext reads the header of the next member, which has to be the next one of those that follow.
+func (a *Reader) checkNext() error {
+	header, err := a.nextHeader()
+	if err != nil {
+		return err
+	}
+	return a.checkMember(header)
+}
+
+func (a *Reader) checkMember(header *tar.Header) error {
+	next := a.following[0]
+	a.following = a.following[1:]
+	if header.Name != next.name {
+		return malformed("unexpected member %s, not %q", foreign.Quote(header.Name, 100), next.name)
+	}
+	if header.Size != next.size {
+		return malformed("%s is of %d bytes, the manifest says %d", next.name, header.Size, next.size)
 	}
 	return nil
+}
+
+// readSized reads a member of the manifest's size.
+func (a *Reader) readSized(size int64) ([]byte, error) {
+	a.src.remaining += size
+	return io.ReadAll(a.tar)
 }
 
 // CopyBundle writes the bundle to w, and then checks its hash and that the archive ends. The output must only be used
 // if it succeeded. It fails with ErrMalformed, or the error of w or of NewReader's r. It can be called once.
 func (a *Reader) CopyBundle(w io.Writer) error {
-	if _, err := a.Refs(); err != nil {
+	if _, err := a.LFS(); err != nil {
 		return err
 	}
 	hash := sha256.New()

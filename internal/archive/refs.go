@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/refset"
@@ -64,26 +63,17 @@ func (a *Reader) readRefs() (refs refset.Difference, err error) {
 	if !a.Manifest.Destination.IsSet() {
 		return nil, nil
 	}
-	a.src.remaining += a.Manifest.RefsSize
-	text, err := io.ReadAll(a.tar)
+	text, err := a.readSized(a.Manifest.RefsSize)
 	if err == nil {
 		refs, err = a.Manifest.parseRefs(text)
 	}
 	if err == nil {
-		err = a.readBundleHeader()
+		err = a.checkNext()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read archive: %w", a.classify(err))
 	}
 	return refs, nil
-}
-
-func (a *Reader) readBundleHeader() error {
-	header, err := a.nextHeader()
-	if err != nil {
-		return err
-	}
-	return checkMember(header, bundleName, a.Manifest.Size)
 }
 
 // parseRefs returns the refs of the member with this text.

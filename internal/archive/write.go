@@ -3,6 +3,7 @@
 //	manifest.json           what the bundle is, and for whom
 //	manifest.json.minisig   signature over the bytes before it; optional
 //	refs                    what becomes of which ref; of a set of refs only
+//	lfs                     the LFS objects that the bundle needs; where there are any
 //	repository.bundle       a Git bundle
 //
 // in this order, so that the manifest is checked before the rest is read, and an operator needs nothing but tar and
@@ -25,13 +26,15 @@ const (
 	manifestName  = "manifest.json"
 	signatureName = manifestName + signatureSuffix
 	refsName      = "refs"
+	lfsName       = "lfs"
 	bundleName    = "repository.bundle"
 )
 
 // Write writes an archive of an encoded manifest, the signature over it (nil for none), the refs of a set as they were
-// given to BindRefs (nil for a branch or tag), and the bundle, which must have exactly the manifest's size. It refuses
-// what Reader would refuse, but does not hash the bundle again.
-func Write(w io.Writer, manifest, signature, refs []byte, bundle io.Reader) error {
+// given to BindRefs (nil for a branch or tag), the list of LFS objects as it was given to BindLFS (nil for none), and the
+// bundle, which must have exactly the manifest's size. It refuses what Reader would refuse, but does not hash the bundle
+// again.
+func Write(w io.Writer, manifest, signature, refs, lfsList []byte, bundle io.Reader) error {
 	m, err := ParseManifest(manifest)
 	if err != nil {
 		return fmt.Errorf("write archive: %w", err)
@@ -42,8 +45,21 @@ func Write(w io.Writer, manifest, signature, refs []byte, bundle io.Reader) erro
 	if _, err := m.parseRefs(refs); err != nil {
 		return fmt.Errorf("write archive: %w", err)
 	}
+	if _, err := m.parseLFS(lfsList); err != nil {
+		return fmt.Errorf("write archive: %w", err)
+	}
+	files := []smallFile{{manifestName, manifest}}
+	if signature != nil {
+		files = append(files, smallFile{signatureName, signature})
+	}
+	if m.Destination.IsSet() {
+		files = append(files, smallFile{refsName, refs})
+	}
+	if m.HasLFS() {
+		files = append(files, smallFile{lfsName, lfsList})
+	}
 	tw := tar.NewWriter(w)
-	if err := writeMembers(tw, m, manifest, signature, refs, bundle); err != nil {
+	if err := writeMembers(tw, m, files, bundle); err != nil {
 		return fmt.Errorf("write archive: %w", err)
 	}
 	// Not Close: it would also write the two blocks of zeros.
@@ -53,17 +69,15 @@ func Write(w io.Writer, manifest, signature, refs []byte, bundle io.Reader) erro
 	return nil
 }
 
-func writeMembers(tw *tar.Writer, m Manifest, manifest, signature, refs []byte, bundle io.Reader) error {
-	if err := writeFile(tw, m.CreatedAt, manifestName, manifest); err != nil {
-		return err
-	}
-	if signature != nil {
-		if err := writeFile(tw, m.CreatedAt, signatureName, signature); err != nil {
-			return err
-		}
-	}
-	if m.Destination.IsSet() {
-		if err := writeFile(tw, m.CreatedAt, refsName, refs); err != nil {
+// smallFile is a member that is in memory.
+type smallFile struct {
+	name    string
+	content []byte
+}
+
+func writeMembers(tw *tar.Writer, m Manifest, files []smallFile, bundle io.Reader) error {
+	for _, file := range files {
+		if err := writeFile(tw, m.CreatedAt, file.name, file.content); err != nil {
 			return err
 		}
 	}

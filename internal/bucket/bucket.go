@@ -45,6 +45,8 @@ type ObjectInfo struct {
 	ETag     string // changes with the content; as the server writes it, most often in quotes
 	// CreatedAt is what WithCreatedAt stored, or zero. Only Stat returns it.
 	CreatedAt time.Time
+	// Keys is what WithKeys stored, or empty. Only Stat returns it.
+	Keys string
 }
 
 // Open configures a client from the standard AWS environment: credential chain,
@@ -91,7 +93,7 @@ func (b *Bucket) Stat(ctx context.Context, key string) (ObjectInfo, error) {
 	}
 	// Anyone who may write to the bucket may write this: a malformed time counts as none.
 	created, _ := time.Parse(time.RFC3339Nano, head.Metadata[createdAt])
-	return ObjectInfo{Key: key, Size: *head.ContentLength, Modified: *head.LastModified, ETag: *head.ETag, CreatedAt: created.UTC()}, nil
+	return ObjectInfo{Key: key, Size: *head.ContentLength, Modified: *head.LastModified, ETag: *head.ETag, CreatedAt: created.UTC(), Keys: head.Metadata[keysOf]}, nil
 }
 
 // explain asks for an object itself whose HEAD request was a bad one: that answer has no body that could say why, be it

@@ -68,7 +68,7 @@ func TestSilentStore(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 		})
-		err := hurried(b, limit).Download(t.Context(), "key", "", 100, io.Discard)
+		err := hurried(b, 5*limit).Download(t.Context(), "key", "", 100, io.Discard)
 		require.ErrorIs(t, err, httpclient.ErrSilent)
 		require.ErrorContains(t, err, "after 10 resumes")
 	})

@@ -19,6 +19,7 @@ var kindByCode = map[string]error{
 	"XMinioInvalidObjectName": ErrKeyTooLong,
 	"NoSuchBucket":            ErrNoBucket,
 	"PreconditionFailed":      ErrReplaced,
+	"NoSuchUpload":            ErrAborted,
 
 	"RequestTimeTooSkewed": ErrClock, // status 403, but it is the clock that is wrong
 	"RequestInTheFuture":   ErrClock,

@@ -22,23 +22,28 @@ const maxResumes = 10
 // The SDK's transfer manager fetches ranges in parallel and holds them in memory until the writer gets to them. One
 // stream is as fast for a disk.
 func (b *Bucket) Download(ctx context.Context, key, etag string, size int64, w io.Writer) error {
-	d := &download{ctx: ctx, bucket: b, key: key, etag: optional(etag)}
-	if err := d.open(); err != nil {
-		return fmt.Errorf("download %q: %w", key, err)
-	}
-	defer func() { _ = d.body.Close() }()
-	if d.size != size {
-		return fmt.Errorf("download %q: %w: it has %d bytes, and was listed with %d", key, ErrReplaced, d.size, size)
-	}
-	// One byte more than it may have, so that the end is read: there the SDK verifies the checksum.
-	n, err := io.Copy(w, io.LimitReader(d, size+1))
-	if err == nil && n != size {
-		err = fmt.Errorf("server sent %d bytes of %d", n, size)
-	}
+	object, err := b.OpenObject(ctx, key, etag, size)
 	if err != nil {
+		return err
+	}
+	defer func() { _ = object.Close() }()
+	if _, err = io.Copy(w, object); err != nil {
 		return fmt.Errorf("download %q: %w", key, err)
 	}
 	return nil
+}
+
+// OpenObject is Download for who reads: the reader ends after size bytes, or fails. It has to be closed.
+func (b *Bucket) OpenObject(ctx context.Context, key, etag string, size int64) (io.ReadCloser, error) {
+	d := &download{ctx: ctx, bucket: b, key: key, etag: optional(etag)}
+	if err := d.open(); err != nil {
+		return nil, fmt.Errorf("download %q: %w", key, err)
+	}
+	if d.size != size {
+		_ = d.Close()
+		return nil, fmt.Errorf("download %q: %w: it has %d bytes, and was listed with %d", key, ErrReplaced, d.size, size)
+	}
+	return d, nil
 }
 
 // download reads one version of an object over as many requests as it takes.
@@ -53,6 +58,9 @@ type download struct {
 	resumes int
 }
 
+// Close ends the reading.
+func (d *download) Close() error { return d.body.Close() }
+
 func (d *download) open() error {
 	out, err := d.bucket.client.GetObject(d.ctx, &s3.GetObjectInput{Bucket: &d.bucket.name, Key: &d.key, IfMatch: d.etag})
 	if err != nil {
@@ -66,7 +74,17 @@ func (d *download) open() error {
 	return nil
 }
 
+// Read fails unless there are exactly as many bytes as was announced. It reads one more than that, so that the end is
+// reached: there the SDK verifies the checksum.
 func (d *download) Read(p []byte) (int, error) {
+	n, err := d.read(p[:min(int64(len(p)), d.size+1-d.offset)])
+	if d.offset > d.size {
+		err = fmt.Errorf("server sent %d bytes of %d", d.offset, d.size)
+	}
+	return n, err
+}
+
+func (d *download) read(p []byte) (int, error) {
 	if err := d.ctx.Err(); err != nil {
 		return 0, err // data that has been received already could last for long
 	}

@@ -45,6 +45,8 @@ var (
 	// ErrKeyTooLong reports that the store does not accept a key of that length. S3 accepts 1,024 bytes; servers that
 	// keep objects as files often no more than 255 between two slashes.
 	ErrKeyTooLong = errors.New("key is too long for this object store")
+	// ErrAborted reports that somebody else has ended an upload in parts: one of the same key that was first.
+	ErrAborted = errors.New("the upload was aborted")
 	// ErrReplaced reports that the object was replaced while it was being downloaded. Starting over gets the new one.
 	ErrReplaced = errors.New("object was replaced during the download")
 )

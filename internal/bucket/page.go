@@ -70,8 +70,8 @@ func decodePage(body io.Reader) (listingPage, error) {
 		return listingPage{}, err
 	case !result.hasTruncated:
 		return listingPage{}, fmt.Errorf("%w: a listing without IsTruncated", ErrNotStore)
-	case result.keyCount >= 0 && result.keyCount != len(result.objects):
-		return listingPage{}, fmt.Errorf("%w: a page has %d keys and says that it has %d", ErrBrokenListing, len(result.objects), result.keyCount)
+	case result.keyCount >= 0 && result.keyCount != len(result.objects)+len(result.folders):
+		return listingPage{}, fmt.Errorf("%w: a page has %d keys and says that it has %d", ErrBrokenListing, len(result.objects)+len(result.folders), result.keyCount)
 	}
 	return result.listingPage, result.decodeKeys()
 }

@@ -59,13 +59,8 @@ func startElement(decoder *xml.Decoder) (xml.StartElement, error) {
 }
 
 func (r *listBucketResult) readMember(decoder *xml.Decoder, element xml.StartElement) error {
-	if element.Name.Local == "Contents" {
-		if len(r.objects) == pageSize {
-			return fmt.Errorf("more than %d keys were not asked for", pageSize)
-		}
-		object, err := readObject(decoder, element)
-		r.objects = append(r.objects, object)
-		return err
+	if name := element.Name.Local; name == "Contents" || name == "CommonPrefixes" {
+		return r.readEntry(decoder, element)
 	}
 	var text string
 	err := decoder.DecodeElement(&text, &element)
@@ -82,6 +77,24 @@ func (r *listBucketResult) readMember(decoder *xml.Decoder, element xml.StartEle
 		r.encoding = text
 	case "KeyCount":
 		r.keyCount, err = strconv.Atoi(text)
+	}
+	return err
+}
+
+// readEntry reads an object or a folder. Servers that have no folder may send an empty one.
+func (r *listBucketResult) readEntry(decoder *xml.Decoder, element xml.StartElement) error {
+	if len(r.objects)+len(r.folders) == pageSize {
+		return fmt.Errorf("more than %d keys were not asked for", pageSize)
+	}
+	if element.Name.Local == "Contents" {
+		object, err := readObject(decoder, element)
+		r.objects = append(r.objects, object)
+		return err
+	}
+	var sent struct{ Prefix string }
+	err := decoder.DecodeElement(&sent, &element)
+	if sent.Prefix != "" {
+		r.folders = append(r.folders, sent.Prefix)
 	}
 	return err
 }
@@ -111,16 +124,29 @@ func readObject(decoder *xml.Decoder, element xml.StartElement) (o ObjectInfo, e
 func (r *listBucketResult) decodeKeys() error {
 	for i := range r.objects {
 		o := &r.objects[i]
-		if r.encoding == "url" {
-			key, err := url.QueryUnescape(o.Key)
-			if err != nil {
-				return fmt.Errorf("%w: malformed key %s", ErrBrokenListing, foreign.Quote(o.Key, 300))
-			}
-			o.Key = key
+		if err := r.decodeKey(&o.Key); err != nil {
+			return err
 		}
 		if o.Key == "" || o.Size < 0 {
 			return fmt.Errorf("%w: an object without a key or size", ErrBrokenListing)
 		}
 	}
+	for i := range r.folders {
+		if err := r.decodeKey(&r.folders[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *listBucketResult) decodeKey(key *string) error {
+	if r.encoding != "url" {
+		return nil
+	}
+	decoded, err := url.QueryUnescape(*key)
+	if err != nil {
+		return fmt.Errorf("%w: malformed key %s", ErrBrokenListing, foreign.Quote(*key, 300))
+	}
+	*key = decoded
 	return nil
 }

@@ -23,7 +23,9 @@ const (
 	abortTimeout = 30 * time.Second
 
 	contentType = "application/octet-stream"
-	createdAt   = "created-at" // metadata; S3 and Go's client write it in lower case
+	// Names of metadata; S3 and Go's client write them in lower case.
+	createdAt = "created-at"
+	keysOf    = "keys"
 )
 
 // Upload stores the first size bytes of body under key, and replaces what was there. The object appears only when it
@@ -33,7 +35,10 @@ const (
 // The parts are sections of body. The SDK's transfer manager copies them to memory instead: 90 MB for a 1 GB file,
 // and more for larger ones.
 func (b *Bucket) Upload(ctx context.Context, key string, body io.ReaderAt, size int64, options ...UploadOption) error {
-	u := upload{key: key, body: io.NewSectionReader(body, 0, size), lastCheck: func(context.Context) error { return nil }}
+	u := upload{
+		key: key, body: io.NewSectionReader(body, 0, size), metadata: map[string]string{},
+		lastCheck: func(context.Context) error { return nil },
+	}
 	for _, option := range options {
 		option(&u)
 	}
@@ -53,6 +58,7 @@ type upload struct {
 	body      *io.SectionReader
 	metadata  map[string]string
 	lastCheck func(context.Context) error
+	shared    bool // see WithSharedKey
 	// ifMatch and ifNoneMatch are conditions on what is there before; nil for none.
 	ifMatch, ifNoneMatch *string
 }
@@ -62,7 +68,19 @@ type UploadOption func(*upload)
 
 // WithCreatedAt stores with the object when its content was made.
 func WithCreatedAt(t time.Time) UploadOption {
-	return func(u *upload) { u.metadata = map[string]string{createdAt: t.UTC().Format(time.RFC3339Nano)} }
+	return func(u *upload) { u.metadata[createdAt] = t.UTC().Format(time.RFC3339Nano) }
+}
+
+// WithKeys stores with the object a fingerprint of the keys that it is encrypted to.
+func WithKeys(fingerprint string) UploadOption {
+	return func(u *upload) { u.metadata[keysOf] = fingerprint }
+}
+
+// WithSharedKey is for a key under which others may be uploading the same content at the same time. Their uploads are not
+// taken for leftovers. The first that completes ends the others, which fail with ErrAborted, and so removes what killed
+// workers left behind.
+func WithSharedKey() UploadOption {
+	return func(u *upload) { u.shared = true }
 }
 
 // WithLastCheck calls check right before the object appears. Its error ends the upload.
@@ -108,8 +126,10 @@ func requireReceipt(receipt *string, what string) error {
 }
 
 func (b *Bucket) putMultipart(ctx context.Context, u upload) error {
-	if err := b.abortStaleUploads(ctx, u.key); err != nil {
-		return err
+	if !u.shared {
+		if err := b.abortStaleUploads(ctx, u.key); err != nil {
+			return err
+		}
 	}
 	created, err := b.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
 		Bucket:            &b.name,
@@ -129,6 +149,9 @@ func (b *Bucket) putMultipart(ctx context.Context, u upload) error {
 	}
 	if err := b.uploadAndComplete(ctx, u, created.UploadId); err != nil {
 		return errors.Join(reduceError(err), b.abort(ctx, u.key, created.UploadId))
+	}
+	if u.shared {
+		_ = b.abortStaleUploads(ctx, u.key) // the object is complete: what is left is for the store's lifecycle rule
 	}
 	return nil
 }

@@ -67,6 +67,10 @@ type Object struct {
 	MadeAt time.Time `json:"made_at,omitzero"`
 	// ManifestSHA256 is the hash of its manifest.json. It is empty when the producer does not know it.
 	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
+	// LFSObjects is how many LFS objects it needs that are in the bucket, and LFSSize their bytes. They are 0 when the producer
+	// does not know it.
+	LFSObjects int   `json:"lfs_objects,omitempty"`
+	LFSSize    int64 `json:"lfs_size,omitempty"`
 
 	// Chain and Keys are for the producer itself: hashes of what its chain was in the bucket, and of the keys with which it
 	// was made. They are SHA-256s in lower-case hexadecimal, as ManifestSHA256 is, and empty when it does not know them.

@@ -38,6 +38,7 @@ func anySync(t *rapid.T) Sync {
 	if rapid.Bool().Draw(t, "uploaded") {
 		s.Object = &Object{
 			Commit: anyCommit.Draw(t, "commit"), Base: rapid.OneOf(rapid.Just(""), anyCommit).Draw(t, "base"),
+			LFSObjects: rapid.IntMin(0).Draw(t, "lfs objects"), LFSSize: rapid.Int64Min(0).Draw(t, "lfs size"),
 			Size: rapid.Int64Min(0).Draw(t, "size"), Modified: anyTime.Draw(t, "modified"),
 			MadeAt:         rapid.OneOf(rapid.Just(time.Time{}), anyTime).Draw(t, "made_at"),
 			ManifestSHA256: anyHash.Draw(t, "manifest_sha256"), Chain: anyHash.Draw(t, "chain"), Keys: anyHash.Draw(t, "keys"),

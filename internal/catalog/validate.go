@@ -91,6 +91,8 @@ func (s Sync) validateObject() error {
 	switch {
 	case o.Size < 0:
 		return fmt.Errorf("object: size %d is negative", o.Size)
+	case o.LFSObjects < 0 || o.LFSSize < 0:
+		return fmt.Errorf("object: lfs_objects %d or lfs_size %d is negative", o.LFSObjects, o.LFSSize)
 	case !validTime(o.Modified) || !o.MadeAt.IsZero() && !validTime(o.MadeAt):
 		return errors.New("object: modified or made_at is not between 1970 and 9999")
 	}

@@ -4,6 +4,7 @@ package child
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os/exec"
 	"runtime"
 	"syscall"
@@ -75,6 +76,25 @@ func (p *Process) Await(ctx context.Context, ready func(context.Context) error) 
 			return fmt.Errorf("not ready: %w: %w", context.Cause(ctx), err)
 		case <-poll.C:
 		}
+	}
+}
+
+// AnswersOK is for Await: the program is ready once a GET of the URL is answered with 200.
+func AnswersOK(url string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("health check: %s", resp.Status)
+		}
+		return nil
 	}
 }
 

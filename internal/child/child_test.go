@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"testing"
 	"time"
@@ -71,4 +73,16 @@ func TestAwait(t *testing.T) {
 func TestStartFails(t *testing.T) {
 	_, err := child.Start(exec.Command("/nonexistent"))
 	require.ErrorContains(t, err, "no such file")
+}
+
+// Only the status says whether a server is ready: one that is still being started may answer.
+func TestAnswersOK(t *testing.T) {
+	status := http.StatusServiceUnavailable
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	ready := child.AnswersOK(server.URL)
+	require.ErrorContains(t, ready(t.Context()), "health check: 503")
+	status = http.StatusOK
+	require.NoError(t, ready(t.Context()))
+	server.Close()
+	require.Error(t, ready(t.Context()))
 }

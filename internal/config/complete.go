@@ -15,9 +15,13 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
+	"github.com/app-sre/git-partition-sync/internal/notify"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 )
+
+// maxRate is more than a worker ever asks.
+const maxRate = 100_000
 
 // The complete methods give a meaning to variables that are not set; only those may open something. A variable that is set
 // but could not be read stays zero, which opens nothing.
@@ -33,6 +37,10 @@ func (s *Common) complete(v variables) (problems []error) {
 		s.WorkDir = filepath.Join(os.TempDir(), "git-partition-sync")
 	}
 	s.Temporal, problems = v.temporal()
+	var err error
+	if s.Traces, err = v.tracing(); err != nil {
+		problems = append(problems, err)
+	}
 	if v["AWS_SESSION_TOKEN"] != "" && v["AWS_ACCESS_KEY_ID"] == "" {
 		problems = append(problems, errors.New("AWS_SESSION_TOKEN is set, but not the AWS_ACCESS_KEY_ID that it belongs to"))
 	}
@@ -42,10 +50,28 @@ func (s *Common) complete(v variables) (problems []error) {
 	if s.MaxConcurrent < 1 {
 		problems = append(problems, fmt.Errorf("MAX_CONCURRENT is %d, less than 1", s.MaxConcurrent))
 	}
+	if s.GitLabMaxRate != 0 && !(s.GitLabMaxRate >= 1 && s.GitLabMaxRate <= maxRate) { // nor NaN
+		problems = append(problems, fmt.Errorf("GITLAB_MAX_RATE is %g, neither 0 nor between 1 and %d", s.GitLabMaxRate, maxRate))
+	}
 	if s.DrainTimeout < 0 {
 		problems = append(problems, fmt.Errorf("DRAIN_TIMEOUT is %s, less than 0", s.DrainTimeout))
 	}
-	return append(problems, s.checkPlainHTTP("GITLAB_BASE_URL", s.GitLab))
+	if s.StatusPage && s.HealthAddress == "" {
+		problems = append(problems, errors.New("HEALTH_ADDRESS is not set, and STATUS_PAGE=true asks for it: that is where the page is served"))
+	}
+	return append(problems, s.checkPlainHTTP("GITLAB_BASE_URL", s.GitLab), s.checkNotify(v))
+}
+
+// checkNotify wants what is as good as a credential to be sent over https. An Alertmanager has no such thing in its URL.
+func (s *Common) checkNotify(v variables) error {
+	u := (*url.URL)(s.NotifyURL)
+	switch {
+	case v["NOTIFY_URL"] == "" && v["NOTIFY_FORMAT"] != "":
+		return errors.New("NOTIFY_URL is not set, and NOTIFY_FORMAT is for what is sent there: set both, or none")
+	case u == nil || s.NotifyFormat == notify.Alertmanager && u.User == nil && u.RawQuery == "":
+		return nil
+	}
+	return s.checkPlainHTTP("NOTIFY_URL", u)
 }
 
 // maxCatalogInterval is how long a consumer can be left to wait for a sign of life.

@@ -13,6 +13,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
+	"github.com/app-sre/git-partition-sync/internal/notify"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/webhook"
@@ -34,6 +35,9 @@ type Common struct {
 	GitLabUsername string   `env:"GITLAB_USERNAME,notEmpty" form:"user"`
 	GitLabToken    string   `env:"GITLAB_TOKEN,notEmpty" form:"secret token"`
 
+	// GitLabMaxRate is how many requests a second go to GitLab at most; 0 for any number.
+	GitLabMaxRate float64 `env:"GITLAB_MAX_RATE"`
+
 	// HTTP trusts the system's certificates, and those in the PEM file that the variable names.
 	HTTP *http.Client `env:"INTERNAL_GIT_CA_PATH" form:"path"`
 	// AllowPlainHTTP accepts that credentials go over plain HTTP to other hosts than this one.
@@ -52,9 +56,20 @@ type Common struct {
 	// DrainTimeout is how long a worker that was told to stop lets running steps finish.
 	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT" envDefault:"30s"`
 	Probes
+	// StatusPage has the state of all syncs served to people at HealthAddress.
+	StatusPage bool `env:"STATUS_PAGE"`
+	UI
+	// NotifyURL is where people are told what has changed, in the shape of NotifyFormat; nil for nowhere.
+	NotifyURL    *NotifyURL    `env:"NOTIFY_URL" form:"secret url"`
+	NotifyFormat notify.Format `env:"NOTIFY_FORMAT" envDefault:"json"`
+	Logging
+	// LFS has Git LFS objects synced with the commits that need them, where the side's server has Git LFS.
+	LFS bool `env:"LFS" envDefault:"true"`
 	// Shard is what the metrics of cycles call this installation.
 	Shard string `env:"INSTANCE_SHARD" envDefault:"fedramp"`
 
+	// Traces says how traces leave the worker, if they do.
+	Traces TraceExporter `env:"-"`
 	// Temporal is the environment for Temporal's SDK to read.
 	Temporal Environ `env:"-"`
 }
@@ -86,6 +101,8 @@ type Producer struct {
 	MaxPruneShare float64 `env:"PRUNE_MAX_SHARE" envDefault:"0.5"`
 	// PruneAfter is how long a destination has to be absent from the configuration before its objects are deleted.
 	PruneAfter time.Duration `env:"PRUNE_AFTER" envDefault:"24h"`
+	// MaxLFSProjectSize bounds the LFS objects of a destination project in the bucket; there is no bound if it is 0.
+	MaxLFSProjectSize Bytes `env:"LFS_MAX_PROJECT_SIZE"`
 	// CatalogInterval is how often the catalog is written at most while nothing changes.
 	CatalogInterval time.Duration `env:"CATALOG_INTERVAL" envDefault:"1m"`
 

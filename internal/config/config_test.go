@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,8 @@ func TestLoadProducer(t *testing.T) {
 	require.Equal(t, time.Minute, c.CatalogInterval)
 	require.Equal(t, "staging-1", c.Environment.Name())
 	require.True(t, c.ThinPacks)
+	require.True(t, c.LFS)
+	require.Zero(t, c.MaxLFSProjectSize)
 	require.Equal(t, 30*time.Second, c.DrainTimeout)
 	require.NotEmpty(t, c.WorkDir)
 }
@@ -106,12 +109,12 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 	_, err = LoadProducer(environ(map[string]string{
 		"AWS_ACCESS_KEY_ID": "", "AWS_S3_USE_PATH_STYLE": "perhaps", "GITLAB_BASE_URL": "https://bot:url-canary@gitlab.example.com",
 		"GRAPHQL_SERVER": "graphql-canary", "PUBLIC_KEY": "age1-nonsense", "PRUNE_MAX_SHARE": "2", "GRAPHQL_QUERY_FILE": "/does/not/exist",
-		"DRAIN_TIMEOUT": "soon", "MAX_CONCURRENT": "0", "HEALTH_ADDRESS": "8080", "PRUNE_AFTER": "-1h", "CATALOG_INTERVAL": "24h1s", "ENVIRONMENT": " ",
+		"DRAIN_TIMEOUT": "soon", "MAX_CONCURRENT": "0", "GITLAB_MAX_RATE": "0.5", "HEALTH_ADDRESS": "8080", "PRUNE_AFTER": "-1h", "CATALOG_INTERVAL": "24h1s", "ENVIRONMENT": " ",
 	}))
 	for _, want := range []string{
 		"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together", "AWS_S3_USE_PATH_STYLE is not true or false",
 		"GITLAB_BASE_URL: there are credentials in the URL", "GRAPHQL_SERVER: not an http or https URL", "PUBLIC_KEY: ", "PRUNE_MAX_SHARE is 2",
-		"GRAPHQL_QUERY_FILE: open /does/not/exist", "DRAIN_TIMEOUT is not a duration", "MAX_CONCURRENT is 0",
+		"GRAPHQL_QUERY_FILE: open /does/not/exist", "DRAIN_TIMEOUT is not a duration", "MAX_CONCURRENT is 0", "GITLAB_MAX_RATE is 0.5, neither 0 nor between 1 and 100000",
 		`HEALTH_ADDRESS: "8080" is not host:port or :port`, "PRUNE_AFTER is -1h0m0s, less than 0", "CATALOG_INTERVAL is 24h0m1s, not between 0 and 24h0m0s", "ENVIRONMENT is set, but to white space only",
 	} {
 		require.ErrorContains(t, err, want)
@@ -122,7 +125,7 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 func TestEndsOfWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	producer := map[string]string{"GRAPHQL_SERVER": "https://graphql.example.com", "PUBLIC_KEY": identity(t).Recipient().String()}
-	for _, setting := range []string{"MAX_CONCURRENT=1", "DRAIN_TIMEOUT=0s", "PRUNE_AFTER=0s", "CATALOG_INTERVAL=0s", "CATALOG_INTERVAL=24h", "PRUNE_MAX_SHARE=0", "PRUNE_MAX_SHARE=1"} {
+	for _, setting := range []string{"MAX_CONCURRENT=1", "GITLAB_MAX_RATE=0", "GITLAB_MAX_RATE=1", "DRAIN_TIMEOUT=0s", "PRUNE_AFTER=0s", "CATALOG_INTERVAL=0s", "CATALOG_INTERVAL=24h", "PRUNE_MAX_SHARE=0", "PRUNE_MAX_SHARE=1"} {
 		_, err := LoadProducer(append(environ(producer), setting))
 		require.NoError(t, err, setting)
 	}
@@ -133,6 +136,21 @@ func TestEndsOfWhatIsAllowed(t *testing.T) {
 	}
 	_, err := LoadConsumer(append(consumer, "CATALOG_MAX_AGE=-1s"))
 	require.ErrorContains(t, err, "CATALOG_MAX_AGE is -1s, less than 0")
+}
+
+// A limit that was misread would be none, or keep everything out.
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	producer := environ(map[string]string{"GRAPHQL_SERVER": "https://graphql.example.com", "PUBLIC_KEY": identity(t).Recipient().String()})
+	for text, want := range map[string]Bytes{"1": 1, "100GB": 100_000_000_000, "2TiB": 2 << 40, " 7mb\n": 7_000_000, "": 0} {
+		c, err := LoadProducer(append(producer, "LFS_MAX_PROJECT_SIZE="+text))
+		require.NoError(t, err, text)
+		require.Equal(t, want, c.MaxLFSProjectSize, text)
+	}
+	for _, text := range []string{"0", "0GB", "-1GB", "much", "100GX", "8EiB", "99999999999999999999"} {
+		_, err := LoadProducer(append(producer, "LFS_MAX_PROJECT_SIZE="+text))
+		require.EqualError(t, err, fmt.Sprintf("configuration:\n  LFS_MAX_PROJECT_SIZE: %q is not a size such as 500MB or 2TiB", text))
+	}
 }
 
 // Deliveries without secrets would be anybody's.

@@ -84,6 +84,13 @@ func TestVariablesOfTemporalAreDocumented(t *testing.T) {
 	}
 }
 
+// The same of the variables of OpenTelemetry by which there are traces.
+func TestVariablesOfTracesAreDocumented(t *testing.T) {
+	got := documented(t, "Traces")
+	read := append([]string{otelDisabled, otelExporter, otelEndpoint, otelTracesEndpoint, otelProtocol, otelTracesProtocol}, otelHeaders...)
+	require.ElementsMatch(t, read, slices.Collect(maps.Keys(got)))
+}
+
 // The README speaks of variables that there are.
 func TestVariablesOfTheReadme(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")

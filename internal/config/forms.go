@@ -21,8 +21,9 @@ type textForm struct {
 	// list says that the text is a list of keys or names, on lines and in quotes as editors and readers of .env files
 	// leave them. It may be in any file, "@path".
 	list bool
-	// secret says that the text must never leave the worker.
+	// secret says that the text must never leave the worker; of a URL, only what others could use: its host is no secret.
 	secret bool
+	url    bool
 }
 
 // forms are the values of the tag "form". Without the tag, the text is one word.
@@ -37,6 +38,7 @@ var forms = map[string]textForm{
 	"secret token": {refused: ` '"`, file: true, secret: true},
 	"list":         {file: true, list: true},
 	"secret list":  {file: true, list: true, secret: true},
+	"secret url":   {refused: ` '"`, file: true, secret: true, url: true},
 }
 
 // maxFileSize bounds the file that a variable names, in bytes. It is far more than any key takes.

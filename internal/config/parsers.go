@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"filippo.io/age"
 	"github.com/caarlos0/env/v11"
+	"github.com/dustin/go-humanize"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
@@ -31,6 +33,7 @@ var parsers = map[reflect.Type]env.ParserFunc{
 	reflect.TypeFor[webhook.Secrets]():     parserFunc(parseList(webhook.ParseSecrets)),
 	reflect.TypeFor[archive.Environment](): parserFunc(archive.ParseEnvironment),
 	reflect.TypeFor[url.URL]():             parserFunc(dereferenced(parseURL)),
+	reflect.TypeFor[NotifyURL]():           parserFunc(parseNotifyURL),
 	reflect.TypeFor[http.Client]():         parserFunc(dereferenced(clientTrusting)),
 	reflect.TypeFor[Query]():               parserFunc(readQuery),
 }
@@ -74,6 +77,20 @@ func parseURL(text string) (*url.URL, error) {
 		return nil, errors.New("there is a query or fragment in the URL")
 	}
 	return u, nil
+}
+
+// NotifyURL is a URL that may have credentials and a query.
+type NotifyURL url.URL
+
+func parseNotifyURL(text string) (NotifyURL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
+		return NotifyURL{}, errors.New("not an http or https URL")
+	case u.Fragment != "":
+		return NotifyURL{}, errors.New("there is a fragment in the URL")
+	}
+	return NotifyURL(*u), nil
 }
 
 // clientTrusting returns a client that trusts the certificates in a file besides the system's. There is no setting to
@@ -124,4 +141,17 @@ func (p *PushPolicy) UnmarshalText(text []byte) error {
 		return nil
 	}
 	return fmt.Errorf("%q is not %s or %s", text, Overwrite, FastForward)
+}
+
+// Bytes is a size, such as "500MB" or "2TiB".
+type Bytes int64
+
+// UnmarshalText implements encoding.TextUnmarshaler. It refuses 0, which would mean "no limit" and not "nothing".
+func (b *Bytes) UnmarshalText(text []byte) error {
+	n, err := humanize.ParseBytes(string(text))
+	if err != nil || n == 0 || n > math.MaxInt64 {
+		return fmt.Errorf("%q is not a size such as 500MB or 2TiB", text)
+	}
+	*b = Bytes(n)
+	return nil
 }

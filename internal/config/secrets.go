@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/app-sre/git-partition-sync/internal/list"
+	"github.com/app-sre/git-partition-sync/internal/notify"
 )
 
 // passwordOfUser maps the variables of names to those of the passwords that are sent together with them, as one text
@@ -31,6 +33,12 @@ func Secrets(environ []string) (secrets []string) {
 		for line := range strings.Lines(texts[name]) {
 			switch line = strings.TrimSpace(line); {
 			case isComment(line):
+			case form.url:
+				if u, err := url.Parse(line); err == nil {
+					secrets = append(secrets, notify.Secrets(*u)...)
+					continue
+				}
+				secrets = append(secrets, line)
 			case form.list:
 				for _, word := range list.Words(line) {
 					secrets = append(secrets, word)
@@ -45,6 +53,7 @@ func Secrets(environ []string) (secrets []string) {
 			secrets = append(secrets, strings.TrimSpace(value))
 		}
 	}
+	secrets = slices.Concat(secrets, v.tracingSecrets(), v.loginSecrets())
 	for user, password := range passwordOfUser {
 		if texts[password] != "" {
 			secrets = append(secrets, texts[user]+":"+texts[password])

@@ -51,3 +51,12 @@ func (a *LocalAddress) UnmarshalText(text []byte) error {
 	*a = LocalAddress(net.JoinHostPort(host, port))
 	return nil
 }
+
+// URL is where a browser on this machine finds what is served there.
+func (a LocalAddress) URL() string {
+	host, port, err := net.SplitHostPort(string(a))
+	if err == nil && net.ParseIP(host).IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

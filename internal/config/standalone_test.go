@@ -20,6 +20,9 @@ func TestStandalone(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, s.UI)
 	}
+	for address, want := range map[LocalAddress]string{"127.0.0.1:8233": "http://127.0.0.1:8233", "0.0.0.0:8233": "http://127.0.0.1:8233", "[::]:80": "http://127.0.0.1:80", "[::1]:8233": "http://[::1]:8233"} {
+		require.Equal(t, want, address.URL())
+	}
 	for _, end := range []string{"STANDALONE_TEMPORAL_PORT=1", "STANDALONE_TEMPORAL_PORT=65535", "RECONCILE_SLEEP_TIME=1s"} {
 		_, err := LoadStandalone([]string{end})
 		require.NoError(t, err, end)

@@ -4,6 +4,7 @@ package crypt
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,29 @@ func Encrypt(dst io.Writer, recipients []age.Recipient) (io.WriteCloser, error) 
 		return nil, fmt.Errorf("encrypt: %w", err)
 	}
 	return w, nil
+}
+
+// Of an age file, after its header: https://c2sp.org/age#payload
+const (
+	chunkSize = 64 << 10 // bytes of plaintext
+	tagSize   = 16       // bytes that each chunk has besides
+)
+
+// EncryptedSize returns a function of how many bytes Encrypt makes of so many bytes for these recipients.
+func EncryptedSize(recipients []age.Recipient) (of func(size int64) int64, err error) {
+	var empty bytes.Buffer // of what differs only the header does, by the recipients
+	w, err := Encrypt(&empty, recipients)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	start := int64(empty.Len()) - tagSize
+	return func(size int64) int64 {
+		chunks := max(1, (size+chunkSize-1)/chunkSize)
+		return start + size + chunks*tagSize
+	}, nil
 }
 
 // Decrypt returns a reader of the plaintext of src. Decrypt and the reader fail with ErrWrongKey, ErrNotAge or

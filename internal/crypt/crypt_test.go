@@ -226,3 +226,25 @@ func FuzzDecrypt(f *testing.F) {
 		require.True(t, errors.Is(err, crypt.ErrNotAge) || errors.Is(err, crypt.ErrWrongKey) || errors.Is(err, crypt.ErrCorrupt), "%v", err)
 	})
 }
+
+// The size is right to the byte, whoever can read it and however chunks end.
+func TestEncryptedSize(t *testing.T) {
+	postQuantum, err := age.GenerateHybridIdentity()
+	require.NoError(t, err)
+	two := []age.Recipient{newIdentity(t).Recipient(), newIdentity(t).Recipient()}
+	for _, recipients := range [][]age.Recipient{two[:1], two, {postQuantum.Recipient()}} {
+		of, err := crypt.EncryptedSize(recipients)
+		require.NoError(t, err)
+		for _, size := range []int64{0, 1, chunk - 1, chunk, chunk + 1, 2 * chunk, 3*chunk + 7} {
+			var b bytes.Buffer
+			w, err := crypt.Encrypt(&b, recipients)
+			require.NoError(t, err)
+			_, err = w.Write(random(int(size)))
+			require.NoError(t, err)
+			require.NoError(t, w.Close())
+			require.EqualValues(t, b.Len(), of(size), "of %d bytes for %d recipients", size, len(recipients))
+		}
+	}
+	_, err = crypt.EncryptedSize(nil)
+	require.Error(t, err, "for nobody")
+}

@@ -134,7 +134,12 @@ func (m *Mask) findRuns(v searchText, mark func(v searchText, from, to int)) {
 func (m *Mask) findCutSecrets(v searchText, mark func(v searchText, from, to int)) {
 	text := string(v.text)
 	cut := strings.TrimRight(strings.TrimRight(text, ellipsis), ".") // an ellipsis may mark the cut
+	const reach = runLength - 1 + maxEscapeLength
+	head, tail := text[:min(len(text), reach)], cut[max(0, len(cut)-reach):]
 	for _, form := range m.forms {
+		if len(form) <= minPartLength || !strings.Contains(head, form[len(form)-minPartLength:]) && !strings.Contains(tail, form[:minPartLength]) {
+			continue // there is not even the shortest part: a text has none of nearly all forms
+		}
 		for size := min(len(form)-1, runLength-1); size >= minPartLength; size-- {
 			if at := strings.Index(text[:min(len(text), size+maxEscapeLength)], form[len(form)-size:]); at >= 0 {
 				mark(v, at, at+size)

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Limits are how long a server may be silent. A request that moves, however slowly, is not ended.
@@ -35,8 +37,13 @@ func WithLimit(ctx context.Context, limit time.Duration) (context.Context, conte
 }
 
 // Do sends the request. It ends it with a *SilentError when no byte of the request or of the answer has moved for
-// longer than the limits allow, which includes reading the answer's body. Other errors come from DescribeError.
+// longer than the limits allow, which includes reading the answer's body. Other errors come from DescribeError. A client of AtMost
+// waits for its turn first, and may fail with ErrNoTurn.
 func Do(client *http.Client, req *http.Request, limits Limits) (*http.Response, error) {
+	if err := awaitTurn(req.Context(), client); err != nil {
+		return nil, err
+	}
+	req, span := startSpan(req)
 	ctx, cancel := context.WithCancelCause(req.Context())
 	w := &silenceWatch{ctx: ctx, cancel: cancel}
 	w.enterStage(waitStage{"has taken nothing more of the request", limits.Idle})
@@ -51,10 +58,13 @@ func Do(client *http.Client, req *http.Request, limits Limits) (*http.Response, 
 	if err != nil {
 		err = w.silenceOr(DescribeError(err))
 		w.release()
+		recordFailure(span, err)
+		span.End()
 		return nil, err
 	}
 	w.markActive()
-	resp.Body = &watchedAnswerBody{ReadCloser: resp.Body, watch: w}
+	recordAnswer(span, resp)
+	resp.Body = &watchedAnswerBody{ReadCloser: resp.Body, watch: w, span: span}
 	return resp, nil
 }
 
@@ -138,6 +148,7 @@ func (s *watchedRequestBody) Read(b []byte) (int, error) {
 type watchedAnswerBody struct {
 	io.ReadCloser
 	watch *silenceWatch
+	span  trace.Span // ends with the body
 }
 
 func (r *watchedAnswerBody) Read(b []byte) (int, error) {
@@ -147,11 +158,13 @@ func (r *watchedAnswerBody) Read(b []byte) (int, error) {
 	}
 	if err != nil && err != io.EOF {
 		err = r.watch.silenceOr(err)
+		recordFailure(r.span, err)
 	}
 	return n, err
 }
 
 func (r *watchedAnswerBody) Close() error {
 	r.watch.release()
+	r.span.End()
 	return r.ReadCloser.Close()
 }

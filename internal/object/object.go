@@ -27,9 +27,9 @@ import (
 const (
 	keySuffix = ".tar.age"
 
-	// maxKeyLength is the longest key S3 allows, in bytes. MinIO and the file-backed
+	// MaxKeyLength is the longest key S3 allows, in bytes. MinIO and the file-backed
 	// gateways refuse more than 255 between two slashes: they say so themselves.
-	maxKeyLength = 1024
+	MaxKeyLength = 1024
 )
 
 var (
@@ -122,16 +122,16 @@ func (id ID) encodeKey(members any) (string, error) {
 	if err := id.Validate(); err != nil {
 		return "", fmt.Errorf("object key of %q: %w", id.Destination, err)
 	}
-	text, err := asciiJSON(members)
+	encoded, err := EncodeMembers(members)
 	if err != nil {
 		return "", fmt.Errorf("object key of %q: %w", id.Destination, err)
 	}
-	key := base64.StdEncoding.EncodeToString(text) + keySuffix
+	key := encoded + keySuffix
 	if id.Base != "" {
 		key = id.Base + "/" + key
 	}
-	if len(key) > maxKeyLength {
-		return "", fmt.Errorf("object key of %q: %w: %d bytes encoded, limit %d", id.Destination, ErrTooLong, len(key), maxKeyLength)
+	if len(key) > MaxKeyLength {
+		return "", fmt.Errorf("object key of %q: %w: %d bytes encoded, limit %d", id.Destination, ErrTooLong, len(key), MaxKeyLength)
 	}
 	return key, nil
 }
@@ -160,6 +160,15 @@ func (id ID) Validate() error {
 		return fmt.Errorf("base %q is not a full SHA-1", id.Base)
 	}
 	return id.Destination.Validate()
+}
+
+// EncodeMembers returns the base64 of a value as JSON, for a key: ASCII without a '/'.
+func EncodeMembers(v any) (string, error) {
+	text, err := asciiJSON(v)
+	if err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(text), nil
 }
 
 // asciiJSON escapes everything but ASCII, and also '?' and DEL, as \uXXXX. Object stores refuse or collapse "//". In

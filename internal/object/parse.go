@@ -36,8 +36,8 @@ func undecodable(key string, err error) error {
 
 // parseID returns what the key says, and of one of the predecessor's the branch at the source.
 func parseID(key string) (id ID, sourceBranch string, err error) {
-	if len(key) > maxKeyLength {
-		return ID{}, "", fmt.Errorf("%d bytes, limit %d", len(key), maxKeyLength)
+	if len(key) > MaxKeyLength {
+		return ID{}, "", fmt.Errorf("%d bytes, limit %d", len(key), MaxKeyLength)
 	}
 	encoded, ok := strings.CutSuffix(key, keySuffix)
 	if !ok {
@@ -48,7 +48,7 @@ func parseID(key string) (id ID, sourceBranch string, err error) {
 	if folder, rest, ok := strings.Cut(encoded, "/"); ok && project.ValidCommit(folder) {
 		base, encoded = folder, rest
 	}
-	members, err := decodeMembers(encoded)
+	members, err := DecodeMembers(encoded)
 	if err != nil {
 		return ID{}, "", err
 	}
@@ -92,7 +92,9 @@ func validatePredecessor(id ID, sourceBranch string) error {
 	return nil
 }
 
-func decodeMembers(encoded string) (map[string]string, error) {
+// DecodeMembers returns the members of the JSON object that a key has as base64, those that are strings. It refuses two
+// members of one name.
+func DecodeMembers(encoded string) (map[string]string, error) {
 	// The decoder skips line breaks, so that one ID would have many keys.
 	if strings.ContainsAny(encoded, "\r\n") {
 		return nil, errors.New("line break in base64")

@@ -111,7 +111,7 @@ func BenchmarkIndex(b *testing.B) {
 }
 
 // cpu is the time that this process has used.
-func cpu(b *testing.B) time.Duration {
+func cpu(b testing.TB) time.Duration {
 	b.Helper()
 	var used syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
@@ -119,7 +119,7 @@ func cpu(b *testing.B) time.Duration {
 }
 
 // peak is the largest memory that this process has taken, in bytes (proc(5)). It begins anew with each call.
-func peak(b *testing.B) int64 {
+func peak(b testing.TB) int64 {
 	b.Helper()
 	status, err := os.ReadFile("/proc/self/status")
 	require.NoError(b, err)

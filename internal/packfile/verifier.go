@@ -1,4 +1,5 @@
-// Package packfile checks Git's packs as they pass by, without a look at their objects, and makes indexes of packs on a disk.
+// Package packfile checks Git's packs as they pass by, without a look at their objects, makes indexes of packs on a disk, and
+// searches them for small blobs.
 package packfile
 
 import (

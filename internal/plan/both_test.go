@@ -82,7 +82,7 @@ func TestPlansSayWhatIsInSync(t *testing.T) {
 	s := sync("router", "main")
 	chains := bucket(map[project.Branch][]string{s.Destination: {a, b}})
 	heads := map[project.Branch]Head{s.Source: {Commit: b}, s.Destination: {Commit: b}}
-	want := []BranchStatus{{Destination: "dst/router@main", Since: time.Unix(1, 0)}}
+	want := []BranchStatus{{Destination: "dst/router@main", Since: time.Unix(1, 0), Ends: &Ends{Source: b, Is: b, Objects: 2, Size: 1100}}}
 	require.Equal(t, want, planUploads(UploadPlanner{Syncs: []project.Sync{s}, Chains: chains, PageRequest: PageRequest{Detail: true}}, heads).InSync)
 	require.Equal(t, want, planPushes(PushPlanner{Allow: project.AllowAll(), Chains: chains, PageRequest: PageRequest{Detail: true}}, heads).InSync)
 }

@@ -51,16 +51,27 @@ func (p PushPlanner) entryOf(b project.Branch) (entry catalog.Sync, known bool) 
 	return p.Catalog.Sync(b)
 }
 
+// movedAt is when the source was first seen where a chain has it. Of an object that is newer than the catalog, it says nothing.
+func movedAt(s catalog.Sync, c chain.Chain) time.Time {
+	if s.State != c.Tip() {
+		return time.Time{}
+	}
+	return s.MovedAt
+}
+
 // withSource adds to a decision what the catalog says, for a plan that is shown.
 func (p PushPlanner) withSource(d decision[Push], entry catalog.Sync, c chain.Chain, head Head) decision[Push] {
-	if !p.Detail || entry.Destination == (project.Branch{}) {
+	if !p.Detail {
 		return d
 	}
 	destination := head.Commit
 	if len(c.All()) > 0 && p.inSync(c, head) { // where others have refs of a set, too, the state there is another
 		destination = c.Tip()
 	}
-	d.source = sourceStatus(entry, destination)
+	if entry.Destination != (project.Branch{}) {
+		d.source = sourceStatus(entry, destination)
+	}
+	d.ends = p.ends(entry, c, head, destination)
 	return d
 }
 
@@ -70,7 +81,7 @@ func (p PushPlanner) withSource(d decision[Push], entry catalog.Sync, c chain.Ch
 func notInCatalog(b project.Branch, c chain.Chain) decision[Push] {
 	return decision[Push]{notCatalogued: true, waiting: &BranchStatus{
 		Destination: b.String(), Since: c.Newest().Modified,
-		Reason: "it is not in the producer's catalog: nothing is pushed of it",
+		Reason: "it is not in the producer's catalog: nothing is pushed of it", NotCatalogued: true,
 	}}
 }
 

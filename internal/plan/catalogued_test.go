@@ -111,7 +111,10 @@ func TestWhatIsNotInTheCatalogWaits(t *testing.T) {
 
 	p.Detail = true
 	page = planPushes(p, nil)
-	require.Equal(t, []BranchStatus{{Destination: set.String(), Since: time.Unix(1, 0), Reason: "it is not in the producer's catalog: nothing is pushed of it"}}, page.Waiting)
+	require.Equal(t, []BranchStatus{{
+		Destination: set.String(), Since: time.Unix(1, 0), Reason: "it is not in the producer's catalog: nothing is pushed of it", NotCatalogued: true,
+		Ends: &Ends{Source: b, Objects: 2, Size: 1100, BehindSince: time.Unix(1, 0), AtLeast: true},
+	}}, page.Waiting)
 
 	p.Catalog = nil
 	require.Empty(t, planPushes(p, nil).Moves, "without a catalog, the newest of all covers the others")
@@ -183,6 +186,7 @@ func TestPlansSayWhatTheSourceIsAt(t *testing.T) {
 	require.Equal(t, map[string]*SourceStatus{inStep.String(): seen("bbb"), elsewhere.String(): seen("ccc")}, sources)
 	require.Equal(t, []BranchStatus{{
 		Destination: never.String(), Reason: "the bucket has no object of it yet", Source: &SourceStatus{Failure: "GitAuthFailed", FailingSince: noon},
+		Ends: &Ends{},
 	}}, page.Waiting)
 
 	set := destination("f", "refs/heads/*")
@@ -193,5 +197,18 @@ func TestPlansSayWhatTheSourceIsAt(t *testing.T) {
 	p.Detail = false
 	page = planPushes(p, nil)
 	require.Empty(t, page.Sources)
+	require.Empty(t, page.Ends)
 	require.Empty(t, page.Waiting)
+}
+
+// The catalog says when the source moved to what the bucket has, and nothing of an object that is newer than itself.
+func TestMovedAt(t *testing.T) {
+	main, moved := destination("router", "main"), time.Unix(1000, 0)
+	chains := bucket(map[project.Branch][]string{main: {a, b}})
+	for state, want := range map[string]time.Time{b: moved, a: {}} {
+		c := &catalog.Catalog{Syncs: []catalog.Sync{{Destination: main, State: state, MovedAt: moved}}}
+		out := planPushes(PushPlanner{Chains: chains, Allow: project.AllowAll(), Catalog: c}, map[project.Branch]Head{main: {Commit: a}})
+		require.Len(t, out.Moves, 1)
+		require.Equal(t, want, out.Moves[0].MovedAt)
+	}
 }

@@ -8,16 +8,23 @@ import (
 )
 
 // These limits hold for the failures of one report: their number, their size as JSON in bytes, and the length of one
-// reason in characters. Temporal accepts 2 MiB for a whole report. It does not end a workflow that sends more, but
-// retries its task for ever.
+// reason in characters. Temporal accepts 2 MiB for two whole reports, see there. It does not end a workflow that sends more,
+// but retries its task for ever.
 const (
 	maxFailures     = 200
-	maxFailuresSize = 256 << 10
+	maxFailuresSize = 128 << 10
 	maxReason       = 2_000
 )
 
-// SubjectCatalog is the subject of failures that concern the producer's catalog as a whole. Of one kind, a report has one.
-const SubjectCatalog = "catalog"
+// Subjects of failures that concern no single sync.
+const (
+	// SubjectCatalog is for the producer's catalog as a whole. Of one kind, a report has one.
+	SubjectCatalog = "catalog"
+	// SubjectGitServer is for syncs that a plan has no time to look at. It does not say which.
+	SubjectGitServer = "git server"
+	// SubjectPlan is for a plan that could not be made, or not to its end.
+	SubjectPlan = "plan"
+)
 
 // Failures holds the first failures with their reasons, and counts the rest.
 type Failures struct {

@@ -60,6 +60,8 @@ type Orphans struct {
 	Due     []project.Branch `json:"due,omitempty"`    // whose objects may be deleted now
 	Warning string           `json:"-"`                // a page has it as its own
 	Failure *Failure         `json:"-"`                // why nothing is deleted; a page has it among its own
+	// Trusted says that the configuration may be acted upon: what no sync is for has left it, and may be deleted.
+	Trusted bool `json:"-"`
 }
 
 // Omitted counts the bucket's destinations that a plan is given no chains of, because there was no room for their
@@ -104,6 +106,7 @@ func (r Retention) Orphans(syncs []project.Sync, chains map[project.Branch]chain
 	default:
 		out.selectDue(len(gone), r.After, now)
 	}
+	out.Trusted = out.Failure == nil && !unlisted.Uncountable && r.MaxShare > 0
 	return out
 }
 
@@ -191,6 +194,11 @@ func (a Absence) updateAbsent(gone absentees, now time.Time) []Absent {
 		}
 	}
 	return out
+}
+
+// Has tells whether a destination was absent already.
+func (a Absence) Has(destination project.Branch) bool {
+	return slices.ContainsFunc(a.Branches, func(b Absent) bool { return b.Destination == destination })
 }
 
 // recentlyDeleted returns the deletions after the given time.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,7 @@ func TestOrphans(t *testing.T) {
 			require.Equal(t, test.absent.Deleted, out.Absence.Deleted)
 			require.Contains(t, out.Warning, test.warning)
 			require.Equal(t, test.warning == "", out.Warning == "")
+			require.Equal(t, test.refused == "" && !strings.Contains(name, "unreadable"), out.Trusted)
 			if test.refused == "" {
 				require.Nil(t, out.Failure)
 				return
@@ -98,7 +100,7 @@ func TestOrphansOfAnotherSpelling(t *testing.T) {
 	for _, spelled := range []string{"App", "app"} {
 		for _, wanted := range []string{"App", "app"} {
 			out := Retention{MaxShare: 1}.Orphans(configured(wanted), stored(spelled), Omitted{}, Absence{}, day)
-			require.Equal(t, Orphans{}, out, "%s in the bucket, %s configured", spelled, wanted)
+			require.Equal(t, Orphans{Trusted: true}, out, "%s in the bucket, %s configured", spelled, wanted)
 		}
 	}
 }
@@ -127,6 +129,7 @@ func TestNoShareOfOrphansIsDeleted(t *testing.T) {
 	out := Retention{MaxShare: 0}.Orphans(configured("one"), stored("one", "two"), Omitted{}, Absence{Branches: []Absent{{Destination: destination("two", "m"), Since: day.Add(-999 * time.Hour)}}}, day)
 	require.Empty(t, out.Due)
 	require.Equal(t, KindPruneRefused, out.Failure.Kind)
+	require.False(t, Retention{MaxShare: 0}.Orphans(configured("one"), stored("one"), Omitted{}, Absence{}, day).Trusted)
 }
 
 // shrinking is a bucket of 64 destinations, under a configuration that loses them.

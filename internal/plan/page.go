@@ -6,18 +6,22 @@ import (
 	"slices"
 	"time"
 
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/retries"
 	"github.com/app-sre/git-partition-sync/internal/turn"
 )
 
-// A page is bounded in branches to move and in bytes of JSON. Temporal accepts 2 MiB for all lists together.
+// A page is bounded in branches to move and in bytes of JSON. Temporal accepts 2 MiB for all lists together, and 50 MiB in a history,
+// which has each move once more, as the input of its child. What a cycle that works gives it at once is below a tenth of that.
 const (
 	// DefaultPageSize is how many branches a page moves at most when the request does not say.
 	DefaultPageSize = 200
 	// MaxPageSize is the largest number that a request may ask for.
 	MaxPageSize   = 500
-	maxMovesSize  = 768 << 10
-	maxInSyncSize = 192 << 10
+	maxMovesSize  = 128 << 10
+	maxShownSize  = 256 << 10 // of the moves of a plan that is only shown
+	maxInSyncSize = 320 << 10
 	// maxHealed is how many branches a page moves that have not moved at their sources: snapshots of all at once would keep
 	// updates waiting.
 	maxHealed = 20
@@ -37,6 +41,8 @@ type PageRequest struct {
 	// AllChanges has a plan with Detail name all refs of sets that would change, however many. No history could hold them:
 	// it is for plans that are made without Temporal.
 	AllChanges bool `json:"-"`
+	// Recovered is when a branch last got through that had kept failing in a way that passes; zero if that is not known.
+	Recovered time.Time `json:"recovered,omitzero"`
 }
 
 // Page is the plan for the branches from one position of the cycle's order to another.
@@ -52,6 +58,8 @@ type Page[M any] struct {
 	Waiting []BranchStatus `json:"waiting,omitempty"`
 	// Sources is what the producer's catalog says of the branches that have to move or fail, by destination. Only with Detail.
 	Sources map[string]*SourceStatus `json:"sources,omitempty"`
+	// Ends is where both ends are of the branches that have to move or fail, by destination. Only with Detail.
+	Ends map[string]*Ends `json:"ends,omitempty"`
 	// NotCatalogued counts the destinations that the bucket has objects of and the producer's catalog does not name. Nothing
 	// is pushed of them.
 	NotCatalogued int `json:"not_catalogued,omitempty"`
@@ -64,8 +72,22 @@ type Page[M any] struct {
 	// Orphans says what to do about objects whose sync has left the configuration. Only the first page of a producer's
 	// plan has it.
 	Orphans Orphans `json:"orphans,omitzero"`
-	// Superseded counts the objects that newer ones have replaced.
+	// Superseded counts the objects that newer ones have replaced, but for those of orphans that are due.
 	Superseded int `json:"superseded,omitempty"`
+	// Deletable says of which destinations these are, and what would be deleted of orphans, for the first of them. Only with Detail.
+	Deletable []Deletable `json:"deletable,omitempty"`
+	// LFSDue are projects whose LFS objects may be deleted now. Only the first page of a producer's plan has them.
+	LFSDue []LFSDeletion `json:"lfs_due,omitempty"`
+	// LFS is what the bucket has of Git LFS. Only the first page has it, and only with Detail.
+	LFS *LFSInBucket `json:"lfs,omitempty"`
+	// Bucket is what the bucket holds. Only the first page of all syncs has it.
+	Bucket fleet.BucketUse `json:"bucket,omitzero"`
+	// Paused are the syncs of this page that are left alone because an operator has said so; PausedMore counts those beyond
+	// their bound.
+	Paused     []fleet.Pause `json:"paused,omitempty"`
+	PausedMore int           `json:"paused_more,omitempty"`
+	// SearchAttributes tells whether the namespace has those that children set; nil where that is not known.
+	SearchAttributes *bool `json:"search_attributes,omitempty"`
 	Failures
 
 	looks                 []Look
@@ -74,6 +96,7 @@ type Page[M any] struct {
 	changesSize           int
 	notQueried            int
 	healed, healedLater   int  // moves that heal, and those that were left for the next cycles
+	probes                int  // moves of branches that keep failing in a way that passes
 	full                  bool // the next branch did not fit
 }
 
@@ -92,6 +115,7 @@ type Candidate[M any] struct {
 	Read     project.Branch
 	Position turn.Position
 	decide   func(Head) decision[M]
+	pause    *fleet.Pause // nil unless an operator has paused it
 }
 
 // decision is what to do about a candidate: move it, report a failure, note that it has to wait, or, if these are nil,
@@ -106,16 +130,23 @@ type decision[M any] struct {
 	// notCatalogued says that the producer's catalog does not have it.
 	notCatalogued bool
 	source        *SourceStatus // only with Detail
+	ends          *Ends         // only with Detail
 }
 
 // NeedsMove tells whether a branch with this head has to move.
 func (c Candidate[M]) NeedsMove(head Head) bool {
-	return !head.NotQueried && c.decide(head).move != nil
+	return c.pause == nil && !head.NotQueried && c.decide(head).move != nil
+}
+
+// IsInSync tells whether a branch with this head is left alone because there is nothing to do about it.
+func (c Candidate[M]) IsInSync(head Head) bool {
+	d := c.decide(head)
+	return !head.NotQueried && d.move == nil && d.failure == nil && d.waiting == nil
 }
 
 // Heals tells whether a branch with this head would only have to move because of what is in the bucket.
 func (c Candidate[M]) Heals(head Head) bool {
-	return !head.NotQueried && c.decide(head).heals
+	return c.pause == nil && !head.NotQueried && c.decide(head).heals
 }
 
 // JSONSize is how many bytes the branch takes in a page, given its head. It is 0 if the branch need not move.
@@ -142,14 +173,14 @@ func (p *Page[M]) HealsLeft() int { return maxHealed - p.healed }
 
 // IsFull tells whether the next candidate belongs to the next page.
 func (p *Page[M]) IsFull() bool {
-	shown := p.request.Detail && p.Reached > p.request.After && (p.inSyncSize >= maxInSyncSize || len(p.Failed) >= maxFailures/2)
+	shown := p.request.Detail && p.Reached > p.request.After && (p.inSyncSize >= maxInSyncSize || len(p.Failed) >= maxFailures/2 || p.Failures.size >= maxFailuresSize/2)
 	return p.full || shown || len(p.Moves) >= p.request.Size
 }
 
-// moveSizeLimit is smaller for a plan that is only shown, because it is sent twice: in words, and as data.
+// moveSizeLimit is larger for a plan that is only shown, although it is sent twice, in words and as data: no child gets any of it.
 func (p *Page[M]) moveSizeLimit() int {
 	if p.request.Detail {
-		return maxMovesSize / 3
+		return maxShownSize
 	}
 	return maxMovesSize
 }
@@ -158,9 +189,12 @@ func (p *Page[M]) moveSizeLimit() int {
 // destination, as one source may be read for several, and refusals, which tells how earlier runs were refused.
 func (p *Page[M]) Add(candidates []Candidate[M], heads map[project.Branch]Head, refusals map[project.Branch]Refusal, now time.Time) int {
 	for i, c := range candidates {
-		if p.IsFull() || !p.add(c, heads[c.Destination], refusals[c.Destination], now) {
+		if p.IsFull() || c.pause == nil && !p.add(c, heads[c.Destination], refusals[c.Destination], now) {
 			p.full = true
 			return i
+		}
+		if c.pause != nil {
+			p.leave(c, heads[c.Destination])
 		}
 		p.Checked++
 		p.Reached = c.Position
@@ -180,28 +214,29 @@ func (p *Page[M]) add(c Candidate[M], head Head, last Refusal, now time.Time) bo
 	case d.failure != nil:
 		look.Failure = d.failure.Kind
 		p.Fail(*d.failure)
-		p.addSource(c.Destination, d.source)
+		p.addDetail(c.Destination, d)
 	case d.waiting != nil:
 		if d.notCatalogued {
 			p.NotCatalogued++
 		}
-		p.list(&p.Waiting, *d.waiting, d.source)
+		p.list(&p.Waiting, *d.waiting, d)
 	case d.move == nil:
 		p.UpToDate++
-		p.list(&p.InSync, d.inSync, d.source)
+		p.list(&p.InSync, d.inSync, d)
 	case d.heals && p.HealsLeft() == 0:
 		p.UpToDate++
-		p.list(&p.InSync, d.inSync, d.source)
+		p.list(&p.InSync, d.inSync, d)
 		p.healedLater++
 	default:
 		look.Moves = true
 		if d.heals {
 			p.healed++
 		}
-		if failure, wait := d.attempt.backOff(c.Destination, last, now); wait {
+		failure, wait := p.backOff(d.attempt, c.Destination, last, now)
+		if wait {
 			look.Failure, look.Since = failure.Kind, last.Since
 			p.Fail(failure)
-			p.addSource(c.Destination, d.source)
+			p.addDetail(c.Destination, d)
 			return true
 		}
 		size := jsonSize(d.move) + 1
@@ -210,31 +245,55 @@ func (p *Page[M]) add(c Candidate[M], head Head, last Refusal, now time.Time) bo
 		}
 		p.Moves = append(p.Moves, *d.move)
 		p.movesSize += size
-		p.addSource(c.Destination, d.source)
+		p.addDetail(c.Destination, d)
 	}
 	return true
 }
 
+// backOff tells whether a branch has to be left alone for now. What keeps failing in a way that passes is tried as soon as another
+// has got through, which may have failed for the same reason; until then, by a few of all at a time.
+func (p *Page[M]) backOff(attempt *Attempt, branch project.Branch, last Refusal, now time.Time) (Failure, bool) {
+	failure, wait := attempt.backOff(branch, last, now)
+	switch {
+	case !attempt.isPersistent():
+		return failure, wait
+	case last.Ended.Before(p.request.Recovered):
+		return failure, false
+	case wait:
+		return failure, true
+	case p.probes == retries.Probes:
+		return last.failureInTurn(branch.String()), true
+	}
+	p.probes++
+	return failure, false
+}
+
 // list adds to a list of branches that do not move. Only plans that are shown have these.
-func (p *Page[M]) list(statuses *[]BranchStatus, s BranchStatus, source *SourceStatus) {
+func (p *Page[M]) list(statuses *[]BranchStatus, s BranchStatus, d decision[M]) {
 	if !p.request.Detail {
 		return
 	}
-	s.Source = source
+	s.Source, s.Ends = d.source, d.ends
 	*statuses = append(*statuses, s)
 	p.inSyncSize += jsonSize(s) + 1
 }
 
-// addSource notes what the producer's catalog says of a branch that is in no such list.
-func (p *Page[M]) addSource(destination project.Branch, source *SourceStatus) {
-	if source == nil {
+// addDetail notes what is known of both ends of a branch that is in no list of branches that do not move.
+func (p *Page[M]) addDetail(b project.Branch, d decision[M]) {
+	addTo(p, &p.Sources, b, d.source)
+	addTo(p, &p.Ends, b, d.ends)
+}
+
+// addTo adds it under the destination. Only plans that are shown have something to add.
+func addTo[M, V any](p *Page[M], all *map[string]*V, destination project.Branch, said *V) {
+	if said == nil {
 		return
 	}
-	if p.Sources == nil {
-		p.Sources = map[string]*SourceStatus{}
+	if *all == nil {
+		*all = map[string]*V{}
 	}
-	p.Sources[destination.String()] = source
-	p.inSyncSize += jsonSize(destination.String()) + jsonSize(source) + 2
+	(*all)[destination.String()] = said
+	p.inSyncSize += jsonSize(destination.String()) + jsonSize(said) + 2
 }
 
 // Finish returns the finished page. Left is the number of branches after it.

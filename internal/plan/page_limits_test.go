@@ -52,7 +52,7 @@ func TestPageMovesAsManyAsItMay(t *testing.T) {
 // What does not fit waits for the next page, and so does all that comes after it in the order.
 func TestPageEndsBeforeWhatDoesNotFit(t *testing.T) {
 	t.Parallel()
-	for detail, limit := range map[bool]int{false: maxMovesSize, true: maxMovesSize / 3} {
+	for detail, limit := range map[bool]int{false: maxMovesSize, true: maxShownSize} {
 		p := NewPage[string](PageRequest{Detail: detail})
 		quarters := many(5, func(i int) Candidate[string] { return moving(i, limit/4) })
 		require.Equal(t, 1, p.Add(quarters[:1], nil, nil, noon))

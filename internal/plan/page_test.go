@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -73,7 +74,13 @@ func TestPagesFitIntoTemporal(t *testing.T) {
 				producer.Detail, consumer.Detail = detail, detail
 				candidates, _ := producer.Candidates()
 				u, p := planned(candidates, 0, r, heads, nil), planned(consumer.Candidates(), 0, r, heads, nil)
-				u.Orphans = orphans
+				u.Orphans, u.Deletable = orphans, orphans.Deletable(consumer.Chains)
+				require.NotEmpty(t, u.Deletable)
+				for i := range branches {
+					u.Pause(fleet.Pause{Destination: longest(i).String(), Reason: strings.Repeat("<", 200), By: strings.Repeat("<", 200)})
+				}
+				require.Equal(t, branches, len(u.Paused)+u.PausedMore)
+				p.Paused = u.Paused
 				require.Less(t, size(t, u), temporalLimit*3/4, "%s, %+v", name, r)
 				require.Less(t, size(t, p), temporalLimit*3/4, "%s, %+v", name, r)
 				require.Equal(t, branches, u.Checked+u.Left)
@@ -150,7 +157,7 @@ func TestFailuresAreBounded(t *testing.T) {
 	for name, tt := range map[string]struct {
 		reason string
 		listed int
-	}{"short": {"no", maxFailures}, "long": {strings.Repeat("<", 10_000), 21}} {
+	}{"short": {"no", maxFailures}, "long": {strings.Repeat("<", 10_000), 10}} {
 		var f Failures
 		for i := range 1000 {
 			text := Failures{Failed: f.Failed, FailedMore: f.FailedMore}
@@ -190,5 +197,8 @@ func TestOrphansBesideTheUnlisted(t *testing.T) {
 		out := retention.Orphans(configured("one"), stored("one", "two"), tt.unlisted, Absence{}, day)
 		require.Len(t, out.Due, tt.due, name)
 		require.Equal(t, tt.due == 0, out.Failure != nil, name)
+		require.Equal(t, tt.due == 1, out.Trusted, name)
+		unlisted := retention.Orphans(configured("one", "two"), stored("one", "two"), tt.unlisted, Absence{}, day)
+		require.Equal(t, !tt.unlisted.Uncountable, unlisted.Trusted, "%s: nobody is gone", name)
 	}
 }

@@ -37,6 +37,10 @@ type BranchStatus struct {
 	Changes []string `json:"changes,omitempty"`
 	// Source is what the producer's catalog says of the sync; nil where there is none, and in a producer's plan.
 	Source *SourceStatus `json:"source,omitempty"`
+	// NotCatalogued says that the producer's catalog does not name it: its sync has left the configuration, or is new.
+	NotCatalogued bool `json:"not_catalogued,omitempty"`
+	// Ends is where both ends are.
+	Ends *Ends `json:"ends,omitempty"`
 }
 
 // Head is what is known of a branch on its Git server.
@@ -64,7 +68,7 @@ type Head struct {
 
 // notQueriedFailure is one failure for all branches that were not asked for.
 func notQueriedFailure(branches int) Failure {
-	return Failure{Subject: "git server", Kind: KindUnreachable, Reason: fmt.Sprintf(
+	return Failure{Subject: SubjectGitServer, Kind: KindUnreachable, Reason: fmt.Sprintf(
 		"%d syncs were not looked at: projects that are slow to answer, or do not, took all of the scan's time; they get their turn in the next cycles", branches)}
 }
 

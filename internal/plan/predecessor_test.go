@@ -126,7 +126,9 @@ func TestPredecessorsBranchInSyncSaysWhoReplacesIt(t *testing.T) {
 	t.Parallel()
 	main := destination("router", "main")
 	page := planPushes(PushPlanner{Allow: project.AllowAll(), PageRequest: PageRequest{Detail: true}, Chains: mixed(main, "", a, true)}, map[project.Branch]Head{main: {Commit: a}})
-	require.Equal(t, []BranchStatus{{Destination: main.String(), Since: time.Unix(2, 0), Reason: replacedByProducer}}, page.InSync)
+	require.Equal(t, []BranchStatus{{
+		Destination: main.String(), Since: time.Unix(2, 0), Reason: replacedByProducer, Ends: &Ends{Source: a, Is: a, Objects: 1, Size: 1},
+	}}, page.InSync)
 }
 
 // Objects of destinations that have left the configuration go, whoever has made them.

@@ -21,6 +21,8 @@ type Push struct {
 	// could not be read.
 	Head  string    `json:"head,omitempty"`
 	Since time.Time `json:"since,omitzero"` // when the newest object was uploaded
+	// MovedAt is when the producer first saw the source where the bucket has it, by its catalog; zero if that does not say it.
+	MovedAt time.Time `json:"source_moved_at,omitzero"`
 	// FromSnapshot sends the whole chain, and builds on nothing that the destination has.
 	FromSnapshot bool `json:"from_snapshot,omitempty"`
 	// AllowRollback says that the operator accepts an object that is older than the one applied last.
@@ -77,6 +79,10 @@ func (p PushPlanner) Candidates() []Candidate[Push] {
 					d.inSync = coveredBy(cover, branch, c)
 				case known || !p.Allow.Allows(branch):
 					d = p.decide(branch, c, p.expected(entry), head)
+					if d.move != nil {
+						d.move.Reason += neededLFS(*d.move, entry.Object)
+						d.move.MovedAt = movedAt(entry, c)
+					}
 				default:
 					d = notInCatalog(branch, c)
 				}
@@ -113,7 +119,7 @@ func (p PushPlanner) decide(branch project.Branch, c chain.Chain, expected Expec
 	}
 	push := p.planPush(branch, head, c)
 	push.Expected = expected
-	push.Evidence = fingerprint(head.Commit, c.Newest(), p.Settings)
+	push.Evidence = fingerprint(head, c.Newest(), p.Settings)
 	return decision[Push]{move: &push, attempt: &push.Attempt}
 }
 

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/retries"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -20,6 +22,20 @@ func refused(evidence string, n int) Refusal {
 		Attempt: Attempt{Evidence: evidence, Refused: n, Since: noon.Add(-time.Duration(n-1) * time.Hour)}, Ended: noon,
 		Kind: "PushRefused", Reason: "hook declined\nAsk.", Workflow: "consume/dst/router@main",
 	}
+}
+
+// light is one that had transferred nothing.
+func light(evidence string, n int) Refusal {
+	r := refused(evidence, n)
+	r.Light = true
+	return r
+}
+
+// passing is one that may pass by itself, and that took two minutes.
+func passing(evidence string, n int) Refusal {
+	r := light(evidence, n)
+	r.Passing, r.Seconds, r.Kind = true, 120, "ServerUnavailable"
+	return r
 }
 
 func TestHoldBack(t *testing.T) {
@@ -38,6 +54,16 @@ func TestHoldBack(t *testing.T) {
 		"after the second":             {refused(now, 2), 10 * time.Minute, false, refused(now, 2).Attempt},
 		"within the longest":           {refused(now, 99), time.Hour - 1, true, Attempt{}},
 		"after the longest":            {refused(now, 99), time.Hour, false, refused(now, 99).Attempt},
+		"once, in a light way":         {light(now, 1), 0, false, light(now, 1).Attempt},
+		"twice":                        {light(now, 2), 5*time.Minute - 1, true, Attempt{}},
+		"twice, after the pause":       {light(now, 2), 5 * time.Minute, false, light(now, 2).Attempt},
+		"three times":                  {light(now, 3), 10*time.Minute - 1, true, Attempt{}},
+		"four times":                   {light(now, 4), 20*time.Minute - 1, true, Attempt{}},
+		"within the longest of these":  {light(now, 99), 30*time.Minute - 1, true, Attempt{}},
+		"after the longest of these":   {light(now, 99), 30 * time.Minute, false, light(now, 99).Attempt},
+		"once, as in an outage":        {passing(now, 1), 0, false, passing(now, 1).Attempt},
+		"twice, as in an outage":       {passing(now, 2), 2*time.Minute - 1, true, Attempt{}},
+		"as long as that took":         {passing(now, 99), 2 * time.Minute, false, passing(now, 99).Attempt},
 		"something has changed":        {refused("before", 9), 0, false, Attempt{Evidence: now}},
 		"refused before that was kept": {refused("", 1), 0, false, Attempt{Evidence: now}},
 	}
@@ -65,7 +91,7 @@ func TestPagesHoldBack(t *testing.T) {
 	last := func(evidence string) map[project.Branch]Refusal {
 		return map[project.Branch]Refusal{s.Destination: refused(evidence, 1)}
 	}
-	evidence := fingerprint(b, chains[s.Destination].Newest(), "")
+	evidence := fingerprint(Head{Commit: b}, chains[s.Destination].Newest(), "")
 	u, p := planned(uploads, 0, PageRequest{Size: 1}, heads, last(evidence)), planned(pushes, 0, PageRequest{Size: 1}, heads, last(evidence))
 	require.Equal(t, other.Destination, u.Moves[0].Sync.Destination)
 	require.Equal(t, other.Destination, p.Moves[0].Destination)
@@ -88,9 +114,58 @@ func TestHeldBackIsReported(t *testing.T) {
 }
 
 func TestAgain(t *testing.T) {
-	first := Attempt{Evidence: "e"}.RefusedAt(noon)
-	require.Equal(t, Attempt{Evidence: "e", Refused: 1, Since: noon}, first)
-	require.Equal(t, Attempt{Evidence: "e", Refused: 2, Since: noon}, first.RefusedAt(noon.Add(time.Hour)))
+	failed := func(after time.Duration, class retries.Class, transferred bool) Failed {
+		return Failed{At: noon.Add(after), Took: 90 * time.Second, Class: class, Transferred: transferred}
+	}
+	first, later := Attempt{Evidence: "e"}.After(failed(0, retries.Refused, true)), noon.Add(time.Hour)
+	require.Equal(t, Attempt{Evidence: "e", Refused: 1, Since: noon, Seconds: 90}, first)
+	require.Equal(t, Attempt{Evidence: "e", Refused: 2, Since: noon, Seconds: 90}, first.After(failed(time.Hour, retries.Refused, true)))
+	outage := first.After(failed(time.Hour, retries.Passing, true))
+	require.Equal(t, Attempt{Evidence: "e", Refused: 1, Since: later, Light: true, Passing: true, Seconds: 90}, outage, "an outage says nothing of a refusal, nor the other way round")
+	require.Equal(t, outage, first.After(failed(time.Hour, retries.Full, false)))
+	require.Equal(t, 2, outage.After(failed(2*time.Hour, retries.Busy, true)).Refused)
+	require.Equal(t, 1, outage.After(failed(0, retries.Refused, true)).Refused)
+	require.Equal(t, 1, outage.After(failed(0, retries.Refused, false)).Refused)
+	require.Equal(t, Attempt{Refused: 1, Since: noon, Light: true, Seconds: 90}, Attempt{}.After(failed(0, retries.Refused, false)))
+}
+
+// Of those that keep failing in a way that passes, a few are tried in each cycle, whatever their number, and all once another has got
+// through. One that has failed once, or that something has changed for, is none of them.
+func TestFewAreTriedInAnOutage(t *testing.T) {
+	const n = 20
+	var syncs []project.Sync
+	chains, heads, last := map[project.Branch][]string{}, map[project.Branch]Head{}, map[project.Branch]Refusal{}
+	for i := range n {
+		s := sync(fmt.Sprintf("p%d", i), "main")
+		syncs = append(syncs, s)
+		chains[s.Destination], heads[s.Source] = []string{a}, Head{Commit: b}
+	}
+	page := func(recovered, now time.Time, refusal Refusal) Page[Upload] {
+		planner := UploadPlanner{Syncs: syncs, Chains: bucket(chains)}
+		for _, s := range syncs {
+			refusal.Evidence = fingerprint(Head{Commit: b}, planner.Chains[s.Destination].Newest(), "")
+			last[s.Destination] = refusal
+		}
+		candidates, _ := planner.Candidates()
+		p := NewPage[Upload](PageRequest{Recovered: recovered})
+		byDestination := map[project.Branch]Head{}
+		for _, s := range syncs {
+			byDestination[s.Destination] = heads[s.Source]
+		}
+		p.Add(candidates, byDestination, last, now)
+		return p.Finish(0)
+	}
+	later := noon.Add(time.Hour)
+	held := page(time.Time{}, later, passing("", 2))
+	require.Len(t, held.Moves, retries.Probes)
+	require.Len(t, held.Failed, n-retries.Probes)
+	require.Contains(t, held.Failed[0].Reason, "\nTried 2 times since 2026-03-01T11:00:00Z; each cycle tries 3 of those that fail so, and all once one of them gets through, starter retry at once.")
+	require.Len(t, page(noon, later, passing("", 2)).Moves, retries.Probes, "what has got through by then says nothing")
+	require.Len(t, page(noon.Add(1), noon.Add(2), passing("", 2)).Moves, n)
+	require.Empty(t, page(time.Time{}, noon.Add(time.Minute), passing("", 2)).Moves)
+	require.Len(t, page(time.Time{}, noon, passing("", 1)).Moves, n)
+	require.Len(t, page(time.Time{}, later, refused("", 2)).Moves, n, "a refusal has its pauses, and no others to wait for")
+	require.Empty(t, page(noon.Add(1), noon.Add(2), refused("", 2)).Moves, "a refusal does not pass as something else does")
 }
 
 // Whatever may lift a refusal, and is seen by a plan, makes other evidence.
@@ -100,13 +175,18 @@ func TestEvidence(t *testing.T) {
 	replaced.Modified = noon.Add(time.Second)
 	renamed := newest
 	renamed.Key = "other"
+	unreadable := Head{Err: errors.New("request 1: 403")}
+	noProject, noGroup := Head{Err: unreadable.Err, NoProject: true}, Head{Err: unreadable.Err, NoProject: true, MissingGroups: []string{"g"}}
 	all := []string{
-		fingerprint(a, newest, "policy"), fingerprint(b, newest, "policy"), fingerprint(a, newest, "other policy"),
-		fingerprint(a, replaced, "policy"), fingerprint(a, renamed, "policy"), fingerprint("", object.Stored{}, ""),
+		fingerprint(Head{Commit: a}, newest, "policy"), fingerprint(Head{Commit: b}, newest, "policy"), fingerprint(Head{Commit: a}, newest, "other policy"),
+		fingerprint(Head{Commit: a}, replaced, "policy"), fingerprint(Head{Commit: a}, renamed, "policy"), fingerprint(Head{}, object.Stored{}, ""),
+		fingerprint(Head{}, newest, "policy"), fingerprint(unreadable, newest, "policy"), fingerprint(noProject, newest, "policy"), fingerprint(noGroup, newest, "policy"),
 	}
-	require.Equal(t, all[0], fingerprint(a, newest, "policy"))
+	different := len(all)
+	require.Equal(t, all[0], fingerprint(Head{Commit: a}, newest, "policy"))
+	require.Contains(t, all, fingerprint(Head{Err: errors.New("request 2: 403")}, newest, "policy"))
 	slices.Sort(all)
-	require.Len(t, slices.Compact(all), 6)
+	require.Len(t, slices.Compact(all), different)
 }
 
 // What is only shown counts as failed what no run is going to find out.

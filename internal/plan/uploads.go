@@ -3,13 +3,10 @@ package plan
 import (
 	"cmp"
 	"fmt"
-	"iter"
-	"maps"
-	"strings"
 	"time"
 
+	"github.com/app-sre/git-partition-sync/internal/catalog"
 	"github.com/app-sre/git-partition-sync/internal/chain"
-	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
@@ -30,6 +27,8 @@ type Upload struct {
 	// MadeAfter is the time after which the object has to be made, because the destination has had one of that time.
 	MadeAfter time.Time `json:"made_after,omitzero"`
 	Reason    string    `json:"reason"`
+	// SourceCommit is the commit that the source was at when this was planned, or the state of a set. It is empty if it could not be read.
+	SourceCommit string `json:"source_commit,omitempty"`
 	Attempt
 }
 
@@ -46,89 +45,15 @@ type UploadPlanner struct {
 	// Trust says of a destination and its chain, which has no objects if there is none, how far that is known to be this
 	// producer's. Nil knows nothing.
 	Trust func(project.Branch, chain.Chain) Trust
+	// LastSeen is what the last catalog says of a destination; the zero value if it does not know it. Nil knows none. Now is
+	// when this is planned. Both are only for a plan that is shown.
+	LastSeen func(project.Branch) catalog.Sync
+	Now      time.Time
 	// Settings is a fingerprint of the configuration that decides what is refused.
 	Settings string
 	// WritePredecessor is for a consumer that is the predecessor's: it needs a complete object of its own kind, and nothing else.
 	// Chains has to be read for it, too.
 	WritePredecessor bool
-}
-
-// maxNameLength is how many characters of an invalid name are shown.
-const maxNameLength = 600
-
-// ValidateSyncs separates the syncs that can be worked on from the failures of the others. Two syncs with one
-// destination, however it is spelled, would overwrite each other in turn, so both are refused. So are two that have some
-// ref of the destination in common.
-func ValidateSyncs(syncs []project.Sync) (accepted []project.Sync, refused []Failure) {
-	sameDestination := map[project.Branch]int{}
-	valid := map[project.Branch]project.Sync{} // by destination
-	for _, s := range syncs {
-		to := s.Destination.Identity()
-		sameDestination[to]++
-		if s.Validate() == nil {
-			valid[to] = s
-		}
-	}
-	overlaps := project.NewOverlapIndex(maps.Keys(valid))
-	for _, s := range syncs {
-		if err := s.Validate(); err != nil {
-			refused = append(refused, Failure{Subject: foreign.Line(s.Destination.String(), maxNameLength), Kind: KindInvalidSync, Reason: foreign.Line(err.Error(), maxNameLength)})
-			continue
-		}
-		if n := sameDestination[s.Destination.Identity()]; n > 1 {
-			reason := fmt.Sprintf("%d syncs have this destination (case does not count in group and project); this one has the source %s: keep one of them", n, s.Source)
-			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindDuplicateDestination, Reason: reason})
-			continue
-		}
-		if other, ok := firstOf(overlaps.Overlapping(s.Destination)); ok {
-			reason := fmt.Sprintf("the sync %s has refs of its destination in common with the sync %s, and each would overwrite the other's: keep one of them, or name less in one", s, valid[other])
-			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindDuplicateDestination, Reason: reason})
-			continue
-		}
-		if err := checkKeyLength(s.Destination); err != nil {
-			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindKeyTooLong, Reason: err.Error()})
-			continue
-		}
-		accepted = append(accepted, s)
-	}
-	return accepted, refused
-}
-
-func firstOf[T any](all iter.Seq[T]) (first T, ok bool) {
-	for first := range all {
-		return first, true
-	}
-	return first, false
-}
-
-// ValidateSyncs also refuses what the predecessor's consumer does not take, where it is written for.
-func (p UploadPlanner) ValidateSyncs() (accepted []project.Sync, refused []Failure) {
-	accepted, refused = ValidateSyncs(p.Syncs)
-	if !p.WritePredecessor {
-		return accepted, refused
-	}
-	candidates := accepted
-	accepted = nil
-	for _, s := range candidates {
-		_, keyProblem := object.ID{Destination: s.Destination, Commit: anyCommit}.PredecessorKey()
-		switch nameProblem := project.ValidatePredecessorBranch(s.Destination.Branch); {
-		case nameProblem != nil:
-			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindPredecessorBranch, Reason: nameProblem.Error()})
-		case keyProblem != nil:
-			refused = append(refused, Failure{Subject: s.Destination.String(), Kind: KindKeyTooLong, Reason: keyProblem.Error()})
-		default:
-			accepted = append(accepted, s)
-		}
-	}
-	return accepted, refused
-}
-
-var anyCommit = strings.Repeat("1", 40)
-
-// checkKeyLength tells before any work is done whether the keys of the destination's objects would be too long.
-func checkKeyLength(destination project.Branch) error {
-	_, err := object.ID{Destination: destination, Commit: anyCommit, Base: anyCommit}.Key()
-	return err
 }
 
 // Candidates returns the configured branches behind position After in the cycle's order, as far as Chains covers
@@ -149,7 +74,12 @@ func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
 		candidates = append(candidates, Candidate[Upload]{
 			Destination: s.Destination, Read: s.Source, Position: position,
 			decide: func(head Head) decision[Upload] {
-				return p.decide(s, p.stateOf(s.Destination, c, inBucket, overlaps.newerThan(s.Destination)), head)
+				state := p.stateOf(s.Destination, c, inBucket, overlaps.newerThan(s.Destination))
+				d := p.decide(s, state, head)
+				if p.Detail {
+					d.ends = p.ends(s.Destination, state, head)
+				}
+				return d
 			},
 		})
 	}
@@ -193,8 +123,8 @@ func (p UploadPlanner) decide(s project.Sync, c bucketState, head Head) (d decis
 	if c.exists {
 		newest = c.Newest()
 	}
-	upload.MadeAfter = c.trust.MadeAfter
-	upload.Evidence = fingerprint(head.Commit, newest, p.Settings)
+	upload.MadeAfter, upload.SourceCommit = c.trust.MadeAfter, head.Commit
+	upload.Evidence = fingerprint(head, newest, p.Settings)
 	d = decision[Upload]{move: &upload, attempt: &upload.Attempt, heals: p.isUpToDate(c, head) && c.trust.Heal != ""}
 	if d.heals {
 		d.inSync = BranchStatus{Destination: s.Destination.String(), Reason: "in one of the next cycles: " + upload.Reason, Since: newest.Modified}

@@ -68,7 +68,7 @@ func TestUploadAfterNewSpelling(t *testing.T) {
 	p := UploadPlanner{Syncs: []project.Sync{spelled}, Chains: bucket(map[project.Branch][]string{old: {a, b}})}
 	moves := planUploads(p, heads).Moves
 	require.Equal(t, []Upload{{
-		Sync: spelled, SeenChain: chainState(p.Chains[old]), Reason: "the bucket has it as dst/Router@main: snapshot", Attempt: moves[0].Attempt,
+		Sync: spelled, SeenChain: chainState(p.Chains[old]), Reason: "the bucket has it as dst/Router@main: snapshot", SourceCommit: b, Attempt: moves[0].Attempt,
 	}}, moves)
 }
 
@@ -157,7 +157,7 @@ func TestUploads(t *testing.T) {
 				require.Empty(t, out.Moves)
 				return
 			}
-			test.want.Sync = s
+			test.want.Sync, test.want.SourceCommit = s, test.head.Commit
 			if n := len(test.bucket); n > 0 {
 				test.want.SeenChain = chainState(in.Chains[main])
 				require.Equal(t, time.Unix(int64(n-1), 0), test.want.SeenChain.Modified)
@@ -176,7 +176,7 @@ func TestUploadsHealBrokenChain(t *testing.T) {
 	chains := chain.Build([]object.Stored{{ID: object.ID{Destination: s.Destination, Commit: b, Base: a}, Key: "a/b"}})
 	out := planUploads(UploadPlanner{Syncs: []project.Sync{s}, Chains: chains}, map[project.Branch]Head{s.Source: {Commit: b}})
 	require.Equal(t, []Upload{{
-		Sync: s, SeenChain: chainState(chains[s.Destination]), Reason: "source is at bbbbbbb, the bucket's chain is broken: snapshot", Attempt: out.Moves[0].Attempt,
+		Sync: s, SeenChain: chainState(chains[s.Destination]), Reason: "source is at bbbbbbb, the bucket's chain is broken: snapshot", SourceCommit: b, Attempt: out.Moves[0].Attempt,
 	}}, out.Moves)
 }
 

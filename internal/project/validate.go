@@ -25,8 +25,11 @@ func ValidCommit(s string) bool { return commitPattern.MatchString(s) && s != nu
 
 // Validate returns every name of b that GitLab or Git would refuse.
 func (b Branch) Validate() error {
-	return errors.Join(gitlab.ValidateProject(b.Group, b.Name), ValidateBranch(b.Branch))
+	return errors.Join(b.ValidateProject(), ValidateBranch(b.Branch))
 }
+
+// ValidateProject returns what GitLab would refuse of the project's path.
+func (b Branch) ValidateProject() error { return gitlab.ValidateProject(b.Group, b.Name) }
 
 // Validate returns every invalid name of the source and the destination.
 func (s Sync) Validate() error {

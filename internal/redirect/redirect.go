@@ -26,7 +26,7 @@ func SameServerOnly(mask *foreign.Mask) func(*http.Request, []*http.Request) err
 	return func(req *http.Request, via []*http.Request) error {
 		from, last := via[0], via[len(via)-1]
 		switch {
-		case !SameServer(req.URL, last.URL) && !isUpgradeToHTTPS(last.URL, req.URL):
+		case !Stays(last.URL, req.URL):
 			target := mask.Line(req.URL.Scheme+"://"+req.URL.Host, 100)
 			return fmt.Errorf("%w to another server %q: refusing to send credentials there", ErrRefused, target)
 		case req.Method != from.Method:
@@ -46,6 +46,9 @@ func SameServerOnly(mask *foreign.Mask) func(*http.Request, []*http.Request) err
 func SameServer(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && effectivePort(a) == effectivePort(b)
 }
+
+// Stays tells whether credentials for the one URL may go to the other: to the same server, or from http to https.
+func Stays(from, to *url.URL) bool { return SameServer(from, to) || isUpgradeToHTTPS(from, to) }
 
 // isUpgradeToHTTPS tells whether a redirect goes from http to https on the same host, both at their default ports.
 // There may be another server at any other port.

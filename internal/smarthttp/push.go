@@ -108,6 +108,27 @@ func (c *Client) checkPushable(ctx context.Context, repo *url.URL, req PushReque
 	return adv.url, nil
 }
 
+// PushedTip returns the object of a ref as pushes see it: a server may hide refs from these, or from reads alone. It is empty if
+// there is no such ref.
+func (c *Client) PushedTip(ctx context.Context, repo, ref string) (tip string, err error) {
+	u, err := c.options.Forge.Repository(repo)
+	if err != nil {
+		return "", err
+	}
+	adv, err := c.discover(ctx, u, receivePack, c.options.Limits.Advertisement)
+	if err == nil {
+		defer adv.close()
+		err = adv.readRefs(newRefLines(Wanted{Names: []string{ref}}, func(r Ref) error {
+			tip = r.Object
+			return nil
+		}))
+	}
+	if err != nil {
+		return "", fmt.Errorf("ask %s where %q is: %w", u, ref, err)
+	}
+	return tip, nil
+}
+
 // checkTips fails with *MovedError for the first ref that is not where an update expects it.
 func checkTips(adv *advertisement, updates []RefUpdate) error {
 	var wanted Wanted

@@ -219,3 +219,25 @@ func TestPushOfShortPackIsAnError(t *testing.T) {
 	})
 	require.Error(t, err, "whatever the server has made of what came")
 }
+
+// What reads and pushes see of a ref may differ.
+func TestPushedTip(t *testing.T) {
+	t.Parallel()
+	r := newRelay(t)
+	tip := func(ref string) string {
+		tip, err := r.to.PushedTip(t.Context(), repo, ref)
+		require.NoError(t, err)
+		return tip
+	}
+	require.Empty(t, tip("refs/heads/copy"))
+	require.NoError(t, r.push(t, "", r.base, r.snapshot))
+	require.Equal(t, r.base, tip("refs/heads/copy"))
+	require.Empty(t, tip("refs/heads/cop"))
+
+	git(t, r.destination, "config", "uploadpack.hideRefs", "refs/heads/copy")
+	require.Equal(t, r.base, tip("refs/heads/copy"))
+	git(t, r.destination, "config", "receive.hideRefs", "refs/heads/copy")
+	require.Empty(t, tip("refs/heads/copy"))
+	_, err := r.to.PushedTip(t.Context(), "no/such", "refs/heads/copy")
+	require.ErrorIs(t, err, smarthttp.ErrNotFound)
+}

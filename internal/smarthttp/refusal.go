@@ -83,12 +83,15 @@ const (
 	anywhere phase = ""
 	inUnpack phase = unpackFailed
 	inHook   phase = "hook declined"
+	ofLFS    phase = "LFS objects" // a server may give the hook's words as the reason
 )
 
 func (p phase) matches(e *RefusedError) bool { return strings.Contains(e.First().Reason, string(p)) }
 
 // gitMessagePrefix is the beginning of git's error messages.
 var gitMessagePrefix = regexp.MustCompile(`(?m)^(fatal|error): `)
+
+var missingLFS = regexp.MustCompile(`LFS objects are missing|unknown Git LFS objects`)
 
 // refusalPatterns match the messages of receive-pack, index-pack and unpack-objects of Git 2.30 to 2.50, and of the
 // hooks of GitLab and GitHub. More precise ones come first.
@@ -102,7 +105,8 @@ var refusalPatterns = []struct {
 	{ErrServerDiskFull, anywhere, regexp.MustCompile(`(?i)no space left on device|disk quota exceeded`)},
 	{ErrPackTooLarge, anywhere, regexp.MustCompile(`exceeds maximum allowed size|exceed(s|ed)? .{1,60}\blimit\b`)},
 	{ErrBadObjects, inUnpack, regexp.MustCompile(`fsck error in pack|object [0-9a-f]{40}: [a-z]\w+: `)},
-	{ErrMissingLFS, inHook, regexp.MustCompile(`LFS objects are missing|unknown Git LFS objects`)},
+	{ErrMissingLFS, inHook, missingLFS},
+	{ErrMissingLFS, ofLFS, missingLFS},
 	{ErrMissingObjects, anywhere, regexp.MustCompile(`^not updated: missing necessary objects`)},
 	{ErrMissingObjects, inUnpack, regexp.MustCompile(`unresolved deltas?\b|did not receive expected object|object of unexpected type|` +
 		`failed to read delta(-pack)? base object|Cannot find object '|Not all child objects of|Error on reachable objects of|` +

@@ -44,6 +44,7 @@ func TestRefusals(t *testing.T) {
 		"no space for the ref":  {"not updated: failed to update ref", "error: Unable to create '/r/refs/heads/main.lock': No space left on device", ErrServerDiskFull},
 		"quota":                 {indexPack, "fatal: write error: Disk quota exceeded", ErrServerDiskFull},
 		"LFS at GitLab":         {preHook, `GitLab: LFS objects are missing. Ensure LFS is properly set up or try a manual "git lfs push --all".`, ErrMissingLFS},
+		"LFS, as the reason":    {`not updated: LFS objects are missing. Ensure LFS is properly set up or try a manual "git lfs push --all".`, "", ErrMissingLFS},
 		"LFS at GitHub":         {preHook, "error: GH008: Your push referenced at least 1 unknown Git LFS object:\nunknown Git LFS objects", ErrMissingLFS},
 		"hidden":                {"not updated: deny updating a hidden ref", "", ErrHiddenRef},
 		"hidden, deleted":       {"not updated: deny deleting a hidden ref", "", ErrHiddenRef},

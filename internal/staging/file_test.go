@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // A file whose end the disk may not have taken is none.
@@ -26,6 +27,47 @@ func TestFailedFileIsClosed(t *testing.T) {
 	}))
 	_, err = file.Stat()
 	require.ErrorIs(t, err, os.ErrClosed, "what was written takes room until then")
+}
+
+// What the system says of a volume is told apart, whichever file it says it of.
+func TestVolumesThatTakeNothing(t *testing.T) {
+	for system, want := range map[error]error{unix.ENOSPC: ErrDiskFull, unix.EDQUOT: ErrDiskFull, unix.EROFS: ErrDiskFailed, unix.EIO: ErrDiskFailed} {
+		run, err := open(t, t.TempDir()).Run("run-1")
+		require.NoError(t, err)
+		failing := func(*os.File) error { return &os.PathError{Op: "write", Path: "pack", Err: system} }
+		for _, err := range []error{run.Create("pack", failing), run.Resume("object", failing)} {
+			require.ErrorIs(t, err, want)
+			require.ErrorIs(t, err, system)
+		}
+	}
+}
+
+// What a try has written is there for the next, and nobody else can read it.
+func TestResume(t *testing.T) {
+	run, err := open(t, t.TempDir()).Run("run-1")
+	require.NoError(t, err)
+	add := func(text string, failure error) error {
+		return run.Resume("object", func(f *os.File) error {
+			info, err := f.Stat()
+			require.NoError(t, err)
+			require.Equal(t, os.FileMode(0o600), info.Mode())
+			_, err = f.WriteAt([]byte(text), info.Size())
+			require.NoError(t, err)
+			return failure
+		})
+	}
+	require.ErrorIs(t, add("begun, ", os.ErrInvalid), os.ErrInvalid)
+	require.NoError(t, add("ended", nil))
+	content, err := os.ReadFile(filepath.Join(folderOf(run), "object"))
+	require.NoError(t, err)
+	require.Equal(t, "begun, ended", string(content))
+	require.ErrorIs(t, add("", unix.ENOSPC), ErrDiskFull)
+	var file *os.File
+	require.NoError(t, run.Resume("object", func(f *os.File) error { file = f; return nil }))
+	_, err = file.Stat()
+	require.ErrorIs(t, err, os.ErrClosed)
+	require.NoError(t, run.Discard("object"))
+	require.Empty(t, names(t, folderOf(run)))
 }
 
 func TestDiscard(t *testing.T) {
@@ -52,6 +94,7 @@ func TestWorkDirectoryThatIsGone(t *testing.T) {
 	require.NoError(t, os.WriteFile(workdir, nil, 0o600))
 	for name, do := range map[string]func() error{
 		"create":  func() error { return run.Create("pack", func(*os.File) error { return nil }) },
+		"resume":  func() error { return run.Resume("object", func(*os.File) error { return nil }) },
 		"open":    func() error { _, err := run.Open("pack"); return err },
 		"discard": func() error { return run.Discard("pack") },
 		"remove":  run.Remove,

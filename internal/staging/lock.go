@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -79,7 +80,7 @@ func (a *Area) lockWorkdir(ctx context.Context, root *os.Root) (*os.File, error)
 
 // sweepWorkers removes every worker folder whose lock is free. It leaves the folders of other users alone: someone
 // may have put them there as an obstacle.
-func (a *Area) sweepWorkers(workdir *os.Root) error {
+func (a *Area) sweepWorkers(workdir *os.Root, log *slog.Logger) error {
 	entries, err := fs.ReadDir(workdir.FS(), ".")
 	if err != nil {
 		return fmt.Errorf("work directory: %w", err)
@@ -93,17 +94,17 @@ func (a *Area) sweepWorkers(workdir *os.Root) error {
 			return fmt.Errorf("work directory: %w", err)
 		}
 		if user, _ := ownerOf(info); user != os.Geteuid() {
-			a.log.Warn("Left the folder of another user's worker alone", "workdir", a.workdir, "folder", e.Name(), "user", user)
+			log.Warn("Left the folder of another user's worker alone", "workdir", a.workdir, "folder", e.Name(), "user", user)
 			continue
 		}
-		if err := sweepWorker(workdir, e.Name()); err != nil {
+		if err := a.sweepWorker(workdir, e.Name()); err != nil {
 			return fmt.Errorf("remove leftovers of a killed worker: %w", err)
 		}
 	}
 	return nil
 }
 
-func sweepWorker(workdir *os.Root, name string) error {
+func (a *Area) sweepWorker(workdir *os.Root, name string) error {
 	dir, err := workdir.OpenRoot(name)
 	if err != nil {
 		return err
@@ -123,5 +124,25 @@ func sweepWorker(workdir *os.Root, name string) error {
 		return err
 	}
 	defer lock.Close()
-	return workdir.RemoveAll(name)
+	d := Dead{name, readNotes(dir)}
+	if err := workdir.RemoveAll(name); err != nil {
+		return err
+	}
+	a.tell(d)
+	return nil
+}
+
+// sweep is sweepWorkers for a worker that lives: one beside it was killed, and none has started since.
+func (a *Area) sweep(ctx context.Context) error {
+	workdir, err := openWorkdir(a.workdir)
+	if err != nil {
+		return err
+	}
+	defer workdir.Close() //nolint:errcheck // it was only read
+	guard, err := a.lockWorkdir(ctx, workdir)
+	if err != nil {
+		return err
+	}
+	defer guard.Close()
+	return a.sweepWorkers(workdir, slog.New(slog.DiscardHandler)) // it has been logged when this one started
 }

@@ -1,9 +1,9 @@
 // Package staging keeps the files that the steps of one run hand to each other.
 //
 // Every worker process has a folder of its own in the work directory, and in it a folder for each run. It holds its
-// folder locked for as long as it lives. A folder with a free lock belonged to a killed worker, and the next worker
-// that starts removes it, so several workers can share a work directory. A living worker maintains its folder: it
-// removes what finished runs left behind, and creates the folder again if it was deleted.
+// folder locked for as long as it lives. A folder with a free lock belonged to a killed worker: a worker that starts there, or
+// lives beside it, removes it and tells of it (Dead). So several workers can share a work directory. A living worker maintains its
+// folder: it removes what finished runs left behind, and creates the folder again if it was deleted.
 package staging
 
 import (
@@ -35,6 +35,7 @@ type Area struct {
 	workdir string
 	id      string // the folder's name
 	log     *slog.Logger
+	dead    chan Dead
 
 	mu             sync.Mutex
 	dir            *os.Root   // the folder
@@ -45,8 +46,9 @@ type Area struct {
 // Open creates the worker's folder in workdir, and removes the folders of workers that are no longer running. While
 // another worker does the same there, it logs that and waits, until ctx is done.
 func Open(ctx context.Context, workdir string, log *slog.Logger) (*Area, error) {
-	a := &Area{workdir: workdir, id: workerPrefix + rand.Text(), log: log}
-	if err := a.createFolder(ctx, a.sweepWorkers); err != nil {
+	a := &Area{workdir: workdir, id: workerPrefix + rand.Text(), log: log, dead: make(chan Dead, maxDead)}
+	sweep := func(workdir *os.Root) error { return a.sweepWorkers(workdir, log) }
+	if err := a.createFolder(ctx, sweep); err != nil {
 		return nil, err
 	}
 	return a, nil

@@ -106,6 +106,42 @@ func TestCloseRemovesAll(t *testing.T) {
 // before and after.
 func TestOpenRemovesLeftovers(t *testing.T) {
 	workdir := t.TempDir()
+	kill := hold(t, workdir)
+	beside := open(t, workdir)
+	require.Len(t, names(t, workdir), 3, "a living worker's folder is left alone")
+	kill()
+	next := open(t, workdir)
+	require.Len(t, names(t, workdir), 3, "the killed worker's folder is gone, ours are here")
+	require.Empty(t, beside.Dead(), "one alone hears of it")
+	requireHeld(t, next)
+}
+
+// A worker that is not started again is found by those beside it.
+func TestMaintainRemovesLeftovers(t *testing.T) {
+	workdir := t.TempDir()
+	kill := hold(t, workdir)
+	beside := open(t, workdir)
+	require.NoError(t, beside.Maintain(t.Context(), nil))
+	require.Len(t, names(t, workdir), 3, "a living worker's folder is left alone")
+	require.Empty(t, beside.Dead())
+	kill()
+	require.NoError(t, beside.Maintain(t.Context(), nil))
+	require.Len(t, names(t, workdir), 2)
+	requireHeld(t, beside)
+}
+
+// requireHeld sees to it that an area knows of the process of TestHoldArea, and what that had noted when it was killed.
+func requireHeld(t *testing.T, a *Area) {
+	t.Helper()
+	require.Len(t, a.Dead(), 1)
+	dead := <-a.Dead()
+	require.Regexp(t, "^"+workerPrefix, dead.ID)
+	require.Equal(t, [][]byte{[]byte("at work")}, dead.Notes)
+}
+
+// hold starts a process that holds an area until it is killed.
+func hold(t *testing.T, workdir string) (kill func()) {
+	t.Helper()
 	other := exec.Command(os.Args[0], "-test.run=TestHoldArea")
 	other.Env = append(os.Environ(), "HOLD_AREA="+workdir)
 	stdout, err := other.StdoutPipe()
@@ -114,16 +150,13 @@ func TestOpenRemovesLeftovers(t *testing.T) {
 	ready := make([]byte, 6)
 	_, err = io.ReadFull(stdout, ready)
 	require.NoError(t, err)
-
-	open(t, workdir)
-	require.Len(t, names(t, workdir), 3, "a living worker's folder is left alone")
-	require.NoError(t, other.Process.Kill())
-	require.Error(t, other.Wait())
-	open(t, workdir)
-	require.Len(t, names(t, workdir), 3, "the killed worker's folder is gone, ours are here")
+	return func() {
+		require.NoError(t, other.Process.Kill())
+		require.Error(t, other.Wait())
+	}
 }
 
-// TestHoldArea is the other process of TestOpenRemovesLeftovers.
+// TestHoldArea is the process of hold.
 func TestHoldArea(t *testing.T) {
 	workdir := os.Getenv("HOLD_AREA")
 	if workdir == "" {
@@ -134,6 +167,8 @@ func TestHoldArea(t *testing.T) {
 	run, err := area.Run("run-1")
 	require.NoError(t, err)
 	write(t, run, "pack", "x")
+	area.Note([]byte("at work"))
+	area.Note([]byte("over"))()
 	os.Stdout.WriteString("ready\n")
 	select {}
 }

@@ -50,13 +50,16 @@ func (a *Area) isInPlace() bool {
 // maxRunsAsked bounds how many runs Maintain asks about at a time.
 const maxRunsAsked = 100
 
-// Maintain makes sure that the worker's folder exists, and removes the folders of runs that are over. A run leaves
+// Maintain makes sure that the worker's folder exists, and removes the folders of killed workers, and of runs that are over. A run leaves
 // its folder behind when the server gave up a worker that paused, and the run's last step, which removes the folder,
 // ran on another worker. WhichOver is given runs with the times when their folders last changed, and returns those
 // that are over.
 func (a *Area) Maintain(ctx context.Context, whichOver func(ctx context.Context, runs map[string]time.Time) (over []string, err error)) error {
 	dir, err := a.ensureFolder()
 	if err != nil {
+		return err
+	}
+	if err := a.sweep(ctx); err != nil {
 		return err
 	}
 	entries, err := fs.ReadDir(dir.FS(), ".")

@@ -170,7 +170,7 @@ func TestTendAsksInParts(t *testing.T) {
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	for _, full := range []error{unix.ENOSPC, unix.EDQUOT} {
-		require.ErrorIs(t, asDiskFull(&fs.PathError{Op: "write", Path: "pack", Err: full}), ErrDiskFull)
+		require.ErrorIs(t, asDiskError(&fs.PathError{Op: "write", Path: "pack", Err: full}), ErrDiskFull)
 	}
-	require.NotErrorIs(t, asDiskFull(unix.EACCES), ErrDiskFull)
+	require.NotErrorIs(t, asDiskError(unix.EACCES), ErrDiskFull)
 }

@@ -25,7 +25,7 @@ func checkCommand() *cli.Command {
 func checkSide(ctx context.Context, c *cli.Command) error {
 	role, err := contract.RoleOf(c.String("role"), os.Getenv("PUBLIC_KEY") != "", os.Getenv("PRIVATE_KEY") != "")
 	if err != nil {
-		return err
+		return usagef("%w", err)
 	}
 	if role == contract.Producer {
 		switch same, err := service.Unchanged(ctx, os.Environ()); {
@@ -39,13 +39,13 @@ func checkSide(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	return showReport(c, report)
+	return newConsole(c).showReport(report, c.String("output") == formatJSON)
 }
 
 func showNothingToCheck(c *cli.Command) error {
 	const text = "nothing to check: the syncs, and the version that is deployed, are those of PREVIOUS_BUNDLE_SHA"
 	if c.String("output") == formatJSON {
-		return showReport(c, contract.Report{Warning: text})
+		return newConsole(c).showReport(contract.Report{Warning: text}, true)
 	}
 	_, err := fmt.Fprintln(c.Root().Writer, text)
 	return err

@@ -35,13 +35,31 @@ func startCron(ctx context.Context, c *cli.Command, s roleClient) error {
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 	}, s.Parent, in)
 	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-		return fmt.Errorf("%s is running already: end it with cron stop to start it anew", s.ParentID)
+		return fmt.Errorf("the cron workflow %s runs already: end it with cron stop to start it anew", s.ParentID)
 	}
 	if err != nil {
 		return fmt.Errorf("start %s: %w", s.ParentID, err)
 	}
 	fmt.Printf("%s runs every %s\n", s.ParentID, interval)
-	return s.startPoll(ctx, in.SearchAttributes)
+	s.warnBesideSchedule(ctx)
+	if err := s.startPoll(ctx, in.SearchAttributes); err != nil {
+		return err
+	}
+	s.warnWithoutWorker(ctx)
+	return nil
+}
+
+// warnBesideSchedule says so if cycles begin by a schedule, too.
+func (s roleClient) warnBesideSchedule(ctx context.Context) {
+	described, err := s.ScheduleClient().GetHandle(ctx, s.ParentID).Describe(ctx)
+	if err != nil {
+		return // most often, there is none
+	}
+	paused := ""
+	if described.Schedule.State.Paused {
+		paused = ", though it is paused now"
+	}
+	s.console.note(fmt.Sprintf("there is a schedule %s, too%s, and with both every scan is made twice: schedule delete or cron stop ends one of them", s.ParentID, paused))
 }
 
 func stopCron(ctx context.Context, _ *cli.Command, s roleClient) error {

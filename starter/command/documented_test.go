@@ -2,6 +2,8 @@ package command
 
 import (
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -59,4 +61,22 @@ func TestVariablesOfTheStarterAreDocumented(t *testing.T) {
 	for variable := range rows {
 		require.True(t, read[variable], "docs/configuration.md has %s, which no flag of the starter reads", variable)
 	}
+}
+
+// Programs go by the exit codes.
+func TestExitCodesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/operations.md")
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(text), "\n## How the starter ends\n")
+	require.True(t, found)
+	documented := regexp.MustCompile(`(?m)^\| (\d+) \| (?:`+"`(\\w+)`"+`)?`).FindAllStringSubmatch(section[:strings.Index(section, "\n\n- ")], -1)
+	var rows [][2]string
+	for _, row := range documented {
+		rows = append(rows, [2]string{row[1], row[2]})
+	}
+	var want [][2]string
+	for _, end := range []ending{{}, {code: exitFailed, kind: kindFailed}, {code: exitUsage, kind: kindUsage}, {code: exitFailing, kind: kindFailed}, {code: exitTimeout, kind: kindTimeout}, {code: exitInterrupted, kind: kindInterrupted}} {
+		want = append(want, [2]string{strconv.Itoa(end.code), end.kind})
+	}
+	require.Equal(t, want, rows)
 }

@@ -20,7 +20,7 @@ func keysCommand() *cli.Command {
 		ArgsUsage: "FOLDER",
 		Action: func(_ context.Context, c *cli.Command) error {
 			if c.Args().Len() != 1 {
-				return errors.New("name one folder for the keys")
+				return usagef("name one folder for the keys")
 			}
 			return writeKeys(c.Args().First())
 		},

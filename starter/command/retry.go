@@ -1,119 +1,157 @@
 package command
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"os"
+	"io"
+	"maps"
 	"slices"
+	"strings"
+	"sync"
+	"time"
 
-	"github.com/google/uuid"
 	"github.com/urfave/cli/v3"
-	"go.temporal.io/api/common/v1"
-	enums "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/workflow/v1"
-	"go.temporal.io/api/workflowservice/v1"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/app-sre/git-partition-sync/internal/fleet"
+	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
+// maxRetried is how many syncs are retried at a time.
+const maxRetried = 8
+
 func retryCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "retry",
-		Usage:     "run failed syncs again, without waiting for the next cycle",
-		ArgsUsage: "DESTINATION... (group/name@branch)",
-		Flags:     []cli.Flag{&cli.BoolFlag{Name: "all", Usage: "every sync whose last run has failed"}},
+		Name:          "retry",
+		Usage:         "run failed syncs again, without waiting for the next cycle; what is in sync by now is left alone",
+		ArgsUsage:     "NAME... (group/name@branch, or a pattern such as 'group/*')",
+		ShellComplete: completeDestinations,
+		Flags:         []cli.Flag{outputFlag(), &cli.BoolFlag{Name: "all", Usage: "every sync that fails"}},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			if c.Bool("all") == c.Args().Present() {
-				return errors.New("name the destinations to retry, or say --all")
+				return usagef("name the destinations to retry, or say --all")
 			}
 			return withClient(func(ctx context.Context, c *cli.Command, s roleClient) error {
-				return s.retry(ctx, c.Args().Slice())
+				return s.retryAndPrint(ctx, c)
 			})(ctx, c)
 		},
 	}
 }
 
-// retryableStatuses are the statuses of runs that may be tried again.
-var retryableStatuses = []enums.WorkflowExecutionStatus{
-	enums.WORKFLOW_EXECUTION_STATUS_FAILED, enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
-	enums.WORKFLOW_EXECUTION_STATUS_CANCELED, enums.WORKFLOW_EXECUTION_STATUS_TERMINATED,
-}
-
-// retry resets the last runs of the destinations' children to their beginning, like the UI's Reset, and waits for
-// them. Without destinations, it takes those whose last run failed.
-func (s roleClient) retry(ctx context.Context, destinations []string) error {
-	runs, err := s.lastRuns(ctx)
+func (s roleClient) retryAndPrint(ctx context.Context, c *cli.Command) error {
+	side, err := s.status(ctx, c.Args().Slice())
+	switch {
+	case err != nil:
+		return err
+	case side.incomplete != nil: // what is in sync by now is not known
+		return side.incomplete
+	}
+	syncs := slices.DeleteFunc(side.syncs, func(b syncStatus) bool { return b.Side || c.Bool("all") && b.State != fleet.Failing })
+	asJSON := c.String("output") == formatJSON
+	progress := s.console.out
+	if asJSON {
+		progress = s.console.err
+	}
+	if asJSON && !s.console.showsProgress(true) {
+		progress = io.Discard
+	}
+	report, err := s.retry(ctx, syncs, progress)
 	if err != nil {
 		return err
 	}
-	if len(destinations) == 0 {
-		for _, run := range runs {
-			if slices.Contains(retryableStatuses, run.Status) {
-				destinations = append(destinations, destinationInMemo(run))
-			}
-		}
-		slices.Sort(destinations)
+	if asJSON {
+		err = json.NewEncoder(s.console.out).Encode(report)
+	} else {
+		printFailures(s.console.out, report.Failed, report.FailedMore)
+		_, err = fmt.Fprintln(s.console.out, report)
 	}
-	for _, destination := range destinations { // all, before any is retried
-		run := runs[destinationIdentity(destination)]
-		if run == nil {
-			return fmt.Errorf("no run of %q is known: see the command status", destination)
-		}
-		if !slices.Contains(retryableStatuses, run.Status) {
-			return fmt.Errorf("the last run of %q has not failed: it is %s", destination, run.Status)
-		}
+	if n := report.Count(); n > 0 {
+		return shownf(exitFailed, "%d of %d failed again", n, n+len(report.Synced)+report.SyncedMore)
 	}
-	var failed []string
-	for _, destination := range destinations {
-		if err := s.reset(ctx, runs[destinationIdentity(destination)]); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err() // neither this sync nor the remaining ones have failed
-			}
-			_, reason := contract.FailureOf(err)
-			printForeign(os.Stdout, "failed", destination+": "+reason)
-			failed = append(failed, destination)
+	return err
+}
+
+// retry runs syncs again, several at a time, and says of each how it ended as soon as it has. Those that have nothing to do, or are
+// to be left alone, are named and not run.
+func (s roleClient) retry(ctx context.Context, syncs []syncStatus, progress io.Writer) (report contract.Report, err error) {
+	report.Checked = len(syncs)
+	atWork := map[string]bool{} // the IDs of workflows
+	var mu sync.Mutex
+	group, running := errgroup.WithContext(ctx)
+	group.SetLimit(maxRetried)
+	for _, b := range syncs {
+		if why := b.notRetried(); why != "" {
+			mu.Lock()
+			skip(&report, b)
+			printForeign(progress, "skipped", b.Destination+": "+why)
+			mu.Unlock()
 			continue
 		}
-		printForeign(os.Stdout, "synced", destination)
+		group.Go(func() error {
+			mu.Lock()
+			atWork[b.Workflow] = true
+			mu.Unlock()
+			summary, failed, err := s.retryOne(running, b)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			delete(atWork, b.Workflow)
+			if failed != nil {
+				report.Fail(*failed)
+				printForeign(progress, "failed", b.Destination+" ("+failed.Kind+")") // why is said below, once for all that fail alike
+				return nil
+			}
+			line := b.Destination + ": " + cmp.Or(summary, "done")
+			report.AddSynced(line)
+			printForeign(progress, "synced", line)
+			return nil
+		})
 	}
-	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d failed again", len(failed), len(destinations))
+	err = group.Wait()
+	if left := stopped(ctx, err, leftAtWork(atWork)); left != nil {
+		return report, left
 	}
-	fmt.Printf("%d retried\n", len(destinations))
-	return nil
+	return report, err
 }
 
-// reset runs an execution again from its first workflow task, and waits for it.
-func (s roleClient) reset(ctx context.Context, run *workflow.WorkflowExecutionInfo) error {
-	first, err := s.firstTask(ctx, run.Execution)
-	if err != nil {
-		return err
+// leftAtWork says what goes on when nobody waits any longer.
+func leftAtWork(ids map[string]bool) string {
+	if len(ids) == 0 {
+		return "nothing is left at work"
 	}
-	answer, err := s.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{
-		Namespace:                 s.namespace,
-		WorkflowExecution:         run.Execution,
-		Reason:                    "retried by the starter",
-		WorkflowTaskFinishEventId: first,
-		RequestId:                 uuid.NewString(),
-	})
-	if err != nil {
-		return fmt.Errorf("reset %s: %w", run.Execution.WorkflowId, err)
-	}
-	return s.GetWorkflow(ctx, run.Execution.WorkflowId, answer.RunId).Get(ctx, nil)
+	return fmt.Sprintf("%s goes on without being waited for; to end one: temporal workflow cancel --workflow-id ID",
+		strings.Join(slices.Sorted(maps.Keys(ids)), ", "))
 }
 
-// firstTask returns the event to which an execution has to be reset to do everything again.
-func (s roleClient) firstTask(ctx context.Context, run *common.WorkflowExecution) (int64, error) {
-	events := s.GetWorkflowHistory(ctx, run.WorkflowId, run.RunId, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
-		if err != nil {
-			return 0, fmt.Errorf("history of %s: %w", run.WorkflowId, err)
-		}
-		if event.EventType == enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
-			return event.EventId, nil
-		}
+// notRetried says why a sync is left alone; empty if it is not.
+func (b syncStatus) notRetried() string {
+	switch {
+	case b.InSync:
+		return "in sync already: not retried"
+	case b.State == fleet.Paused:
+		return "paused " + pauseWords(*b.Pause, time.Now())
+	case b.State == notConfigured:
+		return b.Reason
+	case !b.AtWorkSince.IsZero():
+		return "at work already: not retried"
 	}
-	return 0, fmt.Errorf("%s has not begun: is a worker running?", run.WorkflowId)
+	return ""
+}
+
+// skip notes in a report that a sync was left alone.
+func skip(report *contract.Report, b syncStatus) {
+	switch {
+	case b.Pause != nil:
+		report.AddPaused([]fleet.Pause{*b.Pause}, 0)
+	case !b.AtWorkSince.IsZero():
+		report.AddRunning(b.Workflow)
+	default:
+		report.UpToDate++
+		report.InSync = append(report.InSync, plan.BranchStatus{Destination: b.Destination, Reason: b.Reason, Since: b.Since, Source: b.Source})
+	}
 }

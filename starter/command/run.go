@@ -2,25 +2,18 @@ package command
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/urfave/cli/v3"
-	enums "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
+
+// longestWait is how many seconds a cycle waits for its children that somebody waits for.
+const longestWait = 24 * 60 * 60
 
 const (
 	formatTable = "table"
@@ -46,7 +39,7 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
 		Usage:     "run one cycle, of all syncs or of some, show how it goes, and report; the exit code tells whether all is well",
-		ArgsUsage: destinationArgs,
+		ArgsUsage: destinationArgs, ArgValidator: refuseWrongNames, ShellComplete: completeDestinations,
 		Flags: []cli.Flag{
 			outputFlag(),
 			&cli.StringSliceFlag{Name: "allow-rollback", Usage: "let this destination (group/name@branch) go back to an older object; may be repeated"},
@@ -59,9 +52,9 @@ func planCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "plan",
 		Usage:     "show what a cycle would do, and why; nothing is cloned, written or deleted",
-		ArgsUsage: destinationArgs,
-		Flags:     []cli.Flag{outputFlag()},
-		Action:    withClient(planCycle),
+		ArgsUsage: destinationArgs, ArgValidator: refuseWrongNames, ShellComplete: completeDestinations,
+		Flags:  []cli.Flag{outputFlag()},
+		Action: withClient(planCycle),
 	}
 }
 
@@ -75,30 +68,16 @@ func planCycle(ctx context.Context, c *cli.Command, s roleClient) error {
 
 func (s roleClient) runAndPrint(ctx context.Context, c *cli.Command, in contract.CycleInput) error {
 	if len(in.AllowRollback) > 0 && s.Role != contract.Consumer {
-		return errors.New("--allow-rollback is for the consumer: only there can a branch go back")
+		return usagef("--allow-rollback is for the consumer: only there can a branch go back")
 	}
-	if _, err := in.Subset(); err != nil {
-		return err
-	}
-	in.WaitSeconds = int((24 * time.Hour).Seconds())
-	report, err := s.runParts(ctx, in, c.String("output") != formatJSON)
+	in.WaitSeconds = longestWait
+	asJSON := c.String("output") == formatJSON
+	report, err := s.runParts(ctx, in, s.console.showsProgress(asJSON))
 	if err != nil {
 		return err
 	}
-	return showReport(c, report)
-}
-
-// showReport prints a report as the flag says. It fails when the report has failures.
-func showReport(c *cli.Command, report contract.Report) (err error) {
-	if c.String("output") == formatJSON {
-		err = json.NewEncoder(os.Stdout).Encode(report)
-	} else {
-		printReport(os.Stdout, report)
-	}
-	if n := report.Count(); n > 0 {
-		return fmt.Errorf("%d failed", n)
-	}
-	return err
+	s.noteMisspelt(ctx, report.Failed)
+	return s.console.showReport(report, asJSON)
 }
 
 // runParts runs one cycle. A dry run consists of several parts if one report has no room for all branches.
@@ -119,103 +98,43 @@ func (s roleClient) runParts(ctx context.Context, in contract.CycleInput, show b
 	}
 }
 
-// runOnce runs one cycle. If one is already running, it waits for that one, unless a rollback is asked for, which
-// that one does not allow. A cycle of a cron or schedule is no obstacle: the children of one branch lock each other
-// out.
+// runOnce runs one cycle, or waits for one that is running already under that name. A cycle of a cron or schedule is no obstacle: the
+// children of one branch lock each other out.
 func (s roleClient) runOnce(ctx context.Context, in contract.CycleInput, show bool) (report contract.Report, err error) {
-	id := s.ParentID + "-once"
-	if in.DryRun {
-		id = s.ParentID + "-plan"
-	}
-	if len(in.Only) > 0 {
-		id += "/" + nameOf(in.Only)
-	}
-	if in.From != nil {
-		id += fmt.Sprintf("/%d-%d", in.From.Order, in.From.After)
-	}
-	options := client.StartWorkflowOptions{
-		ID:                       id,
-		TaskQueue:                s.TaskQueue,
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-	}
-	if len(in.AllowRollback) > 0 {
-		options.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL
-		options.WorkflowExecutionErrorWhenAlreadyStarted = true
-	}
 	in.SearchAttributes = s.hasSearchAttributes(ctx)
-	run, err := s.ExecuteWorkflow(ctx, options, s.Parent, in)
-	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-		return report, fmt.Errorf("%s is running already, without --allow-rollback, which was not used: say it again when that cycle has ended", id)
-	}
+	run, err := s.startOnce(ctx, in)
 	if err != nil {
-		return report, fmt.Errorf("start %s: %w", id, err)
+		return report, err
 	}
 	if show {
-		watching, stop := context.WithCancel(ctx)
-		defer stop()
-		go s.watch(watching, id)
+		defer s.followed(ctx, run.GetID())()
 	}
-	err = run.Get(ctx, &report)
+	err = s.waitFor(ctx, run, &report)
+	return reportOf(err, report)
+}
+
+// reportOf is what a cycle has returned, or failed with: one in which syncs failed has a report, too.
+func reportOf(err error, returned contract.Report) (report contract.Report, _ error) {
 	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok && failed.Type() == plan.KindSyncsFailed {
-		err = failed.Details(&report) // a cycle in which syncs failed has a report, too
+		err = failed.Details(&report)
+		return report, err
 	}
-	return report, err
+	return returned, err
 }
 
-// nameOf returns the same short name for the same destinations. It says only which runs are alike.
-func nameOf(destinations []string) string {
-	sum := sha256.Sum256([]byte(strings.Join(slices.Sorted(slices.Values(destinations)), "\n")))
-	return hex.EncodeToString(sum[:8])
-}
-
-// watch prints each change of what a workflow says of itself.
-func (s roleClient) watch(ctx context.Context, id string) {
-	last := ""
-	for tick := time.NewTicker(500 * time.Millisecond); ; {
-		if value, err := s.QueryWorkflow(ctx, id, "", contract.QueryStatus); err == nil {
-			var status contract.Status
-			if value.Get(&status) == nil && status.Step != last && ctx.Err() == nil {
-				last = status.Step
-				printForeign(os.Stderr, "...", last)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			tick.Stop()
-			return
-		case <-tick.C:
-		}
+// followed shows how a cycle goes until the function that it returns is called.
+func (s roleClient) followed(ctx context.Context, id string) (stop func()) {
+	s.console.live = newLive(s.console.err)
+	p := &cycleProgress{roleClient: s, id: id}
+	following, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.follow(following)
+	}()
+	return func() {
+		cancel()
+		<-done
+		s.console.live, s.console.synced = nil, p.synced
 	}
-}
-
-func printReport(w io.Writer, r contract.Report) {
-	list := func(what string, lines []string, more int) {
-		for _, line := range lines {
-			printForeign(w, what, line)
-		}
-		if more > 0 {
-			printForeign(w, what, fmt.Sprintf("... and %d more", more))
-		}
-	}
-	for _, planned := range r.Planned {
-		what, changes, _ := strings.Cut(planned, "\n")
-		printForeign(w, "would", what)
-		for change := range strings.SplitSeq(changes, "\n") { // one by one, as all of them may be many
-			if change != "" {
-				printForeign(w, "     ", change)
-			}
-		}
-	}
-	list("synced", r.Synced, r.SyncedMore)
-	list("still running", r.Running, r.RunningMore)
-	list("deleted", r.Pruned, r.PrunedMore)
-	if r.Warning != "" {
-		printForeign(w, "warning:", r.Warning)
-	}
-	var failed []string
-	for _, f := range r.Failed {
-		failed = append(failed, f.String())
-	}
-	list("failed", failed, r.FailedMore)
-	_, _ = fmt.Fprintln(w, r)
 }

@@ -1,17 +1,22 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/urfave/cli/v3"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
@@ -35,6 +40,9 @@ func scheduleCommand() *cli.Command {
 			}
 			if done != "" {
 				fmt.Println(s.ParentID, done)
+			}
+			if slices.Contains([]string{"unpause", "trigger", "backfill"}, name) {
+				s.warnWithoutWorker(ctx)
 			}
 			return nil
 		})}
@@ -77,11 +85,15 @@ func createSchedule(ctx context.Context, c *cli.Command, s roleClient) error {
 		Overlap:            enums.SCHEDULE_OVERLAP_POLICY_SKIP,
 		TriggerImmediately: true,
 	})
+	paused := ""
 	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
 		err = s.ScheduleClient().GetHandle(ctx, s.ParentID).Update(ctx, client.ScheduleUpdateOptions{
 			DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 				in.Description.Schedule.Spec = &spec
 				in.Description.Schedule.Action = action
+				if state := in.Description.Schedule.State; state.Paused {
+					paused = cmp.Or(state.Note, "without a note")
+				}
 				return &client.ScheduleUpdate{Schedule: &in.Description.Schedule}, nil
 			},
 		})
@@ -90,7 +102,17 @@ func createSchedule(ctx context.Context, c *cli.Command, s roleClient) error {
 		return fmt.Errorf("schedule %s: %w", s.ParentID, err)
 	}
 	fmt.Printf("%s is scheduled every %s\n", s.ParentID, interval)
-	return s.startPoll(ctx, in.SearchAttributes)
+	if paused != "" {
+		s.console.note(fmt.Sprintf("it stays paused (%s): schedule unpause starts cycles again", paused))
+	}
+	if cron, err := (activities.Cycles{Temporal: s.Client, ID: s.ParentID}).CronRuns(ctx); err == nil && cron {
+		s.console.note(fmt.Sprintf("the cron workflow %s runs, too, and with both every scan is made twice: cron stop ends it", s.ParentID))
+	}
+	if err := s.startPoll(ctx, in.SearchAttributes); err != nil {
+		return err
+	}
+	s.warnWithoutWorker(ctx)
+	return nil
 }
 
 func deleteSchedule(ctx context.Context, s roleClient, h client.ScheduleHandle, _ *cli.Command) error {
@@ -101,6 +123,9 @@ func deleteSchedule(ctx context.Context, s roleClient, h client.ScheduleHandle, 
 }
 
 func backfill(ctx context.Context, _ roleClient, h client.ScheduleHandle, c *cli.Command) error {
+	if !c.Timestamp("end").After(c.Timestamp("start")) {
+		return usagef("backfill: the end is not after the start")
+	}
 	return h.Backfill(ctx, client.ScheduleBackfillOptions{Backfill: []client.ScheduleBackfill{{
 		Start: c.Timestamp("start"), End: c.Timestamp("end"), Overlap: enums.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE,
 	}}})
@@ -115,15 +140,20 @@ func describeSchedule(ctx context.Context, s roleClient, h client.ScheduleHandle
 	if d.Schedule.State.Paused {
 		state = "paused: " + d.Schedule.State.Note
 	}
-	fmt.Printf("%s, %s\n", h.GetID(), state)
+	printForeign(os.Stdout, h.GetID()+",", state)
 	for _, interval := range d.Schedule.Spec.Intervals {
 		fmt.Printf("every %s, at most %s later\n", interval.Every, d.Schedule.Spec.Jitter)
 	}
 	for _, a := range d.Info.RecentActions {
-		fmt.Printf("ran  %s  %s\n", a.ActualTime.Local().Format(time.DateTime), a.StartWorkflowResult.WorkflowID)
+		fmt.Printf("ran  %s  %s\n", exactly(a.ActualTime), a.StartWorkflowResult.WorkflowID)
 	}
 	for _, next := range d.Info.NextActionTimes[:min(3, len(d.Info.NextActionTimes))] {
-		fmt.Printf("next %s\n", next.Local().Format(time.DateTime))
+		fmt.Printf("next %s\n", exactly(next))
 	}
 	return s.describePoll(ctx)
+}
+
+// exactly is a time as clocks show it here, and how long ago it was, or how long it will be.
+func exactly(t time.Time) string {
+	return fmt.Sprintf("%s (%s)", t.Local().Format(time.DateTime), humanize.Time(t))
 }

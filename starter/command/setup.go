@@ -11,17 +11,13 @@ import (
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-var searchAttributes = []string{
-	contract.AttributeRole.GetName(), contract.AttributeDestination.GetName(), contract.AttributeOutcome.GetName(),
-}
-
 func setupCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "setup",
 		Usage: "register the search attributes by which syncs are found in the UI",
 		Description: `Registers SyncRole, SyncDestination and SyncOutcome in the namespace; those that are there are left alone.
-It is optional, and needs the right to. Cycles that were started or scheduled before do not set
-the attributes: create the schedule again.`,
+It is optional, and needs the right to. Workers find out within a minute that they are there, also
+for cycles that were scheduled before.`,
 		Action: withClient(func(ctx context.Context, _ *cli.Command, s roleClient) error { return s.setup(ctx) }),
 	}
 }
@@ -48,7 +44,7 @@ func (s roleClient) missingSearchAttributes(ctx context.Context) (map[string]enu
 		return nil, err
 	}
 	missing := map[string]enums.IndexedValueType{}
-	for _, name := range searchAttributes {
+	for _, name := range contract.Attributes() {
 		if _, ok := registered.CustomAttributes[name]; !ok {
 			missing[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
 		}

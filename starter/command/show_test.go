@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -20,8 +21,10 @@ func TestReportsDoNotReachTheTerminal(t *testing.T) {
 	printReport(&out, contract.Report{
 		Planned: []string{evil + "\n" + evil}, Synced: []string{evil}, Running: []string{evil}, Pruned: []string{evil}, Warning: evil,
 		Failures: plan.Failures{Failed: []plan.Failure{{Subject: evil, Kind: evil, Reason: "what happened" + evil + "\nwhat to do", Workflow: evil}}},
-	})
-	require.NoError(t, printStatus(&out, []branchStatus{{Destination: evil, Reason: evil}, {Destination: evil, LastError: evil}}))
+	}, 0)
+	syncs := []syncStatus{{Destination: evil, Reason: evil, State: fleet.Behind}, {Destination: evil, State: fleet.Failing, LastError: evil, LastErrorKind: evil, Pause: &fleet.Pause{Reason: evil}}}
+	require.NoError(t, statusPrinter{}.print(&out, sideStatus{notes: []string{evil}, syncs: syncs}, syncs))
+	require.NoError(t, statusPrinter{}.printWhy(&out, evil, syncReason{syncStatus: syncs[1], PlanError: evil, Runs: []runStatus{{Outcome: evil, Summary: evil, Kind: evil}}}))
 	require.False(t, strings.ContainsFunc(strings.ReplaceAll(out.String(), "\n", ""), foreign.IsControl), "%q", out.String())
 	require.Contains(t, out.String(), "would ab\n"+"      ab\nsynced ab\nstill running ab\ndeleted ab\nwarning: ab\nfailed ab: what happenedab\n       what to do (ab, workflow ab)\n")
 }
@@ -31,6 +34,6 @@ func TestAllChangesArePrinted(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	lines := "push mirror/app@refs/*: behind" + strings.Repeat("\ncreate refs/tags/v1 at 1234567", 10_000)
-	printReport(&out, contract.Report{Planned: []string{lines}})
+	printReport(&out, contract.Report{Planned: []string{lines}}, 0)
 	require.Equal(t, 10_000, strings.Count(out.String(), "\n      create refs/tags/v1 at 1234567"))
 }

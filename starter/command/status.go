@@ -4,219 +4,174 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/urfave/cli/v3"
-	enums "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/workflow/v1"
-	"go.temporal.io/api/workflowservice/v1"
 
-	"github.com/app-sre/git-partition-sync/internal/foreign"
+	"github.com/app-sre/git-partition-sync/activities"
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/plan"
-	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
-// branchStatus is what is known about a destination branch.
-type branchStatus struct {
-	Destination string    `json:"destination"`
-	InSync      bool      `json:"in_sync"`
-	Since       time.Time `json:"since,omitzero"` // of the last change of InSync that is known
-	Reason      string    `json:"reason,omitempty"`
-	Kind        string    `json:"kind,omitempty"`       // of what it fails with now, if Reason is a failure
-	LastError   string    `json:"last_error,omitempty"` // what its last run ended with
-	Workflow    string    `json:"workflow,omitempty"`   // of the last run
+// syncStatus is what is known of one sync.
+type syncStatus struct {
+	Destination string      `json:"destination"`
+	State       fleet.State `json:"state"`
+	InSync      bool        `json:"in_sync"`
+	// Side says that this is no sync, but something that concerns the side as a whole and fails: Destination is its name.
+	Side bool `json:"side,omitempty"`
+	// Since is when InSync changed last, as far as is known: since then it is behind, or has its newest object. With AtLeast it is
+	// behind for longer.
+	Since time.Time `json:"since,omitzero"`
+	// Reason is why it is not in sync, or what is to be known of it, now. Kind is that of the failure that Reason tells of, if it is one.
+	Reason string `json:"reason,omitempty"`
+	Kind   string `json:"kind,omitempty"`
+	// LastError is what the last run ended with, and when: it may be past.
+	LastError     string    `json:"last_error,omitempty"`
+	LastErrorKind string    `json:"last_error_kind,omitempty"`
+	LastErrorAt   time.Time `json:"last_error_at,omitzero"`
+	// Workflow is the ID of the workflow that moves it, and AtWorkSince when that began, if it is at work.
+	Workflow    string       `json:"workflow,omitempty"`
+	AtWorkSince time.Time    `json:"at_work_since,omitzero"`
+	Pause       *fleet.Pause `json:"pause,omitempty"`
 	// Source is what the producer's catalog says; nil at the producer, and where there is no catalog.
 	Source *plan.SourceStatus `json:"source,omitempty"`
+	plan.Ends
+	// LFS is what the bucket has of Git LFS for the destination's project, whichever of its syncs need it; nil where that is nothing,
+	// or not known.
+	LFS *plan.LFSUsage `json:"lfs,omitempty"`
 }
 
-// withSource takes in what the producer's catalog says: a destination that has all that the bucket has is still behind if the
-// source has moved since.
-func (b branchStatus) withSource(s *plan.SourceStatus) *branchStatus {
-	if b.Source = s; s != nil && !s.BehindSince.IsZero() {
-		b.InSync, b.Since = false, s.BehindSince
-	}
-	return &b
+// sideStatus is what is known of one side.
+type sideStatus struct {
+	// Notes are what is to be known before all else, one line each.
+	notes []string
+	syncs []syncStatus
+	lfs   *plan.LFSInBucket
+	cycle fleet.Cycle // the last complete one
+	// incomplete is why there may be more syncs than these; nil if there are not.
+	incomplete error
+}
+
+func (s *sideStatus) note(format string, args ...any) {
+	s.notes = append(s.notes, fmt.Sprintf(format, args...))
 }
 
 func statusCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "status",
-		Usage: "show each sync as this side sees it: in sync or behind, since when, and the last error",
-		Flags: []cli.Flag{outputFlag()},
+		Name:          "status",
+		Usage:         "show each sync as this side sees it now: in sync or not, since when, and why not",
+		ArgsUsage:     "[NAME...] (group/name@branch, or a pattern such as 'group/*'; all without)",
+		ShellComplete: completeDestinations,
+		Description: `It plans a cycle, and so asks the Git server and the bucket; nothing is changed. What failed before is
+shown with its age, and may be past.`,
+		Flags: []cli.Flag{
+			outputFlag(),
+			&cli.BoolFlag{Name: "failed", Usage: "only what fails"},
+			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "show it again every few seconds, until Ctrl-C"},
+			&cli.BoolFlag{Name: "exit-code", Usage: "exit with 0 if all are in sync (or paused), 2 if some are behind, 3 if some fail"},
+		},
 		Action: withClient(func(ctx context.Context, c *cli.Command, s roleClient) error {
-			branches, err := s.status(ctx)
-			if err != nil {
-				return err
+			show := func(ctx context.Context, out io.Writer) error { return s.showStatus(ctx, c, out) }
+			if c.Bool("watch") {
+				return s.watchStatus(ctx, show)
 			}
-			if c.String("output") == formatJSON {
-				return json.NewEncoder(os.Stdout).Encode(branches)
-			}
-			return printStatus(os.Stdout, branches)
+			return show(ctx, s.console.out)
 		}),
 	}
 }
 
-// status joins a plan, which says where each branch is, with the last runs of the children, which say since when and
-// why.
-func (s roleClient) status(ctx context.Context) ([]branchStatus, error) {
-	report, err := s.runParts(ctx, contract.CycleInput{DryRun: true}, false)
+func (s roleClient) showStatus(ctx context.Context, c *cli.Command, out io.Writer) error {
+	side, err := s.status(ctx, c.Args().Slice())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	runs, err := s.lastRuns(ctx)
-	if err != nil {
-		return nil, err
+	all := side.syncs // those that the exit code and the numbers are about
+	if c.Bool("failed") {
+		side.syncs = slices.DeleteFunc(slices.Clone(all), func(b syncStatus) bool { return b.State != fleet.Failing })
 	}
-	branches := map[string]*branchStatus{}
-	for _, b := range report.InSync {
-		branches[b.Destination] = branchStatus{Destination: b.Destination, InSync: true, Reason: b.Reason, Since: b.Since}.withSource(b.Source)
-	}
-	for _, b := range report.Behind {
-		branches[b.Destination] = branchStatus{Destination: b.Destination, Reason: b.Reason, Since: b.Since}.withSource(b.Source)
-	}
-	for _, f := range report.Failed {
-		branches[f.Subject] = branchStatus{Destination: f.Subject, Reason: f.Reason, Kind: f.Kind}.withSource(report.Sources[f.Subject])
-	}
-	for destination, b := range branches {
-		if err := s.addLastRun(ctx, b, runs[destinationIdentity(destination)]); err != nil {
-			return nil, err
+	if c.String("output") == formatJSON {
+		for _, note := range side.notes {
+			s.console.note(note)
 		}
-	}
-	sorted := make([]branchStatus, 0, len(branches))
-	for _, b := range branches {
-		sorted = append(sorted, *b)
-	}
-	slices.SortFunc(sorted, func(a, b branchStatus) int { return strings.Compare(a.Destination, b.Destination) })
-	return sorted, nil
-}
-
-// addLastRun adds what the last run of a branch's child says.
-func (s roleClient) addLastRun(ctx context.Context, b *branchStatus, run *workflow.WorkflowExecutionInfo) error {
-	if run == nil {
-		return nil
-	}
-	b.Workflow = run.Execution.WorkflowId
-	if b.InSync || run.Status != enums.WORKFLOW_EXECUTION_STATUS_FAILED {
-		return nil
-	}
-	err := s.GetWorkflow(ctx, run.Execution.WorkflowId, run.Execution.RunId).Get(ctx, nil)
-	if ctx.Err() != nil {
-		return ctx.Err()
+		err = json.NewEncoder(out).Encode(side.syncs)
+	} else {
+		p := statusPrinter{now: time.Now(), width: widthOf(s.console.out), coloured: coloured(s.console.out)}
+		err = p.print(out, side, all)
 	}
 	if err != nil {
-		_, b.LastError = contract.FailureOf(err)
+		return err
+	}
+	if side.incomplete != nil {
+		end := outcomeOf(side.incomplete)
+		return &ending{error: side.incomplete, code: end.code, kind: end.kind, shown: true}
+	}
+	if c.Bool("exit-code") {
+		return exitCodeOf(all)
 	}
 	return nil
 }
 
-// lastRuns returns the newest execution of each branch's child, by the identity of the destination in its memo.
-func (s roleClient) lastRuns(ctx context.Context) (map[string]*workflow.WorkflowExecutionInfo, error) {
-	runs := map[string]*workflow.WorkflowExecutionInfo{}
-	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, Query: fmt.Sprintf("WorkflowType = %q", s.Child)}
-	for {
-		page, err := s.ListWorkflow(ctx, request)
-		if err != nil {
-			return nil, fmt.Errorf("list the syncs' workflows: %w", err)
-		}
-		for _, run := range page.Executions {
-			destination := destinationIdentity(destinationInMemo(run))
-			if last := runs[destination]; last == nil || run.StartTime.AsTime().After(last.StartTime.AsTime()) {
-				runs[destination] = run
-			}
-		}
-		if len(page.NextPageToken) == 0 {
-			return runs, nil
-		}
-		request.NextPageToken = page.NextPageToken
+// exitCodeOf says by the exit code how syncs are. Those that are paused are left alone on purpose.
+func exitCodeOf(syncs []syncStatus) error {
+	count := countStates(syncs)
+	switch {
+	case count[fleet.Failing] > 0:
+		return shownf(exitFailing, "%d failing", count[fleet.Failing])
+	case count[fleet.Behind]+count[fleet.Never] > 0:
+		return shownf(exitBehind, "%d behind", count[fleet.Behind]+count[fleet.Never])
 	}
+	return nil
 }
 
-// destinationIdentity returns the same name for all spellings of a destination.
-func destinationIdentity(destination string) string {
-	b, err := project.ParseBranch(destination)
+func countStates(syncs []syncStatus) map[fleet.State]int {
+	count := map[fleet.State]int{}
+	for _, b := range syncs {
+		count[b.State]++
+	}
+	return count
+}
+
+// status joins a plan, which says where each sync is now, with the last cycle's report and the last runs, which say since when and what
+// was before. Without names it is about all syncs.
+func (s roleClient) status(ctx context.Context, names []string) (side sideStatus, err error) {
+	schedule, err := s.readSide(ctx, &side, time.Now())
 	if err != nil {
-		return destination
+		return side, err
 	}
-	return b.Identity().String()
-}
-
-func destinationInMemo(run *workflow.WorkflowExecutionInfo) (destination string) {
-	_ = json.Unmarshal(run.GetMemo().GetFields()["destination"].GetData(), &destination)
-	return destination
-}
-
-// printStatus prints a table. Where the producer's catalog is known, it says what the source is at.
-func printStatus(out io.Writer, branches []branchStatus) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	columns := []string{"IN SYNC", "DESTINATION", "SINCE", "WHY NOT"}
-	known := slices.ContainsFunc(branches, func(b branchStatus) bool { return b.Source != nil })
-	if known {
-		columns = slices.Insert(columns, 2, "IS AT", "SOURCE")
+	want := newSelection(names)
+	report, err := s.planFor(ctx, want)
+	switch {
+	case errors.Is(err, errNoWorker):
+		return s.withoutPlan(ctx, side, schedule, want, err)
+	case err != nil && (report.Checked == 0 || ctx.Err() != nil):
+		return side, err
+	case err != nil:
+		side.incomplete = fmt.Errorf("the plan failed after %s, and others are not shown: %w", activities.CountNoun(report.Checked, "sync", "syncs"), contract.InWords(err))
+		side.note("%v", side.incomplete)
 	}
-	_, _ = fmt.Fprintln(w, strings.Join(columns, "\t")) // Flush has its error
-	for _, b := range branches {
-		row := []string{"no", foreign.Line(b.Destination, maxShownLength), timeAgo(b.Since), foreign.Line(b.whyNot(), maxShownLength)}
-		if b.InSync {
-			row[0] = "yes"
-		}
-		if known {
-			row = slices.Insert(row, 2, b.isAt(), b.sourceIsAt())
-		}
-		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
+	if report.FailedMore > 0 {
+		side.note("%d more fail, whose names the plan had no room for", report.FailedMore)
 	}
-	return w.Flush()
-}
-
-func timeAgo(t time.Time) string {
-	if t.IsZero() {
-		return ""
+	if report.PausedMore > 0 {
+		side.note("%d more are paused: temporal workflow list --query %q", report.PausedMore, contract.PausesQuery)
 	}
-	return humanize.Time(t)
-}
-
-func (b branchStatus) isAt() string {
-	if b.Source == nil {
-		return ""
+	if report.Warning != "" {
+		side.note("%s", report.Warning)
 	}
-	return cmp.Or(plan.Short(b.Source.Destination), "nothing")
-}
-
-// sourceIsAt says where the source was when the producer saw it last.
-func (b branchStatus) sourceIsAt() string {
-	switch s := b.Source; {
-	case s == nil:
-		return "unknown"
-	case s.State == "":
-		return "never seen"
-	default:
-		return plan.Short(s.State) + ", " + timeAgo(s.SeenAt)
+	side.syncs, side.lfs = s.syncsIn(report), report.LFS
+	if side.syncs, err = s.selected(ctx, want, side.syncs); err != nil {
+		return side, err
 	}
-}
-
-// whyNot is what keeps a branch behind. A failure in the plan comes first: it may differ from what the last run ended
-// with, or say more, such as when the next try is. What fails at the producer is said in any case.
-func (b branchStatus) whyNot() string {
-	why := cmp.Or(b.LastError, b.Reason)
-	if b.Kind != "" {
-		why = b.Reason + " (" + b.Kind + ")"
+	if err := s.addLastRuns(ctx, &side); err != nil {
+		return side, err
 	}
-	s := b.Source
-	if s == nil {
-		return why
-	}
-	if why == "" && !s.BehindSince.IsZero() {
-		why = "the bucket has nothing newer yet"
-	}
-	if s.Failure != "" {
-		why += fmt.Sprintf("; producer: %s since %s", s.Failure, s.FailingSince.UTC().Format("2006-01-02 15:04Z"))
-	}
-	return strings.TrimPrefix(why, "; ")
+	side.addMemory()
+	slices.SortFunc(side.syncs, func(a, b syncStatus) int { return cmp.Compare(a.Destination, b.Destination) })
+	return side, nil
 }

@@ -17,7 +17,12 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlabapi"
+	"github.com/app-sre/git-partition-sync/internal/lfs"
+	"github.com/app-sre/git-partition-sync/internal/lfsapi"
+	"github.com/app-sre/git-partition-sync/internal/notify"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/statuspage"
+	"github.com/app-sre/git-partition-sync/internal/version"
 )
 
 // arrival is a variable's value, other than its default, and where it is seen in a worker.
@@ -57,17 +62,28 @@ func both(t *testing.T, w *world) map[string]arrival {
 		"GITLAB_TOKEN":          {value: "full-gitlab-token", seen: login, want: "full-bot:full-gitlab-token"},
 		"INTERNAL_GIT_CA_PATH":  {value: w.ca, seen: func(*built) any { return w.git.last != nil }, want: true},
 		"ALLOW_PLAIN_HTTP":      {value: "true", seen: func(b *built) any { return b.AllowPlainHTTP }, want: true},
+		"LFS":                   {value: "false", seen: func(b *built) any { return b.LFS }, want: false},
 		"REQUIRE_SIGNATURES":    {value: "true", seen: func(b *built) any { return b.RequireSignatures }, want: true},
 		"WORKDIR": {value: workdir, want: true, seen: func(b *built) any {
 			_, err := os.Stat(filepath.Join(workdir, b.Staging.ID()))
 			return err == nil
 		}},
 		"MAX_CONCURRENT":      {value: "3", seen: func(b *built) any { return b.MaxConcurrent }, want: 3},
+		"GITLAB_MAX_RATE":     {value: "50000", seen: func(b *built) any { return b.GitLabMaxRate }, want: 50000.},
 		"DRAIN_TIMEOUT":       {value: "7s", seen: func(b *built) any { return b.options(nil).WorkerStopTimeout }, want: 7 * time.Second},
+		"LOG_FORMAT":          {value: "text", seen: func(b *built) any { return b.LogFormat }, want: config.LogText},
+		"LOG_LEVEL":           {value: "debug", seen: func(b *built) any { return b.LogLevel.Level() }, want: slog.LevelDebug},
 		"HEALTH_ADDRESS":      {value: "127.0.0.1:18080", seen: func(b *built) any { return b.Endpoints()[0] }, want: config.Endpoint{Variable: "HEALTH_ADDRESS", Address: "127.0.0.1:18080"}},
 		"METRICS_SERVER_PORT": {value: "19090", seen: func(b *built) any { return b.Endpoints()[1] }, want: config.Endpoint{Variable: "METRICS_SERVER_PORT", Address: ":19090"}},
+		"STATUS_PAGE":         {value: "true", seen: func(b *built) any { return b.statusPage(&views{}) != nil }, want: true},
+		"TEMPORAL_UI_URL": {value: "https://temporal.example.com", want: "https://temporal.example.com/namespaces/default/workflows/a", seen: func(b *built) any {
+			page := b.statusPage(&views{}).(*statuspage.Handler)
+			return page.UI.Workflow(page.Namespace, "a")
+		}},
+		"NOTIFY_URL":    {value: "https://user:full-notify-word@hooks.example.com/full-hook?token=full-notify-token", seen: func(b *built) any { return b.Notifier.URL.String() }, want: "https://user:full-notify-word@hooks.example.com/full-hook?token=full-notify-token"},
+		"NOTIFY_FORMAT": {value: "slack", seen: func(b *built) any { return b.Notifier.Format }, want: notify.Slack},
 		"INSTANCE_SHARD": {value: "full-shard", want: true, seen: func(b *built) any {
-			b.metrics.cycles.record(workflow.Execution{ID: "a cycle"}, time.Second, nil)
+			b.metrics.cycles.record(workflow.Execution{ID: "a cycle"}, time.Second, false)
 			_, page := probe(t, b.metrics.page, "/metrics")
 			return strings.Contains(page, `shard_id="full-shard"`)
 		}},
@@ -105,7 +121,7 @@ func requireArrivals(t *testing.T, name string, configuration reflect.Type, w *w
 		alone[variable] = a.value
 		require.Equal(t, a.want, a.seen(build(t, name, w, alone)), variable)
 	}
-	require.Equal(t, version(), w.git.last.UserAgent())
+	require.Equal(t, version.Agent(), w.git.last.UserAgent())
 	requireFilled(t, b.activities)
 
 	for variable, a := range table {
@@ -125,8 +141,9 @@ func requireFilled(t *testing.T, steps any) {
 	t.Helper()
 	v := reflect.ValueOf(steps).Elem()
 	for _, field := range reflect.VisibleFields(v.Type()) {
-		isFalse := field.Type.Kind() == reflect.Bool // is seen elsewhere
-		if field.IsExported() && !isFalse {
+		isFalse := field.Type.Kind() == reflect.Bool                        // is seen elsewhere
+		isMemory := field.Type == reflect.TypeFor[*activities.ServerDown]() // of what was seen, and no configuration
+		if field.IsExported() && !isFalse && !isMemory {
 			require.False(t, v.FieldByIndex(field.Index).IsZero(), "nothing arrives in %s", field.Name)
 		}
 	}
@@ -141,10 +158,11 @@ func build(t *testing.T, name string, w *world, environ map[string]string) *buil
 	s, err := r.open(t.Context(), logger)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Staging.Close()) })
-	s.LastRuns.ID, s.Cycles.ID = r.ChildID, r.ParentID
+	s.LastRuns.ID, s.Cycles.ID, s.Pauses.Role = r.ChildID, r.ParentID, r.Role
+	s.Attributes = &activities.SearchAttributes{}
 	m, err := newMetrics(name, r.Shard)
 	require.NoError(t, err)
-	b := &built{roleWorker: &roleWorker{r, s, logger, foreign.NewMask(), m}, activities: r.activities(s), world: w}
+	b := &built{roleWorker: &roleWorker{role: r, dependencies: s, log: logger, mask: foreign.NewMask(), metrics: m, namespace: "default"}, activities: r.activities(s), world: w}
 	b.producer, _ = b.activities.(*activities.Producer)
 	b.consumer, _ = b.activities.(*activities.Consumer)
 	return b
@@ -173,9 +191,25 @@ func (b *built) askServers(t *testing.T) {
 		_, err = b.consumer.Groups.MissingGroups(t.Context(), "mirror")
 		require.ErrorIs(t, err, gitlabapi.ErrNotGitLab, "this GitLab has no API")
 		b.world.api = b.world.git.last
+		if b.consumer.LFS != nil {
+			b.askLFS(t, b.consumer.LFS)
+		}
 	}
 	_, err := git.Refs(t.Context(), "mirror/one", "refs/heads/main")
 	require.NoError(t, err)
+}
+
+// askLFS has the client of the LFS server ask it, with the credentials for Git, and follow renamed projects as far as Git does.
+func (b *built) askLFS(t *testing.T, server activities.LFSDestination) {
+	t.Helper()
+	object := []lfs.Object{{OID: strings.Repeat("a", 64), Size: 1}}
+	_, err := server.Batch(t.Context(), "mirror/two", lfsapi.Upload, object)
+	require.ErrorIs(t, err, lfsapi.ErrMovedElsewhere)
+	_, err = server.Batch(t.Context(), "mirror/one", lfsapi.Upload, object)
+	require.ErrorIs(t, err, lfsapi.ErrNotLFS, "this GitLab has no LFS")
+	require.Equal(t, "/gitlab/mirror/new.git/info/lfs/objects/batch", b.world.git.last.URL.Path)
+	require.Equal(t, "full-bot:full-gitlab-token", basic(b.world.git.last))
+	require.Equal(t, version.Agent(), b.world.git.last.UserAgent())
 }
 
 func list(environ map[string]string) (all []string) {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 
 // Check reports what a cycle of a role would do with this environment, which has the shape of os.Environ. It needs no
 // Temporal and changes nothing: it reads the list of syncs, the bucket's listing, and the refs of the role's Git
-// server. It logs the configuration and its warnings. An error means that there is no plan; what is wrong with a
+// server. It logs warnings about the configuration. An error means that there is no plan; what is wrong with a
 // single sync is a failure in the report.
 func Check(ctx context.Context, named contract.Role, environ []string, log io.Writer) (contract.Report, error) {
 	r, err := roles[named.Name](environ)
@@ -24,7 +25,8 @@ func Check(ctx context.Context, named contract.Role, environ []string, log io.Wr
 		return contract.Report{}, err
 	}
 	mask := foreign.NewMask(config.Secrets(environ)...)
-	logger := newLogger(log, mask)
+	r.LogFormat = cmp.Or(r.LogFormat, config.LogText) // it is read by who runs the check
+	logger := newLogger(log, mask, r.Logging)
 	warnUnused(named, environ, logger)
 	d, err := r.connect(ctx, logger)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlabapi"
+	"github.com/app-sre/git-partition-sync/internal/lfsapi"
+	"github.com/app-sre/git-partition-sync/internal/version"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -22,12 +24,13 @@ func consumer(environ []string) (role, error) {
 		Role:          contract.Consumer,
 		workflows:     workflows.RegisterConsumer,
 		redirects:     c.Allow,
-		settings:      []any{recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow, c.ReadPredecessor, c.CreateProjects, c.GitLabAPI, c.DeleteRefs, c.MaxDeletedShare},
-		logAttributes: []any{"identities", len(c.Identities), "verify keys", c.Verifier.Keys(), "policy", c.PushPolicy, "predecessor's objects", c.ReadPredecessor, "create projects", c.CreateProjects, "gitlab api", c.GitLabAPI, "delete refs", c.DeleteRefs, "poll interval", c.PollInterval},
+		settings:      []any{recipientsOf(c.Identities), c.Verifier, c.PushPolicy, c.Allow, c.ReadPredecessor, c.CreateProjects, c.GitLabAPI, c.DeleteRefs, c.MaxDeletedShare, c.LFS},
+		configuration: c,
 		activities: func(s dependencies) any {
 			return &activities.Consumer{
 				Common:          s.Common,
 				Destination:     s.git,
+				LFS:             lfsDestination(s.lfs),
 				Identities:      c.Identities,
 				Verifier:        c.Verifier,
 				Environment:     c.Environment,
@@ -49,12 +52,20 @@ func consumer(environ []string) (role, error) {
 	return r, nil
 }
 
+// lfsDestination is where LFS objects are pushed to; nil if they are left out.
+func lfsDestination(server *lfsapi.Client) activities.LFSDestination {
+	if server == nil {
+		return nil
+	}
+	return server
+}
+
 // groupForge returns what creates groups; nil if nothing shall.
 func groupForge(c config.Consumer) activities.GroupForge {
 	if !c.GitLabAPI {
 		return nil
 	}
-	return gitlabapi.New(gitlabapi.Options{Instance: gitlab.At(c.GitLab), Token: c.GitLabToken, HTTP: c.HTTP, Agent: version()})
+	return gitlabapi.New(gitlabapi.Options{Instance: gitlab.At(c.GitLab), Token: c.GitLabToken, HTTP: c.HTTP, Agent: version.Agent()})
 }
 
 // recipientsOf returns the public halves of identities.

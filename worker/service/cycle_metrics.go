@@ -15,6 +15,7 @@ import (
 // cycleMetrics are what git-partition-sync-producer and -consumer, which this software replaces, tell of their cycles, for the
 // dashboards and alerts that are built on that. There is nothing of them before the first cycle has ended.
 type cycleMetrics struct {
+	ended           *prometheus.CounterVec // ours
 	succeeded       *prometheus.CounterVec
 	status, seconds *prometheus.GaugeVec
 	labels          prometheus.Labels
@@ -29,30 +30,44 @@ func newCycleMetrics(role, shard string, registry prometheus.Registerer) *cycleM
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, names)
 	}
 	m := &cycleMetrics{
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: metricPrefix + "cycles_total", Help: "Complete cycles that ended on this worker, by whether anything failed in them.",
+			ConstLabels: prometheus.Labels{"role": role},
+		}, []string{"result"}),
 		succeeded: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "qontract_reconcile_execution_counter_total", Help: "Cycles that ended on this worker without a failure.",
+			Name: "qontract_reconcile_execution_counter_total", Help: "Cycles that ended on this worker in which nothing failed.",
 		}, names),
 		status:  gauge("qontract_reconcile_last_run_status", "How the last cycle ended on this worker: 0 without a failure, 1 with one."),
 		seconds: gauge("qontract_reconcile_last_run_seconds", "How long the last cycle took that ended on this worker."),
 		labels:  prometheus.Labels{"shard_id": shard, "integration": "git-partition-sync-" + role},
 	}
-	registry.MustRegister(m.succeeded, m.status, m.seconds)
+	m.ended.WithLabelValues(resultOK) // so that the first increase is seen
+	m.ended.WithLabelValues(resultFailed)
+	registry.MustRegister(m.ended, m.succeeded, m.status, m.seconds)
 	return m
 }
 
+// Results of cycles.
+const (
+	resultOK     = "ok"
+	resultFailed = "failed"
+)
+
 // record takes in the end of a run, once: a worker whose answer did not reach Temporal is given the same task again.
-func (m *cycleMetrics) record(run workflow.Execution, took time.Duration, err error) {
+func (m *cycleMetrics) record(run workflow.Execution, took time.Duration, failed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if run == m.last {
 		return
 	}
 	m.last = run
-	status := 1.0
-	if err == nil {
-		status = 0
+	status, result := 0.0, resultOK
+	if failed {
+		status, result = 1, resultFailed
+	} else {
 		m.succeeded.With(m.labels).Inc()
 	}
+	m.ended.WithLabelValues(result).Inc()
 	m.status.With(m.labels).Set(status)
 	m.seconds.With(m.labels).Set(took.Seconds())
 }
@@ -83,7 +98,9 @@ func (w *recordedWorkflow) ExecuteWorkflow(ctx workflow.Context, in *interceptor
 		return result, err
 	}
 	if cycle, ok := in.Args[0].(contract.CycleInput); ok && !cycle.DryRun && len(cycle.Only) == 0 {
-		w.metrics.record(workflow.GetInfo(ctx).WorkflowExecution, workflow.Now(ctx).Sub(cycle.Began(began)), err)
+		report, _ := result.(contract.Report)
+		failed := err != nil || report.Count() > 0 // a cycle that has nothing new to tell ends well
+		w.metrics.record(workflow.GetInfo(ctx).WorkflowExecution, workflow.Now(ctx).Sub(cycle.Began(began)), failed)
 	}
 	return result, err
 }

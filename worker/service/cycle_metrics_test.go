@@ -3,6 +3,7 @@ package service
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -39,6 +41,11 @@ func (w *numberedWorkflow) ExecuteWorkflow(ctx workflow.Context, in *interceptor
 	return w.Next.ExecuteWorkflow(ctx, in)
 }
 
+// endsWith says that a cycle ends well, with a report.
+type endsWith contract.Report
+
+func (endsWith) Error() string { return "" }
+
 // runRecorded makes a run, of an ID of its own, of a workflow that takes a minute, and returns what the page then has of cycles.
 func runRecorded(t *testing.T, m *metrics, input any, ends error) string {
 	t.Helper()
@@ -58,7 +65,11 @@ func runRecordedAs(t *testing.T, m *metrics, runID string, input any, ends error
 		}
 		return ends
 	}
-	if _, ok := input.(contract.CycleInput); ok {
+	if report, ok := errors.AsType[endsWith](ends); ok {
+		env.ExecuteWorkflow(func(ctx workflow.Context, _ contract.CycleInput) (contract.Report, error) {
+			return contract.Report(report), workflow.Sleep(ctx, time.Minute)
+		}, input)
+	} else if _, ok := input.(contract.CycleInput); ok {
 		env.ExecuteWorkflow(func(ctx workflow.Context, _ contract.CycleInput) error { return minute(ctx) }, input)
 	} else {
 		env.ExecuteWorkflow(func(ctx workflow.Context, _ string) error { return minute(ctx) }, input)
@@ -98,6 +109,27 @@ func TestCycleMetrics(t *testing.T) {
 	page = runRecorded(t, m, contract.CycleInput{}, nil)
 	require.Contains(t, page, "qontract_reconcile_execution_counter_total"+labels+" 2\n")
 	require.Contains(t, page, "qontract_reconcile_last_run_status"+labels+" 0\n")
+}
+
+// A cycle that has nothing new to tell ends well although syncs fail. It is counted by what is in its report.
+func TestCyclesAreCountedByTheirReports(t *testing.T) {
+	t.Parallel()
+	m, err := newMetrics("producer", "fedramp")
+	require.NoError(t, err)
+	counted := func(ok, failed int, page string) {
+		t.Helper()
+		require.Contains(t, page, fmt.Sprintf(`git_partition_sync_cycles_total{result="ok",role="producer"} %d`, ok))
+		require.Contains(t, page, fmt.Sprintf(`git_partition_sync_cycles_total{result="failed",role="producer"} %d`, failed))
+	}
+	counted(0, 0, gathered(t, m))
+	fails := endsWith{Failures: plan.Failures{FailedMore: 1}}
+	page := runRecorded(t, m, contract.CycleInput{}, fails)
+	counted(0, 1, page)
+	require.Contains(t, page, `qontract_reconcile_last_run_status{integration="git-partition-sync-producer",shard_id="fedramp"} 1`)
+	counted(1, 1, runRecorded(t, m, contract.CycleInput{}, endsWith{}))
+	counted(1, 2, runRecorded(t, m, contract.CycleInput{}, errors.New("it could not plan")))
+	counted(1, 2, runRecorded(t, m, contract.CycleInput{DryRun: true}, fails))
+	counted(1, 2, runRecorded(t, m, contract.CycleInput{Only: []string{"a/b@main"}}, fails))
 }
 
 // A run's last task is repeated when Temporal has not heard how it went.

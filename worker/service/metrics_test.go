@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/activities"
 )
 
 func TestMetricsPage(t *testing.T) {
@@ -32,4 +34,28 @@ func TestMetricsAreNotGlobal(t *testing.T) {
 	producer.handler.Counter("failures").Inc(1)
 	_, text := probe(t, consumer.page, "/metrics")
 	require.NotContains(t, text, "failures")
+}
+
+// The task queue of a worker alone has a random name, which would begin new series with each start.
+func TestOwnQueueHasASteadyLabel(t *testing.T) {
+	m, err := newMetrics("producer", "fedramp")
+	require.NoError(t, err)
+	handler := steadyQueue{m.handler, "git-partition-sync-producer/host/", "git-partition-sync-producer/own"}
+	for _, queue := range []string{"git-partition-sync-producer/host/worker-1", "git-partition-sync-producer"} {
+		handler.WithTags(map[string]string{"namespace": "default"}).WithTags(map[string]string{"task_queue": queue}).WithTags(map[string]string{"kind": "x"}).Counter("calls").Inc(1)
+	}
+	page := gathered(t, m)
+	require.Contains(t, page, `calls_total{kind="x",namespace="default",role="producer",task_queue="git-partition-sync-producer/own"} 1`)
+	require.Contains(t, page, `calls_total{kind="x",namespace="default",role="producer",task_queue="git-partition-sync-producer"} 1`)
+	require.NotContains(t, page, "worker-1")
+}
+
+// What activities count has texts, too, although Temporal's handler knows none.
+func TestCountedMetricsHaveHelp(t *testing.T) {
+	m, err := newMetrics("producer", "fedramp")
+	require.NoError(t, err)
+	for name, help := range activities.Help {
+		m.handler.Counter(name).Inc(1)
+		require.Contains(t, gathered(t, m), "# HELP "+name+"_total "+help+"\n")
+	}
 }

@@ -7,9 +7,11 @@ import (
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/graphql"
 	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/lfsapi"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/syncsfile"
+	"github.com/app-sre/git-partition-sync/internal/version"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -20,7 +22,7 @@ func producer(environ []string) (role, error) {
 	if err != nil {
 		return role{}, err
 	}
-	syncs, where, err := syncList(c)
+	syncs, err := syncList(c)
 	if err != nil {
 		return role{}, err
 	}
@@ -30,22 +32,25 @@ func producer(environ []string) (role, error) {
 		workflows:     workflows.RegisterProducer,
 		redirects:     project.AllowAll(), // a source may be read wherever the token reads it
 		kmsKeyID:      c.KMSKeyID,
-		settings:      []any{c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer.PublicKey(), c.WritePredecessor},
-		logAttributes: []any{"syncs", where, "recipients", len(c.Recipients), "signed", c.Signer.Signs(), "for the predecessor", c.WritePredecessor},
+		settings:      []any{c.KMSKeyID, c.Recipients, c.ThinPacks, c.Signer.PublicKey(), c.WritePredecessor, c.LFS, c.MaxLFSProjectSize},
+		configuration: c,
 		hook:          hook{config.Endpoint{Variable: "WEBHOOK_ADDRESS", Address: c.WebhookAddress}, c.WebhookSecrets, syncs},
 		activities: func(s dependencies) any {
 			return &activities.Producer{
 				Common:      s.Common,
 				Syncs:       syncs,
 				Source:      s.git,
+				LFS:         lfsSource(c, s.lfs),
 				Recipients:  c.Recipients,
 				ThinPacks:   c.ThinPacks,
 				Signer:      c.Signer,
 				Environment: c.Environment.Name(),
 				Retention:   plan.Retention{After: c.PruneAfter, MaxShare: c.MaxPruneShare},
-				Version:     version(),
+				Version:     version.Agent(),
 
 				CatalogInterval: c.CatalogInterval,
+
+				MaxLFSProjectSize: int64(c.MaxLFSProjectSize),
 
 				WritePredecessor: c.WritePredecessor,
 			}
@@ -53,14 +58,23 @@ func producer(environ []string) (role, error) {
 	}, nil
 }
 
-// syncList is where the wanted syncs are listed, and its address or path. A file has to be valid at the start, too.
-func syncList(c config.Producer) (list activities.SyncList, where string, err error) {
+// lfsSource is where LFS objects are fetched from; nil if they are left out, as for the predecessor's consumer, which does not
+// know them.
+func lfsSource(c config.Producer, server *lfsapi.Client) activities.LFSSource {
+	if server == nil || c.WritePredecessor {
+		return nil
+	}
+	return server
+}
+
+// syncList is where the wanted syncs are listed. A file has to be valid at the start, too.
+func syncList(c config.Producer) (activities.SyncList, error) {
 	if c.SyncsFile != "" {
 		file := syncsfile.At(c.SyncsFile)
 		if _, err := file.Syncs(context.Background()); err != nil {
-			return nil, "", fmt.Errorf("SYNCS_FILE: %w", err)
+			return nil, fmt.Errorf("SYNCS_FILE: %w", err)
 		}
-		return file, c.SyncsFile, nil
+		return file, nil
 	}
 	client, err := graphql.New(graphql.Options{
 		URL:      c.GraphQL,
@@ -70,7 +84,7 @@ func syncList(c config.Producer) (list activities.SyncList, where string, err er
 		HTTP:     c.HTTP,
 	})
 	if err != nil {
-		return nil, "", fmt.Errorf("GRAPHQL_QUERY_FILE: %w", err)
+		return nil, fmt.Errorf("GRAPHQL_QUERY_FILE: %w", err)
 	}
-	return client, c.GraphQL.String(), nil
+	return client, nil
 }

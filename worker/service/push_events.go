@@ -34,7 +34,7 @@ type hook struct {
 }
 
 // listen takes deliveries until the function that it returns is called.
-func (h hook) listen(ctx context.Context, temporal client.Client, metrics client.MetricsHandler, logger *slog.Logger) (stop func(), err error) {
+func (h hook) listen(ctx context.Context, temporal client.Client, syncs *syncIndex, metrics client.MetricsHandler, logger *slog.Logger) (stop func(), err error) {
 	if h.Address == "" {
 		return func() {}, nil
 	}
@@ -42,7 +42,7 @@ func (h hook) listen(ctx context.Context, temporal client.Client, metrics client
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Variable, err)
 	}
-	events := &pushEvents{syncs: &syncIndex{list: h.syncs, log: logger}, log: logger, signal: func(ctx context.Context, destinations []string) error {
+	events := &pushEvents{syncs: syncs, log: logger, signal: func(ctx context.Context, destinations []string) error {
 		return signalPush(ctx, temporal, destinations)
 	}}
 	server := webhook.NewServer(webhook.NewHandler(h.secrets, events.deliver, func(o webhook.Outcome) {

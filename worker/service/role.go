@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -14,9 +17,13 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/config"
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
+	"github.com/app-sre/git-partition-sync/internal/lfsapi"
+	"github.com/app-sre/git-partition-sync/internal/notify"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/staging"
+	"github.com/app-sre/git-partition-sync/internal/version"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -32,8 +39,8 @@ type role struct {
 	kmsKeyID string
 	// settings are those that decide whether a branch is refused.
 	settings []any
-	// logAttributes is what is logged of the configuration at the start, keys and values; warning what is wrong with it.
-	logAttributes []any
+	// configuration is all of it, for the log; warning says what is wrong with it.
+	configuration any
 	warning       string
 	// hook is where deliveries of webhooks are taken, if anywhere.
 	hook hook
@@ -47,6 +54,7 @@ var roles = map[string]func(environ []string) (role, error){contract.Producer.Na
 // dependencies are what the activities of both roles work with.
 type dependencies struct {
 	git *smarthttp.Client
+	lfs *lfsapi.Client // nil if LFS objects are left out
 	activities.Common
 }
 
@@ -56,11 +64,20 @@ func (r role) connect(ctx context.Context, logger *slog.Logger) (dependencies, e
 	if err != nil {
 		return dependencies{}, err
 	}
-	logger.Info("Configured", append([]any{"git", r.GitLab.Host, "bucket", r.Bucket, "workdir", r.WorkDir}, r.logAttributes...)...)
 	if r.warning != "" {
 		logger.Warn(r.warning)
 	}
-	return dependencies{git: r.gitServer(), Common: activities.Common{Bucket: store, Clock: time.Now, Settings: r.fingerprint()}}, nil
+	gitLab := httpclient.AtMost(r.GitLabMaxRate, r.HTTP) // for both together
+	return dependencies{git: r.gitServer(gitLab), lfs: r.lfsServer(gitLab), Common: activities.Common{Bucket: store, Clock: time.Now, Settings: r.fingerprint(), Notifier: r.notifier()}}, nil
+}
+
+// notifier is nil if nobody is to be told.
+func (r role) notifier() *activities.Notifier {
+	if r.NotifyURL == nil {
+		return nil
+	}
+	to := notify.Receiver{URL: url.URL(*r.NotifyURL), Format: r.NotifyFormat, HTTP: r.HTTP, Agent: version.Agent()}
+	return &activities.Notifier{Receiver: to, Environment: r.Environment.Name(), Link: r.UI.Workflow}
 }
 
 // open makes what the role's activities work with, except for what needs Temporal.
@@ -79,6 +96,11 @@ func (r role) open(ctx context.Context, logger *slog.Logger) (dependencies, erro
 	// A worker that is started again has another task queue of its own: the files of the one before are gone.
 	d.Host = r.TaskQueue + "/" + host + "/" + d.Staging.ID()
 	return d, nil
+}
+
+// hostQueue is the queue of the worker on this host that has the folder of that name.
+func (d dependencies) hostQueue(folder string) string {
+	return strings.TrimSuffix(d.Host, d.Staging.ID()) + folder
 }
 
 // openBucket opens the bucket with the credentials of the environment, if there are any, and warns if others could
@@ -100,13 +122,28 @@ func (r role) openBucket(ctx context.Context, logger *slog.Logger) (*bucket.Buck
 }
 
 // gitServer returns the client of the side's GitLab.
-func (r role) gitServer() *smarthttp.Client {
+func (r role) gitServer(gitLab *http.Client) *smarthttp.Client {
 	return smarthttp.New(smarthttp.Options{
 		Forge:           gitlab.At(r.GitLab),
 		Username:        r.GitLabUsername,
 		Password:        r.GitLabToken,
-		HTTP:            r.HTTP,
-		Agent:           version(),
+		HTTP:            gitLab,
+		Agent:           version.Agent(),
+		AllowRedirectTo: r.redirects.AllowsPath,
+	})
+}
+
+// lfsServer returns the client of the same GitLab's LFS server; nil if LFS objects are left out.
+func (r role) lfsServer(gitLab *http.Client) *lfsapi.Client {
+	if !r.LFS {
+		return nil
+	}
+	return lfsapi.New(lfsapi.Options{
+		Forge:           gitlab.At(r.GitLab),
+		Username:        r.GitLabUsername,
+		Password:        r.GitLabToken,
+		HTTP:            gitLab,
+		Agent:           version.Agent(),
 		AllowRedirectTo: r.redirects.AllowsPath,
 	})
 }
@@ -114,5 +151,5 @@ func (r role) gitServer() *smarthttp.Client {
 // fingerprint is of what in the configuration decides whether a branch is refused, without secrets: one
 // that was refused is tried again at once when a worker says something else.
 func (r role) fingerprint() string {
-	return fmt.Sprintf("%v", append([]any{version(), r.GitLab, r.GitLabUsername, r.Bucket, r.Environment.Name()}, r.settings...))
+	return fmt.Sprintf("%v", append([]any{version.Agent(), r.GitLab, r.GitLabUsername, r.Bucket, r.Environment.Name()}, r.settings...))
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/sign"
+	"github.com/app-sre/git-partition-sync/internal/version"
 	"github.com/app-sre/git-partition-sync/internal/webhook"
 )
 
@@ -53,6 +54,8 @@ func TestProducerConfigurationArrives(t *testing.T) {
 		"CATALOG_INTERVAL": {value: "2m", seen: func(b *built) any { return b.producer.CatalogInterval }, want: 2 * time.Minute},
 		"PRUNE_AFTER":      {value: "3h", seen: func(b *built) any { return b.producer.Retention }, want: plan.Retention{After: 3 * time.Hour, MaxShare: 0.25}},
 	})
+	table["LFS"] = arrival{value: "false", insteadOf: "LFS", seen: func(b *built) any { return b.producer.LFS }, want: nil, other: "false"}
+	table["LFS_MAX_PROJECT_SIZE"] = arrival{value: "3GB", seen: func(b *built) any { return b.producer.MaxLFSProjectSize }, want: int64(3_000_000_000), other: "4GB"}
 	secrets, err := webhook.ParseSecrets("a-token-of-16-chars")
 	require.NoError(t, err)
 	table["WEBHOOK_ADDRESS"] = arrival{value: "127.0.0.1:18081", seen: func(b *built) any { return b.hook.Endpoint }, want: config.Endpoint{Variable: "WEBHOOK_ADDRESS", Address: "127.0.0.1:18081"}}
@@ -86,11 +89,13 @@ func TestConsumerConfigurationArrives(t *testing.T) {
 		"DELETE_REFS":           {value: "false", seen: func(b *built) any { return b.consumer.DeleteRefs }, want: false, other: "true"},
 		"POLL_INTERVAL":         {value: "90s", seen: func(b *built) any { return b.consumer.PollInterval }, want: 90 * time.Second}, // nothing is refused by it
 		"DELETE_REFS_MAX_SHARE": {value: "0.25", seen: func(b *built) any { return b.consumer.MaxDeletedShare }, want: 0.25, other: "0.75"},
-		"GITLAB_API": {value: "true", want: "/gitlab/api/v4/groups/mirror Bearer full-gitlab-token " + version(), other: "false", seen: func(*built) any {
+		"GITLAB_API": {value: "true", want: "/gitlab/api/v4/groups/mirror Bearer full-gitlab-token " + version.Agent(), other: "false", seen: func(*built) any {
 			return w.api.URL.Path + " " + w.api.Header.Get("Authorization") + " " + w.api.UserAgent()
 		}},
 	})
 	table["ENVIRONMENT"] = arrival{value: "full-1", seen: func(b *built) any { return b.consumer.Environment }, want: environment, other: "full-2"}
+	// Without it, requireFilled finds the client.
+	table["LFS"] = arrival{value: "false", insteadOf: "LFS", seen: func(b *built) any { return b.consumer.LFS }, want: nil, other: "false"}
 	requireArrivals(t, "consumer", reflect.TypeFor[config.Consumer](), w, table)
 }
 
@@ -122,14 +127,17 @@ func TestSettingsThatExcludeOthersArrive(t *testing.T) {
 		environ map[string]string
 		seen    func(*built) bool
 	}{
-		"READ_PREDECESSOR":  {"consumer", consumer, func(b *built) bool { return b.consumer.ReadPredecessor }},
-		"CREATE_PROJECTS":   {"consumer", consumer, func(b *built) bool { return b.consumer.CreateProjects && b.consumer.Groups == nil }},
-		"WRITE_PREDECESSOR": {"producer", producer, func(b *built) bool { return b.producer.WritePredecessor }},
+		"READ_PREDECESSOR": {"consumer", consumer, func(b *built) bool { return b.consumer.ReadPredecessor }},
+		"CREATE_PROJECTS":  {"consumer", consumer, func(b *built) bool { return b.consumer.CreateProjects && b.consumer.Groups == nil }},
+		"WRITE_PREDECESSOR": {"producer", producer, func(b *built) bool {
+			require.Equal(t, b.producer.WritePredecessor, b.producer.LFS == nil, "the predecessor's consumer knows no LFS objects")
+			return b.producer.WritePredecessor
+		}},
 	} {
 		t.Run(variable, func(t *testing.T) {
 			environ := maps.Clone(tt.environ)
 			for other, a := range both(t, w) {
-				if other != "REQUIRE_SIGNATURES" {
+				if other != "REQUIRE_SIGNATURES" && other != "LFS" {
 					environ[other] = a.value
 				}
 			}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/app-sre/git-partition-sync/activities"
@@ -31,13 +31,20 @@ type roleWorker struct {
 	log     *slog.Logger
 	mask    *foreign.Mask // of all secrets of the worker
 	metrics *metrics
+	traces  *traces
+	running *running
+
+	namespace string // of Temporal
 }
 
 // options are common to all of the role's workers. Failed is called when one of them gives up.
 func (s *roleWorker) options(failed func(error)) worker.Options {
+	// Failures that come to the first have their kinds from the last.
+	interceptors := append(s.traces.interceptors(), s.running, &syncLog{role: s.Role, log: s.log, known: newKnownFailures()},
+		&cycleRecorder{metrics: s.metrics.cycles}, &activities.ErrorNaming{Mask: s.mask})
 	return worker.Options{
 		OnFatalError:      failed,
-		Interceptors:      []interceptor.WorkerInterceptor{&activities.ErrorNaming{Mask: s.mask}, &cycleRecorder{metrics: s.metrics.cycles}},
+		Interceptors:      interceptors,
 		WorkerStopTimeout: s.DrainTimeout,
 		// By default the SDK delays heartbeats for most of their timeout, and with them the news of a cancellation.
 		MaxHeartbeatThrottleInterval: activities.HeartbeatEvery,
@@ -46,17 +53,64 @@ func (s *roleWorker) options(failed func(error)) worker.Options {
 
 // serve polls the task queues until ctx is done, or until Temporal refuses for good. Then it lets running steps
 // finish.
-func (s *roleWorker) serve(ctx context.Context, temporal client.Client) error {
+func (s *roleWorker) serve(ctx context.Context, temporal client.Client, probes *health) error {
 	ctx, give := context.WithCancelCause(ctx)
 	defer give(nil)
-	options := s.options(func(err error) { give(fmt.Errorf("worker gave up: %w", err)) })
-	first, err := withSlots(options, newSlots(s.MaxConcurrent, slowAfter))
+	steps := s.activities(s.dependencies)
+	s.running = &running{host: s.Host, note: s.Staging.Note}
+	workers, err := s.workers(temporal, steps, func(err error) { give(fmt.Errorf("worker gave up: %w", err)) })
 	if err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
-	steps := s.activities(s.dependencies)
+	isThere := func(ctx context.Context) error {
+		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+		return err
+	}
+	var syncs *syncIndex // only the producer's side has a list
+	if s.hook.syncs != nil {
+		syncs = &syncIndex{list: s.hook.syncs, log: s.log}
+	}
+	views := newViews(s.Role, temporal, s.dependencies.Common, steps, syncs, s.log)
+	s.metrics.registry.MustRegister(newViewMetrics(s.Name, views.Latest, time.Now))
+	stopHook, err := s.hook.listen(ctx, temporal, syncs, s.metrics.handler, s.log)
+	if err != nil {
+		return err
+	}
+	defer stopHook()
+	if err := startAll(workers); err != nil {
+		return err
+	}
+	probes.serving.Store(&served{isThere, s.statusPage(views)})
+	s.log.Info("Started: taking work")
+	var tending sync.WaitGroup
+	if len(s.Endpoints()) > 0 {
+		tending.Go(func() { views.run(ctx) })
+	}
+	tending.Go(func() { watchTemporal(ctx, isThere, s.log, watchEvery) })
+	tending.Go(func() { s.maintainFolder(ctx, activities.RunsOver(temporal), maintainInterval) })
+	tending.Go(func() { s.answerForDead(ctx, temporal) })
+	<-ctx.Done()
+	s.log.Info("Stopping: what runs may finish", "drain_seconds", s.DrainTimeout.Seconds())
+	stopHook() // forges deliver to the other workers
+	tending.Wait()
+	probes.draining.Store(true)
+	stopAll(workers)
+	s.giveUp(temporal)
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// workers are those of the role's task queues, ready to be started, the workflows' last: what they start is then taken up.
+func (s *roleWorker) workers(temporal client.Client, steps any, failed func(error)) ([]worker.Worker, error) {
+	options := s.options(failed)
+	first, err := withSlots(options, newSlots(s.MaxConcurrent, slowAfter))
+	if err != nil {
+		return nil, err
+	}
 	common := worker.New(temporal, s.TaskQueue, first)
-	s.workflows(common)
+	s.role.workflows(common)
 	common.RegisterActivity(steps)
 
 	options.DisableWorkflowWorker = true
@@ -66,37 +120,7 @@ func (s *roleWorker) serve(ctx context.Context, temporal client.Client) error {
 	options.MaxConcurrentActivityExecutionSize = scanSlots
 	scans := worker.New(temporal, contract.ScanQueue(s.TaskQueue), options)
 	scans.RegisterActivity(steps)
-	workers := []worker.Worker{own, scans, common} // the workflows last, when what they start is taken up
-
-	probes := &health{metrics: s.metrics.page, temporal: func(ctx context.Context) error {
-		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
-		return err
-	}}
-	closeProbes, err := probes.listenAll(ctx, s.Endpoints())
-	if err != nil {
-		return err
-	}
-	defer closeProbes()
-	stopHook, err := s.hook.listen(ctx, temporal, s.metrics.handler, s.log)
-	if err != nil {
-		return err
-	}
-	defer stopHook()
-	if err := startAll(workers); err != nil {
-		return err
-	}
-	probes.started.Store(true)
-	var tending sync.WaitGroup
-	tending.Go(func() { s.maintainFolder(ctx, activities.RunsOver(temporal), maintainInterval) })
-	<-ctx.Done()
-	stopHook() // forges deliver to the other workers
-	tending.Wait()
-	probes.draining.Store(true)
-	stopAll(workers)
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return nil
+	return []worker.Worker{own, scans, common}, nil
 }
 
 // startAll starts all workers, or none.

@@ -1,15 +1,10 @@
 package service
 
 import (
-	"bytes"
 	"log/slog"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/app-sre/git-partition-sync/internal/foreign"
 )
 
 // What a worker has verified under its own settings is pushed by nobody else: the one that takes its place with others, such as
@@ -28,24 +23,4 @@ func TestRestartedWorkerTakesNoStepsOfTheOneBefore(t *testing.T) {
 		hosts = append(hosts, d.Host)
 		require.NoError(t, d.Staging.Close())
 	}
-}
-
-// A worker says what it does not use, and leaves nothing where it could not begin.
-func TestWorkerWithoutTemporal(t *testing.T) {
-	workdir := t.TempDir()
-	for _, variable := range append(producerEnviron(t, "http://127.0.0.1:1", write(t, "syncs: []\n")),
-		"REQUEST_TIMEOUT=5", "TEMPORAL_ADDRESS=127.0.0.1:1", "AWS_ENDPOINT_URL_S3=http://127.0.0.1:1", "WORKDIR="+workdir, "PRIVATE_KEY=") {
-		name, value, _ := strings.Cut(variable, "=")
-		t.Setenv(name, value)
-	}
-	var log bytes.Buffer
-	err := run(t.Context(), "", slog.New(slog.NewTextHandler(&log, nil)), foreign.NewMask())
-	require.ErrorContains(t, err, `connect to temporal at "127.0.0.1:1"`)
-	require.Contains(t, log.String(), "Not used here: REQUEST_TIMEOUT: ")
-	left, err := os.ReadDir(workdir)
-	require.NoError(t, err)
-	for _, l := range left {
-		require.False(t, l.IsDir(), "a folder of nobody's: %s", l)
-	}
-	require.ErrorContains(t, run(t.Context(), "both", slog.New(slog.DiscardHandler), foreign.NewMask()), `the role is "both"`)
 }

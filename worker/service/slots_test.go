@@ -17,6 +17,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/config"
+	"github.com/app-sre/git-partition-sync/internal/staging"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -153,21 +154,31 @@ func devClient(t *testing.T, connection client.ConnectionOptions) client.Client 
 // serve lets a worker serve the queue "steps" until the test ends.
 func serve(t *testing.T, c client.Client, workflows func(workflows.Registry), steps any) {
 	t.Helper()
+	_, stop := serveIn(t, c, t.TempDir(), workflows, steps)
+	t.Cleanup(stop)
+}
+
+// serveIn is serve in a work directory, until stop is called. Steps for the worker alone come by the queue host.
+func serveIn(t *testing.T, c client.Client, workdir string, workflows func(workflows.Registry), steps any) (host string, stop func()) {
+	t.Helper()
 	m, err := newMetrics("producer", "fedramp")
 	require.NoError(t, err)
+	area, err := staging.Open(t.Context(), workdir, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
 	s := &roleWorker{
-		metrics: m,
+		metrics: m, log: slog.New(slog.DiscardHandler),
 		role: role{
 			Common: config.Common{MaxConcurrent: 1, DrainTimeout: time.Second}, Role: contract.Role{TaskQueue: "steps"},
 			workflows: workflows, activities: func(dependencies) any { return steps },
 		},
-		dependencies: dependencies{Common: activities.Common{Host: "steps/host"}},
+		dependencies: dependencies{Common: activities.Common{Host: "steps/host/" + area.ID(), Staging: area}},
 	}
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, end := context.WithCancel(t.Context())
 	served := make(chan error)
-	go func() { served <- s.serve(ctx, c) }()
-	t.Cleanup(func() {
-		stop()
+	go func() { served <- s.serve(ctx, c, &health{}) }()
+	return s.Host, func() {
+		end()
 		require.NoError(t, <-served)
-	})
+		require.NoError(t, area.Close())
+	}
 }

@@ -32,6 +32,7 @@ type syncIndex struct {
 
 	mu       sync.Mutex
 	bySource map[string][]project.Sync // by the source's path in its canonical spelling; nil before the list was read
+	named    []project.Branch          // the destinations of all syncs
 	next     time.Time                 // when to read it again
 	reading  chan struct{}             // closed when the reading ends; nil while there is none
 	err      error                     // of the last reading
@@ -51,6 +52,16 @@ func (x *syncIndex) destinations(ctx context.Context, push webhook.Push) (destin
 		}
 	}
 	return destinations, nil
+}
+
+// all are the destinations of all syncs.
+func (x *syncIndex) all(ctx context.Context) ([]project.Branch, error) {
+	if _, err := x.read(ctx); err != nil {
+		return nil, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.named, nil
 }
 
 // moved tells whether one of the refs belongs to a source; nil is for all refs of the project.
@@ -98,15 +109,17 @@ func (x *syncIndex) readAgain(ctx context.Context, done chan struct{}) {
 	defer cancel()
 	syncs, err := x.list.Syncs(ctx)
 	var bySource map[string][]project.Sync
+	var named []project.Branch
 	if err == nil {
 		accepted, _ := plan.ValidateSyncs(syncs)
 		bySource = make(map[string][]project.Sync, len(accepted))
 		for _, s := range accepted {
 			path := gitlab.CanonicalPath(s.Source.Path())
 			bySource[path] = append(bySource[path], s)
+			named = append(named, s.Destination)
 		}
 	} else {
-		x.log.Warn("The list of syncs was not read: push events go by the one before, if there is one", "error", err)
+		x.log.Warn("The list of syncs was not read: push events and metrics go by the one before, if there is one", "error", err)
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -115,5 +128,5 @@ func (x *syncIndex) readAgain(ctx context.Context, done chan struct{}) {
 		x.next = time.Now().Add(indexRetry)
 		return
 	}
-	x.bySource, x.next = bySource, time.Now().Add(indexAge)
+	x.bySource, x.named, x.next = bySource, named, time.Now().Add(indexAge)
 }

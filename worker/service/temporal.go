@@ -20,7 +20,7 @@ func temporalOptions(environ config.Environ, logger *slog.Logger) (client.Option
 	if err != nil {
 		return options, fmt.Errorf("temporal configuration: %w", err)
 	}
-	options.Logger = log.NewStructuredLogger(logger)
+	options.Logger = log.NewStructuredLogger(slog.New(sdkHandler{logger.Handler()}))
 	if warning := plaintextTemporalWarning(options); warning != "" {
 		logger.Warn(warning, "address", options.HostPort)
 	}

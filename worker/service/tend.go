@@ -28,5 +28,8 @@ func (s *roleWorker) maintainFolder(ctx context.Context, runsOver func(context.C
 			s.log.Warn("The work directory was not looked after", "error", err)
 		}
 		cancel()
+		if used, free, err := s.Staging.Use(); err == nil {
+			s.metrics.showWorkdir(used, free)
+		}
 	}
 }

@@ -92,6 +92,10 @@ func renaming(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/gitlab/mirror/new.git/info/refs", http.StatusMovedPermanently)
 	case "/gitlab/mirror/two.git/info/refs":
 		http.Redirect(w, r, "/gitlab/other/new.git/info/refs", http.StatusMovedPermanently)
+	case "/gitlab/mirror/one.git/info/lfs/objects/batch":
+		http.Redirect(w, r, "/gitlab/mirror/new.git/info/lfs/objects/batch", http.StatusPermanentRedirect)
+	case "/gitlab/mirror/two.git/info/lfs/objects/batch":
+		http.Redirect(w, r, "/gitlab/other/new.git/info/lfs/objects/batch", http.StatusPermanentRedirect)
 	default:
 		w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
 		_, _ = w.Write([]byte("0000"))

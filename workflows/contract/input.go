@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/app-sre/git-partition-sync/internal/fleet"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/turn"
@@ -53,7 +54,8 @@ func WaitSecondsFor(interval time.Duration) int {
 type CycleInput struct {
 	// DryRun only plans: nothing is cloned or downloaded, written, pushed or deleted.
 	DryRun bool `json:"dry_run,omitempty"`
-	// SearchAttributes sets search attributes on the children. They have to be registered.
+	// SearchAttributes sets search attributes on the children, where it cannot be found out whether they are registered. Where
+	// it can, they are set if they are.
 	SearchAttributes bool `json:"search_attributes,omitempty"`
 	// AllowRollback names the destinations ("group/name@branch") that may go back to an older object than the one
 	// applied last. Only a consumer accepts it, and only for one cycle: a cron or schedule must not have it.
@@ -126,9 +128,14 @@ type Continuation struct {
 	// Rollbacks are the entries of AllowRollback that have not been used yet.
 	Rollbacks []string `json:"rollbacks,omitempty"`
 	Report    Report   `json:"report,omitzero"`
+	// Before is what the cycle before has left, as far as this one has not dealt with it. Report.Lags is what this one leaves.
+	Before fleet.Lags `json:"before,omitzero"`
 }
 
-// Outcome is what a child did, in words. It is the part of a child's result that its parent reads.
+// Outcome is what a child did: in words, and how many bytes it has moved. It is the part of a child's result that its parent reads.
 type Outcome struct {
 	Summary string `json:"summary"`
+	Size    int64  `json:"size,omitempty"`
+	// Pause is why nothing was moved.
+	Pause *fleet.Pause `json:"pause,omitempty"`
 }

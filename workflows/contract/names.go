@@ -41,13 +41,18 @@ func (r Role) ChildID(destination project.Branch) string {
 }
 
 // Search attributes, all of type Keyword. They are optional: a namespace where they are not
-// registered would refuse to start workflows with them, so that whoever starts a parent says
-// whether they are there.
+// registered would refuse to start workflows with them, so that each plan of a cycle says whether
+// they are there.
 var (
 	AttributeRole        = temporal.NewSearchAttributeKeyKeyword("SyncRole")
 	AttributeDestination = temporal.NewSearchAttributeKeyKeyword("SyncDestination")
 	AttributeOutcome     = temporal.NewSearchAttributeKeyKeyword("SyncOutcome")
 )
+
+// Attributes are the names of these.
+func Attributes() []string {
+	return []string{AttributeRole.GetName(), AttributeDestination.GetName(), AttributeOutcome.GetName()}
+}
 
 // Values of AttributeOutcome.
 const (

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/app-sre/git-partition-sync/internal/plan"
@@ -19,7 +20,7 @@ func TestListsAreBounded(t *testing.T) {
 	for name, tt := range map[string]struct {
 		entry  string
 		listed int
-	}{"short": {"a", maxListEntries}, "long": {strings.Repeat("<", 1000), 10}} {
+	}{"short": {"a", maxListEntries}, "long": {strings.Repeat("<", 1000), 5}} {
 		for what, add := range map[string]func(*Report, string){"synced": (*Report).AddSynced, "running": (*Report).AddRunning, "objects": (*Report).AddPruned} {
 			var r Report
 			for range 1000 {
@@ -66,9 +67,10 @@ func TestReportInWords(t *testing.T) {
 		return failure
 	}
 	lines := strings.Split(failure().Message(), "\n")
-	require.Equal(t, "9 checked, 1 up to date, 0 synced, 20 failed, 1 planned, 2 deferred, 3 not looked at, 4 left to prune", lines[0])
-	require.Equal(t, "s0: broken (K)", lines[1])
-	require.Len(t, lines, 1+maxQuotedReasons)
+	require.Equal(t, "20 failed: 20 K", lines[0])
+	require.Equal(t, "9 checked, 1 up to date, 0 synced, 20 failed, 1 planned, 2 deferred, 3 not looked at, 4 left to prune", lines[1])
+	require.Equal(t, "s0: broken (K)", lines[2])
+	require.Len(t, lines, 2+maxQuotedReasons)
 	r.Fail(plan.Failure{Subject: "s", Kind: "K", Reason: "broken"})
 	require.Contains(t, failure().Message(), "\n... and 1 more")
 }
@@ -97,6 +99,28 @@ func TestPartsOfADryRun(t *testing.T) {
 	require.Len(t, all.Sources, 1)
 }
 
+// What a parent's failure begins with is the line that lists of workflows show.
+func TestFailedInWords(t *testing.T) {
+	t.Parallel()
+	for want, kinds := range map[string][]string{
+		"1 of 40 failed: 1 A":                          {"A"},
+		"3 of 40 failed: 2 B, 1 A":                     {"B", "A", "B"},
+		"6 of 40 failed: 1 A, 1 B, 1 C, 1 D, 1 E, ...": {"F", "E", "D", "C", "B", "A"},
+	} {
+		r := Report{Checked: 40}
+		for _, kind := range kinds {
+			r.Fail(plan.Failure{Kind: kind})
+		}
+		var failure *temporal.ApplicationError
+		require.ErrorAs(t, r.Err(), &failure)
+		require.Equal(t, want, strings.Split(failure.Message(), "\n")[0])
+	}
+	unlisted := Report{Checked: 40}
+	unlisted.Fail(plan.Failure{Kind: "A"})
+	unlisted.FailedMore = 7
+	require.Contains(t, unlisted.Err().Error(), "8 of 40 failed: 1 A, ...\n", "of the seven the kinds are not known")
+}
+
 // A step's failure is told by its own kind and words, and any other by what is innermost of those that Temporal wraps it in.
 func TestFailureOf(t *testing.T) {
 	t.Parallel()
@@ -105,6 +129,11 @@ func TestFailureOf(t *testing.T) {
 		"WrongKey: no":            fmt.Errorf("activity error: %w", step),
 		"ChildFailed: terminated": fmt.Errorf("child workflow execution error: %w", errors.New("terminated")),
 		"ChildFailed: alone":      errors.New("alone"),
+		// Names and numbers of Temporal's are for those who look there.
+		"ChildFailed: it was cancelled":                         temporal.NewCanceledError(),
+		"ChildFailed: it took longer than it may":               temporal.NewTimeoutError(enums.TIMEOUT_TYPE_START_TO_CLOSE, nil),
+		"ChildFailed: no worker took it up in time":             temporal.NewTimeoutError(enums.TIMEOUT_TYPE_SCHEDULE_TO_START, nil),
+		"ChildFailed: its worker gave no sign of life any more": temporal.NewTimeoutError(enums.TIMEOUT_TYPE_HEARTBEAT, nil),
 	} {
 		kind, reason := FailureOf(err)
 		require.Equal(t, text, kind+": "+reason)

@@ -27,5 +27,5 @@ func FailureOf(err error) (kind, reason string) {
 	if application, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return application.Type(), application.Message()
 	}
-	return plan.KindChildFailed, cmp.Or(errors.Unwrap(err), err).Error()
+	return plan.KindChildFailed, cmp.Or(FailureWords(err), cmp.Or(errors.Unwrap(err), err).Error())
 }

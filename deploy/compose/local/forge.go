@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 
@@ -18,8 +19,11 @@ const (
 	mirror    = "mirror"    // the worker
 )
 
+// withLFS is the name of a source project that has a file in Git LFS.
+const withLFS = "assets"
+
 // provisionForge creates at a side's forge the users and what the file of syncs names: branches with a first
-// commit at the source, empty projects at the destination.
+// commit at the source, empty projects at the destination. With WEBHOOK_URL the forge delivers pushes there.
 func provisionForge(ctx context.Context, side, file string, env func(string) string) error {
 	syncs, err := readSyncs(file)
 	if err != nil {
@@ -35,6 +39,11 @@ func provisionForge(ctx context.Context, side, file string, env func(string) str
 	}
 	if err := admin.AddUser(ctx, mirror, env("GITLAB_TOKEN")); err != nil {
 		return err
+	}
+	if hook := env("WEBHOOK_URL"); hook != "" {
+		if err := admin.AddSystemHook(ctx, hook, env("WEBHOOK_SECRET")); err != nil {
+			return err
+		}
 	}
 	for _, sync := range syncs {
 		switch side {
@@ -80,10 +89,25 @@ func addSource(ctx context.Context, admin gitea.Admin, b project.Branch) error {
 	if err := admin.AddBranch(ctx, b); err != nil {
 		return err
 	}
+	if b.Name == withLFS {
+		if err := addLargeFile(ctx, admin, b); err != nil {
+			return err
+		}
+	}
 	if err := admin.AddCollaborator(ctx, b, developer, "write"); err != nil {
 		return err
 	}
 	return admin.AddCollaborator(ctx, b, mirror, "read")
+}
+
+// addLargeFile adds a file of Git LFS. It is small enough for the API.
+func addLargeFile(ctx context.Context, admin gitea.Admin, b project.Branch) error {
+	if err := admin.AddFile(ctx, b, ".gitattributes", []byte("*.bin filter=lfs diff=lfs merge=lfs -text\n")); err != nil {
+		return err
+	}
+	content := make([]byte, 1<<20)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(content) // never fails
+	return admin.AddFile(ctx, b, "texture.bin", content)
 }
 
 func addDestination(ctx context.Context, admin gitea.Admin, b project.Branch) error {

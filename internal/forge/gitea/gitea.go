@@ -5,6 +5,7 @@ package gitea
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -49,9 +50,40 @@ func (a Admin) AddCollaborator(ctx context.Context, b project.Branch, user, perm
 	return a.call(ctx, http.MethodPut, path, map[string]any{"permission": permission})
 }
 
+// AddFile commits a file to the branch. If the attributes of the branch say so (gitattributes(5)), it becomes an object of Git LFS.
+func (a Admin) AddFile(ctx context.Context, b project.Branch, name string, content []byte) error {
+	file := endpoint("repos", b.Group, b.Name, "contents", name)
+	return a.ensure(ctx, file+"?ref="+url.QueryEscape(b.Branch), file, map[string]any{
+		"branch": b.Branch, "content": base64.StdEncoding.EncodeToString(content), "message": "Add " + name,
+	})
+}
+
+// AddSystemHook has the server deliver all pushes to all projects to the address, signed with the secret. Addresses of its own
+// network it takes only with [webhook] ALLOWED_HOST_LIST.
+func (a Admin) AddSystemHook(ctx context.Context, address, secret string) error {
+	hooks := endpoint("admin", "hooks")
+	var there []struct{ Config struct{ URL string } }
+	status, err := a.do(ctx, http.MethodGet, hooks+"?type=system&limit=50", nil, &there)
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return fmt.Errorf("GET %s: server answered %d", hooks, status)
+	}
+	for _, hook := range there {
+		if hook.Config.URL == address {
+			return nil
+		}
+	}
+	return a.call(ctx, http.MethodPost, hooks, map[string]any{
+		"type": "gitea", "active": true, "events": []string{"push", "create", "delete"},
+		"config": map[string]any{"url": address, "content_type": "json", "secret": secret, "is_system_webhook": "true"},
+	})
+}
+
 // ensure posts the object to the collection unless it is there.
 func (a Admin) ensure(ctx context.Context, path, collection string, object map[string]any) error {
-	status, err := a.do(ctx, http.MethodGet, path, nil)
+	status, err := a.do(ctx, http.MethodGet, path, nil, nil)
 	if err != nil || status == http.StatusOK {
 		return err
 	}
@@ -66,15 +98,18 @@ func (a Admin) call(ctx context.Context, method, path string, object map[string]
 	if err != nil {
 		return err
 	}
-	status, err := a.do(ctx, method, path, body)
+	status, err := a.do(ctx, method, path, body, nil)
 	if err == nil && status/100 != 2 {
 		err = fmt.Errorf("%s %s: server answered %d", method, path, status)
 	}
 	return err
 }
 
-// do returns the status alone: an answer may repeat the password that it is about.
-func (a Admin) do(ctx context.Context, method, path string, body []byte) (status int, err error) {
+// maxAnswer is the most that is read of an answer, in bytes.
+const maxAnswer = 1 << 20
+
+// do returns the status, and an answer of 200 only to who asks for it: it may repeat the password that it is about.
+func (a Admin) do(ctx context.Context, method, path string, body []byte, answer any) (status int, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, a.URL+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
@@ -87,7 +122,10 @@ func (a Admin) do(ctx context.Context, method, path string, body []byte) (status
 		return 0, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	_, err = io.Copy(io.Discard, resp.Body) // so that the connection is used again
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // all of it, so that the connection is used again
+	if err == nil && answer != nil && resp.StatusCode == http.StatusOK {
+		err = json.Unmarshal(text, answer)
+	}
 	return resp.StatusCode, err
 }
 

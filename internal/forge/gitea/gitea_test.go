@@ -12,13 +12,20 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 )
 
-// server answers GET with found, and all else with done. It notes what it was asked to change.
+const hook = "http://producer:8081/"
+
+// server answers GET with found, and all else with done; it lists the hook where all is found. It notes what it was asked to change.
 func server(t *testing.T, found, done int) (gitea.Admin, *[]string) {
 	t.Helper()
 	var changes []string
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "token admin" {
 			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if r.Method == http.MethodGet && r.URL.Path == "/api/v1/admin/hooks" {
+			url := map[bool]string{true: hook, false: "http://another/"}[found == http.StatusOK]
+			_, _ = io.WriteString(w, `[{"config": {"content_type": "json", "url": "`+url+`"}}]`)
 			return
 		}
 		if r.Method == http.MethodGet {
@@ -42,6 +49,8 @@ func provision(t *testing.T, admin gitea.Admin) {
 	require.NoError(t, admin.AddProject(t.Context(), router, map[string]any{"name": router.Name}))
 	require.NoError(t, admin.AddBranch(t.Context(), router))
 	require.NoError(t, admin.AddCollaborator(t.Context(), router, "mirror", "read"))
+	require.NoError(t, admin.AddFile(t.Context(), router, "a.txt", []byte("text")))
+	require.NoError(t, admin.AddSystemHook(t.Context(), hook, "s3cret"))
 }
 
 func TestWhatIsMissingIsCreated(t *testing.T) {
@@ -54,6 +63,8 @@ func TestWhatIsMissingIsCreated(t *testing.T) {
 		"POST /api/v1/orgs/web/repos" + json + `{"name":"router"}`,
 		"POST /api/v1/repos/web/router/branches" + json + `{"new_branch_name":"feature/x"}`,
 		"PUT /api/v1/repos/web/router/collaborators/mirror" + json + `{"permission":"read"}`,
+		"POST /api/v1/repos/web/router/contents/a.txt" + json + `{"branch":"feature/x","content":"dGV4dA==","message":"Add a.txt"}`,
+		"POST /api/v1/admin/hooks" + json + `{"active":true,"config":{"content_type":"json","is_system_webhook":"true","secret":"s3cret","url":"http://producer:8081/"},"events":["push","create","delete"],"type":"gitea"}`,
 	}, *changes)
 }
 
@@ -70,6 +81,7 @@ func TestErrorsSayNothingOfPasswords(t *testing.T) {
 	require.EqualError(t, err, "POST /api/v1/admin/users: server answered 422")
 	admin.Token = "expired"
 	require.EqualError(t, admin.AddUser(t.Context(), "mirror", "s3cret"), "GET /api/v1/users/mirror: server answered 401")
+	require.EqualError(t, admin.AddSystemHook(t.Context(), hook, "s3cret"), "GET /api/v1/admin/hooks: server answered 401")
 }
 
 func TestServerThatIsNotThere(t *testing.T) {

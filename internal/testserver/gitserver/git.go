@@ -22,7 +22,11 @@ func (s *Server) Git(ctx context.Context, repo string, args ...string) (string, 
 
 // Hook has git run a shell script as one of a repository's hooks (githooks(5)), in place of what was there.
 func (s *Server) Hook(repo, name, script string) error {
-	path := filepath.Join(s.Dir(repo), "hooks", name)
+	return WriteHook(filepath.Join(s.Dir(repo), "hooks", name), script)
+}
+
+// WriteHook makes a file of a shell script for git to run.
+func WriteHook(path, script string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return err
 	}

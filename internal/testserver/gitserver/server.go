@@ -34,6 +34,7 @@ type Server struct {
 	creation Creation   // 0 creates nothing by push
 	creating sync.Mutex // is held while it is decided whether to
 	groups   *groupsAPI // nil serves none
+	lfs      *LFS       // nil serves none
 	wrap     func(http.Handler) http.Handler
 	listener net.Listener
 	http     *http.Server
@@ -80,6 +81,11 @@ func Start(dir string, auth Credentials, opts ...Option) (*Server, error) {
 	if s.wrap != nil {
 		handler = s.wrap(handler)
 	}
+	if s.lfs != nil {
+		if err := s.lfs.start(); err != nil {
+			return nil, errors.Join(err, s.listener.Close())
+		}
+	}
 	s.http = &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { _ = s.http.Serve(s.listener) }() // returns once Close is called
 	return s, nil
@@ -95,6 +101,9 @@ const closeTimeout = 10 * time.Second
 // returns, no git process works in the directory any more, or there is an error.
 func (s *Server) Close() error {
 	err := s.http.Close()
+	if s.lfs != nil {
+		err = errors.Join(err, s.lfs.store.Close())
+	}
 	idle := make(chan struct{})
 	go func() {
 		s.inFlight.Lock()
@@ -143,6 +152,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if !s.authorized(r) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="gitserver"`)
 		http.Error(w, "HTTP Basic: Access denied", http.StatusUnauthorized)
+		return
+	}
+	if repo, rest, is := isLFS(r.URL.Path); is && s.lfs != nil {
+		s.lfs.serve(w, r, repo, rest)
 		return
 	}
 	if s.onlyV0 {

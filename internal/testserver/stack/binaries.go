@@ -14,13 +14,14 @@ type Binaries struct {
 	VersityGW string
 	Worker    string
 	Starter   string
+	Toxiproxy string // for those who want one; a Stack does not
 }
 
 // FindServers finds the servers that "make tools" builds below the module's root. A
 // temporal on the PATH will do, too.
 func FindServers(root string) (b Binaries, err error) {
 	tools := filepath.Join(root, ".tools", "bin")
-	b.VersityGW = filepath.Join(tools, "versitygw")
+	b.VersityGW, b.Toxiproxy = filepath.Join(tools, "versitygw"), filepath.Join(tools, "toxiproxy")
 	if _, err := os.Stat(b.VersityGW); err != nil {
 		return b, fmt.Errorf("%w: run `make tools`", err)
 	}

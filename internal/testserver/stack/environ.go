@@ -39,6 +39,7 @@ func (s *Stack) WorkerEnviron(role Role) []string {
 		"GITLAB_USERNAME="+git.Credentials.User,
 		"GITLAB_TOKEN="+git.Credentials.Password,
 		"WORKDIR="+s.WorkDir(role),
+		"TEMPORAL_UI_URL="+s.Temporal.UI,
 	)
 }
 

@@ -19,10 +19,14 @@ type GitServer struct {
 	Credentials gitserver.Credentials
 }
 
-func startGitServer(dir, user string) (*GitServer, error) {
+func startGitServer(dir, user string, withLFS bool) (*GitServer, error) {
 	credentials := gitserver.Credentials{User: user, Password: rand.Text()}
 	account := gitserver.Account{Name: user, Token: credentials.Password, Scopes: []string{"api"}, Owns: []string{"mirror"}}
-	server, err := gitserver.Start(dir, credentials, gitserver.WithPushToCreate(gitserver.OnDiscovery), gitserver.WithGroupsAPI(account))
+	options := []gitserver.Option{gitserver.WithPushToCreate(gitserver.OnDiscovery), gitserver.WithGroupsAPI(account)}
+	if withLFS {
+		options = append(options, gitserver.WithLFS())
+	}
+	server, err := gitserver.Start(dir, credentials, options...)
 	if err != nil {
 		return nil, err
 	}

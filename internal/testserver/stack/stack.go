@@ -34,8 +34,11 @@ var Roles = []Role{Producer, Consumer}
 type Options struct {
 	Dir      string // everything is below it; made when it does not exist
 	Binaries Binaries
+	LFS      bool // of both Git servers
 	// Environ replaces, for each side's workers, what WorkerEnviron says.
 	Environ map[Role][]string
+	// WithoutWorkers leaves it to the caller to start these.
+	WithoutWorkers bool
 	// Started is told of each part that runs, and where. It may be nil.
 	Started func(part, where string)
 }
@@ -117,11 +120,11 @@ func (s *Stack) Close() error {
 }
 
 func (s *Stack) startGit(context.Context) (err error) {
-	if s.Source, err = startGitServer(filepath.Join(s.options.Dir, "source"), "source-bot"); err != nil {
+	if s.Source, err = startGitServer(filepath.Join(s.options.Dir, "source"), "source-bot", s.options.LFS); err != nil {
 		return fmt.Errorf("source Git server: %w", err)
 	}
 	s.started("source Git server", s.Source.URL(), s.Source.Close)
-	if s.Destination, err = startGitServer(filepath.Join(s.options.Dir, "destination"), "destination-bot"); err != nil {
+	if s.Destination, err = startGitServer(filepath.Join(s.options.Dir, "destination"), "destination-bot", s.options.LFS); err != nil {
 		return fmt.Errorf("destination Git server: %w", err)
 	}
 	s.started("destination Git server", s.Destination.URL(), s.Destination.Close)
@@ -146,6 +149,9 @@ func (s *Stack) started(part, where string, closer func() error) {
 
 // Dir is what everything is below.
 func (s *Stack) Dir() string { return s.options.Dir }
+
+// GraphQLURL is where the producer asks for what is to be synced.
+func (s *Stack) GraphQLURL() string { return s.graphql.URL() }
 
 // SyncsFile is what the GraphQL server reads for every query.
 func (s *Stack) SyncsFile() string { return filepath.Join(s.options.Dir, "syncs.yaml") }

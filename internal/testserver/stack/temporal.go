@@ -15,6 +15,23 @@ type Temporal struct {
 	Address string // of the gRPC service, host:port
 	UI      string // base URL of the web UI
 	Clients map[Role]client.Client
+
+	server  *devserver.Server
+	options devserver.Options
+}
+
+// Stop ends the server. What it knows is in its file.
+func (t *Temporal) Stop() { t.server.Close() }
+
+// Start starts the server again that was stopped, at the same address. Workers find it there by themselves.
+func (t *Temporal) Start(ctx context.Context) (err error) {
+	if t.server, err = devserver.Start(ctx, t.options); err != nil {
+		return err
+	}
+	for _, role := range Roles {
+		t.Clients[role] = t.server.Clients[string(role)]
+	}
+	return nil
 }
 
 func (s *Stack) startTemporal(ctx context.Context) error {
@@ -40,16 +57,12 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 		Environ:    s.baseEnviron(),
 		Log:        log,
 	}
-	server, err := devserver.Start(ctx, o)
-	if err != nil {
+	s.Temporal = &Temporal{Address: o.Address, UI: "http://" + o.UI, Clients: map[Role]client.Client{}, options: o}
+	if err := s.Temporal.Start(ctx); err != nil {
 		return s.withLog("temporal", err)
 	}
-	s.Temporal = &Temporal{Address: o.Address, UI: "http://" + o.UI, Clients: map[Role]client.Client{}}
-	for _, role := range Roles {
-		s.Temporal.Clients[role] = server.Clients[string(role)]
-	}
 	s.started("Temporal", o.Address+", web UI "+s.Temporal.UI, func() error {
-		server.Close()
+		s.Temporal.Stop()
 		return nil
 	})
 	return nil

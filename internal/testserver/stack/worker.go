@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -40,6 +42,9 @@ func (w *Worker) Stop() error {
 }
 
 func (s *Stack) startWorkers(ctx context.Context) error {
+	if s.options.WithoutWorkers {
+		return nil
+	}
 	for _, role := range Roles {
 		if err := s.StartWorker(ctx, role); err != nil {
 			return err
@@ -102,6 +107,48 @@ func (s *Stack) isPolling(ctx context.Context, role Role) error {
 	}
 	return errNotPolling
 }
+
+// pollPatience is how long a worker may leave its task queue alone that still runs: a poll lasts for a minute.
+const pollPatience = 70 * time.Second
+
+// HasWorker tells whether anything works for a side: the worker that was started here, or another one that somebody has started since.
+func (s *Stack) HasWorker(ctx context.Context, role Role) (bool, error) {
+	select {
+	case <-s.Workers[role].Exited():
+	default:
+		return true, nil
+	}
+	queue, err := s.Temporal.Clients[role].DescribeTaskQueue(ctx, names[role].TaskQueue, enums.TASK_QUEUE_TYPE_ACTIVITY)
+	if err != nil {
+		return false, err
+	}
+	for _, poller := range queue.GetPollers() {
+		ended := strings.HasPrefix(poller.GetIdentity(), fmt.Sprintf("%d@", s.Workers[role].PID()))
+		if !ended && time.Since(poller.GetLastAccessTime().AsTime()) < pollPatience {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// WriteWorkerScript writes a program that runs a worker of a side, for a person to start one, and returns its path. Only the
+// person may read it: it has the side's secrets.
+func (s *Stack) WriteWorkerScript(role Role) (string, error) {
+	worker, err := filepath.Abs(s.Binaries.Worker)
+	if err != nil {
+		return "", err
+	}
+	var script strings.Builder
+	script.WriteString("#!/bin/sh\nexec env -i")
+	for _, variable := range replaced(s.WorkerEnviron(role), s.options.Environ[role]) {
+		fmt.Fprintf(&script, " \\\n  %s", shellQuoted(variable))
+	}
+	fmt.Fprintf(&script, " \\\n  %s -role %s\n", shellQuoted(worker), role)
+	path := filepath.Join(s.options.Dir, string(role)+"-worker")
+	return path, os.WriteFile(path, []byte(script.String()), 0o700)
+}
+
+func shellQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // Starter runs the starter for a side and returns what it prints. The error tells its exit
 // status (*exec.ExitError).

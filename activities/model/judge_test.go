@@ -1,0 +1,174 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/app-sre/git-partition-sync/internal/catalog"
+	"github.com/app-sre/git-partition-sync/internal/chain"
+	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/refset"
+)
+
+// alarms are the kinds of failures that say that somebody tampers with the bucket or the destination. Nobody does.
+var alarms = []string{
+	plan.KindObjectWithheld, plan.KindCatalogMissing, plan.KindCatalogInvalid, plan.KindCatalogReplayed, plan.KindCatalogStale, "Replayed", "BadSignature",
+	"Unsigned", "FutureObject", "WrongKey", "CorruptObject", "ObjectMismatch", "MalformedObject", "ForeignObject", "OtherDestination", "BrokenListing", "BundleDiffers",
+	"AlteredFile", "PredecessorObject", "Panic", "RefForbidden",
+}
+
+// judge watches what happens, and finds what must not.
+type judge struct {
+	world *world
+
+	mu sync.Mutex
+	// source has the values of each source since the beginning, and passed how far in these its destination has come.
+	source    map[string][]string
+	passed    map[string]int
+	violation string
+	kinds     map[string]int // of failures
+	effects   int            // that changed the bucket or the destination
+	// late says that a given-up worker has uploaded something. If that was overtaken meanwhile, it is the newest in the bucket until it is
+	// withdrawn: who knows what was there before, by the catalog, reports that as withheld; who knows nothing takes it.
+	late bool
+}
+
+func newJudge(w *world) judge {
+	return judge{world: w, source: map[string][]string{}, passed: map[string]int{}, kinds: map[string]int{}}
+}
+
+func (j *judge) violated(format string, args ...any) {
+	if j.violation == "" {
+		j.violation = fmt.Sprintf(format, args...)
+	}
+}
+
+// valueOf is the commit of a sync's ref, or the state of its set; empty if there is none.
+func valueOf(s project.Sync, refs map[string]string) string {
+	if !s.Source.IsSet() {
+		return refs[s.Source.Ref()]
+	}
+	var state refset.State
+	for _, ref := range slices.Sorted(maps.Keys(refs)) {
+		if part, ok := s.Match(ref); ok {
+			if err := state.Add(refset.Ref{Part: part, Object: refs[ref]}); err != nil {
+				panic(err) // the model has made it
+			}
+		}
+	}
+	return state.ID()
+}
+
+func (j *judge) sourceMoved(refs map[string]string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, s := range j.world.syncs {
+		j.source[s.Source.Branch] = append(j.source[s.Source.Branch], valueOf(s, refs))
+	}
+}
+
+// pushed looks at what a push has done: a destination's values are, in their order, some of the source's.
+func (j *judge) pushed(before, now map[string]string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.effects++
+	for _, s := range j.world.syncs {
+		name, from, to := s.Source.Branch, valueOf(s, before), valueOf(s, now)
+		if from == to {
+			continue
+		}
+		if i := slices.Index(j.source[name][j.passed[name]:], to); i >= 0 && to != "" {
+			j.passed[name] += i
+			continue
+		}
+		if j.late && j.world.settings.unsigned && slices.Contains(j.source[name], to) {
+			continue
+		}
+		j.violated("the destination's %s went from %q to %q: its source was there only before, or never", name, plan.Short(from), plan.Short(to))
+	}
+}
+
+// changed looks at what has become of the bucket. The store's last two states are that before, and that of now.
+func (j *judge) changed(what string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if what == "PUT "+catalog.Key { // a look at the sources may be worth one
+		return
+	}
+	j.effects++
+	if current := j.world.current; current.isLost && strings.Contains(current.name, ": Upload") && strings.HasPrefix(what, "PUT") {
+		j.late = true
+	}
+	states := j.world.store.states
+	before, now := chains(states[len(states)-2]), chains(states[len(states)-1])
+	if key, deleted := strings.CutPrefix(what, "DELETE "); deleted && strings.Contains(j.world.current.name, ": Prune") {
+		for b, c := range before {
+			if left, ok := now[b]; !c.Broken() && (!ok || left.Broken() || left.Newest().Key != c.Newest().Key) {
+				j.violated("%s has deleted what %s needs: %s", j.world.current.name, b, showKey(key))
+			}
+		}
+	}
+}
+
+// chains are those of a state of the bucket.
+func chains(state map[string]stored) map[project.Branch]chain.Chain {
+	var objects []object.Stored
+	for key, o := range state {
+		if key == catalog.Key {
+			continue
+		}
+		s, err := object.NewStored(key, int64(len(o.content)), o.modified)
+		if err != nil {
+			panic(err) // no producer has put it there
+		}
+		objects = append(objects, s)
+	}
+	return chain.Build(objects)
+}
+
+// planned looks at the failures of a plan.
+func (j *judge) planned(who string, failures []plan.Failure) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, f := range failures {
+		j.alarmed(who, f.Kind, f.Reason)
+	}
+}
+
+// failed looks at how something has failed, if it has.
+func (j *judge) failed(who string, err error) {
+	if err == nil || errors.Is(err, errKilled) {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.alarmed(who, kindOf(err), err.Error())
+}
+
+func (j *judge) alarmed(who, kind, reason string) {
+	j.kinds[kind]++
+	if kind == plan.KindObjectWithheld && (j.late || j.world.settings.lagging == "C") {
+		return // what the consumer is shown is an older state than one that it knows of
+	}
+	if slices.Contains(alarms, kind) {
+		j.violated("%s: a false alarm: %s: %s", who, kind, reason)
+	}
+}
+
+// showKey says which object it is.
+func showKey(key string) string {
+	id, err := object.ParseKey(key)
+	if err != nil {
+		return key
+	}
+	if id.Base == "" {
+		return fmt.Sprintf("%s %s", id.Destination.Branch, id.Commit[:4])
+	}
+	return fmt.Sprintf("%s %s..%s", id.Destination.Branch, id.Base[:4], id.Commit[:4])
+}

@@ -1,0 +1,263 @@
+package model
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
+)
+
+var wantedSteps = flag.Int("steps", 0, "how many steps random schedules take together at least; 0 is few")
+
+// player plays a random schedule.
+type player struct {
+	*world
+	*rapid.T
+	steps int
+	quiet bool              // no more listings are old ones
+	held  map[*attempt]bool // those that are held up, and get no turn until they are released
+}
+
+// weights are how often each kind of step is taken.
+var weights = []struct {
+	share int
+	step  func(*player)
+}{
+	{60, (*player).goOn},
+	{9, (*player).workOnSource},
+	{6, (*player).beginProducerCycle},
+	{6, (*player).beginConsumerCycle},
+	{5, (*player).letTimePass},
+	{4, (*player).loseWorker},
+	{2, (*player).holdUp},
+	{3, (*player).release},
+	{1, (*player).breakRequest},
+	{2, (*player).meddle},
+	{1, (*player).collect},
+	{1, (*player).hurryOn},
+}
+
+func (p *player) step(t *rapid.T) {
+	p.T = t
+	at := rapid.IntRange(0, 99).Draw(t, "step")
+	for _, w := range weights {
+		if at -= w.share; at < 0 {
+			w.step(p)
+			break
+		}
+	}
+	p.settle()
+}
+
+// settle waits until everybody waits, and looks at what has happened.
+func (p *player) settle() {
+	synctest.Wait()
+	p.steps++
+	if p.judge.violation != "" {
+		p.T.Fatalf("%s", p.judge.violation)
+	}
+}
+
+func (p *player) draw(n int, what string) int {
+	if n <= 1 {
+		return 0
+	}
+	return rapid.IntRange(0, n-1).Draw(p.T, what)
+}
+
+// ready are the requests of attempts that are not held up.
+func (p *player) ready() []*request {
+	return slices.DeleteFunc(p.requests(), func(r *request) bool { return p.held[r.attempt] })
+}
+
+// goOn lets a request have its turn.
+func (p *player) goOn() {
+	waiting := p.ready()
+	if len(waiting) == 0 {
+		return
+	}
+	p.turn(waiting[p.draw(len(waiting), "request")], outcome{})
+}
+
+func (p *player) turn(r *request, o outcome) {
+	worker := 0
+	if r.what == begins && r.worker < 0 {
+		worker = p.draw(2, "worker")
+	}
+	if !p.quiet && p.settings.lagsFor(r) {
+		o.lag = p.draw(8, "lag")
+	}
+	p.T.Logf("%s%s", r, o)
+	p.world.turn(r, worker, o)
+}
+
+// refs are those that people move at the source.
+func (p *player) refs() []string {
+	if p.settings.second == "b" {
+		return []string{"refs/heads/a", "refs/heads/b"}
+	}
+	return []string{"refs/heads/a", "refs/tags/v1", "refs/tags/v2", "refs/tags/v3"}
+}
+
+func (p *player) workOnSource() {
+	refs := p.refs()
+	ref := refs[p.draw(len(refs), "ref")]
+	values := p.values(ref)
+	switch kind := p.draw(8, "kind of move"); {
+	case kind < 4 || len(values) == 0:
+		p.world.commit(ref, []int{100, 2_000, 20_000, 100_000}[p.draw(4, "size")])
+	case kind < 7: // back to where it was
+		p.moveSource(ref, values[p.draw(len(values), "value")])
+	default:
+		p.moveSource(ref, "")
+	}
+	p.T.Logf("source: %s is at %q", ref, plan.Short(p.source.refs[ref]))
+}
+
+func (p *player) beginProducerCycle() { p.begin("P", p.producerCycle) }
+func (p *player) beginConsumerCycle() { p.begin("C", p.consumerCycle) }
+
+func (p *player) begin(name string, cycle func(string)) {
+	p.cycles++
+	name = fmt.Sprint(name, p.cycles)
+	p.T.Logf("%s begins", name)
+	p.flows.Go(func() { cycle(name) })
+}
+
+func (p *player) letTimePass() {
+	d := []time.Duration{300 * time.Millisecond, time.Second, 2 * time.Second, 40 * time.Second, 3 * time.Minute}[p.draw(5, "how long")]
+	p.T.Logf("%s pass", d)
+	time.Sleep(d)
+}
+
+// loseWorker has Temporal give up an attempt. Most go on later nevertheless.
+func (p *player) loseWorker() {
+	waiting := p.ready()
+	if len(waiting) == 0 {
+		return
+	}
+	r := waiting[p.draw(len(waiting), "request")]
+	how := p.draw(4, "how")
+	r.again = how == 2
+	p.T.Logf("%s: %s", []string{"killed", "given up", "given up, and tried again there", "given up"}[how], r)
+	p.lose(r, how == 0)
+	p.held[r.attempt] = true
+}
+
+// holdUp stops an attempt without Temporal taking notice.
+func (p *player) holdUp() {
+	if waiting := p.ready(); len(waiting) > 0 {
+		r := waiting[p.draw(len(waiting), "request")]
+		p.T.Logf("held up: %s", r)
+		p.held[r.attempt] = true
+	}
+}
+
+// release lets an attempt go on that was held up.
+func (p *player) release() {
+	waiting := slices.DeleteFunc(p.requests(), func(r *request) bool { return !p.held[r.attempt] })
+	if len(waiting) > 0 {
+		r := waiting[p.draw(len(waiting), "request")]
+		p.T.Logf("released: %s", r)
+		delete(p.held, r.attempt)
+	}
+}
+
+func (p *player) breakRequest() {
+	waiting := p.ready()
+	if len(waiting) == 0 {
+		return
+	}
+	r, o := waiting[p.draw(len(waiting), "request")], outcome{lost: errBroken}
+	if p.draw(2, "when") == 0 {
+		o = outcome{refused: errBroken}
+	}
+	p.turn(r, o)
+}
+
+// meddle has somebody else move the destination.
+func (p *player) meddle() {
+	refs := p.refs()
+	ref := refs[p.draw(len(refs), "ref")]
+	if !strings.HasPrefix(ref, "refs/heads/") { // what others do to a set's refs makes states that the source was not in
+		return
+	}
+	to := ""
+	if values := p.values(ref); len(values) > 0 && p.draw(3, "kind of move") > 0 {
+		to = values[p.draw(len(values), "value")]
+	}
+	p.target.set(ref, to)
+	p.T.Logf("somebody moves the destination's %s to %q", ref, plan.Short(to))
+}
+
+func (p *player) collect() {
+	if p.draw(2, "where") == 0 {
+		p.source.collect()
+	} else {
+		p.target.collect()
+	}
+}
+
+func (p *player) hurryOn() { p.stopWaiting() }
+
+// drawSettings draws what differs between schedules.
+func drawSettings(t *rapid.T) (s settings) {
+	s.second = rapid.SampledFrom([]string{"b", "refs/tags/*"}).Draw(t, "second")
+	s.unsigned = rapid.IntRange(0, 7).Draw(t, "unsigned") == 7
+	clock := rapid.SampledFrom([]time.Duration{0, time.Second, -time.Second, 3 * time.Minute, -3 * time.Minute})
+	s.ahead = [2]time.Duration{clock.Draw(t, "clock"), clock.Draw(t, "clock")}
+	s.lagging = rapid.SampledFrom([]string{"", "", "Prune", "C"}).Draw(t, "lagging")
+	s.unsigned = s.unsigned && s.lagging != "C" // who is shown an old listing, and knows no catalog, believes it
+	s.storeAhead = rapid.SampledFrom([]time.Duration{0, 10 * time.Minute, -10 * time.Minute}).Draw(t, "store's clock")
+	return s
+}
+
+// A rapid check has so many schedules, with so many steps on average before everything comes to its end.
+const (
+	fewSchedules, fewSteps   = 15, 60
+	manySchedules, manySteps = 200, 120
+)
+
+// Whatever happens, and in whichever order, the destination only ever shows what its source was, nothing is deleted that is needed,
+// nobody is alarmed, and in the end both sides are in step.
+func TestRandomSchedules(t *testing.T) {
+	t.Setenv("AWS_CA_BUNDLE", "")                         // the store is in memory
+	schedules, average, seed := fewSchedules, fewSteps, 1 // the same each time
+	if *wantedSteps > 0 {
+		schedules, average, seed = manySchedules, manySteps, 0
+	}
+	for name, value := range map[string]int{"rapid.checks": schedules, "rapid.steps": average, "rapid.seed": seed} {
+		if f := flag.Lookup(name); f.Value.String() == f.DefValue {
+			require.NoError(t, f.Value.Set(fmt.Sprint(value)))
+		}
+	}
+	k, folder, began := newKeys(t), t.TempDir(), time.Now()
+	var played, steps int
+	for again := true; again; again = steps < *wantedSteps {
+		rapid.Check(t, func(t *rapid.T) {
+			played++
+			dir := filepath.Join(folder, fmt.Sprint(played))
+			require.NoError(t, os.MkdirAll(dir, 0o700))
+			rapid.SyncTest(t, func(t *rapid.T) {
+				p := &player{T: t, world: newWorld(k, dir, drawSettings(t)), held: map[*attempt]bool{}}
+				defer p.close()
+				t.Logf("%+v", p.settings)
+				t.Repeat(map[string]func(*rapid.T){"step": p.step})
+				p.T = t
+				p.end()
+				steps += p.steps
+			})
+		})
+	}
+	t.Logf("%d schedules, %d steps, %s", played, steps, time.Since(began).Truncate(time.Second))
+}

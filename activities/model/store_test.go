@@ -1,0 +1,188 @@
+package model
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/md5" // the ETags of S3
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// stored is an object of the store's.
+type stored struct {
+	content  []byte
+	etag     string
+	modified time.Time // whole seconds
+	metadata http.Header
+}
+
+// store is an S3 store in memory, with one bucket. Its clock is its own, and shows whole seconds. It has each state that it was
+// ever in: a listing may be of an earlier one.
+type store struct {
+	ahead time.Duration // of the clock that the workers go by
+
+	mu     sync.Mutex
+	states []map[string]stored // the last one is now
+	// lag is of how many changes before the next listing is.
+	lag int
+	// changed is called with each change, and may be nil.
+	changed func(what string)
+}
+
+func newStore(ahead time.Duration) *store {
+	return &store{ahead: ahead, states: []map[string]stored{{}}}
+}
+
+func (s *store) now() map[string]stored { return s.states[len(s.states)-1] }
+
+// clock is in whole seconds.
+func (s *store) clock() time.Time { return time.Now().Add(s.ahead).UTC().Truncate(time.Second) }
+
+// change makes a state of the last one.
+func (s *store) change(what string, change func(map[string]stored)) {
+	next := maps.Clone(s.now())
+	change(next)
+	s.states = append(s.states, next)
+	if s.changed != nil {
+		s.changed(what)
+	}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (s *store) RoundTrip(req *http.Request) (*http.Response, error) {
+	var body []byte
+	if req.Body != nil {
+		var err error
+		if body, err = io.ReadAll(req.Body); err != nil {
+			return nil, err
+		}
+		_ = req.Body.Close()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, key, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
+	resp := &http.Response{StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Request: req}
+	resp.Header.Set("Date", s.clock().Format(http.TimeFormat))
+	var content []byte
+	switch query := req.URL.Query(); {
+	case req.Method == http.MethodHead && key == "":
+	case req.Method == http.MethodGet && query.Has("list-type"):
+		content = s.list(query)
+	case req.Method == http.MethodPost && query.Has("delete"):
+		content = s.deleteAll(body)
+	case req.Method == http.MethodPut && len(query) <= 1:
+		resp.StatusCode, content = s.put(key, body, req.Header, resp.Header)
+	case req.Method == http.MethodGet || req.Method == http.MethodHead:
+		resp.StatusCode, content = s.get(key, req.Header, resp.Header)
+	default:
+		return nil, fmt.Errorf("the store does not know %s %s", req.Method, req.URL)
+	}
+	resp.ContentLength = int64(len(content))
+	if req.Method == http.MethodHead {
+		if sent := resp.Header.Get("Content-Length"); sent != "" {
+			_, _ = fmt.Sscan(sent, &resp.ContentLength)
+		}
+		content = nil
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(content))
+	return resp, nil
+}
+
+func s3Error(code string) []byte { return []byte("<Error><Code>" + code + "</Code></Error>") }
+
+func (s *store) get(key string, asked, header http.Header) (status int, content []byte) {
+	o, ok := s.now()[key]
+	if !ok {
+		return http.StatusNotFound, s3Error("NoSuchKey")
+	}
+	if match := asked.Get("If-Match"); match != "" && match != o.etag {
+		return http.StatusPreconditionFailed, s3Error("PreconditionFailed")
+	}
+	maps.Copy(header, o.metadata)
+	header.Set("Etag", o.etag)
+	header.Set("Last-Modified", o.modified.Format(http.TimeFormat))
+	header.Set("Content-Length", fmt.Sprint(len(o.content)))
+	var first, last int
+	if n, _ := fmt.Sscanf(asked.Get("Range"), "bytes=%d-%d", &first, &last); n == 2 {
+		last = min(last, len(o.content)-1)
+		header.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, last, len(o.content)))
+		header.Set("Content-Length", fmt.Sprint(last+1-first))
+		return http.StatusPartialContent, o.content[first : last+1]
+	}
+	return http.StatusOK, o.content
+}
+
+func (s *store) put(key string, body []byte, asked, header http.Header) (status int, content []byte) {
+	before, exists := s.now()[key]
+	if match := asked.Get("If-Match"); match != "" && match != before.etag || asked.Get("If-None-Match") != "" && exists {
+		return http.StatusPreconditionFailed, s3Error("PreconditionFailed")
+	}
+	sum := md5.Sum(body)
+	o := stored{content: body, etag: `"` + hex.EncodeToString(sum[:]) + `"`, modified: s.clock(), metadata: http.Header{}}
+	for name, values := range asked {
+		if strings.HasPrefix(name, "X-Amz-Meta-") {
+			o.metadata[name] = values
+		}
+	}
+	s.change("PUT "+key, func(now map[string]stored) { now[key] = o })
+	header.Set("Etag", o.etag)
+	return http.StatusOK, nil
+}
+
+func (s *store) deleteAll(body []byte) []byte {
+	var asked struct{ Object []struct{ Key string } }
+	if err := xml.Unmarshal(body, &asked); err != nil {
+		return s3Error("MalformedXML")
+	}
+	for _, o := range asked.Object {
+		s.change("DELETE "+o.Key, func(now map[string]stored) { delete(now, o.Key) })
+	}
+	return []byte("<DeleteResult></DeleteResult>")
+}
+
+// list is a listing of one page, of now or of some changes ago.
+func (s *store) list(query url.Values) []byte {
+	type entry struct {
+		Key, LastModified, ETag string
+		Size                    int
+	}
+	type folder struct{ Prefix string }
+	var page struct {
+		XMLName        xml.Name `xml:"ListBucketResult"`
+		IsTruncated    bool
+		EncodingType   string
+		Contents       []entry
+		CommonPrefixes []folder
+	}
+	page.EncodingType = "url"
+	state := s.states[max(0, len(s.states)-1-s.lag)]
+	prefix, delimiter, after := query.Get("prefix"), query.Get("delimiter"), query.Get("start-after")
+	for _, key := range slices.Sorted(maps.Keys(state)) {
+		rest, ok := strings.CutPrefix(key, prefix)
+		if !ok || key <= after {
+			continue
+		}
+		if name, _, more := strings.Cut(rest, cmp.Or(delimiter, "\x00")); more {
+			if f := (folder{url.QueryEscape(prefix + name + delimiter)}); !slices.Contains(page.CommonPrefixes, f) {
+				page.CommonPrefixes = append(page.CommonPrefixes, f)
+			}
+			continue
+		}
+		o := state[key]
+		page.Contents = append(page.Contents, entry{url.QueryEscape(key), o.modified.Format(time.RFC3339), o.etag, len(o.content)})
+	}
+	text, err := xml.Marshal(page)
+	if err != nil {
+		return s3Error(err.Error())
+	}
+	return text
+}

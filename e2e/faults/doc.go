@@ -1,0 +1,2 @@
+// Package faults tries every fault at every step of both sides, on real servers: make faults.
+package faults

@@ -1,0 +1,61 @@
+package faults_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
+)
+
+var (
+	whole = flag.Bool("whole", false, "try every cell of the matrix, not only the fast ones")
+	keep  = flag.Bool("keep", false, "leave the folders of worlds, with the logs and repositories, where they are")
+	write = flag.Bool("write", false, "write what was seen to testdata/matrix.json and docs/reliability.md")
+
+	binaries stack.Binaries
+	tempDir  string
+	// buildFlags make workers as careful as the tests that run them.
+	buildFlags []string
+)
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	flag.Parse()
+	if tempDir, err = os.MkdirTemp("", "git-partition-sync-faults-"); err != nil {
+		return 1, err
+	}
+	defer func() {
+		if !*keep {
+			err = errors.Join(err, os.RemoveAll(tempDir))
+		}
+	}()
+	if binaries, err = stack.FindServers("../.."); err != nil {
+		return 1, err
+	}
+	binaries.Worker, binaries.Starter = filepath.Join(tempDir, "worker"), filepath.Join(tempDir, "starter")
+	build := exec.Command("go", append(append([]string{"build", "-o", tempDir}, buildFlags...), "../../worker", "../../starter")...)
+	if out, err := build.CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("go build: %w: %s", err, out)
+	}
+	if err := stack.Isolate(); err != nil {
+		return 1, err
+	}
+	code = m.Run()
+	if *write && len(seen.of) > 0 {
+		err = seen.write()
+	}
+	return code, err
+}

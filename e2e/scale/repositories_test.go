@@ -1,0 +1,121 @@
+package scale_test
+
+import (
+	"bytes"
+	"compress/zlib"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
+)
+
+const mainRef = "refs/heads/main"
+
+// template is a repository that others are copied from: git itself would take several processes for each.
+func template(t testing.TB, server *stack.GitServer, history gitserver.History) string {
+	t.Helper()
+	name := "template/" + strings.TrimPrefix(server.URL(), "http://127.0.0.1:")
+	require.NoError(t, server.Create(t.Context(), name))
+	require.NoError(t, os.RemoveAll(filepath.Join(server.Dir(name), "hooks"))) // examples
+	if history.Commits > 0 {
+		_, err := server.Generate(t.Context(), name, "main", history)
+		require.NoError(t, err)
+	}
+	return server.Dir(name)
+}
+
+// populate makes n syncs of small projects, each with a history and a last commit of its own, and returns them.
+func populate(t testing.TB, s *stack.Stack, n int) (syncs []project.Sync) {
+	t.Helper()
+	source := template(t, s.Source, gitserver.History{Bytes: 30_000, Commits: 10})
+	destination := template(t, s.Destination, gitserver.History{})
+	for i := range n {
+		name := fmt.Sprintf("project-of-a-usual-name-%05d", i)
+		sync := project.Sync{
+			Source:      project.Branch{Group: "platform/team", Name: name, Branch: "main"},
+			Destination: project.Branch{Group: "mirror/platform/team", Name: name, Branch: "main"},
+		}
+		copyRepository(t, source, s.Source.Dir(sync.Source.Path()))
+		copyRepository(t, destination, s.Destination.Dir(sync.Destination.Path()))
+		addCommit(t, s.Source, sync.Source, 0)
+		syncs = append(syncs, sync)
+	}
+	return syncs
+}
+
+func copyRepository(t testing.TB, from, to string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
+	require.NoError(t, os.CopyFS(to, os.DirFS(from)))
+}
+
+// configure replaces what is synced.
+func configure(t testing.TB, s *stack.Stack, syncs []project.Sync) {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString("syncs:\n")
+	for _, sync := range syncs {
+		from, to := sync.Source, sync.Destination
+		fmt.Fprintf(&text, "  - source: {group: %q, name: %q, branch: %q}\n", from.Group, from.Name, from.Branch)
+		fmt.Fprintf(&text, "    destination: {group: %q, name: %q, branch: %q}\n", to.Group, to.Name, to.Branch)
+	}
+	require.NoError(t, os.WriteFile(s.SyncsFile(), []byte(text.String()), 0o600))
+}
+
+// addCommit adds a commit that changes one file, without a process: the three objects are written as git does.
+func addCommit(t testing.TB, server *stack.GitServer, b project.Branch, number int) {
+	t.Helper()
+	dir := server.Dir(b.Path())
+	blob := writeObject(t, dir, "blob", fmt.Appendf(nil, "%s %d\n", b, number))
+	tree := writeObject(t, dir, "tree", append([]byte("100644 changed\x00"), blob[:]...))
+	who := fmt.Sprintf("Demo <demo@example.com> %d +0000", 1_750_000_000+number)
+	commit := writeObject(t, dir, "commit", fmt.Appendf(nil, "tree %x\nparent %s\nauthor %s\ncommitter %s\n\nchange %d\n", tree, head(t, server, b), who, who, number))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, mainRef), []byte(hex.EncodeToString(commit[:])+"\n"), 0o600))
+}
+
+func writeObject(t testing.TB, dir, kind string, content []byte) [sha1.Size]byte {
+	t.Helper()
+	whole := append(fmt.Appendf(nil, "%s %d\x00", kind, len(content)), content...)
+	id := sha1.Sum(whole)
+	name := hex.EncodeToString(id[:])
+	var packed bytes.Buffer
+	w := zlib.NewWriter(&packed)
+	_, err := w.Write(whole)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	folder := filepath.Join(dir, "objects", name[:2])
+	require.NoError(t, os.MkdirAll(folder, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, name[2:]), packed.Bytes(), 0o600))
+	return id
+}
+
+// head is what a branch is at, as its file says; empty if there is none.
+func head(t testing.TB, server *stack.GitServer, b project.Branch) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(server.Dir(b.Path()), "refs", "heads", b.Branch))
+	if os.IsNotExist(err) {
+		return ""
+	}
+	require.NoError(t, err)
+	return strings.TrimSpace(string(text))
+}
+
+// inSync counts the syncs whose destination is what the source is.
+func inSync(t testing.TB, s *stack.Stack, syncs []project.Sync) (n int) {
+	t.Helper()
+	for _, sync := range syncs {
+		if at := head(t, s.Source, sync.Source); at != "" && at == head(t, s.Destination, sync.Destination) {
+			n++
+		}
+	}
+	return n
+}
