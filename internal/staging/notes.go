@@ -16,16 +16,16 @@ const (
 	maxDead = 16
 )
 
-// Dead is a worker that was killed, and whose folder has been removed.
+// Dead is a worker that was killed, or has ended before its runs did, and whose folder has been removed.
 type Dead struct {
 	ID    string   // as the worker's Area had it
 	Notes [][]byte // those that it has not struck out
 }
 
-// Dead tells of workers in the same work directory that were killed.
+// Dead tells of such workers in the same work directory.
 func (a *Area) Dead() <-chan Dead { return a.dead }
 
-// Note keeps a text in the worker's folder until it is struck out. Who finds the folder after the worker was killed, gets it from
+// Note keeps a text in the worker's folder until it is struck out. Who finds the folder after the worker has ended, gets it from
 // Dead. On a disk that takes nothing there is no note.
 func (a *Area) Note(text []byte) (strike func()) {
 	dir, err := a.ensureFolder()

@@ -1,9 +1,9 @@
 // Package staging keeps the files that the steps of one run hand to each other.
 //
 // Every worker process has a folder of its own in the work directory, and in it a folder for each run. It holds its
-// folder locked for as long as it lives. A folder with a free lock belonged to a killed worker: a worker that starts there, or
-// lives beside it, removes it and tells of it (Dead). So several workers can share a work directory. A living worker maintains its
-// folder: it removes what finished runs left behind, and creates the folder again if it was deleted.
+// folder locked for as long as it lives. A folder with a free lock belonged to a worker that has ended before its runs did: a worker
+// that starts there, or lives beside it, removes it and tells of it (Dead). So several workers can share a work directory. A living
+// worker maintains its folder: it removes what finished runs left behind, and creates the folder again if it was deleted.
 package staging
 
 import (
@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -115,7 +116,8 @@ func (a *Area) holdWorkdir(workdir *os.Root) {
 // ID is the name of the worker's folder. Each process has another one.
 func (a *Area) ID() string { return a.id }
 
-// Close removes the worker's folder and everything in it.
+// Close removes the worker's files. If runs have not removed theirs, or notes are not struck out, the folder stays, with the notes:
+// who finds it answers for what has not ended here.
 func (a *Area) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -131,7 +133,31 @@ func (a *Area) Close() error {
 		return err
 	}
 	defer workdir.Close() //nolint:errcheck // it was only read
-	return workdir.RemoveAll(a.id)
+	left := 0
+	entries, err := fs.ReadDir(a.dir.FS(), ".")
+	for _, e := range entries {
+		if e.Name() == lockName {
+			continue
+		}
+		left++
+		if e.IsDir() {
+			err = errors.Join(err, a.dir.RemoveAll(e.Name()))
+		}
+	}
+	if left == 0 || !a.isInPlace() {
+		err = errors.Join(err, workdir.RemoveAll(a.id))
+	}
+	return err
+}
+
+// HasRuns tells whether runs have files here.
+func (a *Area) HasRuns() bool {
+	dir, err := a.ensureFolder()
+	if err != nil {
+		return false
+	}
+	entries, _ := fs.ReadDir(dir.FS(), ".")
+	return slices.ContainsFunc(entries, fs.DirEntry.IsDir)
 }
 
 // Run is the folder of one run. Its zero value is not usable.

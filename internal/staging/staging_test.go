@@ -98,8 +98,43 @@ func TestCloseRemovesAll(t *testing.T) {
 	run, err := area.Run("run-1")
 	require.NoError(t, err)
 	write(t, run, "pack", "x")
+	area.Note([]byte("over"))()
+	require.True(t, area.HasRuns())
+	require.NoError(t, run.Remove())
+	require.False(t, area.HasRuns())
 	require.NoError(t, area.Close())
 	require.Equal(t, []string{lockName}, names(t, workdir))
+}
+
+// Of a worker that ends before its runs do the next one hears, and nothing takes room meanwhile.
+func TestCloseTellsOfWhatHasNotEnded(t *testing.T) {
+	for name, test := range map[string]struct {
+		files bool
+		notes [][]byte
+	}{
+		"a run between two steps":       {files: true},
+		"a step that was cut off":       {notes: [][]byte{[]byte("at work")}},
+		"a step with files was cut off": {files: true, notes: [][]byte{[]byte("at work")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			workdir := t.TempDir()
+			area := open(t, workdir)
+			if test.files {
+				run, err := area.Run("run-1")
+				require.NoError(t, err)
+				write(t, run, "pack", "x")
+			}
+			for _, note := range test.notes {
+				area.Note(note)
+			}
+			require.NoError(t, area.Close())
+			require.NoDirExists(t, filepath.Join(workdir, area.ID(), "run-1"))
+
+			next := open(t, workdir)
+			require.Equal(t, Dead{area.ID(), test.notes}, <-next.Dead())
+			require.NoDirExists(t, filepath.Join(workdir, area.ID()))
+		})
+	}
 }
 
 // TestOpenRemovesLeftovers kills another process that holds an area, and opens one beside it

@@ -13,30 +13,32 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
-// heirTime is how long a worker answers for one that was killed. Steps that were under way without a note have timed out by then,
+// heirTime is how long a worker answers for one that has ended. Steps that were under way without a note have timed out by then,
 // and have been tried again.
 const heirTime = 2 * time.Minute
 
-// answerForDead answers, as they come, for workers that were killed where this one is, until ctx is done: nobody needs to wait
-// until it is certain that they are gone.
+// answerForDead answers, as they come, for workers that were killed where this one is, or ended before their runs, until ctx is
+// done: nobody needs to wait until it is certain that they are gone.
 func (s *roleWorker) answerForDead(ctx context.Context, temporal client.Client) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case dead := <-s.Staging.Dead():
-			s.log.Warn("A worker was killed here: what it was at is run again", "folder", dead.ID, "tasks", len(dead.Notes))
+			s.log.Warn("A worker ended here before its runs did: what it was at is run again", "folder", dead.ID, "tasks", len(dead.Notes))
 			if err := s.answerFor(ctx, temporal, dead); err != nil && ctx.Err() == nil {
-				s.log.Warn("What a killed worker was at is run again only when it has timed out", "folder", dead.ID, "error", err)
+				s.log.Warn("What a worker was at that has ended is run again only when it has timed out", "folder", dead.ID, "error", err)
 			}
 		}
 	}
 }
 
-// answerFor has the activities run again that a killed worker was at, and answers steps that come for its files: there are none,
+// answerFor has the activities run again that a worker was at that has ended, and answers steps that come for its files: there are none,
 // so their runs start over. Steps of this worker never take part in that: what the other had verified was by its own settings.
 func (s *roleWorker) answerFor(ctx context.Context, temporal client.Client, dead staging.Dead) error {
-	options := s.options(func(err error) { s.log.Warn("Nobody answers for a killed worker", "folder", dead.ID, "error", err) })
+	options := s.options(func(err error) {
+		s.log.Warn("Nobody answers for a worker that has ended", "folder", dead.ID, "error", err)
+	})
 	options.DisableWorkflowWorker = true
 	options.MaxConcurrentActivityTaskPollers = 1
 	heir := worker.New(temporal, s.hostQueue(dead.ID), options)
@@ -61,5 +63,5 @@ func withoutFiles(ctx context.Context, _ converter.EncodedValues) error {
 	if activity.GetInfo(ctx).ActivityType.Name == "Cleanup" {
 		return nil
 	}
-	return fmt.Errorf("%w: its worker was killed", staging.ErrMissing)
+	return fmt.Errorf("%w: its worker has ended", staging.ErrMissing)
 }

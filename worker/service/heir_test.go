@@ -40,7 +40,18 @@ func cleansUp(ctx workflow.Context, host string) error {
 	return workflow.ExecuteActivity(workflow.WithTaskQueue(ctx, host), "Cleanup").Get(ctx, nil)
 }
 
+// goesOn has two steps that need a worker's files, one after the other.
+func goesOn(ctx workflow.Context, host string) error {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Hour})
+	onHost := workflow.WithTaskQueue(ctx, host)
+	if err := workflow.ExecuteActivity(onHost, "Step").Get(ctx, nil); err != nil {
+		return err
+	}
+	return workflow.ExecuteActivity(onHost, "Step").Get(ctx, nil)
+}
+
 func registerHosts(r workflows.Registry) {
+	r.RegisterWorkflow(goesOn)
 	r.RegisterWorkflow(needsHost)
 	r.RegisterWorkflow(cleansUp)
 }
@@ -123,4 +134,58 @@ func TestCutOffStepsAreGivenUp(t *testing.T) {
 	serve(t, c, registerHosts, &lingering{})
 	stop()
 	requireFilesLost(t, pushed())
+}
+
+// brief has a step that takes a moment.
+type brief struct {
+	begun chan struct{} // sent to by each
+	ended atomic.Int32
+}
+
+func (b *brief) Step(context.Context) error {
+	b.begun <- struct{}{}
+	time.Sleep(200 * time.Millisecond)
+	b.ended.Add(1)
+	return nil
+}
+
+// stage lets a run have files on a worker, and returns their folder.
+func stage(t *testing.T, workdir, host string) string {
+	t.Helper()
+	folder := filepath.Join(workdir, filepath.Base(host), "run")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	return folder
+}
+
+// A worker that is told to end goes on with the runs whose files it has.
+func TestRunsGoOnWhileAWorkerEnds(t *testing.T) {
+	t.Parallel()
+	c := devClient(t, client.ConnectionOptions{})
+	steps, workdir := &brief{begun: make(chan struct{}, 2)}, t.TempDir()
+	host, stop := serveIn(t, c, workdir, registerHosts, steps)
+	stage(t, workdir, host)
+	serve(t, c, registerHosts, &lingering{}) // which is at the workflow meanwhile
+	ended := start(t, c, goesOn, host)
+	<-steps.begun
+	stop()
+	require.NoError(t, ended())
+	require.EqualValues(t, 2, steps.ended.Load())
+}
+
+// A worker that ends between two steps of a run, for which nobody else is there, has an heir that tells the run.
+func TestStoppedWorkerHasAnHeir(t *testing.T) {
+	t.Parallel()
+	c := devClient(t, client.ConnectionOptions{})
+	steps, workdir := &brief{begun: make(chan struct{}, 2)}, t.TempDir()
+	host, stop := serveIn(t, c, workdir, registerHosts, steps)
+	folder := stage(t, workdir, host)
+	ended := start(t, c, goesOn, host)
+	<-steps.begun
+	stop()
+	require.EqualValues(t, 1, steps.ended.Load())
+	require.NoDirExists(t, folder, "it would take room until a worker starts here")
+
+	_, stop = serveIn(t, c, workdir, registerHosts, &lingering{})
+	t.Cleanup(stop)
+	requireFilesLost(t, ended())
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
-	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
 
 // hostSlots is how many steps with files on this worker run at a time. It is more than one cycle starts: a step that
@@ -58,7 +57,7 @@ func (s *roleWorker) serve(ctx context.Context, temporal client.Client, probes *
 	defer give(nil)
 	steps := s.activities(s.dependencies)
 	s.running = &running{host: s.Host, note: s.Staging.Note}
-	workers, err := s.workers(temporal, steps, func(err error) { give(fmt.Errorf("worker gave up: %w", err)) })
+	workers, err := s.newWorkers(temporal, steps, func(err error) { give(fmt.Errorf("worker gave up: %w", err)) })
 	if err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
@@ -77,7 +76,7 @@ func (s *roleWorker) serve(ctx context.Context, temporal client.Client, probes *
 		return err
 	}
 	defer stopHook()
-	if err := startAll(workers); err != nil {
+	if err := workers.start(); err != nil {
 		return err
 	}
 	probes.serving.Store(&served{isThere, s.statusPage(views)})
@@ -94,51 +93,10 @@ func (s *roleWorker) serve(ctx context.Context, temporal client.Client, probes *
 	stopHook() // forges deliver to the other workers
 	tending.Wait()
 	probes.draining.Store(true)
-	stopAll(workers)
+	s.drain(workers)
 	s.giveUp(temporal)
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	return nil
-}
-
-// workers are those of the role's task queues, ready to be started, the workflows' last: what they start is then taken up.
-func (s *roleWorker) workers(temporal client.Client, steps any, failed func(error)) ([]worker.Worker, error) {
-	options := s.options(failed)
-	first, err := withSlots(options, newSlots(s.MaxConcurrent, slowAfter))
-	if err != nil {
-		return nil, err
-	}
-	common := worker.New(temporal, s.TaskQueue, first)
-	s.role.workflows(common)
-	common.RegisterActivity(steps)
-
-	options.DisableWorkflowWorker = true
-	options.MaxConcurrentActivityExecutionSize = hostSlots
-	own := worker.New(temporal, s.Host, options)
-	own.RegisterActivity(steps)
-	options.MaxConcurrentActivityExecutionSize = scanSlots
-	scans := worker.New(temporal, contract.ScanQueue(s.TaskQueue), options)
-	scans.RegisterActivity(steps)
-	return []worker.Worker{own, scans, common}, nil
-}
-
-// startAll starts all workers, or none.
-func startAll(workers []worker.Worker) error {
-	for i, w := range workers {
-		if err := w.Start(); err != nil {
-			stopAll(workers[:i])
-			return fmt.Errorf("start worker: %w", err)
-		}
-	}
-	return nil
-}
-
-// stopAll drains all workers concurrently, because each of them may take as long as the drain does.
-func stopAll(workers []worker.Worker) {
-	var draining sync.WaitGroup
-	for _, w := range workers {
-		draining.Go(w.Stop)
-	}
-	draining.Wait()
 }

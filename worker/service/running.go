@@ -66,6 +66,13 @@ func (r *running) begin(token []byte, needsFiles bool) (end func()) {
 	}
 }
 
+// any tells whether something runs.
+func (r *running) any() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.tasks) > 0
+}
+
 // cutOff is how everything fails that runs.
 func (r *running) cutOff() map[string]error {
 	r.mu.Lock()

@@ -168,7 +168,7 @@ func serveIn(t *testing.T, c client.Client, workdir string, workflows func(workf
 	s := &roleWorker{
 		metrics: m, log: slog.New(slog.DiscardHandler),
 		role: role{
-			Common: config.Common{MaxConcurrent: 1, DrainTimeout: time.Second}, Role: contract.Role{TaskQueue: "steps"},
+			Common: config.Common{MaxConcurrent: 1, DrainTimeout: 3 * time.Second}, Role: contract.Role{TaskQueue: "steps"},
 			workflows: workflows, activities: func(dependencies) any { return steps },
 		},
 		dependencies: dependencies{Common: activities.Common{Host: "steps/host/" + area.ID(), Staging: area}},
