@@ -162,9 +162,6 @@ func (p *Producer) writeBundle(cloned *Cloned, base, tip state, request smarthtt
 	if err != nil {
 		return err
 	}
-	if err := run.Discard(fetchedFile, lfsFile); err != nil { // of an attempt before: they say what was done with this one
-		return err
-	}
 	var head []byte
 	if cloned.Bundle.Destination.IsSet() {
 		head, err = writeRefs(run, cloned, base, tip)

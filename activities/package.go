@@ -33,8 +33,8 @@ type Packaged struct {
 }
 
 // Package writes the archive: the manifest that describes the bundle, the manifest's signature, the refs of a set, the
-// list of LFS objects if there are any, and the bundle. An attempt at Clone that was given up may still run on the same worker, and
-// have replaced the files of the one that counts: then it fails with staging.ErrMissing, and the run starts over.
+// list of LFS objects if there are any, and the bundle. If these are not what Clone has left, it fails with staging.ErrMissing, and the
+// run starts over.
 func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput) (packaged Packaged, err error) {
 	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {
@@ -92,7 +92,7 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	return packaged, run.Create(archiveFile, func(f *os.File) error {
 		err := archive.Write(f, manifest, signature, refs, lfsList, io.TeeReader(meter.read(bundle), read))
 		if errors.Is(err, archive.ErrMalformed) || hex.EncodeToString(read.Sum(nil)) != in.Bundle.SHA256 && err == nil {
-			err = fmt.Errorf("%w: another attempt has replaced what was cloned (%v)", staging.ErrMissing, err)
+			err = fmt.Errorf("%w: this is not what was cloned (%v)", staging.ErrMissing, err)
 		}
 		return err
 	})

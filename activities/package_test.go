@@ -7,9 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An attempt at Clone that Temporal has given up goes on beside the next one, on the same worker, and its files take the place of
-// those of the next. They do not get into an object that says that it has something else.
-func TestFilesOfAnotherClone(t *testing.T) {
+// What is not as Clone has left it does not get into an object that says that it has something else.
+func TestAlteredCloneStartsOver(t *testing.T) {
 	t.Parallel()
 	r := newTrustedRig(t)
 	r.commit("one")
@@ -26,13 +25,22 @@ func TestFilesOfAnotherClone(t *testing.T) {
 	fails(r, KindStagedFileMissing, r.pack, p)
 }
 
-// Nor do the refs of another state.
-func TestRefsOfAnotherClone(t *testing.T) {
+// An attempt that was given up may go on beside the next one on the same worker. Neither has the other's files.
+func TestAttemptsHaveFilesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	r := newSetRig(t, "refs/*", "refs/*")
 	tip := r.commitOn("main", "one")
-	first := must(r, r.clone, must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0])
+	cloned := must(r, r.clone, r.setUpload())
 	r.atSource("update-ref", "refs/tags/v1", tip)
-	must(r, r.clone, must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0])
-	fails(r, KindStagedFileMissing, r.pack, first)
+	must(r, r.clone, r.setUpload())
+	uploaded := r.complete(cloned)
+
+	downloaded := must(r, r.download, must(r, r.consumer.PlanPushes, PlanRequest{}).Moves[0])
+	next := r.produceSet()
+	must(r, r.download, must(r, r.consumer.PlanPushes, PlanRequest{}).Moves[0])
+	must(r, r.push, must(r, r.decrypt, downloaded))
+	to, err := r.consumer.readDestination(t.Context(), r.sync.Destination)
+	require.NoError(t, err)
+	require.Equal(t, uploaded.ID.Commit, to.tip)
+	require.NotEqual(t, next.ID.Commit, to.tip)
 }

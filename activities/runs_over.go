@@ -16,15 +16,19 @@ import (
 // as over. Temporal deletes runs after their retention, but a run that has just started is not in its index either.
 const unknownRunAge = 24 * time.Hour
 
-// RunsOver returns a function that asks Temporal which runs are over. It is given the times when the runs' files last
-// changed.
+// RunsOver returns a function that asks Temporal which runs are over. It is given the places of runs' files, with the times when
+// these last changed, and returns those that no run needs any more.
 func RunsOver(temporal client.Client) func(context.Context, map[string]time.Time) ([]string, error) {
-	return func(ctx context.Context, runs map[string]time.Time) (over []string, err error) {
+	return func(ctx context.Context, places map[string]time.Time) (over []string, err error) {
+		runs := map[string]bool{}
+		for place := range places {
+			if run := runOf(place); uuid.Validate(run) == nil {
+				runs[run] = true
+			}
+		}
 		var quoted []string
 		for run := range runs {
-			if uuid.Validate(run) == nil {
-				quoted = append(quoted, "'"+run+"'")
-			}
+			quoted = append(quoted, "'"+run+"'")
 		}
 		if len(quoted) == 0 {
 			return nil, nil
@@ -35,17 +39,15 @@ func RunsOver(temporal client.Client) func(context.Context, map[string]time.Time
 		if err != nil {
 			return nil, fmt.Errorf("list runs: %w", err)
 		}
-		known := map[string]bool{}
+		known := map[string]enums.WorkflowExecutionStatus{}
 		for _, execution := range answer.GetExecutions() {
-			run := execution.GetExecution().GetRunId()
-			known[run] = true
-			if _, asked := runs[run]; asked && execution.GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
-				over = append(over, run)
-			}
+			known[execution.GetExecution().GetRunId()] = execution.GetStatus()
 		}
-		for run, touched := range runs {
-			if !known[run] && uuid.Validate(run) == nil && time.Since(touched) > unknownRunAge {
-				over = append(over, run)
+		for place, touched := range places {
+			switch status, ok := known[runOf(place)]; {
+			case !runs[runOf(place)]: // it is not ours
+			case ok && status != enums.WORKFLOW_EXECUTION_STATUS_RUNNING, !ok && time.Since(touched) > unknownRunAge:
+				over = append(over, place)
 			}
 		}
 		return over, nil

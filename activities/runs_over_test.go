@@ -42,10 +42,13 @@ func TestRunsOver(t *testing.T) {
 		running: enums.WORKFLOW_EXECUTION_STATUS_RUNNING,
 	}}
 	now, longAgo := time.Now().Add(-unknownRunAge+time.Minute), time.Now().Add(-unknownRunAge-time.Minute)
-	runs := map[string]time.Time{ended: now, failed: longAgo, running: longAgo, justStarted: now, forgotten: longAgo, "' OR RunId != '": longAgo}
+	runs := map[string]time.Time{
+		ended: now, failed + ".FIRST": longAgo, failed + ".SECOND": longAgo, running + ".FIRST": longAgo, justStarted + ".FIRST": now, forgotten + ".FIRST": longAgo,
+		"' OR RunId != '": longAgo,
+	}
 	over, err := RunsOver(index)(t.Context(), runs)
 	require.NoError(t, err)
-	require.ElementsMatch(t, []string{ended, failed, forgotten}, over)
+	require.ElementsMatch(t, []string{ended, failed + ".FIRST", failed + ".SECOND", forgotten + ".FIRST"}, over)
 	require.Len(t, index.asked, 1)
 	require.EqualValues(t, 5, index.asked[0].GetPageSize(), "all of them in one answer")
 	for _, run := range []string{ended, failed, running, justStarted, forgotten} {

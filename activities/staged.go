@@ -2,7 +2,9 @@ package activities
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"strings"
 
 	"go.temporal.io/sdk/activity"
 
@@ -53,9 +55,16 @@ func numbered(name string, i int) string { return fmt.Sprintf("%02d-%s", i, name
 // lfsObjectFile has the content of an LFS object, or the beginning of it.
 func lfsObjectFile(o lfs.Object) string { return lfsFile + "-" + o.OID }
 
-// stage returns the place for the files of the workflow run that this activity belongs to.
+// stage returns a place for the files of the workflow run that this activity belongs to. Each attempt has another one: one that was
+// given up may still be at work on the same worker.
 func stage(ctx context.Context, host string) Staged {
-	return Staged{Host: host, Run: activity.GetInfo(ctx).WorkflowExecution.RunID}
+	return Staged{Host: host, Run: activity.GetInfo(ctx).WorkflowExecution.RunID + "." + rand.Text()}
+}
+
+// runOf is the workflow run that a place for files is of.
+func runOf(place string) string {
+	run, _, _ := strings.Cut(place, ".")
+	return run
 }
 
 // Cleanup removes the files of a run.
