@@ -6,7 +6,6 @@ import (
 
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/plan"
-	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
 // consuming is a push between two steps.
@@ -19,7 +18,7 @@ type consuming struct {
 
 // consume is a run of the consumer.
 func (w *world) consume(name string, p plan.Push) {
-	f := &flow{world: w, name: name}
+	f := &flow{world: w, name: name, areas: w.openAreas()}
 	defer w.temporal.stopped(p.Destination)
 	err := f.pushOnOneWorker(p)
 	if kindOf(err) == activities.KindTipMoved {
@@ -42,11 +41,10 @@ func (f *flow) pushOnOneWorker(p plan.Push) error {
 }
 
 func (f *flow) push(planned plan.Push) error {
-	areas := f.areas()
 	c, err := step(f, "Download", func(ctx context.Context, worker int, in consuming) (consuming, error) {
 		var err error
 		in.Worker = worker
-		in.Downloaded, err = f.consumerIn(worker, areas).Download(ctx, in.Work)
+		in.Downloaded, err = f.consumerOn(worker).Download(ctx, in.Work)
 		in.Work.Staged = in.Downloaded.Staged
 		return in, err
 	}, consuming{Work: activities.PushWork{Plan: planned}})
@@ -56,21 +54,21 @@ func (f *flow) push(planned plan.Push) error {
 	f.worker = c.Worker
 	c, err = step(f, "Decrypt", func(ctx context.Context, worker int, in consuming) (consuming, error) {
 		var err error
-		in.Decrypted, err = f.consumerIn(worker, areas).Decrypt(ctx, in.Work, activities.DecryptInput{Commit: in.Downloaded.Target.Commit, Objects: in.Downloaded.Objects})
+		in.Decrypted, err = f.consumerOn(worker).Decrypt(ctx, in.Work, activities.DecryptInput{Commit: in.Downloaded.Target.Commit, Objects: in.Downloaded.Objects})
 		return in, err
 	}, c)
 	if err != nil {
 		return err
 	}
 	_, err = step(f, "Push", func(ctx context.Context, worker int, in consuming) (activities.Pushed, error) {
-		return f.consumerIn(worker, areas).Push(ctx, in.Work, activities.PushInput{Target: in.Downloaded.Target, Bundles: in.Decrypted.Bundles})
+		return f.consumerOn(worker).Push(ctx, in.Work, activities.PushInput{Target: in.Downloaded.Target, Bundles: in.Decrypted.Bundles})
 	}, c)
 	return err
 }
 
-func (w *world) consumerIn(worker int, areas [2]*staging.Area) *activities.Consumer {
-	c := w.consumer(worker)
-	c.Staging = areas[worker]
+func (f *flow) consumerOn(worker int) *activities.Consumer {
+	c := f.consumer(worker)
+	c.Staging = f.areas[worker]
 	return c
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/app-sre/git-partition-sync/activities"
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
 const (
@@ -45,6 +46,7 @@ type flow struct {
 	name string
 	// worker has the run's files; negative while any may take the next activity.
 	worker int
+	areas  [2]*staging.Area // of the workers, for a run
 }
 
 // step has an activity done, as often as it takes. The first attempt of a flow is on the worker that the schedule chooses.
@@ -98,7 +100,7 @@ type producing struct {
 
 // produce is a run of the producer.
 func (w *world) produce(name string, u plan.Upload) {
-	f := &flow{world: w, name: name}
+	f := &flow{world: w, name: name, areas: w.openAreas()}
 	var uploaded activities.Uploaded
 	err := errLost
 	for start := 0; start < maxStarts && startsOver(err); start++ {
@@ -115,10 +117,9 @@ func startsOver(err error) bool {
 }
 
 func (f *flow) upload(u plan.Upload) (uploaded activities.Uploaded, err error) {
-	areas := f.areas()
 	on := func(worker int) *activities.Producer {
 		p := f.producer(worker)
-		p.Staging = areas[worker]
+		p.Staging = f.areas[worker]
 		return p
 	}
 	p, err := step(f, "Clone", func(ctx context.Context, worker int, in producing) (producing, error) {
@@ -149,9 +150,13 @@ func (f *flow) upload(u plan.Upload) (uploaded activities.Uploaded, err error) {
 		return uploaded, err
 	}
 	return step(f, "Upload", func(ctx context.Context, worker int, in producing) (activities.Uploaded, error) {
-		return on(worker).Upload(ctx, in.Work, activities.UploadInput{
+		uploaded, err := on(worker).Upload(ctx, in.Work, activities.UploadInput{
 			ID: in.Cloned.Bundle.ID, CreatedAt: in.Packaged.CreatedAt, Note: in.Packaged.Note, ManifestSHA256: in.Packaged.ManifestSHA256, Size: in.Encrypted.Size,
 		})
+		if err == nil {
+			f.judge.uploaded(attemptOf(ctx), uploaded.Key)
+		}
+		return uploaded, err
 	}, p)
 }
 

@@ -34,9 +34,10 @@ type judge struct {
 	violation string
 	kinds     map[string]int // of failures
 	effects   int            // that changed the bucket or the destination
-	// late says that a given-up worker has uploaded something. If that was overtaken meanwhile, it is the newest in the bucket until it is
-	// withdrawn: who knows what was there before, by the catalog, reports that as withheld; who knows nothing takes it.
+	// late says that a given-up worker has uploaded something that was overtaken since it looked for that. It is the newest in the bucket
+	// until it is withdrawn: who knows what was there before, by the catalog, reports that as withheld; who knows nothing takes it.
 	late bool
+	cut  bool // a listing was cut off
 }
 
 func newJudge(w *world) judge {
@@ -102,11 +103,11 @@ func (j *judge) changed(what string) {
 		return
 	}
 	j.effects++
-	if current := j.world.current; current.isLost && strings.Contains(current.name, ": Upload") && strings.HasPrefix(what, "PUT") {
-		j.late = true
-	}
 	states := j.world.store.states
 	before, now := chains(states[len(states)-2]), chains(states[len(states)-1])
+	if key, stored := strings.CutPrefix(what, "PUT "); stored {
+		j.stored(key, before, now)
+	}
 	if key, deleted := strings.CutPrefix(what, "DELETE "); deleted && strings.Contains(j.world.current.name, ": Prune") {
 		for b, c := range before {
 			if left, ok := now[b]; !c.Broken() && (!ok || left.Broken() || left.Newest().Key != c.Newest().Key) {
@@ -114,6 +115,57 @@ func (j *judge) changed(what string) {
 			}
 		}
 	}
+}
+
+// stored looks at an object that a worker has just put into the bucket. Only what came since the worker looked excuses that it does
+// not fit.
+func (j *judge) stored(key string, before, now map[project.Branch]chain.Chain) {
+	a := j.world.current.attempt
+	b := destinationOf(key)
+	a.overtakenBy = nil
+	if states := j.world.store.states; a.looked > 0 {
+		a.overtakenBy = putSince(states[a.looked-1:len(states)-1], b)
+	}
+	overtaken := len(a.overtakenBy) > 0
+	j.late = j.late || overtaken && a.isLost
+	if now[b].Broken() && !before[b].Broken() && !overtaken {
+		j.violated("%s has uploaded %s, and nothing leads to its base", a.name, showKey(key))
+	}
+}
+
+// putSince are the objects of a destination that were put there in the given states, after the first.
+func putSince(states []map[string]stored, b project.Branch) (keys []string) {
+	for i, state := range states[1:] {
+		for key, o := range state {
+			if key != catalog.Key && destinationOf(key) == b && o.version != states[i][key].version {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
+}
+
+// uploaded looks at what an upload that has not failed leaves: nothing that was overtaken stays the newest.
+func (j *judge) uploaded(a *attempt, key string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	now := j.world.store.lookAt()
+	if c, ok := chains(now)[destinationOf(key)]; !ok || c.Newest().Key != key {
+		return
+	}
+	for _, other := range a.overtakenBy {
+		if o, ok := now[other]; ok && o.modified.Before(now[key].modified) {
+			j.violated("%s has left %s, although %s came first", a.name, showKey(key), showKey(other))
+		}
+	}
+}
+
+func destinationOf(key string) project.Branch {
+	id, err := object.ParseKey(key)
+	if err != nil {
+		panic(err) // no producer has put it there
+	}
+	return id.Destination
 }
 
 // chains are those of a state of the bucket.
@@ -155,6 +207,9 @@ func (j *judge) alarmed(who, kind, reason string) {
 	j.kinds[kind]++
 	if kind == plan.KindObjectWithheld && (j.late || j.world.settings.lagging == "C") {
 		return // what the consumer is shown is an older state than one that it knows of
+	}
+	if kind == "BrokenListing" && j.cut {
+		return
 	}
 	if slices.Contains(alarms, kind) {
 		j.violated("%s: a false alarm: %s: %s", who, kind, reason)

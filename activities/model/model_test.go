@@ -179,8 +179,11 @@ func (p *player) breakRequest() {
 		return
 	}
 	r, o := waiting[p.draw(len(waiting), "request")], outcome{lost: errBroken}
-	if p.draw(2, "when") == 0 {
+	switch how := p.draw(4, "how"); {
+	case how < 2:
 		o = outcome{refused: errBroken}
+	case how == 2 && strings.HasPrefix(r.what, "LIST"):
+		o, p.judge.cut = outcome{cut: true}, true
 	}
 	p.turn(r, o)
 }
@@ -219,6 +222,7 @@ func drawSettings(t *rapid.T) (s settings) {
 	s.lagging = rapid.SampledFrom([]string{"", "", "Prune", "C"}).Draw(t, "lagging")
 	s.unsigned = s.unsigned && s.lagging != "C" // who is shown an old listing, and knows no catalog, believes it
 	s.storeAhead = rapid.SampledFrom([]time.Duration{0, 10 * time.Minute, -10 * time.Minute}).Draw(t, "store's clock")
+	s.pageSize = rapid.SampledFrom([]int{1000, 1000, 3, 2}).Draw(t, "page size")
 	return s
 }
 

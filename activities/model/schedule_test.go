@@ -34,6 +34,11 @@ type attempt struct {
 	killed bool
 	// again says that the activity is tried again on the same worker when this attempt is lost.
 	again bool
+	// looked is how many states the store had when the attempt began its last look at it, 0 if it has not; looking is during that.
+	looked  int
+	looking bool
+	// overtakenBy are the objects of the same destination that others have put into the bucket between that look and its own.
+	overtakenBy []string
 }
 
 // request is one that waits for its turn.
@@ -50,6 +55,7 @@ type outcome struct {
 	refused error // it does not reach the server
 	lost    error // its answer does not come back
 	lag     int   // of a listing: of how many changes ago it is
+	cut     bool  // of a listing: it ends early
 }
 
 func (o outcome) String() string {
@@ -59,6 +65,9 @@ func (o outcome) String() string {
 	}
 	if o.lost != nil {
 		words += ", whose answer is lost"
+	}
+	if o.cut {
+		words += ", which is cut off"
 	}
 	if o.lag > 0 {
 		words += fmt.Sprintf(", as of %d changes ago", o.lag)
@@ -159,10 +168,16 @@ func (s *schedule) end() {
 
 type attemptKey struct{}
 
+// attemptOf is the attempt that a context belongs to; nil if it is nobody's.
+func attemptOf(ctx context.Context) *attempt {
+	a, _ := ctx.Value(attemptKey{}).(*attempt)
+	return a
+}
+
 // pass has a request of whatever attempt the context belongs to wait for its turn, and then sends it.
 func (s *schedule) pass(ctx context.Context, what string, send func(outcome) error) error {
-	a, ok := ctx.Value(attemptKey{}).(*attempt)
-	if !ok {
+	a := attemptOf(ctx)
+	if a == nil {
 		return fmt.Errorf("%s: nobody's request", what)
 	}
 	o := s.ask(a, what)

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -20,6 +21,7 @@ func follow(t *testing.T, s settings, play func(*script)) {
 	t.Helper()
 	t.Setenv("AWS_CA_BUNDLE", "") // the store is in memory
 	k, folder := newKeys(t), t.TempDir()
+	s.pageSize = cmp.Or(s.pageSize, 1000)
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(k, folder, s)
 		defer w.close()

@@ -25,7 +25,8 @@ func openBucket(ctx context.Context, s *schedule, store *store) *bucket.Bucket {
 		out middleware.InitializeOutput, metadata middleware.Metadata, err error,
 	) {
 		err = s.pass(ctx, describe(in.Parameters), func(o outcome) error {
-			store.lag = o.lag
+			_, isListing := in.Parameters.(*s3.ListObjectsV2Input)
+			store.prepare(attemptOf(ctx), isListing, o)
 			out, metadata, err = next.HandleInitialize(ctx, in)
 			return err
 		})

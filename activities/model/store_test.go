@@ -23,26 +23,36 @@ type stored struct {
 	etag     string
 	modified time.Time // whole seconds
 	metadata http.Header
+	version  int // tells it from others with the same content
 }
 
 // store is an S3 store in memory, with one bucket. Its clock is its own, and shows whole seconds. It has each state that it was
 // ever in: a listing may be of an earlier one.
 type store struct {
-	ahead time.Duration // of the clock that the workers go by
+	ahead    time.Duration // of the clock that the workers go by
+	pageSize int           // how many keys a page of a listing has
 
 	mu     sync.Mutex
 	states []map[string]stored // the last one is now
-	// lag is of how many changes before the next listing is.
+	// lag is of how many changes before the next listing is, and cut whether it says that there is more, but not how to get that.
 	lag int
+	cut bool
 	// changed is called with each change, and may be nil.
 	changed func(what string)
 }
 
-func newStore(ahead time.Duration) *store {
-	return &store{ahead: ahead, states: []map[string]stored{{}}}
+func newStore(ahead time.Duration, pageSize int) *store {
+	return &store{ahead: ahead, pageSize: pageSize, states: []map[string]stored{{}}}
 }
 
 func (s *store) now() map[string]stored { return s.states[len(s.states)-1] }
+
+// lookAt is now for those who are no request.
+func (s *store) lookAt() map[string]stored {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now()
+}
 
 // clock is in whole seconds.
 func (s *store) clock() time.Time { return time.Now().Add(s.ahead).UTC().Truncate(time.Second) }
@@ -127,7 +137,7 @@ func (s *store) put(key string, body []byte, asked, header http.Header) (status 
 		return http.StatusPreconditionFailed, s3Error("PreconditionFailed")
 	}
 	sum := md5.Sum(body)
-	o := stored{content: body, etag: `"` + hex.EncodeToString(sum[:]) + `"`, modified: s.clock(), metadata: http.Header{}}
+	o := stored{content: body, etag: `"` + hex.EncodeToString(sum[:]) + `"`, modified: s.clock(), metadata: http.Header{}, version: len(s.states)}
 	for name, values := range asked {
 		if strings.HasPrefix(name, "X-Amz-Meta-") {
 			o.metadata[name] = values
@@ -149,36 +159,49 @@ func (s *store) deleteAll(body []byte) []byte {
 	return []byte("<DeleteResult></DeleteResult>")
 }
 
-// list is a listing of one page, of now or of some changes ago.
+// prepare is called before each request: the next listing has the given outcome, and belongs to the attempt.
+func (s *store) prepare(a *attempt, isListing bool, o outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lag, s.cut = o.lag, o.cut
+	if isListing && !a.looking { // it may take several
+		a.looked = len(s.states)
+	}
+	a.looking = isListing
+}
+
+// list is a page of a listing, of now or of some changes ago.
 func (s *store) list(query url.Values) []byte {
 	type entry struct {
 		Key, LastModified, ETag string
 		Size                    int
 	}
-	type folder struct{ Prefix string }
 	var page struct {
-		XMLName        xml.Name `xml:"ListBucketResult"`
-		IsTruncated    bool
-		EncodingType   string
-		Contents       []entry
-		CommonPrefixes []folder
+		XMLName               xml.Name `xml:"ListBucketResult"`
+		IsTruncated           bool
+		EncodingType          string
+		NextContinuationToken string `xml:",omitempty"`
+		Contents              []entry
 	}
 	page.EncodingType = "url"
 	state := s.states[max(0, len(s.states)-1-s.lag)]
-	prefix, delimiter, after := query.Get("prefix"), query.Get("delimiter"), query.Get("start-after")
+	after := cmp.Or(query.Get("continuation-token"), query.Get("start-after"))
 	for _, key := range slices.Sorted(maps.Keys(state)) {
-		rest, ok := strings.CutPrefix(key, prefix)
-		if !ok || key <= after {
+		if !strings.HasPrefix(key, query.Get("prefix")) || key <= after {
 			continue
 		}
-		if name, _, more := strings.Cut(rest, cmp.Or(delimiter, "\x00")); more {
-			if f := (folder{url.QueryEscape(prefix + name + delimiter)}); !slices.Contains(page.CommonPrefixes, f) {
-				page.CommonPrefixes = append(page.CommonPrefixes, f)
-			}
-			continue
+		if page.IsTruncated = len(page.Contents) == s.pageSize; page.IsTruncated {
+			break
 		}
 		o := state[key]
 		page.Contents = append(page.Contents, entry{url.QueryEscape(key), o.modified.Format(time.RFC3339), o.etag, len(o.content)})
+		page.NextContinuationToken = key
+	}
+	if s.cut {
+		page.Contents, page.IsTruncated = page.Contents[:len(page.Contents)/2], true
+	}
+	if s.cut || !page.IsTruncated {
+		page.NextContinuationToken = ""
 	}
 	text, err := xml.Marshal(page)
 	if err != nil {

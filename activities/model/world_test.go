@@ -56,6 +56,8 @@ type settings struct {
 	second string
 	// lagging is whose listings may be old ones: of an activity, or of all whose names begin so. It is empty for nobody's.
 	lagging string
+	// pageSize is how many keys a page of a listing has.
+	pageSize int
 }
 
 // lagsFor tells whether a request is for a listing that may be an old one.
@@ -97,7 +99,7 @@ func syncOf(branch string) project.Sync {
 }
 
 func newWorld(k keys, folder string, s settings) *world {
-	w := &world{ctx: context.Background(), settings: s, keys: k, universe: universe{}, store: newStore(s.storeAhead), folder: folder, hurry: make(chan struct{}), was: map[string][]string{}}
+	w := &world{ctx: context.Background(), settings: s, keys: k, universe: universe{}, store: newStore(s.storeAhead, s.pageSize), folder: folder, hurry: make(chan struct{}), was: map[string][]string{}}
 	w.source, w.target = newRepository(w.universe), newRepository(w.universe)
 	w.bucket = openBucket(w.ctx, &w.schedule, w.store)
 	w.temporal = temporal{running: map[project.Branch]bool{}, ends: map[string]lastEvent{}}
@@ -126,8 +128,8 @@ func (w *world) stopWaiting() {
 	w.hurry = make(chan struct{})
 }
 
-// areas are the folders of a run's own, one on each worker.
-func (w *world) areas() (areas [2]*staging.Area) {
+// openAreas are the folders of a run's own, one on each worker.
+func (w *world) openAreas() (areas [2]*staging.Area) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range areas {
