@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 )
 
 const (
@@ -118,11 +118,11 @@ func measureCost(b *testing.B, received *atomic.Int64, do func()) {
 	var heap uint64
 	received.Store(0)
 	for b.Loop() {
-		began, ownBefore, serversBefore := time.Now(), cpuOf(b, syscall.RUSAGE_SELF), cpuOf(b, syscall.RUSAGE_CHILDREN)
+		began, ownBefore, serversBefore := time.Now(), rusage.OwnCPU(b), rusage.ChildrenCPU(b)
 		heap = max(heap, peakHeap(do))
 		wall += time.Since(began)
-		own += cpuOf(b, syscall.RUSAGE_SELF) - ownBefore
-		servers += cpuOf(b, syscall.RUSAGE_CHILDREN) - serversBefore
+		own += rusage.OwnCPU(b) - ownBefore
+		servers += rusage.ChildrenCPU(b) - serversBefore
 	}
 	n := float64(b.N)
 	b.ReportMetric(wall.Seconds()/n, "s")
@@ -155,13 +155,6 @@ func packManyRefs(b *testing.B, file string, set project.Branch, tip string, sha
 	list("refs/")
 	require.NoError(b, w.Flush())
 	require.NoError(b, f.Close())
-}
-
-func cpuOf(b *testing.B, who int) time.Duration {
-	b.Helper()
-	var used syscall.Rusage
-	require.NoError(b, syscall.Getrusage(who, &used))
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // counted counts the bytes of answers' bodies.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -24,7 +25,7 @@ const branchesOfProject = 20
 // BenchmarkIdle measures what an hour costs in which nothing moves: a cycle of either side each five minutes, and a poll of the
 // catalog each ten seconds. The figures are those of single cycles and polls, times how often they are in an hour.
 func BenchmarkIdle(b *testing.B) {
-	needProc(b)
+	rusage.Need(b)
 	s := begin(b)
 	manySyncs(s, *idleSyncs)
 	all := contract.CycleInput{Limits: contract.Limits{MaxInFlight: 64, WaitSeconds: 3600}}
@@ -121,11 +122,11 @@ func measureCost(s sides, do func()) cost {
 	used := newCost()
 	before := len(s3Log(s))
 	for _, role := range stack.Roles {
-		used.cpu[role] = -cpuTime(s, role).Seconds()
+		used.cpu[role] = -rusage.CPU(s, s.Workers[role].PID()).Seconds()
 	}
 	do()
 	for _, role := range stack.Roles {
-		used.cpu[role] += cpuTime(s, role).Seconds()
+		used.cpu[role] += rusage.CPU(s, s.Workers[role].PID()).Seconds()
 	}
 	for line := range strings.Lines(s3Log(s)[before:]) {
 		// time | vgw | status | duration | address | method | path | error | query

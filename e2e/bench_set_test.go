@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/object"
+	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
@@ -20,8 +21,8 @@ func BenchmarkSet(b *testing.B) { measureSets(b, 10_000, 1) }
 func BenchmarkLargeSet(b *testing.B) { measureSets(b, 100_000, 2_000) }
 
 func measureSets(b *testing.B, tags, branches int) {
-	needProc(b)
-	if len(buildFlags) > 0 {
+	rusage.Need(b)
+	if stack.Race {
 		b.Skip("the race detector's workers are not what is released")
 	}
 	repo := fmt.Sprintf("bench/tags-%d", tags)
@@ -88,9 +89,9 @@ func measureSet(b *testing.B, s sides, repo string, change func(sides)) {
 	for b.Loop() {
 		change(s)
 		before := newestObject(s, repo).Key
-		used -= cpuTime(s, stack.Producer) + cpuTime(s, stack.Consumer)
+		used -= rusage.CPU(s, s.Workers[stack.Producer].PID()) + rusage.CPU(s, s.Workers[stack.Consumer].PID())
 		p, c := syncOnce(s)
-		used += cpuTime(s, stack.Producer) + cpuTime(s, stack.Consumer)
+		used += rusage.CPU(s, s.Workers[stack.Producer].PID()) + rusage.CPU(s, s.Workers[stack.Consumer].PID())
 		produced, consumed = produced+p, consumed+c
 		if newest := newestObject(s, repo); newest.Key != before {
 			uploaded += newest.Size
@@ -105,7 +106,7 @@ func measureSet(b *testing.B, s sides, repo string, change func(sides)) {
 	b.ReportMetric(used.Seconds()/n, "cpu-s")
 	b.ReportMetric(float64(uploaded)/n, "uploaded-B")
 	for _, role := range stack.Roles {
-		b.ReportMetric(float64(peakMemory(s, role))/1e6, string(role)+"-peak-MB")
+		b.ReportMetric(float64(rusage.PeakMemory(s, s.Workers[role].PID()))/1e6, string(role)+"-peak-MB")
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
@@ -32,8 +33,8 @@ const (
 
 // BenchmarkSync measures what crosses from a source to its destination, and what that costs.
 func BenchmarkSync(b *testing.B) {
-	needProc(b)
-	if len(buildFlags) > 0 {
+	rusage.Need(b)
+	if stack.Race {
 		b.Skip("the race detector's workers are not what is released")
 	}
 	for _, size := range []int64{smallRepository, largeRepository} {
@@ -74,16 +75,16 @@ func measureSync(b *testing.B, s sides, repo string, updates, commits int) {
 		} else {
 			syncOnce(s) // finds nothing to do: connections are made, as in any cycle but a worker's first
 		}
-		used -= cpuTime(s, stack.Producer)
+		used -= rusage.CPU(s, s.Workers[stack.Producer].PID())
 		for range updates {
 			sum.add(s, repo, commits)
 		}
-		used += cpuTime(s, stack.Producer)
+		used += rusage.CPU(s, s.Workers[stack.Producer].PID())
 	}
 	sum.report(b)
 	b.ReportMetric(used.Seconds()/float64(b.N), "producer-cpu-s")
 	for _, role := range stack.Roles {
-		b.ReportMetric(float64(peakMemory(s, role))/1e6, string(role)+"-peak-MB")
+		b.ReportMetric(float64(rusage.PeakMemory(s, s.Workers[role].PID()))/1e6, string(role)+"-peak-MB")
 	}
 }
 
@@ -196,22 +197,15 @@ func (u *usage) encrypt(b *testing.B, file string) {
 	require.NoError(b, err)
 	identity, err := age.GenerateX25519Identity()
 	require.NoError(b, err)
-	before := ownCPU(b)
+	before := rusage.OwnCPU(b)
 	w, err := crypt.Encrypt(out, []age.Recipient{identity.Recipient()})
 	require.NoError(b, err)
 	_, err = io.Copy(w, in)
 	require.NoError(b, err)
 	require.NoError(b, w.Close())
-	u.cpu += ownCPU(b) - before
+	u.cpu += rusage.OwnCPU(b) - before
 	info, err := out.Stat()
 	require.NoError(b, err)
 	u.encrypted += info.Size()
 	require.NoError(b, out.Close())
-}
-
-func ownCPU(b *testing.B) time.Duration {
-	b.Helper()
-	var used syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,14 +17,8 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
-var (
-	// binDir has the binaries that are tested.
-	binDir string
-	// buildFlags make workers as careful as the tests that run them.
-	buildFlags []string
-	// inherited is the environment that the tests were started in, before they were isolated from it: Go may need it to build.
-	inherited = os.Environ()
-)
+// binDir has the binaries that are tested.
+var binDir string
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -47,10 +40,8 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	binDir = dir
-	binaries.Worker, binaries.Starter = filepath.Join(dir, "worker"), filepath.Join(dir, "starter")
-	build := exec.Command("go", append(append([]string{"build", "-o", dir}, buildFlags...), "../worker", "../starter", "../standalone")...)
-	if out, err := build.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("go build: %w: %s", err, out)
+	if err := binaries.Build(dir, "./worker", "./starter", "./standalone"); err != nil {
+		return 1, err
 	}
 	if err := stack.Isolate(); err != nil {
 		return 1, err
@@ -79,20 +70,11 @@ func keys(t testing.TB, b *bucket.Bucket) (keys []string) {
 	return keys
 }
 
-// staged lists what is in a side's work directory, apart from locks and the folders of workers.
-func staged(t sides, role stack.Role) (files []string) {
+// staged lists what runs have in a side's work directory.
+func staged(t sides, role stack.Role) []string {
 	t.Helper()
-	dir := t.WorkDir(role)
-	require.NoError(t, filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		isWorker := entry.IsDir() && filepath.Dir(path) == dir
-		if path != dir && !isWorker && entry.Name() != "lock" && !strings.HasPrefix(entry.Name(), "note-") {
-			files = append(files, path)
-		}
-		return nil
-	}))
+	files, err := stack.Staged(t.WorkDir(role))
+	require.NoError(t, err)
 	return files
 }
 

@@ -6,12 +6,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
 // No step may hold a large file in memory, on either side.
 func TestMemoryDoesNotGrowWithLargeFiles(test *testing.T) {
-	needProc(test)
+	rusage.Need(test)
 	const allowed = 40 << 20 // bytes
 	t := beginLFS(test)
 	releasedWorkers(t.sides)
@@ -46,7 +47,7 @@ func (t lfsSides) syncLarge(repo string, size int64) crossing {
 	}
 	c.took[stack.Producer], c.took[stack.Consumer] = syncOnce(t.sides)
 	for _, role := range stack.Roles {
-		c.peak[role], c.cpu[role] = peakMemory(t.sides, role), cpuTime(t.sides, role)
+		c.peak[role], c.cpu[role] = rusage.PeakMemory(t.sides, t.sides.Workers[role].PID()), rusage.CPU(t.sides, t.sides.Workers[role].PID())
 		t.Logf("%s: %s, %s of CPU time and %d MB for a large file of %d MB", role, c.took[role], c.cpu[role], c.peak[role]>>20, size>>20)
 	}
 	t.requireSame(w, "mirror-"+repo, "main")
@@ -55,8 +56,8 @@ func (t lfsSides) syncLarge(repo string, size int64) crossing {
 
 // BenchmarkLargeFile takes a file of 1 GB, which is several objects in the bucket, across. It needs 8 GB of disk.
 func BenchmarkLargeFile(b *testing.B) {
-	needProc(b)
-	if len(buildFlags) > 0 {
+	rusage.Need(b)
+	if stack.Race {
 		b.Skip("the race detector's workers are not what is released")
 	}
 	t := beginLFS(b)

@@ -5,13 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
-	"runtime"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +14,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/workflows"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
@@ -28,7 +22,7 @@ import (
 
 // No step may hold a repository in memory, on either side.
 func TestMemoryDoesNotGrowWithRepository(test *testing.T) {
-	needProc(test)
+	rusage.Need(test)
 	const small, big, allowed = 3 << 20, 120 << 20, 40 << 20 // bytes
 	t := begin(test)
 	releasedWorkers(t)
@@ -38,7 +32,7 @@ func TestMemoryDoesNotGrowWithRepository(test *testing.T) {
 		generate(t, fmt.Sprintf("memory/%d", size), size)
 		syncOnce(t)
 		for _, role := range stack.Roles {
-			peak := peakMemory(t, role)
+			peak := rusage.PeakMemory(t, t.Workers[role].PID())
 			t.Logf("%s: %d MB with a repository of %d MB", role, peak>>20, size>>20)
 			if size == big {
 				require.Less(t, peak, before[role]+allowed, "%s", role)
@@ -52,15 +46,11 @@ func TestMemoryDoesNotGrowWithRepository(test *testing.T) {
 // releasedWorkers are built as those that are released: the race detector takes several bytes for each that a worker touches.
 func releasedWorkers(t sides) {
 	t.Helper()
-	if len(buildFlags) > 0 {
-		careful := t.Binaries.Worker
-		t.Binaries.Worker = filepath.Join(t.TempDir(), "worker")
-		build := exec.Command("go", "build", "-o", t.Binaries.Worker, "../worker")
-		build.Env = inherited
-		out, err := build.CombinedOutput()
-		require.NoError(t, err, "%s", out)
+	if stack.Race {
+		careful := t.Binaries
+		require.NoError(t, t.Binaries.Build(t.TempDir(), "-race=false", "./worker"))
 		t.Cleanup(func() {
-			t.Binaries.Worker = careful
+			t.Binaries = careful
 			for _, role := range stack.Roles {
 				require.NoError(t, t.Workers[role].Stop())
 				require.NoError(t, t.StartWorker(context.Background(), role))
@@ -68,13 +58,6 @@ func releasedWorkers(t sides) {
 		})
 	}
 	restartWorkers(t)
-}
-
-func needProc(t testing.TB) {
-	t.Helper()
-	if runtime.GOOS != "linux" {
-		t.Skip("reads /proc")
-	}
 }
 
 // generate makes a project the only one that is synced, with a long history.
@@ -133,34 +116,4 @@ func packSize(t sides, repo, want, have string) int64 {
 	size, err := io.Copy(io.Discard, pack)
 	require.NoError(t, err)
 	return size
-}
-
-var vmHWM = regexp.MustCompile(`(?m)^VmHWM:\s*(\d+) kB$`)
-
-// peakMemory is the most that a worker was ever given, in bytes (proc(5), VmHWM).
-func peakMemory(t sides, role stack.Role) int64 {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", t.Workers[role].PID()))
-	require.NoError(t, err)
-	match := vmHWM.FindSubmatch(status)
-	require.NotNil(t, match)
-	kib, err := strconv.ParseInt(string(match[1]), 10, 64)
-	require.NoError(t, err)
-	return kib << 10
-}
-
-// cpuTime is what a worker has used so far, in user and kernel mode (proc(5), utime and stime).
-func cpuTime(t sides, role stack.Role) time.Duration {
-	t.Helper()
-	const ticksPerSecond = 100 // of the kernel's interface, on every architecture that Go runs on
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.Workers[role].PID()))
-	require.NoError(t, err)
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	var ticks int64
-	for _, field := range strings.Fields(rest)[11:13] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		require.NoError(t, err)
-		ticks += n
-	}
-	return time.Duration(ticks) * time.Second / ticksPerSecond
 }

@@ -130,9 +130,7 @@ func (b shellBlock) run(t sides, environ []string) {
 // starter and the Temporal CLI.
 func newStack(t *testing.T) (s sides, path string) {
 	t.Helper()
-	binaries, err := stack.FindServers("..")
-	require.NoError(t, err)
-	binaries.Worker, binaries.Starter = filepath.Join(binDir, "worker"), filepath.Join(binDir, "starter")
+	binaries := stacks.binaries
 	running, err := stack.Start(t.Context(), stack.Options{Dir: t.TempDir(), Binaries: binaries})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, running.Close()) })

@@ -47,7 +47,7 @@ func portOf(t sides, address string) string {
 func (s standalone) start(flags ...string) (*exec.Cmd, *output) {
 	s.Helper()
 	out := new(output)
-	cmd := exec.CommandContext(s.Context(), filepath.Join(binDir, "standalone"), flags...)
+	cmd := exec.CommandContext(s.Context(), s.Binaries.Standalone, flags...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = s.environ, out, out
 	require.NoError(s, cmd.Start())
 	return cmd, out

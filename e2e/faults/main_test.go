@@ -5,8 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
@@ -19,8 +17,6 @@ var (
 
 	binaries stack.Binaries
 	tempDir  string
-	// buildFlags make workers as careful as the tests that run them.
-	buildFlags []string
 )
 
 func TestMain(m *testing.M) {
@@ -45,10 +41,8 @@ func run(m *testing.M) (code int, err error) {
 	if binaries, err = stack.FindServers("../.."); err != nil {
 		return 1, err
 	}
-	binaries.Worker, binaries.Starter = filepath.Join(tempDir, "worker"), filepath.Join(tempDir, "starter")
-	build := exec.Command("go", append(append([]string{"build", "-o", tempDir}, buildFlags...), "../../worker", "../../starter")...)
-	if out, err := build.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("go build: %w: %s", err, out)
+	if err := binaries.Build(tempDir, "./worker", "./starter"); err != nil {
+		return 1, err
 	}
 	if err := stack.Isolate(); err != nil {
 		return 1, err

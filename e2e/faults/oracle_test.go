@@ -3,7 +3,6 @@ package faults_test
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -125,7 +124,9 @@ func (w *world) leftovers(t testing.TB) (left []string) {
 		dirs, err := filepath.Glob(w.WorkDir(role) + "*")
 		require.NoError(t, err)
 		for _, dir := range dirs {
-			left = append(left, staged(dir)...)
+			files, err := stack.Staged(dir)
+			require.NoError(t, err)
+			left = append(left, files...)
 		}
 		left = append(left, w.children(role)...)
 	}
@@ -153,21 +154,6 @@ func (w *world) children(role stack.Role) (children []string) {
 		}
 	}
 	return children
-}
-
-// staged lists what is in a work directory, apart from the folders of workers, their locks and notes of what they are at.
-func staged(dir string) (files []string) {
-	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return nil // it has just gone
-		}
-		isWorker := entry.IsDir() && filepath.Dir(path) == dir
-		if path != dir && !isWorker && entry.Name() != "lock" && !strings.HasPrefix(entry.Name(), "note-") {
-			files = append(files, path)
-		}
-		return nil
-	})
-	return files
 }
 
 // strayObjects are those that are in no chain, and uploads that nobody finishes.

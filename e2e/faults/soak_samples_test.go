@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,7 +24,7 @@ type sample struct {
 	Faults  int                      `json:"faults"`  // so far
 	Changes int                      `json:"changes"` // so far
 	Workers map[stack.Role]workerUse `json:"workers"`
-	WorkDir int64                    `json:"workdir"` // bytes in both work directories
+	WorkDir int64                    `json:"workdir"` // bytes that runs have in both work directories
 	OwnRefs int                      `json:"own_refs"`
 	Refs    int                      `json:"refs"`
 	Objects int                      `json:"objects"` // in the bucket, without LFS objects
@@ -47,7 +46,7 @@ const readings = 5
 func (s *soak) takeSample(t testing.TB, healed time.Duration) {
 	all := sample{
 		Minutes: time.Since(s.begun).Minutes(), Healed: healed.Seconds(), Changes: s.made + int(s.changes.Load()),
-		Workers: map[stack.Role]workerUse{}, WorkDir: s.workDirBytes(),
+		Workers: map[stack.Role]workerUse{}, WorkDir: s.workDirBytes(t),
 	}
 	for _, n := range s.struck {
 		all.Faults += n
@@ -105,16 +104,15 @@ func (s *soak) metric(t testing.TB, role stack.Role, name string) float64 {
 	return value
 }
 
-func (s *soak) workDirBytes() (bytes int64) {
+func (s *soak) workDirBytes(t testing.TB) (bytes int64) {
 	for _, role := range stack.Roles {
-		_ = filepath.WalkDir(s.WorkDir(role), func(_ string, entry os.DirEntry, err error) error {
-			if err == nil && entry.Type().IsRegular() {
-				if info, err := entry.Info(); err == nil {
-					bytes += info.Size()
-				}
+		files, err := stack.Staged(s.WorkDir(role))
+		require.NoError(t, err)
+		for _, file := range files {
+			if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() { // what has just gone is not there
+				bytes += info.Size()
 			}
-			return nil // what has just gone is not there
-		})
+		}
 	}
 	return bytes
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 )
 
 // figures are what one cycle has cost.
@@ -82,7 +84,7 @@ func (m meter) measure(t testing.TB, do func()) (f figures) {
 	add := func(sign float64) {
 		for name, pids := range m.processes {
 			for _, pid := range pids {
-				f.CPU[name] += sign * cpuOf(t, pid).Seconds()
+				f.CPU[name] += sign * rusage.CPU(t, pid).Seconds()
 			}
 		}
 		for name, used := range m.others {
@@ -91,7 +93,7 @@ func (m meter) measure(t testing.TB, do func()) (f figures) {
 	}
 	for _, pids := range m.processes {
 		for _, pid := range pids {
-			forgetPeak(t, pid)
+			rusage.ResetPeak(t, pid)
 		}
 	}
 	m.take()
@@ -103,7 +105,7 @@ func (m meter) measure(t testing.TB, do func()) (f figures) {
 	f.Requests = m.take()
 	for name, pids := range m.processes {
 		for _, pid := range pids {
-			f.Peak[name] = max(f.Peak[name], peakOf(t, pid))
+			f.Peak[name] = max(f.Peak[name], rusage.PeakMemory(t, pid))
 		}
 	}
 	return f

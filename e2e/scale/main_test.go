@@ -5,8 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
@@ -21,11 +19,7 @@ var (
 	figuresFile  = flag.String("figures", "", "file that gets what was measured, as JSON")
 )
 
-var (
-	binaries stack.Binaries
-	// buildFlags make workers as careful as the tests that run them.
-	buildFlags []string
-)
+var binaries stack.Binaries
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -46,13 +40,8 @@ func run(m *testing.M) (code int, err error) {
 	if binaries, err = stack.FindServers("../.."); err != nil {
 		return 1, err
 	}
-	if binaries.Temporal, err = filepath.Abs(binaries.Temporal); err != nil {
+	if err := binaries.Build(dir, "./worker"); err != nil {
 		return 1, err
-	}
-	binaries.Worker = filepath.Join(dir, "worker")
-	build := exec.Command("go", append(append([]string{"build", "-o", dir}, buildFlags...), "../../worker")...)
-	if out, err := build.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("go build: %w: %s", err, out)
 	}
 	if err := stack.Isolate(); err != nil {
 		return 1, err

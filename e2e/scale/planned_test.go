@@ -26,6 +26,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 	"github.com/app-sre/git-partition-sync/internal/testserver/port"
+	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/standalone/devserver"
 	product "github.com/app-sre/git-partition-sync/workflows"
@@ -48,7 +49,7 @@ type madeUp struct {
 // real.
 func TestPlanned(t *testing.T) {
 	parallel(t)
-	needProc(t)
+	rusage.Need(t)
 	m := newMadeUp(t, *plannedSyncs)
 	m.serve()
 	const perLook = 1
@@ -115,7 +116,7 @@ func (m *madeUp) inSync() (n int) {
 func (m *madeUp) cycles() cycles {
 	meter := meter{
 		processes: map[string][]int{"temporal": {m.temporal}},
-		others:    map[string]func(testing.TB) time.Duration{"workers and all that is made up": ownCPU},
+		others:    map[string]func(testing.TB) time.Duration{"workers and all that is made up": rusage.OwnCPU},
 		take: func() map[string]map[string]int {
 			return map[string]map[string]int{"source": m.source.take(), "destination": m.destination.take(), "bucket": m.store.take(), "temporal": m.asked.take()}
 		},

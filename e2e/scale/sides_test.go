@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
@@ -24,7 +25,7 @@ type sides struct {
 // begin starts both sides, each with a worker, which has these variables in its environment besides.
 func begin(t testing.TB, syncs int, environ ...string) sides {
 	t.Helper()
-	needProc(t)
+	rusage.Need(t)
 	s := sides{TB: t, watches: newWatches(t), workers: map[stack.Role][]*stack.Worker{}}
 	settings := s.environ()
 	for _, role := range stack.Roles {
@@ -58,7 +59,7 @@ func (s sides) meter() meter {
 	_, temporal, _ := strings.Cut(s.Temporal.Address, ":")
 	m := meter{
 		processes: map[string][]int{"temporal": {processWith(s, temporal)}, "S3": {processWith(s, strings.TrimPrefix(s.S3.URL(), "http://"))}},
-		others:    map[string]func(testing.TB) time.Duration{"git": cpuOfChildren},
+		others:    map[string]func(testing.TB) time.Duration{"git": rusage.ChildrenCPU},
 	}
 	for _, role := range stack.Roles {
 		for _, w := range s.workers[role] {

@@ -8,12 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 )
 
 // largeRepository has 5,000 texts of all sizes and 3,000 pointers, and commits that each change ten of them.
@@ -76,17 +76,17 @@ func BenchmarkFindPointers(b *testing.B) {
 	hundreds := float64(info.Size()) / 100e6
 	b.Run("ours", func(b *testing.B) {
 		debug.FreeOSMemory()
-		resetPeak(b)
-		before := status(b, "VmRSS:")
-		began := used(b)
+		rusage.ResetPeak(b, os.Getpid())
+		before := rusage.Memory(b, os.Getpid())
+		began := rusage.OwnCPU(b)
 		for b.Loop() {
 			list, _, err := FindPointers(b.Context(), pack, info.Size(), false)
 			require.NoError(b, err)
 			b.ReportMetric(float64(len(list)), "pointers")
 		}
-		b.ReportMetric((used(b)-began).Seconds()/float64(b.N)/hundreds, "cpu-s/100MB")
+		b.ReportMetric((rusage.OwnCPU(b)-began).Seconds()/float64(b.N)/hundreds, "cpu-s/100MB")
 		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/hundreds, "s/100MB")
-		b.ReportMetric(float64(status(b, "VmHWM:")-before)/1e6, "peak-MB")
+		b.ReportMetric(float64(rusage.PeakMemory(b, os.Getpid())-before)/1e6, "peak-MB")
 		b.ReportMetric(float64(info.Size())/1e6, "pack-MB")
 	})
 	b.Run("git index-pack", func(b *testing.B) {
@@ -99,30 +99,4 @@ func BenchmarkFindPointers(b *testing.B) {
 		b.ReportMetric(cpu.Seconds()/float64(b.N)/hundreds, "cpu-s/100MB")
 		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/hundreds, "s/100MB")
 	})
-}
-
-// used is the CPU time that this process has used.
-func used(b *testing.B) time.Duration {
-	b.Helper()
-	var used syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
-}
-
-// status is what proc(5) says of this process's memory, in bytes.
-func status(b *testing.B, name string) int64 {
-	b.Helper()
-	text, err := os.ReadFile("/proc/self/status")
-	require.NoError(b, err)
-	_, line, found := bytes.Cut(text, []byte(name))
-	require.True(b, found)
-	kb, err := strconv.ParseInt(string(bytes.Fields(line)[0]), 10, 64)
-	require.NoError(b, err)
-	return kb * 1024
-}
-
-// resetPeak has VmHWM begin anew.
-func resetPeak(b *testing.B) {
-	b.Helper()
-	require.NoError(b, os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o600))
 }

@@ -2,20 +2,20 @@ package packfile
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 )
 
 // history packs a repository with 90 MB of history: 3,000 texts, and commits that each change a few lines of
@@ -80,8 +80,8 @@ func BenchmarkIndex(b *testing.B) {
 	b.Run("ours", func(b *testing.B) {
 		b.SetBytes(info.Size())
 		debug.FreeOSMemory()
-		peak(b)
-		before := cpu(b)
+		rusage.ResetPeak(b, os.Getpid())
+		before := rusage.OwnCPU(b)
 		for b.Loop() {
 			_, err := f.Seek(0, 0)
 			require.NoError(b, err)
@@ -91,8 +91,8 @@ func BenchmarkIndex(b *testing.B) {
 			require.NoError(b, err)
 			b.ReportMetric(float64(count), "objects")
 		}
-		b.ReportMetric((cpu(b)-before).Seconds()/float64(b.N), "cpu-s/op")
-		b.ReportMetric(float64(peak(b))/1e6, "peak-MB")
+		b.ReportMetric((rusage.OwnCPU(b)-before).Seconds()/float64(b.N), "cpu-s/op")
+		b.ReportMetric(float64(rusage.PeakMemory(b, os.Getpid()))/1e6, "peak-MB")
 		b.ReportMetric(float64(info.Size())/1e6, "pack-MB")
 	})
 	b.Run("git", func(b *testing.B) {
@@ -108,25 +108,4 @@ func BenchmarkIndex(b *testing.B) {
 		b.ReportMetric(float64(most)*1024/1e6, "peak-MB")
 		b.ReportMetric(used.Seconds()/float64(b.N), "cpu-s/op")
 	})
-}
-
-// cpu is the time that this process has used.
-func cpu(b testing.TB) time.Duration {
-	b.Helper()
-	var used syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
-}
-
-// peak is the largest memory that this process has taken, in bytes (proc(5)). It begins anew with each call.
-func peak(b testing.TB) int64 {
-	b.Helper()
-	status, err := os.ReadFile("/proc/self/status")
-	require.NoError(b, err)
-	_, line, found := bytes.Cut(status, []byte("VmHWM:"))
-	require.True(b, found)
-	kb, err := strconv.ParseInt(string(bytes.Fields(line)[0]), 10, 64)
-	require.NoError(b, err)
-	require.NoError(b, os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o600))
-	return kb * 1024
 }

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"runtime/debug"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 )
 
 func TestSearchRefuses(t *testing.T) {
@@ -199,12 +202,12 @@ func TestSearchHoldsLittle(t *testing.T) { // not parallel: it measures
 				Found: func([]byte) error { found++; return nil },
 			}
 			debug.FreeOSMemory()
-			peak(t)
-			before := peak(t)
+			rusage.ResetPeak(t, os.Getpid())
+			before := rusage.PeakMemory(t, os.Getpid())
 			_, err := search.run(t.Context(), bytes.NewReader(test.pack), int64(len(test.pack)), nil)
 			require.NoError(t, err)
 			require.Equal(t, test.found, found)
-			used := peak(t) - before
+			used := rusage.PeakMemory(t, os.Getpid()) - before
 			t.Logf("%d MB", used/1e6)
 			require.Less(t, used, test.limit)
 		})

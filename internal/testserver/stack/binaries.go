@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 )
 
 // Binaries are the executables that a Stack runs.
@@ -14,13 +15,43 @@ type Binaries struct {
 	VersityGW string
 	Worker    string
 	Starter   string
-	Toxiproxy string // for those who want one; a Stack does not
+	// For those who want them; a Stack does not.
+	Toxiproxy  string
+	Standalone string
+
+	root string // of the module
+}
+
+// inherited is the environment that this process was started in, whatever Isolate takes out: Go may need it to build.
+var inherited = os.Environ()
+
+// Build builds programs of this module into a folder, for a Stack to run, with the race detector if this process has it. The
+// arguments are those of go build: flags, and ./worker, ./starter or ./standalone.
+func (b *Binaries) Build(dir string, args ...string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	build := exec.Command("go", slices.Concat([]string{"build", "-o", dir + string(filepath.Separator), fmt.Sprintf("-race=%t", Race)}, args)...)
+	build.Dir, build.Env = b.root, inherited
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w: %s", err, out)
+	}
+	for name, binary := range map[string]*string{"./worker": &b.Worker, "./starter": &b.Starter, "./standalone": &b.Standalone} {
+		if slices.Contains(args, name) {
+			*binary = filepath.Join(dir, name)
+		}
+	}
+	return nil
 }
 
 // FindServers finds the servers that "make tools" builds below the module's root. A
 // temporal on the PATH will do, too.
 func FindServers(root string) (b Binaries, err error) {
-	tools := filepath.Join(root, ".tools", "bin")
+	if b.root, err = filepath.Abs(root); err != nil {
+		return b, err
+	}
+	tools := filepath.Join(b.root, ".tools", "bin")
 	b.VersityGW, b.Toxiproxy = filepath.Join(tools, "versitygw"), filepath.Join(tools, "toxiproxy")
 	if _, err := os.Stat(b.VersityGW); err != nil {
 		return b, fmt.Errorf("%w: run `make tools`", err)
