@@ -59,8 +59,23 @@ func tryLock(root *os.Root) (*os.File, error) {
 	return f, nil
 }
 
-// lockWorkdir locks the whole work directory, and logs it if it has to wait. Every worker that sweeps or creates a
-// folder holds this lock, because otherwise a new folder could be swept between its creation and its locking.
+// withWorkdirLocked calls do while it holds the lock of the work directory. Every worker that sweeps or creates a folder holds
+// this lock, because otherwise a new folder could be swept between its creation and its locking.
+func (a *Area) withWorkdirLocked(ctx context.Context, do func(workdir *os.Root) error) error {
+	workdir, err := openWorkdir(a.workdir)
+	if err != nil {
+		return err
+	}
+	defer workdir.Close() //nolint:errcheck // it was only read
+	lock, err := a.lockWorkdir(ctx, workdir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	return do(workdir)
+}
+
+// lockWorkdir waits for the lock of the work directory, and logs it if it has to.
 func (a *Area) lockWorkdir(ctx context.Context, root *os.Root) (*os.File, error) {
 	for waited := false; ; waited = true {
 		f, err := tryLock(root)
@@ -134,15 +149,7 @@ func (a *Area) sweepWorker(workdir *os.Root, name string) error {
 
 // sweep is sweepWorkers for a worker that lives: one beside it was killed, and none has started since.
 func (a *Area) sweep(ctx context.Context) error {
-	workdir, err := openWorkdir(a.workdir)
-	if err != nil {
-		return err
-	}
-	defer workdir.Close() //nolint:errcheck // it was only read
-	guard, err := a.lockWorkdir(ctx, workdir)
-	if err != nil {
-		return err
-	}
-	defer guard.Close()
-	return a.sweepWorkers(workdir, slog.New(slog.DiscardHandler)) // it has been logged when this one started
+	return a.withWorkdirLocked(ctx, func(workdir *os.Root) error {
+		return a.sweepWorkers(workdir, slog.New(slog.DiscardHandler)) // it has been logged when this one started
+	})
 }

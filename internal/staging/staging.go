@@ -48,29 +48,20 @@ type Area struct {
 // another worker does the same there, it logs that and waits, until ctx is done.
 func Open(ctx context.Context, workdir string, log *slog.Logger) (*Area, error) {
 	a := &Area{workdir: workdir, id: workerPrefix + rand.Text(), log: log, dead: make(chan Dead, maxDead)}
-	sweep := func(workdir *os.Root) error { return a.sweepWorkers(workdir, log) }
-	if err := a.createFolder(ctx, sweep); err != nil {
+	err := a.withWorkdirLocked(ctx, func(workdir *os.Root) error {
+		if err := a.sweepWorkers(workdir, log); err != nil {
+			return err
+		}
+		return a.createFolder(workdir)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
-// createFolder creates the worker's folder and locks it. It calls before first, while it holds the lock of the work
-// directory.
-func (a *Area) createFolder(ctx context.Context, before func(workdir *os.Root) error) error {
-	workdir, err := openWorkdir(a.workdir)
-	if err != nil {
-		return err
-	}
-	defer workdir.Close() //nolint:errcheck // it was only read
-	guard, err := a.lockWorkdir(ctx, workdir)
-	if err != nil {
-		return err
-	}
-	defer guard.Close()
-	if err := before(workdir); err != nil {
-		return err
-	}
+// createFolder creates the worker's folder and locks it. The work directory has to be locked.
+func (a *Area) createFolder(workdir *os.Root) error {
 	if err := workdir.Mkdir(a.id, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("work directory: %w", err)
 	}

@@ -29,7 +29,7 @@ func (a *Area) ensureFolder() (*os.Root, error) {
 	defer cancel()
 	// The old folder is not closed: steps may still work there.
 	_, lost := a.dir, a.lock
-	if err := a.createFolder(ctx, func(*os.Root) error { return nil }); err != nil {
+	if err := a.withWorkdirLocked(ctx, a.createFolder); err != nil {
 		return nil, fmt.Errorf("make the worker's folder again, which was deleted: %w", err)
 	}
 	lost.Close()
