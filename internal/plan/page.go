@@ -1,9 +1,7 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/fleet"
@@ -106,61 +104,6 @@ func NewPage[M any](r PageRequest) *Page[M] {
 		r.Size = DefaultPageSize
 	}
 	return &Page[M]{request: r, Reached: r.After}
-}
-
-// Candidate is a branch that may have to move.
-type Candidate[M any] struct {
-	Destination project.Branch
-	// Read is the branch whose head on the Git server decides: the source for an upload, the destination for a push.
-	Read     project.Branch
-	Position turn.Position
-	decide   func(Head) decision[M]
-	pause    *fleet.Pause // nil unless an operator has paused it
-}
-
-// decision is what to do about a candidate: move it, report a failure, note that it has to wait, or, if these are nil,
-// that it is in sync. A move that heals may have to wait for another page, and is in sync until then.
-type decision[M any] struct {
-	move    *M
-	attempt *Attempt // of the move
-	heals   bool     // the move only replaces what is in the bucket
-	failure *Failure
-	waiting *BranchStatus
-	inSync  BranchStatus
-	// notCatalogued says that the producer's catalog does not have it.
-	notCatalogued bool
-	source        *SourceStatus // only with Detail
-	ends          *Ends         // only with Detail
-}
-
-// NeedsMove tells whether a branch with this head has to move.
-func (c Candidate[M]) NeedsMove(head Head) bool {
-	return c.pause == nil && !head.NotQueried && c.decide(head).move != nil
-}
-
-// IsInSync tells whether a branch with this head is left alone because there is nothing to do about it.
-func (c Candidate[M]) IsInSync(head Head) bool {
-	d := c.decide(head)
-	return !head.NotQueried && d.move == nil && d.failure == nil && d.waiting == nil
-}
-
-// Heals tells whether a branch with this head would only have to move because of what is in the bucket.
-func (c Candidate[M]) Heals(head Head) bool {
-	return c.pause == nil && !head.NotQueried && c.decide(head).heals
-}
-
-// JSONSize is how many bytes the branch takes in a page, given its head. It is 0 if the branch need not move.
-func (c Candidate[M]) JSONSize(head Head) int {
-	if !c.NeedsMove(head) {
-		return 0
-	}
-	return jsonSize(c.decide(head).move) + 1
-}
-
-// sortByPosition sorts candidates into the cycle's order.
-func sortByPosition[M any](candidates []Candidate[M]) []Candidate[M] {
-	slices.SortFunc(candidates, func(a, b Candidate[M]) int { return cmp.Compare(a.Position, b.Position) })
-	return candidates
 }
 
 // Remaining is how many more branches the page can move, and how many bytes they may take.

@@ -59,40 +59,6 @@ type PushPlanner struct {
 	Settings string
 }
 
-// Candidates returns the branches behind position After that the bucket has objects of, or should have, in the cycle's
-// order.
-func (p PushPlanner) Candidates() []Candidate[Push] {
-	out := make([]Candidate[Push], 0, len(p.Chains))
-	overlaps := p.findOverlaps()
-	for branch, c := range p.Chains {
-		position := p.Order.Position(branch)
-		if position <= p.After || !p.Only.Has(branch) {
-			continue
-		}
-		cover, covered := overlaps.coverOf(branch)
-		entry, known := p.entryOf(branch)
-		out = append(out, Candidate[Push]{
-			Destination: branch, Read: branch, Position: position,
-			decide: func(head Head) (d decision[Push]) {
-				switch {
-				case known && covered && p.Allow.Allows(branch):
-					d.inSync = coveredBy(cover, branch, c)
-				case known || !p.Allow.Allows(branch):
-					d = p.decide(branch, c, p.expected(entry), head)
-					if d.move != nil {
-						d.move.Reason += neededLFS(*d.move, entry.Object)
-						d.move.MovedAt = movedAt(entry, c)
-					}
-				default:
-					d = notInCatalog(branch, c)
-				}
-				return p.withSource(d, entry, c, head)
-			},
-		})
-	}
-	return sortByPosition(p.addAbsent(out))
-}
-
 // decide compares a destination's head with the commit that the bucket has for it.
 func (p PushPlanner) decide(branch project.Branch, c chain.Chain, expected Expected, head Head) (d decision[Push]) {
 	fail := func(kind, reason string) decision[Push] {

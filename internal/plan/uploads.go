@@ -56,36 +56,6 @@ type UploadPlanner struct {
 	WritePredecessor bool
 }
 
-// Candidates returns the configured branches behind position After in the cycle's order, as far as Chains covers
-// them. Left counts those that it does not cover.
-func (p UploadPlanner) Candidates() (candidates []Candidate[Upload], left int) {
-	accepted, _ := p.ValidateSyncs()
-	byIdentity, overlaps := chainsByIdentity(p.Chains), p.findOverlaps()
-	for _, s := range accepted {
-		position := p.Order.Position(s.Destination)
-		if position <= p.After || !p.Only.Has(s.Destination) {
-			continue
-		}
-		if p.Covers != nil && !p.Covers(s.Destination) {
-			left++
-			continue
-		}
-		c, inBucket := byIdentity[s.Destination.Identity()]
-		candidates = append(candidates, Candidate[Upload]{
-			Destination: s.Destination, Read: s.Source, Position: position,
-			decide: func(head Head) decision[Upload] {
-				state := p.stateOf(s.Destination, c, inBucket, overlaps.newerThan(s.Destination))
-				d := p.decide(s, state, head)
-				if p.Detail {
-					d.ends = p.ends(s.Destination, state, head)
-				}
-				return d
-			},
-		})
-	}
-	return sortByPosition(candidates), left
-}
-
 // bucketState is what the bucket holds for a destination.
 type bucketState struct {
 	chain.Chain
@@ -143,16 +113,6 @@ func unreadableReason(source project.Branch, head Head) (kind, reason string) {
 		return KindBranchNotFound, fmt.Sprintf("the source %s does not exist", source.Kind())
 	}
 	return "", ""
-}
-
-// chainsByIdentity indexes the chains by their destinations' identities, so that a chain is found whichever spelling
-// was uploaded last.
-func chainsByIdentity(chains map[project.Branch]chain.Chain) map[project.Branch]chain.Chain {
-	byIdentity := make(map[project.Branch]chain.Chain, len(chains))
-	for b, c := range chains {
-		byIdentity[b.Identity()] = c
-	}
-	return byIdentity
 }
 
 // planUpload returns what has to be uploaded on top of the bucket's chain. It is false when nothing has to be.
