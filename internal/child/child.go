@@ -47,6 +47,21 @@ func (p *Process) run(started chan<- error) {
 	}
 }
 
+// StartServer is Start, and returns once ready does without an error. A program that is not ready within the timeout is killed.
+func StartServer(ctx context.Context, cmd *exec.Cmd, timeout time.Duration, ready func(context.Context) error) (*Process, error) {
+	p, err := Start(cmd)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := p.Await(ctx, ready); err != nil {
+		p.Kill()
+		return nil, err
+	}
+	return p, nil
+}
+
 // PID is the process ID.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"testing"
 	"time"
@@ -68,6 +69,19 @@ func TestAwait(t *testing.T) {
 	require.EqualError(t, p.Await(ctx, never), "not ready: context canceled: never")
 	p.Kill()
 	require.EqualError(t, p.Await(t.Context(), never), "exited before it was ready: signal: killed")
+}
+
+func TestServerThatIsNotReady(t *testing.T) {
+	output, input, err := os.Pipe()
+	require.NoError(t, err)
+	cmd := exec.Command("sh", "-c", "exec sleep 60")
+	cmd.Stdout = input
+	never := func(context.Context) error { return errors.New("never") }
+	_, err = child.StartServer(t.Context(), cmd, time.Millisecond, never)
+	require.EqualError(t, err, "not ready: context deadline exceeded: never")
+	require.NoError(t, input.Close())
+	_, err = output.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF, "nobody is left to write")
 }
 
 func TestStartFails(t *testing.T) {

@@ -19,10 +19,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/testserver/port"
 )
 
-const (
-	maxStarts    = 3
-	startTimeout = time.Minute
-)
+const startTimeout = time.Minute
 
 // admin is the user whom Server.Admin acts as.
 const admin = "provision"
@@ -46,42 +43,33 @@ type Server struct {
 
 // Start runs a new Gitea, without users or projects, until Stop is called, and returns once it answers requests. ctx bounds the
 // start only.
-func Start(ctx context.Context, opts Options) (s *Server, err error) {
+func Start(ctx context.Context, opts Options) (_ *Server, err error) {
 	if opts.Dir, err = filepath.Abs(opts.Dir); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	for range maxStarts { // another process may take the port
-		if s, err = startOnce(ctx, opts); err == nil {
-			return s, nil
-		}
+	s, err := port.Try(func(address string) (*Server, error) { return startAt(ctx, opts, address) })
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", opts.Binary, err)
 	}
-	return nil, fmt.Errorf("start %s: %w", opts.Binary, err)
+	return s, nil
 }
 
-func startOnce(ctx context.Context, opts Options) (*Server, error) {
-	address, err := port.Free()
-	if err != nil {
-		return nil, err
-	}
+func startAt(ctx context.Context, opts Options, address string) (s *Server, err error) {
 	if err := writeSettings(opts, address); err != nil {
 		return nil, err
 	}
-	s := &Server{Admin: gitea.Admin{URL: "http://" + address}, dir: opts.Dir}
+	s = &Server{Admin: gitea.Admin{URL: "http://" + address}, dir: opts.Dir}
 	web := command(opts, "web")
 	web.Stdout, web.Stderr = opts.Log, opts.Log
-	if s.process, err = child.Start(web); err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	err = s.process.Await(ctx, child.AnswersOK(s.URL+"/api/healthz"))
-	if err == nil {
-		s.Token, err = addAdmin(ctx, opts)
+	if s.process, err = child.StartServer(ctx, web, startTimeout, child.AnswersOK(s.URL+"/api/healthz")); err != nil {
+		return nil, err
 	}
-	if err != nil {
+	if s.Token, err = addAdmin(ctx, opts); err != nil {
 		s.Stop()
 		return nil, err
 	}

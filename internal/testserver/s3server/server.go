@@ -21,7 +21,6 @@ import (
 const Region = "us-east-1"
 
 const (
-	maxStarts    = 3
 	startTimeout = 30 * time.Second
 	stopTimeout  = 5 * time.Second
 )
@@ -47,38 +46,29 @@ type Server struct {
 
 // Start runs the server until Stop is called, and returns once it answers
 // requests. ctx bounds the start only.
-func Start(ctx context.Context, opts Options) (s *Server, err error) {
-	for range maxStarts { // another process may take the port
-		if s, err = startOnce(ctx, opts); err == nil {
-			return s, nil
-		}
+func Start(ctx context.Context, opts Options) (*Server, error) {
+	s, err := port.Try(func(address string) (*Server, error) { return startAt(ctx, opts, address) })
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", opts.Binary, err)
 	}
-	return nil, err
+	return s, nil
 }
 
-func startOnce(ctx context.Context, opts Options) (*Server, error) {
-	addr, err := port.Free()
-	if err != nil {
-		return nil, err
-	}
+func startAt(ctx context.Context, opts Options, address string) (*Server, error) {
 	// Another process can take the port between here and the child's bind. A
 	// health path that nobody else serves makes that a failure to start
 	// instead of a conversation with the wrong server.
 	health := "/" + rand.Text()
 	s := &Server{Admin: Admin{
-		Endpoint: "http://" + addr, Region: Region,
+		Endpoint: "http://" + address, Region: Region,
 		Root: Credentials{AccessKey: "root", SecretKey: rand.Text()},
 	}}
-	cmd, err := s.command(opts, "--port", addr, "--health", health)
+	cmd, err := s.command(opts, "--port", address, "--health", health)
 	if err != nil {
 		return nil, err
 	}
-	if s.process, err = child.Start(cmd); err != nil {
-		return nil, fmt.Errorf("start %s: %w", opts.Binary, err)
-	}
-	if err := s.waitReady(ctx, health); err != nil {
-		s.Stop()
-		return nil, fmt.Errorf("start %s: %w", opts.Binary, err)
+	if s.process, err = child.StartServer(ctx, cmd, startTimeout, child.AnswersOK(s.Endpoint+health)); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -110,9 +100,3 @@ func (s *Server) URL() string { return s.Endpoint }
 
 // Stop ends the server and waits until it is gone.
 func (s *Server) Stop() { _ = s.process.Stop(stopTimeout) }
-
-func (s *Server) waitReady(ctx context.Context, health string) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	return s.process.Await(ctx, child.AnswersOK(s.Endpoint+health))
-}

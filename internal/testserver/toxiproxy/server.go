@@ -18,7 +18,6 @@ import (
 )
 
 const (
-	maxStarts    = 3
 	startTimeout = 30 * time.Second
 	stopTimeout  = 5 * time.Second
 )
@@ -36,20 +35,15 @@ type Server struct {
 }
 
 // Start runs a Toxiproxy until Stop is called, and returns once it answers requests. ctx bounds the start only.
-func Start(ctx context.Context, opts Options) (s *Server, err error) {
-	for range maxStarts { // another process may take the port
-		if s, err = startOnce(ctx, opts); err == nil {
-			return s, nil
-		}
+func Start(ctx context.Context, opts Options) (*Server, error) {
+	s, err := port.Try(func(address string) (*Server, error) { return startAt(ctx, opts, address) })
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", opts.Binary, err)
 	}
-	return nil, fmt.Errorf("start %s: %w", opts.Binary, err)
+	return s, nil
 }
 
-func startOnce(ctx context.Context, opts Options) (*Server, error) {
-	address, err := port.Free()
-	if err != nil {
-		return nil, err
-	}
+func startAt(ctx context.Context, opts Options, address string) (*Server, error) {
 	host, number, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -57,14 +51,8 @@ func startOnce(ctx context.Context, opts Options) (*Server, error) {
 	cmd := exec.Command(opts.Binary, "-host", host, "-port", number)
 	cmd.Env = []string{"LOG_LEVEL=warn"}
 	cmd.Stdout, cmd.Stderr = opts.Log, opts.Log
-	process, err := child.Start(cmd)
+	process, err := child.StartServer(ctx, cmd, startTimeout, child.AnswersOK("http://"+address+"/version"))
 	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	if err := process.Await(ctx, child.AnswersOK("http://"+address+"/version")); err != nil {
-		process.Kill()
 		return nil, err
 	}
 	return &Server{process, toxiproxy.NewClient(address)}, nil
