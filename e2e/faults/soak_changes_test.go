@@ -24,24 +24,12 @@ const (
 
 // startChanges keeps changing the soak's projects until it is stopped.
 func (s *soak) startChanges(t testing.TB) (stop func()) {
-	quit, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-quit:
-				return
-			case <-time.After(time.Duration(s.dice.Int64N(int64(changesPause)))):
-				if err := s.changeAny(); err != nil {
-					t.Error("a change:", err)
-				}
-			}
+	pause := func() time.Duration { return time.Duration(s.dice.Int64N(int64(changesPause))) }
+	return repeat(pause, func() {
+		if err := s.changeAny(); err != nil {
+			t.Error("a change:", err)
 		}
-	}()
-	return func() {
-		close(quit)
-		<-done
-	}
+	})
 }
 
 // changeAny makes one change of some kind to some project.

@@ -123,6 +123,11 @@ func (w *world) rewind(t testing.TB, repo, branch string) {
 
 // startWriter keeps committing to the busy source until it is stopped.
 func (w *world) startWriter(t testing.TB) (stop func()) {
+	return repeat(func() time.Duration { return writeEvery }, func() { w.commit(t, busy, "main") })
+}
+
+// repeat does something after each of such pauses until it is stopped.
+func repeat(pause func() time.Duration, do func()) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -130,8 +135,8 @@ func (w *world) startWriter(t testing.TB) (stop func()) {
 			select {
 			case <-quit:
 				return
-			case <-time.After(writeEvery):
-				w.commit(t, busy, "main")
+			case <-time.After(pause()):
+				do()
 			}
 		}
 	}()
