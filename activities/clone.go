@@ -87,8 +87,8 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 		return cloned, err
 	}
 	cloned.WhySnapshot = whySnapshot
-	if cloned.LFS, err = p.hasLFS(ctx, source); err != nil {
-		return cloned, fmt.Errorf("source %s: %w", source, err)
+	if cloned.LFS, err = p.hasLFS(ctx, upload.Sync); err != nil {
+		return cloned, err
 	}
 	request := p.fetchRequest(source, base, tip)
 	pack, base, err := p.fetch(ctx, source, base, request)
@@ -103,10 +103,12 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 		return cloned, err
 	}
 	cloned.Bundle.Thin = base.commit != "" && p.ThinPacks
-	if err := p.writeBundle(&cloned, base, tip, request, pack, meter); err != nil {
+	head, err := p.writeBundle(&cloned, base, tip, pack, meter)
+	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
-	return cloned, nil
+	err = p.prepareFindLFS(ctx, &cloned, upload.Sync, fetched{request.Wants, request.Haves, request.Thin, head})
+	return cloned, err
 }
 
 // readSource reads what the source is at now.
@@ -155,21 +157,18 @@ func (p *Producer) fetch(ctx context.Context, source project.Branch, base state,
 	return stream, base, nil
 }
 
-// writeBundle writes the bundle, the refs of a set, and what FindLFS has to know. When it fails, it leaves no files of the
-// run behind, because the next attempt may run on another worker.
-func (p *Producer) writeBundle(cloned *Cloned, base, tip state, request smarthttp.FetchRequest, pack io.Reader, meter *meter) error {
+// writeBundle writes the bundle, and the refs of a set, and returns where in the bundle the pack begins. When it fails, it leaves no
+// files of the run behind, because the next attempt may run on another worker.
+func (p *Producer) writeBundle(cloned *Cloned, base, tip state, pack io.Reader, meter *meter) (offset int64, err error) {
 	run, err := p.Staging.Run(cloned.Staged.Run)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var head []byte
 	if cloned.Bundle.Destination.IsSet() {
 		head, err = writeRefs(run, cloned, base, tip)
 	} else {
 		head, err = bundle.EncodeHeader(cloned.Bundle.ID)
-	}
-	if err == nil && cloned.LFS {
-		err = stageFetched(run, fetched{request.Wants, request.Haves, request.Thin, int64(len(head))})
 	}
 	hash := sha256.New()
 	if err == nil {
@@ -179,8 +178,8 @@ func (p *Producer) writeBundle(cloned *Cloned, base, tip state, request smarthtt
 		})
 	}
 	if err != nil {
-		return errors.Join(err, run.Remove())
+		return 0, errors.Join(err, run.Remove())
 	}
 	cloned.Bundle.Size, cloned.Bundle.SHA256 = meter.done.Load(), hex.EncodeToString(hash.Sum(nil))
-	return nil
+	return int64(len(head)), nil
 }

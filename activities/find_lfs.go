@@ -78,12 +78,46 @@ type FoundLFS struct {
 	Size    int64 `json:"size"` // bytes, as their pointers say
 }
 
-// hasLFS tells whether LFS objects are to be looked for.
-func (p *Producer) hasLFS(ctx context.Context, source project.Branch) (bool, error) {
+// hasLFS tells whether LFS objects are to be looked for. That a server has no LFS is also what one says that starts or fails, as
+// Gitea does while its database does not answer: it counts only for a project that the bucket has no LFS objects of.
+func (p *Producer) hasLFS(ctx context.Context, sync project.Sync) (bool, error) {
 	if p.LFS == nil {
 		return false, nil
 	}
-	return p.LFS.Enabled(ctx, source.Path())
+	enabled, err := p.LFS.Enabled(ctx, sync.Source.Path())
+	if err != nil {
+		return false, fmt.Errorf("source %s: %w", sync.Source, err)
+	}
+	if enabled {
+		return true, nil
+	}
+	folder, err := lfs.Folder(sync.Destination)
+	if err != nil {
+		return false, err
+	}
+	for _, err := range p.Bucket.List(ctx, folder) {
+		return err == nil, err
+	}
+	return false, nil
+}
+
+// prepareFindLFS keeps what FindLFS has to know. A source that has said that it has no LFS is asked once more, after it has sent its pack.
+// When it fails, it leaves no files of the run behind.
+func (p *Producer) prepareFindLFS(ctx context.Context, cloned *Cloned, sync project.Sync, asked fetched) (err error) {
+	run, err := p.Staging.Run(cloned.Staged.Run)
+	if err != nil {
+		return err
+	}
+	if !cloned.LFS {
+		cloned.LFS, err = p.hasLFS(ctx, sync)
+	}
+	if err == nil && cloned.LFS {
+		err = stageFetched(run, asked)
+	}
+	if err != nil {
+		return errors.Join(err, run.Remove())
+	}
+	return nil
 }
 
 // FindLFS looks for pointers to LFS objects in the bundle's pack, and keeps the list for the next steps.

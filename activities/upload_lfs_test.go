@@ -154,9 +154,29 @@ func TestLFSServerFails(t *testing.T) {
 	must(r, r.sendLFS, p)
 	r.source.LFS().Switch(func(s *gitserver.LFSSwitches) { s.Disabled = true })
 	r.producer.LFS = r.sourceLFS()
-	require.False(t, must(r, r.clone, u).LFS)
+	require.True(t, must(r, r.clone, u).LFS, "the bucket has some of the project")
 	r.producer.LFS = nil
 	require.False(t, must(r, r.clone, u).LFS)
+}
+
+// A server that starts or fails may say that it has no LFS, as one does that has none. Commits do not go without their files.
+func TestLFSServerSaysForAWhileThatItHasNone(t *testing.T) {
+	t.Parallel()
+	r := newLFSSourceRig(t)
+	r.producer.LFS = r.sourceLFS()
+	first, second := r.large("one"), r.large("two")
+	r.commitLFS("main", nil, first)
+	r.source.LFS().Switch(func(s *gitserver.LFSSwitches) { s.BatchStatus, s.Failures = 404, 1 }) // until the pack has been sent
+	require.Equal(t, lfs.NewList([]lfs.Object{first}), r.listOf(r.produce()[0].Key))
+
+	r.commitLFS("main", nil, first, second)
+	r.producer.LFS = r.sourceLFS() // as after a worker's start
+	r.source.LFS().Switch(func(s *gitserver.LFSSwitches) { s.BatchStatus, s.Failures = 404, 0 })
+	p := r.lfsUploads(must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0])
+	require.Contains(t, fails(r, "LFSNotEnabled", r.sendLFS, p), "source platform/router@main: ")
+	r.source.LFS().Switch(func(s *gitserver.LFSSwitches) { s.BatchStatus = 0 })
+	require.Equal(t, lfs.NewList([]lfs.Object{second}), r.listOf(r.produce()[0].Key))
+	require.Len(t, r.heldLFS(), 2)
 }
 
 // A branch that needs what another one has brought does not bring it again, also when both are uploaded at once.
