@@ -80,7 +80,25 @@ func (p serverPacedRetryer) IsErrorRetryable(err error) bool {
 	if _, silent := errors.AsType[silentRead](err); silent {
 		return false
 	}
-	return p.RetryerV2.IsErrorRetryable(err)
+	return isOfAnotherTime(err) || p.RetryerV2.IsErrorRetryable(err)
+}
+
+// clockTolerance is how far this machine's clock and the store's may be apart: what the SDK takes for a wrong clock, too.
+const clockTolerance = 4 * time.Minute
+
+// isOfAnotherTime tells that a HEAD request was refused and had been signed at another time than the store's. The SDK signs by the
+// store's clock once a refusal says so, and the answer to HEAD has no body that could: the next attempt is signed rightly.
+func isOfAnotherTime(err error) bool {
+	resp, ok := errors.AsType[*awshttp.ResponseError](err)
+	if !ok || resp.HTTPStatusCode() != http.StatusForbidden || resp.HTTPResponse().Request.Method != http.MethodHead {
+		return false
+	}
+	signed, err := time.Parse("20060102T150405Z", resp.HTTPResponse().Request.Header.Get("X-Amz-Date"))
+	if err != nil {
+		return false
+	}
+	now, err := http.ParseTime(resp.HTTPResponse().Header.Get("Date"))
+	return err == nil && now.Sub(signed).Abs() > clockTolerance
 }
 
 // credentialsError says that no credentials were found. Unlike the SDK's own errors, it does not look like a store

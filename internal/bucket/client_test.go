@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,6 +73,36 @@ func TestSilentStore(t *testing.T) {
 		require.ErrorIs(t, err, httpclient.ErrSilent)
 		require.ErrorContains(t, err, "after 10 resumes")
 	})
+}
+
+// The first request after a clock was put back or ahead, or right again, may be one whose refusal says nothing.
+func TestStatByAWrongClock(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{-48 * time.Hour, -5 * time.Minute, 0, time.Hour} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			t.Parallel()
+			var store, refused atomic.Int64
+			b := answering(t, func(w http.ResponseWriter, r *http.Request) {
+				now := time.Now().Add(time.Duration(store.Load()))
+				w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+				signed, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+				if err != nil || now.Sub(signed).Abs() > clockTolerance {
+					refused.Add(1)
+					w.WriteHeader(http.StatusForbidden)
+					return
+				}
+				w.Header().Set("ETag", `"e"`)
+				w.Header().Set("Content-Length", "1")
+				w.Header().Set("Last-Modified", now.UTC().Format(http.TimeFormat))
+			}, config.WithRetryMaxAttempts(2))
+			for _, is := range []time.Duration{ahead, 0} {
+				store.Store(int64(is))
+				_, err := b.Stat(t.Context(), "key")
+				require.NoError(t, err)
+			}
+			require.Equal(t, map[bool]int64{true: 0, false: 2}[ahead == 0], refused.Load(), "requests that were refused")
+		})
+	}
 }
 
 // A store may take its time for what it was sent, and must not for what it is asked.
