@@ -85,8 +85,19 @@ func (p *push) verify(ctx context.Context) error {
 		return err
 	case now.tip != p.Target.Commit:
 		return fmt.Errorf("%w: it is at %q instead of %s", ErrTipDiffers, now.tip, p.Target.Commit)
-	case now.guard.enabled && now.guard.ref != p.guard.refAt(p.guardTime()):
-		return fmt.Errorf("%w: it moved the branch, and shows %q instead of %s", ErrOwnRefs, now.guard.ref, p.guard.refAt(p.guardTime()))
 	}
-	return nil
+	return now.verifyGuard(p.guardTime(), "the branch")
+}
+
+// verifyGuard tells why the destination does not show the replay guard that a push has made. One of the future does not count: this
+// clock was put back meanwhile.
+func (d destination) verifyGuard(made time.Time, moved string) error {
+	want := d.guard.refAt(made)
+	if !d.guard.enabled || d.guard.ref == want {
+		return nil
+	}
+	if err := checkFuture(made, d.now()); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: it moved %s, and shows %q instead of %s", ErrOwnRefs, moved, d.guard.ref, want)
 }

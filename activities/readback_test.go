@@ -1,7 +1,10 @@
 package activities
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -28,4 +31,39 @@ func TestPushIsReadBack(t *testing.T) {
 			require.Equal(t, test.kind, failure.Type(), failure)
 		})
 	}
+}
+
+// The destination has done what it was told to, and it is not said that it has not.
+func TestClockStepsBackDuringThePush(t *testing.T) {
+	t.Parallel()
+	putBack := func(r *rig) {
+		pushed := filepath.Join(r.TempDir(), "pushed")
+		r.hook("post-receive", "touch "+pushed)
+		r.consumer.Clock = func() time.Time {
+			if _, err := os.Stat(pushed); err == nil {
+				return time.Now().Add(-2 * maxClockLead)
+			}
+			return time.Now()
+		}
+	}
+	t.Run("of a branch", func(t *testing.T) {
+		t.Parallel()
+		r := newTrustedRig(t)
+		r.arrives(r.commit("one"))
+		putBack(r)
+		r.commit("two")
+		r.produce()
+		failure := r.failing()
+		require.Equal(t, "FutureObject", failure.Type(), failure)
+		r.consumer.Clock = time.Now
+		r.arrives(r.commit("three"))
+	})
+	t.Run("of a set", func(t *testing.T) {
+		t.Parallel()
+		r := newSetPushRig(t, "refs/*", "refs/*")
+		r.commitOn("main", random(1000))
+		r.produceSet()
+		putBack(r.rig)
+		fails(r.rig, "FutureObject", r.push, r.decrypted())
+	})
 }

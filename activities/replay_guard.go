@@ -23,8 +23,10 @@ var (
 const maxClockLead = 24 * time.Hour
 
 // checkClock refuses a manifest whose creation time is too far ahead of this clock.
-func (c *Consumer) checkClock(made time.Time) error {
-	if now := c.Clock(); made.After(now.Add(maxClockLead)) {
+func (c *Consumer) checkClock(made time.Time) error { return checkFuture(made, c.Clock()) }
+
+func checkFuture(made, now time.Time) error {
+	if made.After(now.Add(maxClockLead)) {
 		return fmt.Errorf("%w: it says %s, and now is %s", ErrFromFuture, made.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	return nil

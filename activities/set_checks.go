@@ -53,12 +53,12 @@ func (p *push) unfinished() (err error) {
 
 // verifySet reads the refs again, because a destination's answer to a push does not prove what it stored.
 func (p *push) verifySet(ctx context.Context) (err error) {
-	guard := p.guard.refAt(p.guardTime())
+	made := p.guardTime()
 	if p.destination, err = p.reread(ctx); err != nil {
 		return err
 	}
-	if p.guard.enabled && p.guard.ref != guard {
-		return fmt.Errorf("%w: it moved refs, and shows %q instead of %s", ErrOwnRefs, p.guard.ref, guard)
+	if err := p.verifyGuard(made, "refs"); err != nil {
+		return err
 	}
 	for _, r := range p.list {
 		ref := p.branch.RefFor(r.Part)
