@@ -21,7 +21,7 @@ var onDisk = map[stack.Role][]string{
 
 // hostCells take from workers what their machines give them.
 func hostCells() (cells []cell) {
-	return slices.Concat(deletionCells(), diskCells(), wrongSettingCells(), slipCells(), bucketClockCells())
+	return slices.Concat(deletionCells(), diskCells(), wrongSettingCells(), slipCells(), bucketClockCells(), workerClockCells())
 }
 
 // deletion takes something out of a work directory under a running worker.

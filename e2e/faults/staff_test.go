@@ -30,12 +30,13 @@ type otherHosts struct {
 	workdirs map[*stack.Worker]string
 }
 
-// startElsewhere starts one more worker of a side as if on another host: none of the others sees its files.
-func (w *world) startElsewhere(t testing.TB, role stack.Role) *stack.Worker {
+// startElsewhere starts one more worker of a side as if on another host: none of the others sees its files. What is given here
+// replaces what the world's setup has.
+func (w *world) startElsewhere(t testing.TB, role stack.Role, environ ...string) *stack.Worker {
 	t.Helper()
 	w.afar.started++
 	dir := fmt.Sprintf("%s-%d", w.WorkDir(role), w.afar.started)
-	worker := w.startWorker(t, role, "WORKDIR="+dir)
+	worker := w.startWorker(t, role, append(environ, "WORKDIR="+dir)...)
 	if w.afar.workdirs == nil {
 		w.afar.workdirs = map[*stack.Worker]string{}
 	}

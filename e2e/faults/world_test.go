@@ -29,6 +29,8 @@ type setup struct {
 	producer, consumer string
 	// smallDisks have the sides' WORKDIRs.
 	smallDisks bool
+	// clocks have workers whose clocks can be put ahead or back.
+	clocks bool
 	// parts keeps cells whose sources get files that are uploaded in parts apart from others.
 	parts bool
 }
@@ -53,7 +55,8 @@ type world struct {
 	temporal map[stack.Role]*temporalproxy.Proxy
 	workers  map[stack.Role][]*stack.Worker
 	afar     otherHosts
-	spoilt   bool // a cell has failed here
+	clocks   map[stack.Role]clock // of the sides' first hosts, if the setup asks for them
+	spoilt   bool                 // a cell has failed here
 	ended    bool
 	closers  []func() error
 	syncs    string       // the list of what is synced
@@ -78,15 +81,21 @@ func begin(t *testing.T, s setup) *world {
 	if s.smallDisks {
 		requireDisks(t)
 	}
+	programs := binaries
+	if s.clocks {
+		var err error
+		programs.Worker, err = clockWorker()
+		require.NoError(t, err)
+	}
 	dir := filepath.Join(tempDir, fmt.Sprintf("world-%d", worlds.Add(1)))
 	// Not the test's context: the world is there for other cells, too.
-	running, err := stack.Start(context.Background(), stack.Options{Dir: dir, Binaries: binaries, LFS: true, WithoutWorkers: true})
+	running, err := stack.Start(context.Background(), stack.Options{Dir: dir, Binaries: programs, LFS: true, WithoutWorkers: true})
 	require.NoError(t, err)
 	w := &world{
 		Stack: running, setup: s,
 		links: map[link]*faultproxy.Proxy{}, network: map[link]*toxiproxy.Proxy{},
 		temporal: map[stack.Role]*temporalproxy.Proxy{}, workers: map[stack.Role][]*stack.Worker{},
-		others: others{commits: map[string]bool{}, forgotten: map[string][]string{}},
+		clocks: map[stack.Role]clock{}, others: others{commits: map[string]bool{}, forgotten: map[string][]string{}},
 	}
 	begun := false
 	defer func() {
@@ -105,6 +114,9 @@ func begin(t *testing.T, s setup) *world {
 	}
 	w.createSources(t)
 	for _, role := range stack.Roles {
+		if s.clocks {
+			w.clocks[role] = w.newClock(t, string(role))
+		}
 		for range max(1, s.workers) {
 			w.startWorker(t, role)
 		}
@@ -170,6 +182,9 @@ func (w *world) environ(role stack.Role) []string {
 		environ = append(environ, "GRAPHQL_SERVER="+w.network[toGraphQL].URL()+graphQLPath, "CATALOG_INTERVAL=5s")
 	} else {
 		environ = append(environ, "POLL_INTERVAL=2s")
+	}
+	if clock, ok := w.clocks[role]; ok {
+		environ = append(environ, clock.environ())
 	}
 	return append(environ, lines(own)...)
 }
