@@ -76,13 +76,10 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 			return Cloned{Staged: stage(ctx, p.Host), Nothing: nothingToDo("bucket", upload.Sync.Destination, tip.commit)}, nil
 		}
 	}
-	if _, err := p.clockHasPassed(ctx, upload.SeenChain); err != nil {
-		return cloned, err
-	}
 	if cloned.Before, err = p.previousCreationTime(ctx, upload.SeenChain); err != nil {
 		return cloned, err
 	}
-	base, whySnapshot, err := p.findBase(ctx, upload)
+	base, whySnapshot, err := p.baseByClock(ctx, upload)
 	if err != nil {
 		return cloned, err
 	}

@@ -11,6 +11,20 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
+// baseByClock is findBase unless the bucket's clock was ahead: then nothing is built on what it has dated. It fails if the clock is behind.
+func (p *Producer) baseByClock(ctx context.Context, upload plan.Upload) (base state, whySnapshot string, err error) {
+	switch ahead, err := p.timesAhead(ctx, upload.SeenChain); {
+	case err != nil:
+		return base, "", err
+	case ahead.exist():
+		return base, whyReplaced, nil
+	}
+	if _, err := p.clockHasPassed(ctx, upload.SeenChain); err != nil {
+		return base, "", err
+	}
+	return p.findBase(ctx, upload)
+}
+
 // findBase returns the planned base, or the zero state if a snapshot has to take an increment's place. Then whySnapshot
 // says why, if an operator should know.
 func (p *Producer) findBase(ctx context.Context, upload plan.Upload) (base state, whySnapshot string, err error) {

@@ -23,6 +23,7 @@ type placement struct {
 	producer  *Producer
 	key       string
 	seenChain plan.ChainState // what the bucket held when the upload was planned
+	ahead     aheadTimes      // that objects of that have
 	UploadInput
 }
 
@@ -69,7 +70,7 @@ func (u placement) findNewer(ctx context.Context) (first, last *object.Stored, e
 		if err != nil {
 			return nil, nil, err
 		}
-		if !u.seenChain.OvertakenBy(o, u.key) {
+		if !u.seenChain.OvertakenBy(o, u.key) || u.isReplaced(o) {
 			continue
 		}
 		if first == nil || plan.Precedes(o, *first) {

@@ -27,6 +27,17 @@ const (
 // put uploads the object so that it becomes the newest of its branch, unless another object has become that since the
 // plan was made. It returns what is in the bucket then.
 func (p *Producer) put(ctx context.Context, u placement, body io.ReaderAt) (own bucket.ObjectInfo, err error) {
+	if u, err = u.amongAhead(ctx); err != nil {
+		return own, err
+	}
+	if own, err = p.putNewest(ctx, u, body); err != nil {
+		return own, err
+	}
+	return own, u.deleteAhead(ctx, own)
+}
+
+// putNewest is put among objects that have no times ahead.
+func (p *Producer) putNewest(ctx context.Context, u placement, body io.ReaderAt) (own bucket.ObjectInfo, err error) {
 	f := u.seenChain
 	// An attempt that was interrupted may have stored the object without checking whether another one came first.
 	if own, err = u.stored(ctx); err == nil && f.InLaterSecond(own.Modified) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -72,4 +73,9 @@ func moduleRoot(t testing.TB) string {
 		require.NotEqual(t, parent, dir, "no go.mod above the test's folder")
 		dir = parent
 	}
+}
+
+// Date gives an object the time at which it was stored.
+func (b *Bucket) Date(key string, at time.Time) error {
+	return os.Chtimes(filepath.Join(b.dir, "data", b.Name, filepath.FromSlash(key)), at, at)
 }
