@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	soakTime = flag.Duration("soak", 0, "how long the soak lasts; a short one has the fast faults only")
+	soakTime = flag.Duration("soak", 45*time.Second, "how long the soak lasts; a short one has the fast faults only")
 	soakSeed = flag.Uint64("seed", 1, "what the soak's faults and changes are drawn by")
 )
 
@@ -52,9 +52,6 @@ type soak struct {
 // TestSoak has faults and changes of all kinds happen at random, and now and then, when they are over, all be well with nobody's
 // help, and nothing have grown. The same seed draws the same, at other moments: make soak SEED=…
 func TestSoak(t *testing.T) {
-	if *soakTime == 0 {
-		t.Skip("runs with -soak: make soak")
-	}
 	t.Parallel()
 	s := beginSoak(t)
 	defer s.world.end()
