@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
@@ -44,6 +45,11 @@ func TestMatrix(t *testing.T) {
 // try has the fault of a cell strike, and sees to it that all is well afterwards, with nobody's help.
 func (w *world) try(t *testing.T, c cell) {
 	w.spoilt = true
+	defer func() {
+		if w.spoilt {
+			assert.NoError(t, seen.record(c, nil))
+		}
+	}()
 	for _, role := range stack.Roles {
 		w.restaff(t, role)
 	}
@@ -71,7 +77,7 @@ func (w *world) try(t *testing.T, c cell) {
 	}
 	w.spoilt = false
 	retries := w.retries(t) - before
-	seen.add(c, result{Seconds: healed.Seconds(), Retries: retries})
+	require.NoError(t, seen.record(c, &result{Seconds: healed.Seconds(), Retries: retries}))
 	t.Logf("healed after %.1f s, with %d retries", healed.Seconds(), retries)
 }
 

@@ -28,21 +28,27 @@ type result struct {
 	Retries int     `json:"retries"` // attempts after the first, and runs that failed
 }
 
-// results are those of cells by their names.
+// results are those of cells by their names; nil is that of one that has failed.
 type results struct {
 	mu sync.Mutex
-	of map[string]result
+	of map[string]*result
 }
 
-var seen = results{of: map[string]result{}}
+var seen = results{of: map[string]*result{}}
 
-func (r *results) add(c cell, of result) {
+// record takes in what was seen of a cell. With -write it is written down at once: a run of the whole matrix takes long, and may be
+// interrupted.
+func (r *results) record(c cell, of *result) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.of[c.name()] = of
+	if !*write {
+		return nil
+	}
+	return r.write()
 }
 
-// write takes in what was seen now, forgets cells that there are no more, and writes both files.
+// write takes in what was seen now, forgets cells that have failed or that there are no more, and writes both files.
 func (r *results) write() error {
 	all, err := readResults()
 	if err != nil {
@@ -50,9 +56,13 @@ func (r *results) write() error {
 	}
 	kept := map[string]result{}
 	for _, c := range matrix() {
-		for _, of := range []map[string]result{all, r.of} {
-			if result, ok := of[c.name()]; ok {
-				kept[c.name()] = result
+		name := c.name()
+		switch now, tried := r.of[name]; {
+		case now != nil:
+			kept[name] = *now
+		case !tried:
+			if before, ok := all[name]; ok {
+				kept[name] = before
 			}
 		}
 	}
