@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,7 +32,7 @@ var weights = []struct {
 	share int
 	step  func(*player)
 }{
-	{60, (*player).goOn},
+	{58, (*player).goOn},
 	{9, (*player).workOnSource},
 	{6, (*player).beginProducerCycle},
 	{6, (*player).beginConsumerCycle},
@@ -43,6 +42,7 @@ var weights = []struct {
 	{3, (*player).release},
 	{1, (*player).breakRequest},
 	{2, (*player).meddle},
+	{2, (*player).tamper},
 	{1, (*player).collect},
 	{1, (*player).hurryOn},
 }
@@ -134,85 +134,6 @@ func (p *player) begin(name string, cycle func(string)) {
 	p.flows.Go(func() { cycle(name) })
 }
 
-func (p *player) letTimePass() {
-	d := []time.Duration{300 * time.Millisecond, time.Second, 2 * time.Second, 40 * time.Second, 3 * time.Minute}[p.draw(5, "how long")]
-	p.T.Logf("%s pass", d)
-	time.Sleep(d)
-}
-
-// loseWorker has Temporal give up an attempt. Most go on later nevertheless.
-func (p *player) loseWorker() {
-	waiting := p.ready()
-	if len(waiting) == 0 {
-		return
-	}
-	r := waiting[p.draw(len(waiting), "request")]
-	how := p.draw(4, "how")
-	r.again = how == 2
-	p.T.Logf("%s: %s", []string{"killed", "given up", "given up, and tried again there", "given up"}[how], r)
-	p.lose(r, how == 0)
-	p.held[r.attempt] = true
-}
-
-// holdUp stops an attempt without Temporal taking notice.
-func (p *player) holdUp() {
-	if waiting := p.ready(); len(waiting) > 0 {
-		r := waiting[p.draw(len(waiting), "request")]
-		p.T.Logf("held up: %s", r)
-		p.held[r.attempt] = true
-	}
-}
-
-// release lets an attempt go on that was held up.
-func (p *player) release() {
-	waiting := slices.DeleteFunc(p.requests(), func(r *request) bool { return !p.held[r.attempt] })
-	if len(waiting) > 0 {
-		r := waiting[p.draw(len(waiting), "request")]
-		p.T.Logf("released: %s", r)
-		delete(p.held, r.attempt)
-	}
-}
-
-func (p *player) breakRequest() {
-	waiting := p.ready()
-	if len(waiting) == 0 {
-		return
-	}
-	r, o := waiting[p.draw(len(waiting), "request")], outcome{lost: errBroken}
-	switch how := p.draw(4, "how"); {
-	case how < 2:
-		o = outcome{refused: errBroken}
-	case how == 2 && strings.HasPrefix(r.what, "LIST"):
-		o, p.judge.cut = outcome{cut: true}, true
-	}
-	p.turn(r, o)
-}
-
-// meddle has somebody else move the destination.
-func (p *player) meddle() {
-	refs := p.refs()
-	ref := refs[p.draw(len(refs), "ref")]
-	if !strings.HasPrefix(ref, "refs/heads/") { // what others do to a set's refs makes states that the source was not in
-		return
-	}
-	to := ""
-	if values := p.values(ref); len(values) > 0 && p.draw(3, "kind of move") > 0 {
-		to = values[p.draw(len(values), "value")]
-	}
-	p.target.set(ref, to)
-	p.T.Logf("somebody moves the destination's %s to %q", ref, plan.Short(to))
-}
-
-func (p *player) collect() {
-	if p.draw(2, "where") == 0 {
-		p.source.collect()
-	} else {
-		p.target.collect()
-	}
-}
-
-func (p *player) hurryOn() { p.stopWaiting() }
-
 // drawSettings draws what differs between schedules.
 func drawSettings(t *rapid.T) (s settings) {
 	s.second = rapid.SampledFrom([]string{"b", "refs/tags/*"}).Draw(t, "second")
@@ -221,6 +142,7 @@ func drawSettings(t *rapid.T) (s settings) {
 	s.ahead = [2]time.Duration{clock.Draw(t, "clock"), clock.Draw(t, "clock")}
 	s.lagging = rapid.SampledFrom([]string{"", "", "Prune", "C"}).Draw(t, "lagging")
 	s.unsigned = s.unsigned && s.lagging != "C" // who is shown an old listing, and knows no catalog, believes it
+	s.hostile = rapid.IntRange(0, 3).Draw(t, "hostile") == 3 && s.lagging == "" && !s.unsigned
 	s.storeAhead = rapid.SampledFrom([]time.Duration{0, 10 * time.Minute, -10 * time.Minute}).Draw(t, "store's clock")
 	s.pageSize = rapid.SampledFrom([]int{1000, 1000, 3, 2}).Draw(t, "page size")
 	return s
@@ -247,6 +169,7 @@ func TestRandomSchedules(t *testing.T) {
 	}
 	k, folder, began := newKeys(t), t.TempDir(), time.Now()
 	var played, steps int
+	defer func() { t.Logf("%d schedules, %d steps, %s", played, steps, time.Since(began).Truncate(time.Second)) }()
 	for again := true; again; again = steps < *wantedSteps {
 		rapid.Check(t, func(t *rapid.T) {
 			played++
@@ -263,5 +186,4 @@ func TestRandomSchedules(t *testing.T) {
 			})
 		})
 	}
-	t.Logf("%d schedules, %d steps, %s", played, steps, time.Since(began).Truncate(time.Second))
 }

@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -128,4 +129,13 @@ func (f *forge) PushedTip(ctx context.Context, project, ref string) (tip string,
 		return err
 	})
 	return tip, err
+}
+
+// readBody reads all that a request sends.
+func readBody(req *http.Request) ([]byte, error) {
+	if req.Body == nil {
+		return nil, nil
+	}
+	defer req.Body.Close()
+	return io.ReadAll(req.Body)
 }

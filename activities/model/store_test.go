@@ -67,15 +67,29 @@ func (s *store) change(what string, change func(map[string]stored)) {
 	}
 }
 
+// tampered is what changes are called that somebody else makes.
+const tampered = "tampered"
+
+// remove deletes an object, as somebody else.
+func (s *store) remove(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.change(tampered, func(now map[string]stored) { delete(now, key) })
+}
+
+// putBack stores an object that was there once, as somebody else.
+func (s *store) putBack(key string, o stored) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o.modified, o.version = s.clock(), len(s.states)
+	s.change(tampered, func(now map[string]stored) { now[key] = o })
+}
+
 // RoundTrip implements http.RoundTripper.
 func (s *store) RoundTrip(req *http.Request) (*http.Response, error) {
-	var body []byte
-	if req.Body != nil {
-		var err error
-		if body, err = io.ReadAll(req.Body); err != nil {
-			return nil, err
-		}
-		_ = req.Body.Close()
+	body, err := readBody(req)
+	if err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -56,6 +56,8 @@ type settings struct {
 	second string
 	// lagging is whose listings may be old ones: of an activity, or of all whose names begin so. It is empty for nobody's.
 	lagging string
+	// hostile is a bucket to which somebody else writes, too, who has no keys.
+	hostile bool
 	// pageSize is how many keys a page of a listing has.
 	pageSize int
 }

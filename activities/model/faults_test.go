@@ -1,0 +1,109 @@
+package model
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/plan"
+)
+
+func (p *player) letTimePass() {
+	d := []time.Duration{300 * time.Millisecond, time.Second, 2 * time.Second, 40 * time.Second, 3 * time.Minute}[p.draw(5, "how long")]
+	p.T.Logf("%s pass", d)
+	time.Sleep(d)
+}
+
+// loseWorker has Temporal give up an attempt. Most go on later nevertheless.
+func (p *player) loseWorker() {
+	waiting := p.ready()
+	if len(waiting) == 0 {
+		return
+	}
+	r := waiting[p.draw(len(waiting), "request")]
+	how := p.draw(4, "how")
+	r.again = how == 2
+	p.T.Logf("%s: %s", []string{"killed", "given up", "given up, and tried again there", "given up"}[how], r)
+	p.lose(r, how == 0)
+	p.held[r.attempt] = true
+}
+
+// holdUp stops an attempt without Temporal taking notice.
+func (p *player) holdUp() {
+	if waiting := p.ready(); len(waiting) > 0 {
+		r := waiting[p.draw(len(waiting), "request")]
+		p.T.Logf("held up: %s", r)
+		p.held[r.attempt] = true
+	}
+}
+
+// release lets an attempt go on that was held up.
+func (p *player) release() {
+	waiting := slices.DeleteFunc(p.requests(), func(r *request) bool { return !p.held[r.attempt] })
+	if len(waiting) > 0 {
+		r := waiting[p.draw(len(waiting), "request")]
+		p.T.Logf("released: %s", r)
+		delete(p.held, r.attempt)
+	}
+}
+
+func (p *player) breakRequest() {
+	waiting := p.ready()
+	if len(waiting) == 0 {
+		return
+	}
+	r, o := waiting[p.draw(len(waiting), "request")], outcome{lost: errBroken}
+	switch how := p.draw(4, "how"); {
+	case how < 2:
+		o = outcome{refused: errBroken}
+	case how == 2 && strings.HasPrefix(r.what, "LIST"):
+		o, p.judge.cut = outcome{cut: true}, true
+	}
+	p.turn(r, o)
+}
+
+// meddle has somebody else move the destination.
+func (p *player) meddle() {
+	refs := p.refs()
+	ref := refs[p.draw(len(refs), "ref")]
+	if !strings.HasPrefix(ref, "refs/heads/") { // what others do to a set's refs makes states that the source was not in
+		return
+	}
+	to := ""
+	if values := p.values(ref); len(values) > 0 && p.draw(3, "kind of move") > 0 {
+		to = values[p.draw(len(values), "value")]
+	}
+	p.target.set(ref, to)
+	p.T.Logf("somebody moves the destination's %s to %q", ref, plan.Short(to))
+}
+
+// tamper has somebody else change the bucket, where somebody does.
+func (p *player) tamper() {
+	if !p.settings.hostile {
+		return
+	}
+	states := p.store.states
+	state := states[p.draw(len(states), "state")]
+	if len(state) == 0 {
+		return
+	}
+	key := slices.Sorted(maps.Keys(state))[p.draw(len(state), "key")]
+	if p.draw(3, "kind of change") == 0 {
+		p.T.Logf("somebody deletes %s", showKey(key))
+		p.store.remove(key)
+	} else {
+		p.T.Logf("somebody puts %s back", showKey(key))
+		p.store.putBack(key, state[key])
+	}
+}
+
+func (p *player) collect() {
+	if p.draw(2, "where") == 0 {
+		p.source.collect()
+	} else {
+		p.target.collect()
+	}
+}
+
+func (p *player) hurryOn() { p.stopWaiting() }
