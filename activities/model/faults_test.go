@@ -89,10 +89,14 @@ func (p *player) tamper() {
 		return
 	}
 	key := slices.Sorted(maps.Keys(state))[p.draw(len(state), "key")]
-	if p.draw(3, "kind of change") == 0 {
+	switch p.draw(4, "kind of change") {
+	case 0:
 		p.T.Logf("somebody deletes %s", showKey(key))
 		p.store.remove(key)
-	} else {
+	case 1:
+		p.T.Logf("somebody puts all back as it was")
+		p.store.restore(state)
+	default:
 		p.T.Logf("somebody puts %s back", showKey(key))
 		p.store.putBack(key, state[key])
 	}

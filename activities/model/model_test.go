@@ -3,6 +3,7 @@ package model
 import (
 	"flag"
 	"fmt"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,7 +50,7 @@ var weights = []struct {
 
 func (p *player) step(t *rapid.T) {
 	p.T = t
-	at := rapid.IntRange(0, 99).Draw(t, "step")
+	at := uniform(t, 100, "step")
 	for _, w := range weights {
 		if at -= w.share; at < 0 {
 			w.step(p)
@@ -68,12 +69,27 @@ func (p *player) settle() {
 	}
 }
 
-func (p *player) draw(n int, what string) int {
+func (p *player) draw(n int, what string) int { return uniform(p.T, n, what) }
+
+// uniform draws a number below n, each as often. Rapid's own ranges prefer the small ones, so that most requests would be those of
+// whoever comes first, and few attempts would ever be held up for long.
+func uniform(t *rapid.T, n int, what string) int {
 	if n <= 1 {
 		return 0
 	}
-	return rapid.IntRange(0, n-1).Draw(p.T, what)
+	return rapid.Custom(func(t *rapid.T) (drawn int) {
+		for range bits.Len(uint(n)) + 3 {
+			drawn *= 2
+			if rapid.Bool().Draw(t, "bit") {
+				drawn++
+			}
+		}
+		return drawn % n
+	}).Draw(t, what)
 }
+
+// pick draws one of a few.
+func pick[E any](t *rapid.T, what string, from ...E) E { return from[uniform(t, len(from), what)] }
 
 // ready are the requests of attempts that are not held up.
 func (p *player) ready() []*request {
@@ -136,15 +152,16 @@ func (p *player) begin(name string, cycle func(string)) {
 
 // drawSettings draws what differs between schedules.
 func drawSettings(t *rapid.T) (s settings) {
-	s.second = rapid.SampledFrom([]string{"b", "refs/tags/*"}).Draw(t, "second")
-	s.unsigned = rapid.IntRange(0, 7).Draw(t, "unsigned") == 7
-	clock := rapid.SampledFrom([]time.Duration{0, time.Second, -time.Second, 3 * time.Minute, -3 * time.Minute})
-	s.ahead = [2]time.Duration{clock.Draw(t, "clock"), clock.Draw(t, "clock")}
-	s.lagging = rapid.SampledFrom([]string{"", "", "Prune", "C"}).Draw(t, "lagging")
+	s.second = pick(t, "second", "b", "refs/tags/*")
+	s.unsigned = uniform(t, 8, "unsigned") == 7
+	for i := range s.ahead {
+		s.ahead[i] = pick(t, "clock", 0, time.Second, -time.Second, 3*time.Minute, -3*time.Minute)
+	}
+	s.lagging = pick(t, "lagging", "", "", "Prune", "C")
 	s.unsigned = s.unsigned && s.lagging != "C" // who is shown an old listing, and knows no catalog, believes it
-	s.hostile = rapid.IntRange(0, 3).Draw(t, "hostile") == 3 && s.lagging == "" && !s.unsigned
-	s.storeAhead = rapid.SampledFrom([]time.Duration{0, 10 * time.Minute, -10 * time.Minute}).Draw(t, "store's clock")
-	s.pageSize = rapid.SampledFrom([]int{1000, 1000, 3, 2}).Draw(t, "page size")
+	s.hostile = uniform(t, 4, "hostile") == 3 && s.lagging == "" && !s.unsigned
+	s.storeAhead = pick(t, "store's clock", 0, 10*time.Minute, -10*time.Minute)
+	s.pageSize = pick(t, "page size", 1000, 1000, 3, 2)
 	return s
 }
 

@@ -85,6 +85,16 @@ func (s *store) putBack(key string, o stored) {
 	s.change(tampered, func(now map[string]stored) { now[key] = o })
 }
 
+// restore puts all back as it was once, as somebody else.
+func (s *store) restore(state map[string]stored) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.change(tampered, func(now map[string]stored) {
+		clear(now)
+		maps.Copy(now, state)
+	})
+}
+
 // RoundTrip implements http.RoundTripper.
 func (s *store) RoundTrip(req *http.Request) (*http.Response, error) {
 	body, err := readBody(req)
