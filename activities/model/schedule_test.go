@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing/synctest"
 	"time"
@@ -46,6 +47,12 @@ type request struct {
 	*attempt
 	what string
 	turn chan outcome
+}
+
+// flow is the name of the workflow that the request is made for.
+func (r *request) flow() string {
+	flow, _, _ := strings.Cut(r.name, ":")
+	return flow
 }
 
 func (r *request) String() string { return r.name + ": " + r.what }
