@@ -15,13 +15,24 @@ func (p *player) letTimePass() {
 	time.Sleep(d)
 }
 
+// victim is a request that something happens to, half of the time one that changes the bucket or the destination; nil if there is none.
+func (p *player) victim() *request {
+	waiting := p.ready()
+	if changes := slices.DeleteFunc(slices.Clone(waiting), (*request).onlyReads); len(changes) > 0 && p.draw(2, "of which") == 0 {
+		waiting = changes
+	}
+	if len(waiting) == 0 {
+		return nil
+	}
+	return waiting[p.draw(len(waiting), "request")]
+}
+
 // loseWorker has Temporal give up an attempt. Most go on later nevertheless.
 func (p *player) loseWorker() {
-	waiting := p.ready()
-	if len(waiting) == 0 {
+	r := p.victim()
+	if r == nil {
 		return
 	}
-	r := waiting[p.draw(len(waiting), "request")]
 	how := p.draw(4, "how")
 	r.again = how == 2
 	p.T.Logf("%s: %s", []string{"killed", "given up", "given up, and tried again there", "given up"}[how], r)
@@ -31,8 +42,7 @@ func (p *player) loseWorker() {
 
 // holdUp stops an attempt without Temporal taking notice.
 func (p *player) holdUp() {
-	if waiting := p.ready(); len(waiting) > 0 {
-		r := waiting[p.draw(len(waiting), "request")]
+	if r := p.victim(); r != nil {
 		p.T.Logf("held up: %s", r)
 		p.held[r.attempt] = true
 	}
@@ -49,11 +59,10 @@ func (p *player) release() {
 }
 
 func (p *player) breakRequest() {
-	waiting := p.ready()
-	if len(waiting) == 0 {
+	r, o := p.victim(), outcome{lost: errBroken}
+	if r == nil {
 		return
 	}
-	r, o := waiting[p.draw(len(waiting), "request")], outcome{lost: errBroken}
 	switch how := p.draw(4, "how"); {
 	case how < 2:
 		o = outcome{refused: errBroken}

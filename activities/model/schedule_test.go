@@ -55,6 +55,11 @@ func (r *request) flow() string {
 	return flow
 }
 
+// onlyReads tells whether the request changes neither the bucket nor the destination.
+func (r *request) onlyReads() bool {
+	return !strings.HasPrefix(r.what, "PUT") && !strings.HasPrefix(r.what, "DELETE") && r.what != "push"
+}
+
 func (r *request) String() string { return r.name + ": " + r.what }
 
 // outcome is what becomes of a request.
