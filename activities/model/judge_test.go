@@ -214,8 +214,9 @@ func (j *judge) failed(who string, err error) {
 
 func (j *judge) alarmed(who, kind, reason string) {
 	j.kinds[kind]++
-	if kind == plan.KindObjectWithheld && (j.late || j.world.settings.lagging == "C") {
-		return // what the consumer is shown is an older state than one that it knows of
+	switch old := j.world.settings.lagging == "C"; { // what the consumer is shown may be an older state than one that it knows of
+	case kind == plan.KindObjectWithheld && (old || j.late), kind == "Replayed" && old:
+		return
 	}
 	if kind == "BrokenListing" && j.cut {
 		return
