@@ -107,3 +107,27 @@ func TestSetWhoseObjectsAreCollected(t *testing.T) {
 		require.Equal(t, s.source.refs["refs/tags/v2"], s.target.refs["refs/tags/v2"])
 	})
 }
+
+// A push that Temporal has given up arrives after a newer one, and does not take its place.
+func TestGivenUpPushComesLate(t *testing.T) {
+	follow(t, settings{second: "b"}, func(s *script) {
+		s.commit("refs/heads/a", 100)
+		s.cycle("P1", s.producerCycle)
+		s.cycle("C1", s.consumerCycle)
+		s.commit("refs/heads/a", 100)
+		s.cycle("P2", s.producerCycle)
+		s.begin("C2", s.consumerCycle)
+		late := s.until("C2", "a: Push 1: push")
+		require.NotNil(t, late)
+		late.again = true
+		s.lose(late, false)
+		s.until("C2 a: Push 2", "its end")
+		s.commit("refs/heads/a", 100)
+		s.cycle("P3", s.producerCycle)
+		s.cycle("C3", s.consumerCycle)
+		require.Equal(t, s.source.refs["refs/heads/a"], s.target.refs["refs/heads/a"])
+		s.turn(late, 0, outcome{})
+		synctest.Wait()
+		require.Equal(t, s.source.refs["refs/heads/a"], s.target.refs["refs/heads/a"])
+	})
+}
