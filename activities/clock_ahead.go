@@ -94,7 +94,7 @@ func (u placement) deleteAhead(ctx context.Context, own bucket.ObjectInfo) error
 		return err
 	}
 	if !verified[0] {
-		return u.overtakenError(newest)
+		return overtakenError{newest}
 	}
 	keys := replaced.keys()
 	if err := u.producer.Bucket.Delete(ctx, keys[:len(keys)-1]...); err != nil {

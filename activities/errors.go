@@ -207,7 +207,7 @@ var kinds = []kind{
 
 	{"ObjectNotFound", isError(bucket.ErrNotFound), retries.Refused, "The object was replaced by a newer one; the next cycle takes that."},
 	{"ObjectReplaced", isError(bucket.ErrReplaced), retries.Race, "The object was replaced while it was read."},
-	{"Overtaken", isError(ErrOvertaken), retries.Refused, "Nothing was lost: another producer has uploaded for this destination since the plan was made. The next cycle plans anew."},
+	{"Overtaken", isError(ErrOvertaken), retries.Refused, "Nothing was lost: another upload for this destination has come first since the plan was made, which the catalog does not name: another producer's, or one of this that has just been made. The next cycle plans anew."},
 	{"BucketClock", isError(ErrBucketClock), retries.Refused, "Set the object store's clock, and this worker's. Objects that a clock has made that was ahead, and is right now, are replaced."},
 	{"BrokenListing", isError(bucket.ErrBrokenListing), retries.Passing, "Nothing was changed. If it happens again, the object store, or a proxy before it, does not list the bucket as S3 does."},
 	{"NotObjectStore", isError(bucket.ErrNotStore), retries.Passing, "Check AWS_ENDPOINT_URL_S3 and the proxy: something else answers there, such as a sign-in page."},

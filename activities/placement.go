@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
-
-// ErrOvertaken says that an upload was planned on a state of the bucket that has changed since.
-var ErrOvertaken = errors.New("another upload came first")
 
 // maxTieChecks is how often an upload checks whether another one of the same second is withdrawn.
 const maxTieChecks = 8
@@ -40,7 +36,7 @@ func (u placement) stored(ctx context.Context) (bucket.ObjectInfo, error) {
 // made: an attempt that was given up comes late. To consumers, the older of the two would be one that somebody has put back.
 func (u placement) overtakenBySame(other bucket.ObjectInfo) error {
 	if other.CreatedAt.After(u.CreatedAt) && u.seenChain.InLaterSecond(other.Modified) {
-		return u.overtakenError(object.Stored{Key: u.key, Modified: other.Modified})
+		return overtakenError{object.Stored{Key: u.key, Size: other.Size, Modified: other.Modified}}
 	}
 	return nil
 }
@@ -52,7 +48,7 @@ func (u placement) lastCheck(ctx context.Context) error {
 		return err
 	}
 	if first != nil {
-		return u.overtakenError(*first)
+		return overtakenError{*first}
 	}
 	other, err := u.producer.Bucket.Stat(ctx, u.key)
 	if errors.Is(err, bucket.ErrNotFound) {
@@ -106,7 +102,7 @@ func (u placement) withdrawIfOvertaken(ctx context.Context, own bucket.ObjectInf
 			return err
 		}
 	}
-	return u.overtakenError(*earlier)
+	return overtakenError{*earlier}
 }
 
 // findEarlier returns the object that this one has to give way to, or nil. Of two objects of one second, nobody can
@@ -123,8 +119,4 @@ func (u placement) findEarlier(ctx context.Context, own object.Stored) (*object.
 		}
 		awaitClockTick(ctx)
 	}
-}
-
-func (u placement) overtakenError(newer object.Stored) error {
-	return fmt.Errorf("%w: %q was uploaded %s", ErrOvertaken, newer.Key, newer.Modified.UTC().Format(time.RFC3339))
 }

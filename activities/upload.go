@@ -70,7 +70,7 @@ func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) 
 	placed := placement{producer: p, key: key, seenChain: work.Plan.SeenChain, UploadInput: in}
 	own, err := p.put(ctx, placed, meteredAt{file, meter, 0})
 	if err != nil {
-		return uploaded, err
+		return p.leaveOvertaken(ctx, err)
 	}
 	if p.WritePredecessor {
 		if err := placed.deleteEarlier(ctx); err != nil {
