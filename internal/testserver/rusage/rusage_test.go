@@ -15,7 +15,7 @@ func TestCPU(t *testing.T) {
 	rusage.Need(t)
 	const work = 50 * time.Millisecond
 	before, own := rusage.CPU(t, os.Getpid()), rusage.OwnCPU(t)
-	for rusage.OwnCPU(t) < own+work { //nolint:revive // that is the work
+	for rusage.OwnCPU(t) < own+work { // that is the work
 	}
 	require.InDelta(t, work, rusage.CPU(t, os.Getpid())-before, float64(2*work), "both ways to ask agree")
 	require.Greater(t, rusage.CPU(t, os.Getpid()), before)
@@ -24,12 +24,13 @@ func TestCPU(t *testing.T) {
 func TestPeakMemory(t *testing.T) {
 	rusage.Need(t)
 	const much = 64 << 20
-	memory := make([]byte, much)
-	for i := range memory {
-		memory[i] = 1
-	}
-	require.Greater(t, rusage.Memory(t, os.Getpid()), int64(memory[len(memory)-1])*much)
-	memory = nil
+	func() {
+		memory := make([]byte, much)
+		for i := range memory {
+			memory[i] = 1
+		}
+		require.Greater(t, rusage.Memory(t, os.Getpid()), int64(memory[len(memory)-1])*much)
+	}()
 	debug.FreeOSMemory()
 	before := rusage.PeakMemory(t, os.Getpid())
 	require.Less(t, rusage.Memory(t, os.Getpid()), before-much/2)
