@@ -115,6 +115,10 @@ func (j *judge) changed(what string) {
 		j.stored(key, before, now)
 	}
 	if key, deleted := strings.CutPrefix(what, "DELETE "); deleted && strings.Contains(j.world.current.name, ": Prune") {
+		if a := j.world.current.attempt; slices.Contains(putSince(states[a.looked-1:len(states)-1], destinationOf(key)), key) {
+			j.late = true // it was uploaded anew since Prune asked for it
+			return
+		}
 		for b, c := range before {
 			if left, ok := now[b]; !c.Broken() && (!ok || left.Broken() || left.Newest().Key != c.Newest().Key) {
 				j.violated("%s has deleted what %s needs: %s", j.world.current.name, b, showKey(key))
@@ -134,7 +138,7 @@ func (j *judge) stored(key string, before, now map[project.Branch]chain.Chain) {
 	}
 	overtaken := len(a.overtakenBy) > 0
 	j.late = j.late || overtaken && a.isLost
-	if now[b].Broken() && !before[b].Broken() && !overtaken {
+	if now[b].Broken() && !before[b].Broken() && !overtaken && !j.late { // Prune may have gone by what came late
 		j.violated("%s has uploaded %s, and nothing leads to its base", a.name, showKey(key))
 	}
 }

@@ -170,6 +170,9 @@ func drawSettings(t *rapid.T) (s settings) {
 	s.lagging = pick(t, "lagging", "", "", "Prune", "C")
 	s.unsigned = s.unsigned && s.lagging != "C" // who is shown an old listing, and knows no catalog, believes it
 	s.hostile = uniform(t, 4, "hostile") == 3 && s.lagging == "" && !s.unsigned
+	if s.hostile { // who puts all back takes from the producer what it knows of its other worker's clock
+		s.ahead[1] = s.ahead[0]
+	}
 	s.storeAhead = pick(t, "store's clock", 0, 10*time.Minute, -10*time.Minute)
 	s.pageSize = pick(t, "page size", 1000, 1000, 3, 2)
 	return s
