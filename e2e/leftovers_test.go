@@ -33,10 +33,10 @@ func TestLeftoversOfRuns(test *testing.T) {
 	gate.await(t)
 	alive := runID()
 	require.NotEqual(t, over, alive)
-	folders, err := filepath.Glob(filepath.Join(t.WorkDir(stack.Consumer), "worker-*", alive))
+	folders, err := filepath.Glob(filepath.Join(t.WorkDir(stack.Consumer), "worker-*", alive+".*"))
 	require.NoError(t, err)
 	require.Len(t, folders, 1)
-	left := filepath.Join(filepath.Dir(folders[0]), over)
+	left := filepath.Join(filepath.Dir(folders[0]), over+".attempt")
 	require.NoError(t, os.Mkdir(left, 0o700))
 	long := time.Now().Add(-time.Hour)
 	for _, folder := range []string{left, folders[0]} {

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -28,19 +27,6 @@ type Facts struct {
 	// ChildID returns the ID of the workflow that moves a sync.
 	ChildID func(destination project.Branch) string
 	Now     time.Time
-}
-
-// Destinations are the identities of all destinations that are known.
-func (f Facts) Destinations() (all []project.Branch) {
-	for _, s := range f.Sources {
-		all = append(all, s.Destination.Identity())
-	}
-	for _, lag := range slices.Concat(f.Cycle.Lags.List, f.Cycle.Lags.Paused) {
-		if b, err := project.ParseBranch(lag.Destination); err == nil {
-			all = append(all, b.Identity())
-		}
-	}
-	return all
 }
 
 // Source is a sync, and what the producer's catalog says of it.

@@ -48,7 +48,7 @@ func TestAfterAPause(t *testing.T) {
 	require.Equal(t, Paused, Join(paused).Syncs[0].State)
 	require.Zero(t, Join(paused).OldestLag)
 	paused.Sources = nil
-	require.Equal(t, []project.Branch{app.Identity()}, paused.Destinations())
+	require.Equal(t, app.Identity(), Suspects(paused)[0].Identity())
 }
 
 // What is later than the failure that a cycle has met ends it, by the clock of who says so.

@@ -158,25 +158,25 @@ func (v *views) since(now time.Time, failures []plan.Failure) (all []fleet.SideF
 }
 
 // readEnds asks how the last runs ended of the syncs that are suspected not to be in sync. If these are many, some are asked for
-// now and others the next time.
+// now and others the next time. Ends of others are forgotten: who has not read while they were suspected does not know them, and all
+// workers tell alike.
 func (v *views) readEnds(ctx context.Context, f *fleet.Facts) {
-	f.Ends = v.known
-	suspects := fleet.Suspects(*f)
+	f.Ends = make(map[project.Branch]fleet.End, len(v.known))
+	for _, b := range fleet.Suspects(*f) {
+		if end, ok := v.known[b.Identity()]; ok {
+			f.Ends[b.Identity()] = end
+		}
+	}
+	suspects := fleet.Suspects(*f) // but those of which an end says that they are in sync
 	if len(suspects) > maxEndsAsked {
 		next := max(0, slices.IndexFunc(suspects, func(b project.Branch) bool { return b.String() > v.asked }))
 		suspects = slices.Concat(suspects[next:], suspects[:next])[:maxEndsAsked]
 		v.asked = suspects[maxEndsAsked-1].String()
 	}
 	ends := v.ends(ctx, suspects)
-	known := make(map[project.Branch]fleet.End, len(v.known))
-	for _, b := range f.Destinations() {
-		if end, ok := v.known[b]; ok {
-			known[b] = end
-		}
-	}
 	for _, b := range suspects {
-		delete(known, b.Identity()) // it may be at work again
+		delete(f.Ends, b.Identity()) // it may be at work again
 	}
-	maps.Copy(known, ends)
-	f.Ends, v.known = known, known
+	maps.Copy(f.Ends, ends)
+	v.known = maps.Clone(f.Ends)
 }

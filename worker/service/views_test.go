@@ -188,6 +188,35 @@ func TestEndsAreAskedInTurn(t *testing.T) {
 	require.Equal(t, map[fleet.State]int{fleet.InSync: 1, fleet.Failing: 1, fleet.Behind: lagging - 2}, count, "what was told before is not forgotten")
 }
 
+// A worker that has read while a cycle was at work tells the same afterwards as one that has not: of a sync that was uploaded
+// meanwhile, only the first has seen how its run ended.
+func TestWorkersTellAlikeWhateverTheyHaveSeen(t *testing.T) {
+	looked := time.Now().Add(-time.Minute)
+	uploaded := looked.Add(time.Second)
+	moving := fleet.Source{Destination: named(1), State: "b", SeenAt: looked, MovedAt: looked, Object: "a", MadeAt: looked.Add(-time.Hour)}
+	w := &told{
+		ends:    map[string]fleet.End{named(1).String(): {At: uploaded, Commit: "b"}},
+		cycle:   fleet.Cycle{Looked: looked.Add(-time.Hour), Ended: looked.Add(-time.Hour)},
+		catalog: activities.SourceStates{Created: looked, Syncs: []fleet.Source{moving}},
+	}
+	witness := w.views(contract.Producer, nil)
+	seen, err := witness.read(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{named(1).String()}, w.asked)
+	require.Equal(t, fleet.InSync, seen.Syncs[0].State)
+
+	moved := moving
+	moved.Object, moved.MadeAt, moved.SeenAt = "b", uploaded, uploaded.Add(time.Second)
+	w.catalog = activities.SourceStates{Created: moved.SeenAt, Syncs: []fleet.Source{moved}}
+	w.cycle = fleet.Cycle{Looked: looked, Ended: moved.SeenAt}
+	after, err := witness.read(t.Context())
+	require.NoError(t, err)
+	other, err := w.views(contract.Producer, nil).read(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, other.Syncs, after.Syncs)
+	require.Equal(t, looked, other.Syncs[0].LastInSync)
+}
+
 // BenchmarkView puts together how all syncs are, of which ten lag, without the answers of Temporal and the bucket that it takes.
 func BenchmarkView(b *testing.B) {
 	for _, syncs := range []int{1000, 50_000} {
