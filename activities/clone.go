@@ -104,7 +104,7 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
-	err = p.prepareFindLFS(ctx, &cloned, upload.Sync, fetched{request.Wants, request.Haves, request.Thin, head})
+	err = p.prepareFindLFS(ctx, &cloned, source, fetched{request.Wants, request.Haves, request.Thin, head})
 	return cloned, err
 }
 

@@ -78,18 +78,24 @@ type FoundLFS struct {
 	Size    int64 `json:"size"` // bytes, as their pointers say
 }
 
-// hasLFS tells whether LFS objects are to be looked for. That a server has no LFS is also what one says that starts or fails, as
-// Gitea does while its database does not answer: it counts only for a project that the bucket has no LFS objects of.
-func (p *Producer) hasLFS(ctx context.Context, sync project.Sync) (bool, error) {
+// lfsEnabled tells whether the source has LFS now, by its own word.
+func (p *Producer) lfsEnabled(ctx context.Context, source project.Branch) (bool, error) {
 	if p.LFS == nil {
 		return false, nil
 	}
-	enabled, err := p.LFS.Enabled(ctx, sync.Source.Path())
+	enabled, err := p.LFS.Enabled(ctx, source.Path())
 	if err != nil {
-		return false, fmt.Errorf("source %s: %w", sync.Source, err)
+		return false, fmt.Errorf("source %s: %w", source, err)
 	}
-	if enabled {
-		return true, nil
+	return enabled, nil
+}
+
+// hasLFS tells whether LFS objects are to be looked for. That a server has no LFS is also what one says that starts or fails, as
+// Gitea does while its database does not answer: it counts only for a project that the bucket has no LFS objects of.
+func (p *Producer) hasLFS(ctx context.Context, sync project.Sync) (bool, error) {
+	enabled, err := p.lfsEnabled(ctx, sync.Source)
+	if p.LFS == nil || enabled || err != nil {
+		return enabled, err
 	}
 	folder, err := lfs.Folder(sync.Destination)
 	if err != nil {
@@ -103,13 +109,13 @@ func (p *Producer) hasLFS(ctx context.Context, sync project.Sync) (bool, error) 
 
 // prepareFindLFS keeps what FindLFS has to know. A source that has said that it has no LFS is asked once more, after it has sent its pack.
 // When it fails, it leaves no files of the run behind.
-func (p *Producer) prepareFindLFS(ctx context.Context, cloned *Cloned, sync project.Sync, asked fetched) (err error) {
+func (p *Producer) prepareFindLFS(ctx context.Context, cloned *Cloned, source project.Branch, asked fetched) (err error) {
 	run, err := p.Staging.Run(cloned.Staged.Run)
 	if err != nil {
 		return err
 	}
 	if !cloned.LFS {
-		cloned.LFS, err = p.hasLFS(ctx, sync)
+		cloned.LFS, err = p.lfsEnabled(ctx, source)
 	}
 	if err == nil && cloned.LFS {
 		err = stageFetched(run, asked)
