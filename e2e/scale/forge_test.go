@@ -7,16 +7,19 @@ import (
 	"sync"
 
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/testserver/requests"
 )
 
 // forge is a Git server in memory that has refs, and no objects.
 type forge struct {
-	counter
+	requests.Counter
 	mu   sync.Mutex
 	refs map[string]map[string]string // by project and name
 }
 
-func newForge() *forge { return &forge{counter: newCounter(), refs: map[string]map[string]string{}} }
+func newForge() *forge {
+	return &forge{Counter: requests.NewCounter(), refs: map[string]map[string]string{}}
+}
 
 // set replaces refs of a project.
 func (f *forge) set(project string, refs map[string]string) {
@@ -26,7 +29,7 @@ func (f *forge) set(project string, refs map[string]string) {
 }
 
 func (f *forge) EachRef(_ context.Context, project string, wanted smarthttp.Wanted, visit func(smarthttp.Ref) error) error {
-	f.count("refs")
+	f.Count("refs")
 	f.mu.Lock()
 	refs := f.refs[project]
 	f.mu.Unlock()

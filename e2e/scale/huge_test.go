@@ -13,6 +13,8 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/project"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/testserver/projects"
+	"github.com/app-sre/git-partition-sync/internal/testserver/requests"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -44,7 +46,7 @@ func TestHuge(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, len(s.syncs), inSync(t, s.Stack, s.syncs))
+	require.Equal(t, len(s.syncs), projects.InSync(t, s.Stack, s.syncs))
 }
 
 // addHuge adds a sync of a project that takes long: it is huge, or the servers hold it up until all others are done.
@@ -60,7 +62,7 @@ func (s *sides) addHuge() {
 	_, err := s.Source.Generate(s.Context(), huge.Source.Path(), "main", gitserver.History{Bytes: size, Commits: int(size / 15_000)})
 	require.NoError(s, err)
 	s.syncs = append(slices.Clone(s.syncs), huge)
-	configure(s, s.Stack, s.syncs)
+	projects.Configure(s, s.Stack, s.syncs)
 }
 
 // timesOfSmall runs a cycle of a side in which all syncs move, and returns how long after its beginning the small ones were done, in order.
@@ -73,7 +75,7 @@ func (s *sides) timesOfSmall(role stack.Role, limits contract.Limits) (times []t
 	if *hugeBytes == 0 {
 		patience = 5 * time.Minute // for machines that are busy
 		hold := func(kind string, r *http.Request) {
-			if strings.Contains(r.URL.Path, "/"+hugeName+".git/") && (kind == fetchKind || kind == pushKind) {
+			if strings.Contains(r.URL.Path, "/"+hugeName+".git/") && (kind == requests.Fetch || kind == requests.Push) {
 				<-done
 			}
 		}

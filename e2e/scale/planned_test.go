@@ -26,6 +26,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/staging"
 	"github.com/app-sre/git-partition-sync/internal/testserver/port"
+	"github.com/app-sre/git-partition-sync/internal/testserver/requests"
 	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/standalone/devserver"
@@ -42,7 +43,7 @@ type madeUp struct {
 	syncs               []project.Sync
 	clients             map[stack.Role]client.Client
 	temporal            int // process
-	asked               counter
+	asked               requests.Counter
 }
 
 // What cycles of a large company's projects take that move nothing: of what is planned, told to Temporal and written to the bucket, all is
@@ -58,7 +59,7 @@ func TestPlanned(t *testing.T) {
 
 func newMadeUp(t testing.TB, n int) *madeUp {
 	t.Helper()
-	m := &madeUp{TB: t, store: newStore(), source: newForge(), destination: newForge(), asked: newCounter()}
+	m := &madeUp{TB: t, store: newStore(), source: newForge(), destination: newForge(), asked: requests.NewCounter()}
 	for i := range n {
 		name := fmt.Sprintf("project-of-a-usual-name-%05d", i)
 		m.syncs = append(m.syncs, project.Sync{
@@ -118,7 +119,7 @@ func (m *madeUp) cycles() cycles {
 		processes: map[string][]int{"temporal": {m.temporal}},
 		others:    map[string]func(testing.TB) time.Duration{"workers and all that is made up": rusage.OwnCPU},
 		take: func() map[string]map[string]int {
-			return map[string]map[string]int{"source": m.source.take(), "destination": m.destination.take(), "bucket": m.store.take(), "temporal": m.asked.take()}
+			return map[string]map[string]int{"source": m.source.Take(), "destination": m.destination.Take(), "bucket": m.store.Take(), "temporal": m.asked.Take()}
 		},
 	}
 	return cycles{TB: m, clients: m.clients, meter: meter, syncs: len(m.syncs), inSync: m.inSync}
@@ -181,7 +182,7 @@ func (m *madeUp) work(role stack.Role, register func(product.Registry), steps an
 // requestCounter counts what workers ask Temporal, but for polls, which wait for work.
 type requestCounter struct {
 	client.MetricsHandler
-	to        counter
+	to        requests.Counter
 	operation string
 }
 
@@ -196,7 +197,7 @@ func (r requestCounter) Counter(name string) client.MetricsCounter {
 	if name != "temporal_request" {
 		return r.MetricsHandler.Counter(name)
 	}
-	return counts(func() { r.to.count(r.operation) })
+	return counts(func() { r.to.Count(r.operation) })
 }
 
 type counts func()

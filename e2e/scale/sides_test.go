@@ -2,13 +2,13 @@ package scale_test
 
 import (
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/testserver/projects"
 	"github.com/app-sre/git-partition-sync/internal/testserver/rusage"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
@@ -39,8 +39,8 @@ func begin(t testing.TB, syncs int, environ ...string) sides {
 	for _, role := range stack.Roles {
 		s.workers[role] = []*stack.Worker{s.Workers[role]}
 	}
-	s.syncs = populate(t, s.Stack, syncs)
-	configure(t, s.Stack, s.syncs)
+	s.syncs = projects.Populate(t, s.Stack, syncs)
+	projects.Configure(t, s.Stack, s.syncs)
 	return s
 }
 
@@ -56,9 +56,8 @@ func (s sides) addWorkers() {
 
 // meter measures all processes. What the consumer's servers use while the producer is at work, and the other way round, is not much.
 func (s sides) meter() meter {
-	_, temporal, _ := strings.Cut(s.Temporal.Address, ":")
 	m := meter{
-		processes: map[string][]int{"temporal": {processWith(s, temporal)}, "S3": {processWith(s, strings.TrimPrefix(s.S3.URL(), "http://"))}},
+		processes: map[string][]int{"temporal": {s.Temporal.PID()}, "S3": {s.S3.PID()}},
 		others:    map[string]func(testing.TB) time.Duration{"git": rusage.ChildrenCPU},
 	}
 	for _, role := range stack.Roles {
@@ -74,7 +73,7 @@ func (s sides) meter() meter {
 func (s sides) cycles() cycles {
 	return cycles{
 		TB: s, clients: s.Temporal.Clients, meter: s.meter(), syncs: len(s.syncs),
-		inSync: func() int { return inSync(s, s.Stack, s.syncs) },
+		inSync: func() int { return projects.InSync(s, s.Stack, s.syncs) },
 	}
 }
 
@@ -82,6 +81,6 @@ func (s sides) cycles() cycles {
 func (s sides) move(n, number int) {
 	s.Helper()
 	for _, sync := range s.syncs[:n] {
-		addCommit(s, s.Source, sync.Source, number)
+		projects.AddCommit(s, s.Source, sync.Source, number)
 	}
 }

@@ -12,11 +12,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/app-sre/git-partition-sync/internal/testserver/requests"
 )
 
 // store is a bucket in memory: as much of S3 as both sides ask for.
 type store struct {
-	counter
+	requests.Counter
 	mu      sync.Mutex
 	objects map[string]content
 	keys    []string // sorted
@@ -29,10 +31,10 @@ type content struct {
 	metadata http.Header
 }
 
-func newStore() *store { return &store{counter: newCounter(), objects: map[string]content{}} }
+func newStore() *store { return &store{Counter: requests.NewCounter(), objects: map[string]content{}} }
 
 func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.count(bucketKind(r))
+	s.Count(requests.BucketKind(r))
 	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	switch query := r.URL.Query(); {
 	case key != "" && r.Method == http.MethodPut:

@@ -1,9 +1,6 @@
 package scale_test
 
 import (
-	"bytes"
-	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -17,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/app-sre/git-partition-sync/internal/catalog"
+	"github.com/app-sre/git-partition-sync/internal/testserver/requests"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
 
@@ -27,33 +24,10 @@ type watch struct {
 	target atomic.Pointer[url.URL]
 	kind   func(*http.Request) string
 
-	counter
+	requests.Counter
 	mu     sync.Mutex
 	spans  []span
 	before func(kind string, r *http.Request) // may be nil
-}
-
-// counter counts requests by what they are for.
-type counter struct {
-	mu     *sync.Mutex
-	counts map[string]int
-}
-
-func newCounter() counter { return counter{new(sync.Mutex), map[string]int{}} }
-
-func (c counter) count(kind string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.counts[kind]++
-}
-
-// take returns what was counted since it was called last.
-func (c counter) take() map[string]int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	counts := maps.Clone(c.counts)
-	clear(c.counts)
-	return counts
 }
 
 // span is the time that something took, of something that must be done once at a time.
@@ -63,7 +37,7 @@ type span struct {
 }
 
 func newWatch(t testing.TB, kind func(*http.Request) string) *watch {
-	w := &watch{kind: kind, counter: newCounter()}
+	w := &watch{kind: kind, Counter: requests.NewCounter()}
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(w.target.Load())
@@ -74,7 +48,7 @@ func newWatch(t testing.TB, kind func(*http.Request) string) *watch {
 	}
 	w.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		kind, begin := w.kind(r), time.Now()
-		w.count(kind)
+		w.Count(kind)
 		w.mu.Lock()
 		before := w.before
 		w.mu.Unlock()
@@ -82,7 +56,7 @@ func newWatch(t testing.TB, kind func(*http.Request) string) *watch {
 			before(kind, r)
 		}
 		proxy.ServeHTTP(rw, r)
-		if kind == pushKind {
+		if kind == requests.Push {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.spans = append(w.spans, span{what: path.Dir(r.URL.Path), by: "push", begin: begin, end: time.Now()})
@@ -107,60 +81,13 @@ func (w *watch) delay(do func(kind string, r *http.Request)) {
 	w.before = do
 }
 
-const (
-	fetchKind = "fetch"
-	pushKind  = "push"
-)
-
-func gitKind(r *http.Request) string {
-	switch service := r.URL.Query().Get("service"); {
-	case strings.HasSuffix(r.URL.Path, "/info/refs"):
-		return "discovery " + strings.TrimPrefix(service, "git-")
-	case strings.HasSuffix(r.URL.Path, "/git-receive-pack"):
-		return pushKind
-	case strings.HasSuffix(r.URL.Path, "/git-upload-pack") && beginsWith(r, "0014command=ls-refs"):
-		return "ls-refs"
-	case strings.HasSuffix(r.URL.Path, "/git-upload-pack"):
-		return fetchKind
-	case strings.HasSuffix(r.URL.Path, "/info/lfs/objects/batch"):
-		return "lfs"
-	}
-	return r.Method + " other"
-}
-
-// beginsWith tells how the body of a request begins, and leaves it there.
-func beginsWith(r *http.Request, text string) bool {
-	start := make([]byte, len(text))
-	n, _ := io.ReadFull(r.Body, start) // what is wrong with the body is found again
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(start[:n]), r.Body), r.Body}
-	return string(start[:n]) == text
-}
-
-func bucketKind(r *http.Request) string {
-	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	switch query := r.URL.Query(); {
-	case key == "" && query.Has("list-type"):
-		return "LIST"
-	case key == "" && query.Has("delete"):
-		return "DELETE objects"
-	case key == "":
-		return r.Method + " bucket"
-	case key == catalog.Key:
-		return r.Method + " catalog"
-	}
-	return r.Method + " object"
-}
-
 func graphQLKind(*http.Request) string { return "query" }
 
 // watches are those in front of all servers of a stack but Temporal.
 type watches struct{ source, destination, bucket, graphql *watch }
 
 func newWatches(t testing.TB) watches {
-	return watches{newWatch(t, gitKind), newWatch(t, gitKind), newWatch(t, bucketKind), newWatch(t, graphQLKind)}
+	return watches{newWatch(t, requests.GitKind), newWatch(t, requests.GitKind), newWatch(t, requests.BucketKind), newWatch(t, graphQLKind)}
 }
 
 // environ has the workers of a side ask the watches.
@@ -184,5 +111,5 @@ func (w watches) lead(t testing.TB, s *stack.Stack) {
 }
 
 func (w watches) take() map[string]map[string]int {
-	return map[string]map[string]int{"source": w.source.take(), "destination": w.destination.take(), "bucket": w.bucket.take(), "graphql": w.graphql.take()}
+	return map[string]map[string]int{"source": w.source.Take(), "destination": w.destination.Take(), "bucket": w.bucket.Take(), "graphql": w.graphql.Take()}
 }

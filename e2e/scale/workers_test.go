@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/testserver/projects"
+	"github.com/app-sre/git-partition-sync/internal/testserver/requests"
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 	"github.com/app-sre/git-partition-sync/workflows/contract"
 )
@@ -21,7 +23,7 @@ func TestWorkersShare(t *testing.T) {
 	parallel(t)
 	s := begin(t, *sharedSyncs, "MAX_CONCURRENT=2")
 	slow := func(kind string, r *http.Request) {
-		if kind == fetchKind || kind == pushKind {
+		if kind == requests.Fetch || kind == requests.Push {
 			select {
 			case <-r.Context().Done():
 			case <-time.After(answerTime):
@@ -69,7 +71,7 @@ func (s sides) together(limits contract.Limits) {
 		_, runs := runsSince(s, s.Temporal.Clients[role], since, len(s.syncs)+2)
 		require.NoError(s, onceAtATime(append(spansOf(runs), s.pushes()...)))
 	}
-	require.Equal(s, len(s.syncs), inSync(s, s.Stack, s.syncs))
+	require.Equal(s, len(s.syncs), projects.InSync(s, s.Stack, s.syncs))
 }
 
 // hands are the workers that were at work on workflows of a type.

@@ -98,5 +98,8 @@ func (s *Server) command(opts Options, args ...string) (*exec.Cmd, error) {
 // URL is the endpoint, without a trailing slash.
 func (s *Server) URL() string { return s.Endpoint }
 
+// PID is its process ID.
+func (s *Server) PID() int { return s.process.PID() }
+
 // Stop ends the server and waits until it is gone.
 func (s *Server) Stop() { _ = s.process.Stop(stopTimeout) }

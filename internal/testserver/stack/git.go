@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -19,14 +21,18 @@ type GitServer struct {
 	Credentials gitserver.Credentials
 }
 
-func startGitServer(dir, user string, withLFS bool) (*GitServer, error) {
+func (s *Stack) startGitServer(role Role, name string) (*GitServer, error) {
+	user := name + "-bot"
 	credentials := gitserver.Credentials{User: user, Password: rand.Text()}
 	account := gitserver.Account{Name: user, Token: credentials.Password, Scopes: []string{"api"}, Owns: []string{"mirror"}}
 	options := []gitserver.Option{gitserver.WithPushToCreate(gitserver.OnDiscovery), gitserver.WithGroupsAPI(account)}
-	if withLFS {
+	if s.options.LFS {
 		options = append(options, gitserver.WithLFS())
 	}
-	server, err := gitserver.Start(dir, credentials, options...)
+	if wrap := s.options.GitMiddleware; wrap != nil {
+		options = append(options, gitserver.WithMiddleware(func(h http.Handler) http.Handler { return wrap(role, h) }))
+	}
+	server, err := gitserver.Start(filepath.Join(s.options.Dir, name), credentials, options...)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,6 +38,8 @@ type Options struct {
 	LFS      bool // of both Git servers
 	// Environ replaces, for each side's workers, what WorkerEnviron says.
 	Environ map[Role][]string
+	// GitMiddleware sees each request to the Git server of a side first: the producer's is the source. It may be nil.
+	GitMiddleware func(Role, http.Handler) http.Handler
 	// WithoutWorkers leaves it to the caller to start these.
 	WithoutWorkers bool
 	// Started is told of each part that runs, and where. It may be nil.
@@ -120,11 +123,11 @@ func (s *Stack) Close() error {
 }
 
 func (s *Stack) startGit(context.Context) (err error) {
-	if s.Source, err = startGitServer(filepath.Join(s.options.Dir, "source"), "source-bot", s.options.LFS); err != nil {
+	if s.Source, err = s.startGitServer(Producer, "source"); err != nil {
 		return fmt.Errorf("source Git server: %w", err)
 	}
 	s.started("source Git server", s.Source.URL(), s.Source.Close)
-	if s.Destination, err = startGitServer(filepath.Join(s.options.Dir, "destination"), "destination-bot", s.options.LFS); err != nil {
+	if s.Destination, err = s.startGitServer(Consumer, "destination"); err != nil {
 		return fmt.Errorf("destination Git server: %w", err)
 	}
 	s.started("destination Git server", s.Destination.URL(), s.Destination.Close)

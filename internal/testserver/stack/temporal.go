@@ -20,6 +20,9 @@ type Temporal struct {
 	options devserver.Options
 }
 
+// PID is the server's process ID.
+func (t *Temporal) PID() int { return t.server.PID() }
+
 // Stop ends the server. What it knows is in its file.
 func (t *Temporal) Stop() { t.server.Close() }
 

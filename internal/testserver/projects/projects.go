@@ -1,4 +1,5 @@
-package scale_test
+// Package projects gives the servers of a stack as many small projects as a test wants, without a process for each.
+package projects
 
 import (
 	"bytes"
@@ -23,7 +24,7 @@ const mainRef = "refs/heads/main"
 // template is a repository that others are copied from: git itself would take several processes for each.
 func template(t testing.TB, server *stack.GitServer, history gitserver.History) string {
 	t.Helper()
-	name := "template/" + strings.TrimPrefix(server.URL(), "http://127.0.0.1:")
+	name := fmt.Sprintf("template/%d", history.Commits)
 	require.NoError(t, server.Create(t.Context(), name))
 	require.NoError(t, os.RemoveAll(filepath.Join(server.Dir(name), "hooks"))) // examples
 	if history.Commits > 0 {
@@ -33,11 +34,11 @@ func template(t testing.TB, server *stack.GitServer, history gitserver.History) 
 	return server.Dir(name)
 }
 
-// populate makes n syncs of small projects, each with a history and a last commit of its own, and returns them.
-func populate(t testing.TB, s *stack.Stack, n int) (syncs []project.Sync) {
+// Populate makes n syncs of small projects, each with a history and a last commit of its own, and returns them.
+func Populate(t testing.TB, s *stack.Stack, n int) (syncs []project.Sync) {
 	t.Helper()
 	source := template(t, s.Source, gitserver.History{Bytes: 30_000, Commits: 10})
-	destination := template(t, s.Destination, gitserver.History{})
+	var destinations []string
 	for i := range n {
 		name := fmt.Sprintf("project-of-a-usual-name-%05d", i)
 		sync := project.Sync{
@@ -45,11 +46,21 @@ func populate(t testing.TB, s *stack.Stack, n int) (syncs []project.Sync) {
 			Destination: project.Branch{Group: "mirror/platform/team", Name: name, Branch: "main"},
 		}
 		copyRepository(t, source, s.Source.Dir(sync.Source.Path()))
-		copyRepository(t, destination, s.Destination.Dir(sync.Destination.Path()))
-		addCommit(t, s.Source, sync.Source, 0)
-		syncs = append(syncs, sync)
+		AddCommit(t, s.Source, sync.Source, 0)
+		syncs, destinations = append(syncs, sync), append(destinations, sync.Destination.Path())
 	}
+	Empty(t, s.Destination, destinations...)
 	return syncs
+}
+
+// Empty makes projects that have nothing, in place of what there was.
+func Empty(t testing.TB, server *stack.GitServer, paths ...string) {
+	t.Helper()
+	empty := template(t, server, gitserver.History{})
+	for _, path := range paths {
+		require.NoError(t, os.RemoveAll(server.Dir(path)))
+		copyRepository(t, empty, server.Dir(path))
+	}
 }
 
 func copyRepository(t testing.TB, from, to string) {
@@ -58,8 +69,8 @@ func copyRepository(t testing.TB, from, to string) {
 	require.NoError(t, os.CopyFS(to, os.DirFS(from)))
 }
 
-// configure replaces what is synced.
-func configure(t testing.TB, s *stack.Stack, syncs []project.Sync) {
+// Configure replaces what is synced.
+func Configure(t testing.TB, s *stack.Stack, syncs []project.Sync) {
 	t.Helper()
 	var text strings.Builder
 	text.WriteString("syncs:\n")
@@ -71,14 +82,14 @@ func configure(t testing.TB, s *stack.Stack, syncs []project.Sync) {
 	require.NoError(t, os.WriteFile(s.SyncsFile(), []byte(text.String()), 0o600))
 }
 
-// addCommit adds a commit that changes one file, without a process: the three objects are written as git does.
-func addCommit(t testing.TB, server *stack.GitServer, b project.Branch, number int) {
+// AddCommit adds a commit that changes one file, without a process: the three objects are written as git does.
+func AddCommit(t testing.TB, server *stack.GitServer, b project.Branch, number int) {
 	t.Helper()
 	dir := server.Dir(b.Path())
 	blob := writeObject(t, dir, "blob", fmt.Appendf(nil, "%s %d\n", b, number))
 	tree := writeObject(t, dir, "tree", append([]byte("100644 changed\x00"), blob[:]...))
 	who := fmt.Sprintf("Demo <demo@example.com> %d +0000", 1_750_000_000+number)
-	commit := writeObject(t, dir, "commit", fmt.Appendf(nil, "tree %x\nparent %s\nauthor %s\ncommitter %s\n\nchange %d\n", tree, head(t, server, b), who, who, number))
+	commit := writeObject(t, dir, "commit", fmt.Appendf(nil, "tree %x\nparent %s\nauthor %s\ncommitter %s\n\nchange %d\n", tree, Head(t, server, b), who, who, number))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, mainRef), []byte(hex.EncodeToString(commit[:])+"\n"), 0o600))
 }
 
@@ -98,8 +109,8 @@ func writeObject(t testing.TB, dir, kind string, content []byte) [sha1.Size]byte
 	return id
 }
 
-// head is what a branch is at, as its file says; empty if there is none.
-func head(t testing.TB, server *stack.GitServer, b project.Branch) string {
+// Head is what a branch is at, as its file says; empty if there is none.
+func Head(t testing.TB, server *stack.GitServer, b project.Branch) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(server.Dir(b.Path()), "refs", "heads", b.Branch))
 	if os.IsNotExist(err) {
@@ -109,11 +120,11 @@ func head(t testing.TB, server *stack.GitServer, b project.Branch) string {
 	return strings.TrimSpace(string(text))
 }
 
-// inSync counts the syncs whose destination is what the source is.
-func inSync(t testing.TB, s *stack.Stack, syncs []project.Sync) (n int) {
+// InSync counts the syncs whose destination is what the source is.
+func InSync(t testing.TB, s *stack.Stack, syncs []project.Sync) (n int) {
 	t.Helper()
 	for _, sync := range syncs {
-		if at := head(t, s.Source, sync.Source); at != "" && at == head(t, s.Destination, sync.Destination) {
+		if at := Head(t, s.Source, sync.Source); at != "" && at == Head(t, s.Destination, sync.Destination) {
 			n++
 		}
 	}
