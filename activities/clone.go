@@ -37,6 +37,8 @@ type Cloned struct {
 	Nothing string `json:"nothing,omitempty"`
 	// Pause is why nothing was cloned. Only with Work.HeedPause.
 	Pause *fleet.Pause `json:"pause,omitempty"`
+	// Short says that the steps that only need what was cloned take moments. Only with Work.ShortSteps.
+	Short bool `json:"short,omitempty"`
 	// LFS says that the source has Git LFS: what was cloned may need LFS objects.
 	LFS bool `json:"lfs,omitempty"`
 }
@@ -104,6 +106,7 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
+	cloned.Short = work.ShortSteps && p.areShort(cloned.Bundle.Size+cloned.Bundle.RefsSize)
 	err = p.prepareFindLFS(ctx, &cloned, source, fetched{request.Wants, request.Haves, request.Thin, head})
 	return cloned, err
 }

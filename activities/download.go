@@ -43,6 +43,8 @@ type Downloaded struct {
 	Objects []object.Stored `json:"objects"` // oldest first; the file names are numbered
 	// Nothing says in words that there is nothing to do. Only with Work.LookFirst.
 	Nothing string `json:"nothing,omitempty"`
+	// Short says that the steps that only need what was downloaded take moments. Only with Work.ShortSteps.
+	Short bool `json:"short,omitempty"`
 	// Pause is why nothing was downloaded. Only with Work.HeedPause.
 	Pause *fleet.Pause `json:"pause,omitempty"`
 }
@@ -72,6 +74,7 @@ func (c *Consumer) Download(ctx context.Context, work PushWork) (downloaded Down
 		downloaded, err = c.download(ctx, run, push, meter)
 		downloaded.Staged = staged
 		if err == nil {
+			downloaded.Short = work.ShortSteps && c.areShort(sizeOf(downloaded.Objects))
 			return downloaded, nil
 		}
 		err = errors.Join(err, run.Remove())

@@ -21,6 +21,8 @@ type Common struct {
 	// Host is the task queue of this worker alone.
 	Host  string
 	Clock func() time.Time
+	// LocalActivityMaxSize is up to how many bytes of files the steps that need nothing else are parts of workflow tasks; 0 for none.
+	LocalActivityMaxSize int64
 	// Settings is a fingerprint of the configuration that decides whether a branch is refused.
 	Settings string
 	// LastRuns are those of the side's children.

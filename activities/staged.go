@@ -30,6 +30,8 @@ type Work[Plan any] struct {
 	// HeedPause is for the first step, too: it moves nothing if the sync has been paused since it was planned, or was never planned.
 	// The workflow can end with that as well.
 	HeedPause bool `json:"heed_pause,omitempty"`
+	// ShortSteps is for the first step as well: its result may say that the steps after it are short. The workflow can run those itself.
+	ShortSteps bool `json:"short_steps,omitempty"`
 }
 
 type (
@@ -67,11 +69,22 @@ func runOf(place string) string {
 	return run
 }
 
-// Cleanup removes the files of a run.
-func (c *Common) Cleanup(_ context.Context, staged Staged) error {
+// Cleanup removes the files of a run. As part of a workflow task, which may be on another worker than the files, it fails with
+// ErrMissing where there are none.
+func (c *Common) Cleanup(ctx context.Context, staged Staged) error {
 	run, err := c.Staging.Run(staged.Run)
 	if err != nil {
 		return err
 	}
+	if activity.IsActivity(ctx) && activity.GetInfo(ctx).IsLocalActivity {
+		if err := run.Exists(); err != nil {
+			return err
+		}
+	}
 	return run.Remove()
+}
+
+// areShort tells whether steps that only work on files of so many bytes take moments.
+func (c *Common) areShort(size int64) bool {
+	return c.LocalActivityMaxSize > 0 && size <= c.LocalActivityMaxSize
 }

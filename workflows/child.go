@@ -20,6 +20,7 @@ type childRun struct {
 	*progress
 	transferred bool // the run has transferred something
 	leftAlone   bool // the run has done nothing, as its sync is paused
+	short       bool // steps that need nothing but the run's files take moments
 }
 
 // runChild does what both children do before and after their steps. The child must have the given workflow ID.

@@ -39,7 +39,7 @@ func (r *childRun) consume(ctx workflow.Context, push plan.Push) (pushed activit
 	r.step("downloading what %s lacks of %s", push.Destination, plan.Short(push.Commit))
 	var downloaded activities.Downloaded
 	first := work
-	first.LookFirst, first.HeedPause = mustLookFirst(ctx), true
+	first.LookFirst, first.HeedPause, first.ShortSteps = mustLookFirst(ctx), true, true
 	err = workflow.ExecuteActivity(transferContext(ctx, push.Destination.String()), consumer.Download, first).Get(ctx, &downloaded)
 	if err != nil {
 		return pushed, err
@@ -53,15 +53,15 @@ func (r *childRun) consume(ctx workflow.Context, push plan.Push) (pushed activit
 	}
 	// A set may take a hundred pushes to find out what the destination refuses.
 	r.transferred = len(downloaded.Objects) > 0 || push.Destination.IsSet()
-	work.Staged = downloaded.Staged
-	defer cleanup(ctx, work.Staged)
+	r.short, work.Staged = downloaded.Short, downloaded.Staged
+	defer r.cleanup(ctx, work.Staged)
 	target, objects := downloaded.Target, describeObjects(downloaded.Objects)
 	onHost := hostTransferContext(ctx, work.Staged.Host, fmt.Sprintf("%s to %s, %s", push.Destination, plan.Short(target.Commit), objects))
 
 	r.step("decrypting %s", objects)
 	var decrypted activities.Decrypted
 	decryptInput := activities.DecryptInput{Commit: target.Commit, Objects: downloaded.Objects}
-	if err = workflow.ExecuteActivity(onHost, consumer.Decrypt, work, decryptInput).Get(ctx, &decrypted); err != nil {
+	if err = r.onFiles(onHost, &decrypted, consumer.Decrypt, work, decryptInput); err != nil {
 		return pushed, err
 	}
 	pushInput := activities.PushInput{Target: target, Bundles: decrypted.Bundles}

@@ -59,11 +59,11 @@ func isKind(err error, kind string) bool {
 }
 
 // cleanup removes a run's files, also if the run was cancelled. If it fails, the run does not.
-func cleanup(ctx workflow.Context, staged activities.Staged) {
+func (r *childRun) cleanup(ctx workflow.Context, staged activities.Staged) {
 	var common *activities.Common
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	if err := workflow.ExecuteActivity(hostCleanupContext(ctx, staged.Host), common.Cleanup, staged).Get(ctx, nil); err != nil {
+	if err := r.onFiles(hostCleanupContext(ctx, staged.Host), nil, common.Cleanup, staged); err != nil {
 		workflow.GetLogger(ctx).Warn("The run's files were not removed: the next worker to start there will", "error", err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // lookingFirst is the first step's work in a run that no parent has started.
 func lookingFirst[P any](work activities.Work[P]) activities.Work[P] {
-	work.LookFirst, work.HeedPause = true, true
+	work.LookFirst, work.HeedPause, work.ShortSteps = true, true, true
 	return work
 }
 

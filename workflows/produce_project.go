@@ -32,7 +32,7 @@ func (r *childRun) produce(ctx workflow.Context, upload plan.Upload) (uploaded a
 	r.step("cloning %s", upload.Sync.Source)
 	var cloned activities.Cloned
 	first := work
-	first.LookFirst, first.HeedPause = mustLookFirst(ctx), true
+	first.LookFirst, first.HeedPause, first.ShortSteps = mustLookFirst(ctx), true, true
 	err = workflow.ExecuteActivity(transferContext(ctx, upload.Sync.Source.String()), producer.Clone, first).Get(ctx, &cloned)
 	if err != nil {
 		return uploaded, err
@@ -44,9 +44,9 @@ func (r *childRun) produce(ctx workflow.Context, upload plan.Upload) (uploaded a
 		r.step("%s", cloned.Nothing)
 		return activities.Uploaded{Summary: cloned.Nothing}, nil
 	}
-	r.transferred = true
+	r.transferred, r.short = true, cloned.Short
 	work.Staged = cloned.Staged
-	defer cleanup(ctx, work.Staged)
+	defer r.cleanup(ctx, work.Staged)
 	id, object := cloned.Bundle.ID, activities.Describe(cloned.Bundle.ID, cloned.Changes)
 	sized := object + ", " + sizeText(cloned.Bundle.Size)
 	onHost := hostTransferContext(ctx, work.Staged.Host, sized)
@@ -61,12 +61,12 @@ func (r *childRun) produce(ctx workflow.Context, upload plan.Upload) (uploaded a
 	r.step("packaging %s", sized)
 	var packaged activities.Packaged
 	packageInput := activities.PackageInput{Bundle: cloned.Bundle, Before: cloned.Before, WhySnapshot: cloned.WhySnapshot}
-	if err = workflow.ExecuteActivity(onHost, producer.Package, work, packageInput).Get(ctx, &packaged); err != nil {
+	if err = r.onFiles(onHost, &packaged, producer.Package, work, packageInput); err != nil {
 		return uploaded, err
 	}
 	r.step("encrypting %s", sized)
 	var encrypted activities.Encrypted
-	if err = workflow.ExecuteActivity(onHost, producer.Encrypt, work).Get(ctx, &encrypted); err != nil {
+	if err = r.onFiles(onHost, &encrypted, producer.Encrypt, work); err != nil {
 		return uploaded, err
 	}
 	r.step("uploading %s, %s", object, sizeText(encrypted.Size))

@@ -76,25 +76,29 @@ func TestHistories(t *testing.T) {
 		input    any
 		status   enums.WorkflowExecutionStatus // of the first run
 	}{
-		"producer-sync":         {workflows.ProducerSync, contract.CycleInput{}, failed},
-		"producer-sync-dry-run": {workflows.ProducerSync, contract.CycleInput{DryRun: true}, completed},
-		"producer-sync-pages":   {workflows.ProducerSync, contract.CycleInput{Limits: page}, continuedAsNew},
-		"consumer-sync":         {workflows.ConsumerSync, contract.CycleInput{}, failed},
-		"consumer-sync-dry-run": {workflows.ConsumerSync, contract.CycleInput{DryRun: true}, completed},
-		"consumer-sync-pages":   {workflows.ConsumerSync, contract.CycleInput{Limits: page}, continuedAsNew},
-		"consumer-poll":         {workflows.ConsumerPoll, contract.PollInput{}, continuedAsNew},
-		"produce-project":       {workflows.ProduceProject, uploadOf("ok"), completed},
-		"produce-project-fails": {workflows.ProduceProject, uploadOf("fails"), failed},
-		"produce-project-retry": {workflows.ProduceProject, uploadOf("retries"), completed},
-		"produce-project-lost":  {workflows.ProduceProject, uploadOf("lost"), completed},
-		"produce-project-lfs":   {workflows.ProduceProject, uploadOf("lfs"), completed},
-		"consume-project":       {workflows.ConsumeProject, pushOf("ok"), completed},
-		"consume-project-fails": {workflows.ConsumeProject, pushOf("fails"), failed},
-		"consume-project-retry": {workflows.ConsumeProject, pushOf("retries"), completed},
-		"consume-project-lost":  {workflows.ConsumeProject, pushOf("lost"), completed},
-		"consume-project-lfs":   {workflows.ConsumeProject, pushOf("lfs"), completed},
-		"pause-sync":            {workflows.PauseSync, pauseFor(time.Second), completed},
-		"pause-sync-ended":      {workflows.PauseSync, pauseFor(time.Hour), completed},
+		"producer-sync":                   {workflows.ProducerSync, contract.CycleInput{}, failed},
+		"producer-sync-dry-run":           {workflows.ProducerSync, contract.CycleInput{DryRun: true}, completed},
+		"producer-sync-pages":             {workflows.ProducerSync, contract.CycleInput{Limits: page}, continuedAsNew},
+		"consumer-sync":                   {workflows.ConsumerSync, contract.CycleInput{}, failed},
+		"consumer-sync-dry-run":           {workflows.ConsumerSync, contract.CycleInput{DryRun: true}, completed},
+		"consumer-sync-pages":             {workflows.ConsumerSync, contract.CycleInput{Limits: page}, continuedAsNew},
+		"consumer-poll":                   {workflows.ConsumerPoll, contract.PollInput{}, continuedAsNew},
+		"produce-project":                 {workflows.ProduceProject, uploadOf("ok"), completed},
+		"produce-project-fails":           {workflows.ProduceProject, uploadOf("fails"), failed},
+		"produce-project-retry":           {workflows.ProduceProject, uploadOf("retries"), completed},
+		"produce-project-lost":            {workflows.ProduceProject, uploadOf("lost"), completed},
+		"produce-project-lfs":             {workflows.ProduceProject, uploadOf("lfs"), completed},
+		"consume-project":                 {workflows.ConsumeProject, pushOf("ok"), completed},
+		"consume-project-fails":           {workflows.ConsumeProject, pushOf("fails"), failed},
+		"consume-project-retry":           {workflows.ConsumeProject, pushOf("retries"), completed},
+		"consume-project-lost":            {workflows.ConsumeProject, pushOf("lost"), completed},
+		"consume-project-lfs":             {workflows.ConsumeProject, pushOf("lfs"), completed},
+		"produce-project-small":           {workflows.ProduceProject, uploadOf("small"), completed},
+		"produce-project-small-elsewhere": {workflows.ProduceProject, uploadOf("small-elsewhere"), completed},
+		"consume-project-small":           {workflows.ConsumeProject, pushOf("small"), completed},
+		"consume-project-small-elsewhere": {workflows.ConsumeProject, pushOf("small-elsewhere"), completed},
+		"pause-sync":                      {workflows.PauseSync, pauseFor(time.Second), completed},
+		"pause-sync-ended":                {workflows.PauseSync, pauseFor(time.Hour), completed},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -120,7 +124,8 @@ func TestHistories(t *testing.T) {
 			history := fetch(t, c, id, first)
 			require.NoError(t, replay(history))
 			for _, event := range history.Events {
-				if event.EventType == enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED || event.EventType == enums.EVENT_TYPE_TIMER_STARTED {
+				local := event.GetMarkerRecordedEventAttributes().GetMarkerName() == "LocalActivity"
+				if local || event.EventType == enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED || event.EventType == enums.EVENT_TYPE_TIMER_STARTED {
 					require.NotEmpty(t, event.GetUserMetadata().GetSummary(), "the UI says what each step is about, and each timer")
 				}
 			}

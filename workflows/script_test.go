@@ -25,7 +25,8 @@ const (
 )
 
 // script stands in for both sides' activities. The name of the destination project says what
-// happens to it: "ok", "fails", "retries" (once), is "down", is "lost" (once), or has LFS objects ("lfs").
+// happens to it: "ok", "fails", "retries" (once), is "down", is "lost" (once), or has LFS objects ("lfs"). What is "small" has short
+// steps, and "small-elsewhere" is on another worker than its workflow.
 type script struct {
 	mu   sync.Mutex
 	done map[string]bool
@@ -58,7 +59,7 @@ func (s *script) happen(step, name string) error {
 		return named("WrongKey")
 	case name == "down", name == "retries" && !again:
 		return errors.New("connection reset by peer")
-	case name == "lost" && !again:
+	case (name == "lost" || name == "small-elsewhere") && !again:
 		return named(activities.KindStagedFileMissing)
 	}
 	return nil
@@ -85,7 +86,7 @@ func (s *script) PlanUploads(_ context.Context, r activities.PlanRequest) (plan.
 func (s *script) Clone(_ context.Context, w activities.UploadWork) (activities.Cloned, error) {
 	name := w.Plan.Sync.Destination.Name
 	s.begin(name, w.LookFirst)
-	return activities.Cloned{Staged: staged(name), LFS: name == "lfs"}, nil
+	return activities.Cloned{Staged: staged(name), Short: isSmall(name), LFS: name == "lfs"}, nil
 }
 
 func (s *script) FindLFS(context.Context, activities.UploadWork) (activities.FoundLFS, error) {
@@ -139,8 +140,10 @@ func (s *script) AwaitCatalog(_ context.Context, seen catalog.Seen) (activities.
 
 func (s *script) Download(_ context.Context, w activities.PushWork) (activities.Downloaded, error) {
 	s.begin(w.Plan.Destination.Name, w.LookFirst)
-	return activities.Downloaded{Staged: staged(w.Plan.Destination.Name), Objects: []object.Stored{stored()}}, nil
+	return activities.Downloaded{Staged: staged(w.Plan.Destination.Name), Objects: []object.Stored{stored()}, Short: isSmall(w.Plan.Destination.Name)}, nil
 }
+
+func isSmall(name string) bool { return strings.HasPrefix(name, "small") }
 
 func (s *script) Decrypt(_ context.Context, w activities.PushWork, _ activities.DecryptInput) (activities.Decrypted, error) {
 	var decrypted activities.Decrypted

@@ -53,7 +53,7 @@ func processCells() (cells []cell) {
 	for _, t := range bulkSteps {
 		cells = append(cells, faultsOfTransfers(t)...)
 	}
-	return cells
+	return append(cells, shortCells()...)
 }
 
 // killedAt has all workers of a side killed, and another one start where they were.

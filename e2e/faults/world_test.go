@@ -31,6 +31,8 @@ type setup struct {
 	smallDisks bool
 	// clocks have workers whose clocks can be put ahead or back.
 	clocks bool
+	// shortSteps have short steps run within the workflow's tasks, as they do unless it is set otherwise.
+	shortSteps bool
 	// parts keeps cells whose sources get files that are uploaded in parts apart from others.
 	parts bool
 }
@@ -182,6 +184,9 @@ func (w *world) environ(role stack.Role) []string {
 		environ = append(environ, "GRAPHQL_SERVER="+w.network[toGraphQL].URL()+graphQLPath, "CATALOG_INTERVAL=5s")
 	} else {
 		environ = append(environ, "POLL_INTERVAL=2s")
+	}
+	if !w.setup.shortSteps {
+		environ = append(environ, "LOCAL_ACTIVITY_MAX_SIZE=0") // each step has a task to strike
 	}
 	if clock, ok := w.clocks[role]; ok {
 		environ = append(environ, clock.environ())

@@ -23,6 +23,9 @@ import (
 // maxRate is more than a worker ever asks.
 const maxRate = 100_000
 
+// maxLocalActivity is what a busy disk still takes within the time of a local activity.
+const maxLocalActivity = 64_000_000
+
 // The complete methods give a meaning to variables that are not set; only those may open something. A variable that is set
 // but could not be read stays zero, which opens nothing.
 
@@ -52,6 +55,9 @@ func (s *Common) complete(v variables) (problems []error) {
 	}
 	if s.GitLabMaxRate != 0 && !(s.GitLabMaxRate >= 1 && s.GitLabMaxRate <= maxRate) { // nor NaN
 		problems = append(problems, fmt.Errorf("GITLAB_MAX_RATE is %g, neither 0 nor between 1 and %d", s.GitLabMaxRate, maxRate))
+	}
+	if s.LocalActivityMaxSize > maxLocalActivity {
+		problems = append(problems, fmt.Errorf("LOCAL_ACTIVITY_MAX_SIZE is %d bytes, more than %d", s.LocalActivityMaxSize, maxLocalActivity))
 	}
 	if s.DrainTimeout < 0 {
 		problems = append(problems, fmt.Errorf("DRAIN_TIMEOUT is %s, less than 0", s.DrainTimeout))

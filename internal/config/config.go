@@ -53,6 +53,8 @@ type Common struct {
 	WorkDir string `env:"WORKDIR" form:"path"`
 	// MaxConcurrent is how many activities of the role's task queue a worker runs at a time.
 	MaxConcurrent int `env:"MAX_CONCURRENT" envDefault:"8"`
+	// LocalActivityMaxSize is up to how many bytes of files the steps that need nothing else are local activities.
+	LocalActivityMaxSize BytesOrNone `env:"LOCAL_ACTIVITY_MAX_SIZE" envDefault:"1MB"`
 	// DrainTimeout is how long a worker that was told to stop lets running steps finish.
 	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT" envDefault:"30s"`
 	Probes

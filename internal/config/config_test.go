@@ -109,12 +109,12 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 	_, err = LoadProducer(environ(map[string]string{
 		"AWS_ACCESS_KEY_ID": "", "AWS_S3_USE_PATH_STYLE": "perhaps", "GITLAB_BASE_URL": "https://bot:url-canary@gitlab.example.com",
 		"GRAPHQL_SERVER": "graphql-canary", "PUBLIC_KEY": "age1-nonsense", "PRUNE_MAX_SHARE": "2", "GRAPHQL_QUERY_FILE": "/does/not/exist",
-		"DRAIN_TIMEOUT": "soon", "MAX_CONCURRENT": "0", "GITLAB_MAX_RATE": "0.5", "HEALTH_ADDRESS": "8080", "PRUNE_AFTER": "-1h", "CATALOG_INTERVAL": "24h1s", "ENVIRONMENT": " ",
+		"DRAIN_TIMEOUT": "soon", "MAX_CONCURRENT": "0", "LOCAL_ACTIVITY_MAX_SIZE": "65MB", "GITLAB_MAX_RATE": "0.5", "HEALTH_ADDRESS": "8080", "PRUNE_AFTER": "-1h", "CATALOG_INTERVAL": "24h1s", "ENVIRONMENT": " ",
 	}))
 	for _, want := range []string{
 		"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together", "AWS_S3_USE_PATH_STYLE is not true or false",
 		"GITLAB_BASE_URL: there are credentials in the URL", "GRAPHQL_SERVER: not an http or https URL", "PUBLIC_KEY: ", "PRUNE_MAX_SHARE is 2",
-		"GRAPHQL_QUERY_FILE: open /does/not/exist", "DRAIN_TIMEOUT is not a duration", "MAX_CONCURRENT is 0", "GITLAB_MAX_RATE is 0.5, neither 0 nor between 1 and 100000",
+		"GRAPHQL_QUERY_FILE: open /does/not/exist", "DRAIN_TIMEOUT is not a duration", "MAX_CONCURRENT is 0", "LOCAL_ACTIVITY_MAX_SIZE is 65000000 bytes, more than 64000000", "GITLAB_MAX_RATE is 0.5, neither 0 nor between 1 and 100000",
 		`HEALTH_ADDRESS: "8080" is not host:port or :port`, "PRUNE_AFTER is -1h0m0s, less than 0", "CATALOG_INTERVAL is 24h0m1s, not between 0 and 24h0m0s", "ENVIRONMENT is set, but to white space only",
 	} {
 		require.ErrorContains(t, err, want)
@@ -125,7 +125,7 @@ func TestLoadNamesEveryProblem(t *testing.T) {
 func TestEndsOfWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	producer := map[string]string{"GRAPHQL_SERVER": "https://graphql.example.com", "PUBLIC_KEY": identity(t).Recipient().String()}
-	for _, setting := range []string{"MAX_CONCURRENT=1", "GITLAB_MAX_RATE=0", "GITLAB_MAX_RATE=1", "DRAIN_TIMEOUT=0s", "PRUNE_AFTER=0s", "CATALOG_INTERVAL=0s", "CATALOG_INTERVAL=24h", "PRUNE_MAX_SHARE=0", "PRUNE_MAX_SHARE=1"} {
+	for _, setting := range []string{"MAX_CONCURRENT=1", "LOCAL_ACTIVITY_MAX_SIZE=0", "LOCAL_ACTIVITY_MAX_SIZE=64MB", "GITLAB_MAX_RATE=0", "GITLAB_MAX_RATE=1", "DRAIN_TIMEOUT=0s", "PRUNE_AFTER=0s", "CATALOG_INTERVAL=0s", "CATALOG_INTERVAL=24h", "PRUNE_MAX_SHARE=0", "PRUNE_MAX_SHARE=1"} {
 		_, err := LoadProducer(append(environ(producer), setting))
 		require.NoError(t, err, setting)
 	}

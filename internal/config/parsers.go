@@ -155,3 +155,15 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 	*b = Bytes(n)
 	return nil
 }
+
+// BytesOrNone is a size, or "0".
+type BytesOrNone int64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (b *BytesOrNone) UnmarshalText(text []byte) error {
+	if string(text) == "0" {
+		*b = 0
+		return nil
+	}
+	return (*Bytes)(b).UnmarshalText(text)
+}

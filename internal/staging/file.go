@@ -105,6 +105,16 @@ func (r Run) Discard(names ...string) error {
 	return nil
 }
 
+// Exists fails with ErrMissing when the run has no folder here.
+func (r Run) Exists() error {
+	dir, err := r.area.ensureFolder()
+	if err != nil {
+		return err
+	}
+	_, err = dir.Stat(r.id)
+	return asMissing(r.id, err)
+}
+
 // Remove deletes the run's folder, if there is one.
 func (r Run) Remove() error {
 	dir, err := r.area.ensureFolder()

@@ -68,14 +68,15 @@ func both(t *testing.T, w *world) map[string]arrival {
 			_, err := os.Stat(filepath.Join(workdir, b.Staging.ID()))
 			return err == nil
 		}},
-		"MAX_CONCURRENT":      {value: "3", seen: func(b *built) any { return b.MaxConcurrent }, want: 3},
-		"GITLAB_MAX_RATE":     {value: "50000", seen: func(b *built) any { return b.GitLabMaxRate }, want: 50000.},
-		"DRAIN_TIMEOUT":       {value: "7s", seen: func(b *built) any { return b.options(nil).WorkerStopTimeout }, want: 7 * time.Second},
-		"LOG_FORMAT":          {value: "text", seen: func(b *built) any { return b.LogFormat }, want: config.LogText},
-		"LOG_LEVEL":           {value: "debug", seen: func(b *built) any { return b.LogLevel.Level() }, want: slog.LevelDebug},
-		"HEALTH_ADDRESS":      {value: "127.0.0.1:18080", seen: func(b *built) any { return b.Endpoints()[0] }, want: config.Endpoint{Variable: "HEALTH_ADDRESS", Address: "127.0.0.1:18080"}},
-		"METRICS_SERVER_PORT": {value: "19090", seen: func(b *built) any { return b.Endpoints()[1] }, want: config.Endpoint{Variable: "METRICS_SERVER_PORT", Address: ":19090"}},
-		"STATUS_PAGE":         {value: "true", seen: func(b *built) any { return b.statusPage(&views{}) != nil }, want: true},
+		"MAX_CONCURRENT":          {value: "3", seen: func(b *built) any { return b.MaxConcurrent }, want: 3},
+		"LOCAL_ACTIVITY_MAX_SIZE": {value: "3kB", seen: func(b *built) any { return b.LocalActivityMaxSize }, want: int64(3000)},
+		"GITLAB_MAX_RATE":         {value: "50000", seen: func(b *built) any { return b.GitLabMaxRate }, want: 50000.},
+		"DRAIN_TIMEOUT":           {value: "7s", seen: func(b *built) any { return b.options(nil).WorkerStopTimeout }, want: 7 * time.Second},
+		"LOG_FORMAT":              {value: "text", seen: func(b *built) any { return b.LogFormat }, want: config.LogText},
+		"LOG_LEVEL":               {value: "debug", seen: func(b *built) any { return b.LogLevel.Level() }, want: slog.LevelDebug},
+		"HEALTH_ADDRESS":          {value: "127.0.0.1:18080", seen: func(b *built) any { return b.Endpoints()[0] }, want: config.Endpoint{Variable: "HEALTH_ADDRESS", Address: "127.0.0.1:18080"}},
+		"METRICS_SERVER_PORT":     {value: "19090", seen: func(b *built) any { return b.Endpoints()[1] }, want: config.Endpoint{Variable: "METRICS_SERVER_PORT", Address: ":19090"}},
+		"STATUS_PAGE":             {value: "true", seen: func(b *built) any { return b.statusPage(&views{}) != nil }, want: true},
 		"TEMPORAL_UI_URL": {value: "https://temporal.example.com", want: "https://temporal.example.com/namespaces/default/workflows/a", seen: func(b *built) any {
 			page := b.statusPage(&views{}).(*statuspage.Handler)
 			return page.UI.Workflow(page.Namespace, "a")

@@ -68,7 +68,9 @@ func (r role) connect(ctx context.Context, logger *slog.Logger) (dependencies, e
 		logger.Warn(r.warning)
 	}
 	gitLab := httpclient.AtMost(r.GitLabMaxRate, r.HTTP) // for both together
-	return dependencies{git: r.gitServer(gitLab), lfs: r.lfsServer(gitLab), Common: activities.Common{Bucket: store, Clock: time.Now, Settings: r.fingerprint(), Notifier: r.notifier()}}, nil
+	return dependencies{git: r.gitServer(gitLab), lfs: r.lfsServer(gitLab), Common: activities.Common{
+		Bucket: store, Clock: time.Now, LocalActivityMaxSize: int64(r.LocalActivityMaxSize), Settings: r.fingerprint(), Notifier: r.notifier(),
+	}}, nil
 }
 
 // notifier is nil if nobody is to be told.

@@ -46,6 +46,9 @@ type runningActivity struct {
 
 func (a *runningActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	info := activity.GetInfo(ctx)
+	if info.IsLocalActivity { // part of a workflow task, which has no token of its own, and which another worker takes up
+		return a.Next.ExecuteActivity(ctx, in)
+	}
 	defer a.of.begin(info.TaskToken, info.TaskQueue == a.of.host)()
 	return a.Next.ExecuteActivity(ctx, in)
 }
