@@ -69,7 +69,7 @@ func both(t *testing.T, w *world) map[string]arrival {
 			return err == nil
 		}},
 		"MAX_CONCURRENT":          {value: "3", seen: func(b *built) any { return b.MaxConcurrent }, want: 3},
-		"LOCAL_ACTIVITY_MAX_SIZE": {value: "3kB", seen: func(b *built) any { return b.LocalActivityMaxSize }, want: int64(3000)},
+		"LOCAL_ACTIVITY_MAX_SIZE": {value: "3kB", seen: func(b *built) any { return b.dependencies.LocalActivityMaxSize }, want: int64(3000)},
 		"GITLAB_MAX_RATE":         {value: "50000", seen: func(b *built) any { return b.GitLabMaxRate }, want: 50000.},
 		"DRAIN_TIMEOUT":           {value: "7s", seen: func(b *built) any { return b.options(nil).WorkerStopTimeout }, want: 7 * time.Second},
 		"LOG_FORMAT":              {value: "text", seen: func(b *built) any { return b.LogFormat }, want: config.LogText},
