@@ -4,6 +4,7 @@
 VERSITYGW     := github.com/versity/versitygw/cmd/versitygw v1.8.0
 TEMPORAL      := github.com/temporalio/cli/cmd/temporal v1.5.1
 TOXIPROXY     := github.com/Shopify/toxiproxy/v2/cmd/server v2.5.0 toxiproxy
+AGE           := filippo.io/age/cmd/age v1.3.2
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0
 GITEA         := code.gitea.io/gitea v1.26.0 . gitea -tags 'sqlite sqlite_unlock_notify'
 COMPOSE_MODULE := github.com/docker/compose/v5 v5.5.1
@@ -29,6 +30,17 @@ PLANNED ?= 10000
 # Of make model: how many steps the schedules take together.
 STEPS ?= 400000
 
+# Of make bench: how often each workload is measured, and how large the largest are, which are measured once. ONLY=first-large,idle has
+# some of them measured, and RESUME=1 those that docs/performance/figures.json does not have of this commit.
+ROUNDS  ?= 3
+LARGE   ?= 300000000
+HUGE    ?= 2000000000
+MANY    ?= 1200
+REFS    ?= 100000
+UPDATES ?= 200
+ONLY    ?=
+RESUME  ?=
+
 # A commit, for make versions.
 OTHER ?=
 
@@ -49,6 +61,7 @@ servers: ## build the servers of the demo: once, about five minutes
 # Gitea's texts, which it reads at its start, are in the folder of its module.
 .PHONY: tools
 tools: servers ## build those of the tests, too: with a C compiler, a Gitea, about five minutes more
+	@tools/install $(AGE)
 	@if [ -n "$(RACE)" ]; then ln -sfn "$$(tools/build $(GITEA))" .tools/gitea; else echo "No C compiler: no Gitea, and no tests with one"; fi
 
 # What make standalone is given: the flags of docs/standalone.md.
@@ -108,7 +121,23 @@ versions: tools ## let the workers of another commit take turns with these, on b
 	go test -count 1 -timeout 30m -v -run TestOther ./e2e -other "$(CURDIR)/bin/other"
 
 .PHONY: bench
-bench: tools ## measure what docs/benchmarks.md quotes, about forty-five minutes
+bench: servers ## measure this system beside floors and the conventional way, and write docs/performance.md: about an hour
+	@tools/install $(AGE)
+	$(if $(ONLY)$(RESUME),,CGO_ENABLED=0 go test -count 1 -timeout 1h -run TestPlanned ./e2e/scale -planned 500 -figures "$(CURDIR)/docs/performance/planned.json")
+	CGO_ENABLED=0 go test -count 1 -timeout 6h -v -run TestPerformance ./e2e/performance -write $(if $(RESUME),-resume) -only "$(ONLY)" \
+		-rounds $(ROUNDS) -large $(LARGE) -huge $(HUGE) -many $(MANY) -refs $(REFS) -updates $(UPDATES)
+
+# What a profile is of: processor time (cpu), allocations (allocs) or blocking (block).
+PROFILE ?= cpu
+
+.PHONY: profile
+profile: servers ## profile both workers in a first sync of LARGE bytes: PROFILE=allocs, PROFILE=block
+	@tools/install $(AGE)
+	CGO_ENABLED=0 go test -count 1 -timeout 1h -run TestProfile ./e2e/performance -large $(LARGE) -profile "$(CURDIR)/bin/profiles"
+	@for side in producer consumer; do go tool pprof -top -nodecount 25 $(if $(filter allocs,$(PROFILE)),-sample_index=alloc_space) "bin/profiles/$$side.$(PROFILE).pprof"; done
+
+.PHONY: benchmarks
+benchmarks: tools ## measure what docs/benchmarks.md quotes, about forty-five minutes
 	@CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x -timeout 1h ./e2e ./internal/chain ./activities ./internal/packfile ./internal/lfs
 	@CGO_ENABLED=0 go test -run '^$$' -bench . ./internal/smarthttp ./internal/catalog ./worker/service
 
