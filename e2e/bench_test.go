@@ -65,7 +65,7 @@ type traffic struct {
 func measureSync(b *testing.B, s sides, repo string, updates, commits int) {
 	s.TB = b
 	restartWorkers(s)
-	var used time.Duration
+	used, disk := map[stack.Role]time.Duration{}, map[stack.Role]func() int64{}
 	var sum traffic
 	for b.Loop() {
 		if commits == 0 {
@@ -75,15 +75,21 @@ func measureSync(b *testing.B, s sides, repo string, updates, commits int) {
 		} else {
 			syncOnce(s) // finds nothing to do: connections are made, as in any cycle but a worker's first
 		}
-		used -= rusage.CPU(s, s.Workers[stack.Producer].PID())
+		for _, role := range stack.Roles {
+			used[role] -= rusage.CPU(s, s.Workers[role].PID())
+			disk[role] = rusage.WatchDisk(s, s.WorkDir(role))
+		}
 		for range updates {
 			sum.add(s, repo, commits)
 		}
-		used += rusage.CPU(s, s.Workers[stack.Producer].PID())
+		for _, role := range stack.Roles {
+			used[role] += rusage.CPU(s, s.Workers[role].PID())
+			b.ReportMetric(float64(disk[role]())/1e6, string(role)+"-disk-MB")
+		}
 	}
 	sum.report(b)
-	b.ReportMetric(used.Seconds()/float64(b.N), "producer-cpu-s")
 	for _, role := range stack.Roles {
+		b.ReportMetric(used[role].Seconds()/float64(b.N), string(role)+"-cpu-s")
 		b.ReportMetric(float64(rusage.PeakMemory(s, s.Workers[role].PID()))/1e6, string(role)+"-peak-MB")
 	}
 }

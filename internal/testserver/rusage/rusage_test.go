@@ -1,7 +1,9 @@
 package rusage_test
 
 import (
+	"bytes"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"testing"
 	"time"
@@ -36,4 +38,21 @@ func TestPeakMemory(t *testing.T) {
 	require.Less(t, rusage.Memory(t, os.Getpid()), before-much/2)
 	rusage.ResetPeak(t, os.Getpid())
 	require.Less(t, rusage.PeakMemory(t, os.Getpid()), before-much/2)
+}
+
+func TestWatchDisk(t *testing.T) {
+	t.Parallel()
+	const much = 1 << 20
+	dir := t.TempDir()
+	file := filepath.Join(dir, "folder", "file")
+	require.NoError(t, os.Mkdir(filepath.Dir(file), 0o700))
+	peak, none := rusage.WatchDisk(t, dir), rusage.WatchDisk(t, t.TempDir())
+	require.NoError(t, os.WriteFile(file, bytes.Repeat([]byte("x"), much), 0o600))
+	time.Sleep(200 * time.Millisecond)
+	require.NoError(t, os.Remove(file))
+	time.Sleep(200 * time.Millisecond)
+	require.InDelta(t, much, peak(), 64<<10)
+	require.Zero(t, none())
+	require.NoError(t, os.WriteFile(file, bytes.Repeat([]byte("x"), 2*much), 0o600))
+	require.InDelta(t, much, peak(), 64<<10, "it is no longer watched")
 }
