@@ -11,6 +11,8 @@ import (
 	"os"
 	"time"
 
+	"filippo.io/age"
+
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/lfs"
@@ -36,17 +38,18 @@ type DecryptInput struct {
 	Objects []object.Stored `json:"objects"`
 }
 
-// Decrypted is what the destination needs: Git bundles on a worker's disk.
+// Decrypted is what the destination needs: the Git bundles in the objects on a worker's disk, which are verified.
 type Decrypted struct {
-	Bundles []archive.Bundle `json:"bundles"` // oldest first; the file names are numbered
+	Bundles []archive.Bundle `json:"bundles"` // oldest first
 	// LFSObjects is how many LFS objects these need, and LFSSize how many bytes those have that the source had. What two
 	// bundles need is counted twice.
 	LFSObjects int   `json:"lfs_objects,omitempty"`
 	LFSSize    int64 `json:"lfs_size,omitempty"`
 }
 
-// Decrypt extracts the bundles from the objects. It refuses an object without a signature by a trusted key, and one
-// whose manifest, key and content do not agree.
+// Decrypt verifies the objects to their end: it refuses an object without a signature by a trusted key, and one whose
+// manifest, key and content do not agree. It keeps the refs of sets and the lists of LFS objects. The bundles, which are
+// large, stay where they are: Push decrypts them once more while it sends them.
 func (c *Consumer) Decrypt(ctx context.Context, work PushWork, in DecryptInput) (decrypted Decrypted, err error) {
 	run, err := c.Staging.Run(work.Staged.Run)
 	if err != nil {
@@ -76,15 +79,19 @@ func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, expected pla
 		return bundle, nil, err
 	}
 	defer encrypted.Close()
-	if err := run.Discard(numbered(lfsFile, i)); err != nil { // of an attempt before, whose object was another one
+	if err := run.Discard(numbered(lfsFile, i), numbered(bundleFile, i)); err != nil { // of an attempt before, whose object was another one
 		return bundle, nil, err
 	}
-	opened, err := c.openObject(meter.read(encrypted), o, expected)
+	plaintext, err := decryptFile(encrypted, c.Identities)
+	if err != nil {
+		return bundle, nil, err
+	}
+	opened, err := c.openPlaintext(plaintext, o, expected)
 	if err != nil {
 		return bundle, nil, err
 	}
 	if opened.predecessors != nil {
-		bundle, err = c.bundlePredecessors(run, i, o, opened.predecessors)
+		bundle, err = c.bundlePredecessors(run, i, o, meter.read(opened.predecessors))
 		return bundle, nil, err
 	}
 	bundle = opened.archive.Manifest.Bundle
@@ -96,9 +103,16 @@ func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, expected pla
 	if needed, err = stageLFSList(run, i, opened.archive); err != nil {
 		return bundle, nil, err
 	}
-	return bundle, needed, run.Create(numbered(bundleFile, i), func(f *os.File) error {
-		return opened.archive.CopyBundle(f)
-	})
+	return bundle, needed, opened.archive.CopyBundle(meter)
+}
+
+// decryptFile returns a reader of the plaintext of a staged object.
+func decryptFile(file *os.File, identities []age.Identity) (io.Reader, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return crypt.DecryptAt(file, info.Size(), identities)
 }
 
 // opened is an object whose content is about to be read. Exactly one of the fields is set.
@@ -107,14 +121,19 @@ type opened struct {
 	predecessors io.Reader       // the archive that the predecessor has made
 }
 
-// openObject reads an object up to its bundle. It refuses the object unless a trusted key has signed the manifest,
-// and the manifest agrees with the object's key and is what is expected. It refuses objects of the predecessor, which have
-// no manifest, unless ReadPredecessor is set.
-func (c *Consumer) openObject(encrypted io.Reader, o object.Stored, expected plan.Expected) (content opened, err error) {
+// openObject reads the beginning of an object up to its bundle, and refuses what openPlaintext refuses.
+func (c *Consumer) openObject(encrypted io.Reader, o object.Stored, expected plan.Expected) (opened, error) {
 	decrypted, err := crypt.Decrypt(encrypted, c.Identities)
 	if err != nil {
-		return content, err
+		return opened{}, err
 	}
+	return c.openPlaintext(decrypted, o, expected)
+}
+
+// openPlaintext reads what is in an object up to its bundle. It refuses the object unless a trusted key has signed the manifest,
+// and the manifest agrees with the object's key and is what is expected. It refuses objects of the predecessor, which have
+// no manifest, unless ReadPredecessor is set.
+func (c *Consumer) openPlaintext(decrypted io.Reader, o object.Stored, expected plan.Expected) (content opened, err error) {
 	plaintext := bufio.NewReaderSize(decrypted, predecessor.StartSize)
 	if o.ByPredecessor() || o.Base == "" && !o.Destination.IsTag() && !o.Destination.IsSet() && recognised(plaintext) {
 		content.predecessors = plaintext

@@ -174,7 +174,7 @@ func missingObjects(ctx context.Context, push plan.Push, to destination) ([]obje
 // fetchObjects downloads the end of a push's objects.
 func (c *Consumer) fetchObjects(ctx context.Context, run staging.Run, push plan.Push, objects []object.Stored, meter *meter) error {
 	total := sizeOf(objects)
-	if err := c.Staging.RequireFree(2 * total); err != nil { // as objects, then as bundles
+	if err := c.Staging.RequireFree(total); err != nil {
 		return err
 	}
 	meter.total.Store(meter.done.Load() + total)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"filippo.io/age"
+
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
@@ -22,11 +24,12 @@ type push struct {
 	// be told, by a note. It is empty otherwise.
 	foundCommit string
 
-	bucket  *bucket.Bucket
-	run     staging.Run
-	meter   *meter
-	probe   string // the ref that proveGuard has written; "" before
-	warning string
+	bucket     *bucket.Bucket
+	identities []age.Identity
+	run        staging.Run
+	meter      *meter
+	probe      string // the ref that proveGuard has written; "" before
+	warning    string
 	// lacksLFS says that the destination has refused something because it lacks LFS objects.
 	lacksLFS bool
 	// rolledBack says that the push succeeds only because of allowRollback.

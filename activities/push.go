@@ -95,10 +95,17 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 	return pushed, nil
 }
 
-// discardObjects makes room on the disk: what was in the objects has been verified, and is in other files.
+// discardObjects makes room on the disk: what was in the objects of the predecessor has been verified, and is in other files.
 func discardObjects(run staging.Run, bundles []archive.Bundle) error {
 	for i := range bundles {
-		if err := run.Discard(numbered(objectFile, i)); err != nil {
+		err := run.Has(numbered(bundleFile, i))
+		if errors.Is(err, staging.ErrMissing) {
+			continue // the bundle is in the object
+		}
+		if err == nil {
+			err = run.Discard(numbered(objectFile, i))
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -109,7 +116,7 @@ func discardObjects(run staging.Run, bundles []archive.Bundle) error {
 func (c *Consumer) newPush(ctx context.Context, work PushWork, in PushInput, run staging.Run, meter *meter) (*push, error) {
 	p := &push{
 		PushInput: in, foundCommit: c.foundCommit(in), allowRollback: work.Plan.AllowRollback, fastForwardOnly: c.FastForwardOnly,
-		bucket: c.Bucket, run: run, meter: meter,
+		bucket: c.Bucket, identities: c.Identities, run: run, meter: meter,
 	}
 	if work.Plan.Destination.IsSet() {
 		p.setPush = &setPush{

@@ -23,27 +23,20 @@ var (
 	ErrAltered = errors.New("staged file was altered after it was verified")
 )
 
-// send pushes one bundle's pack, straight from disk. It holds the end back until the whole file is known to be what
+// send pushes one bundle's pack, straight from disk. It holds the end back until all of the bundle is known to be what
 // Decrypt verified. A server accepts no pack without its end.
 func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) error {
 	b := p.Bundles[i]
-	file, err := p.run.Open(numbered(bundleFile, i))
+	content, err := openBundle(p.run, i, b, p.identities)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() != b.Size {
-		return fmt.Errorf("%w: it has %d bytes instead of %d", ErrAltered, info.Size(), b.Size)
-	}
-	verified := &verifiedReader{r: file, left: b.Size, sum: sha256.New(), want: b.SHA256}
+	defer content.Close()
+	verified := &verifiedReader{r: content, left: b.Size, sum: sha256.New(), want: b.SHA256}
 	pack := bufio.NewReader(verified)
 	headerSize, err := p.readHeader(pack, i)
 	if err != nil {
-		_, _ = io.Copy(io.Discard, verified) // to tell whether the file was altered here
+		_, _ = io.Copy(io.Discard, verified) // to tell whether the bundle was altered here
 		return cmp.Or(verified.err, err)
 	}
 	err = p.pushRefs(ctx, smarthttp.PushRequest{
@@ -83,11 +76,11 @@ func (p *push) readHeader(r *bufio.Reader, i int) (size int64, err error) {
 	return size, err
 }
 
-// heldBackSize is how many bytes at the end of a file are held back until all of it is verified: the checksum that
+// heldBackSize is how many bytes at the end of a bundle are held back until all of it is verified: the checksum that
 // ends a pack.
 const heldBackSize = 20
 
-// verifiedReader reads a file of known size and SHA-256.
+// verifiedReader reads a bundle of known size and SHA-256.
 type verifiedReader struct {
 	r    io.Reader
 	left int64 // bytes that have not been read from r

@@ -217,8 +217,6 @@ func TestStockGitReadsATagsBundles(t *testing.T) {
 	}
 	d := must(r, r.decrypt, r.received())
 	require.Len(t, d.Bundles, 3)
-	run, err := r.consumer.Staging.Run(d.Staged.Run)
-	require.NoError(t, err)
 	clone := t.TempDir()
 	git := func(args ...string) string {
 		t.Helper()
@@ -230,13 +228,8 @@ func TestStockGitReadsATagsBundles(t *testing.T) {
 		return strings.TrimSpace(string(out))
 	}
 	for i := range d.Bundles {
-		file, err := run.Open(numbered(bundleFile, i))
-		require.NoError(t, err)
 		path := filepath.Join(t.TempDir(), "repository.bundle")
-		content := make([]byte, d.Bundles[i].Size)
-		_, err = file.ReadAt(content, 0)
-		require.NoError(t, err)
-		require.NoError(t, file.Close())
+		content := r.bundle(d, i)
 		require.NoError(t, os.WriteFile(path, content, 0o600))
 		if i == 0 {
 			git("clone", "--quiet", path, ".")

@@ -8,23 +8,40 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
+	"filippo.io/age"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/stretchr/testify/require"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/bucket"
+	"github.com/app-sre/git-partition-sync/internal/crypt"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
-// What was verified is what is pushed, or nothing.
+// bundle is one that Decrypt has verified.
+func (r *rig) bundle(d consuming, i int) []byte {
+	r.Helper()
+	run, err := r.consumer.Staging.Run(d.Staged.Run)
+	require.NoError(r, err)
+	file, err := openBundle(run, i, d.Bundles[i], r.consumer.Identities)
+	require.NoError(r, err)
+	defer file.Close()
+	content := make([]byte, d.Bundles[i].Size)
+	_, err = io.ReadFull(file, content)
+	require.NoError(r, err)
+	return content
+}
+
+// What was verified is what is pushed, or nothing: from an object, and from the file that a predecessor's becomes. Whoever
+// knows the public key can encrypt other bundles, behind the manifest that was verified.
 func TestAlteredBundleIsNotPushed(t *testing.T) {
 	t.Parallel()
 	r := newTrustedRig(t)
@@ -34,39 +51,68 @@ func TestAlteredBundleIsNotPushed(t *testing.T) {
 	decrypted := must(r, r.decrypt, r.received())
 	run, err := r.consumer.Staging.Run(decrypted.Staged.Run)
 	require.NoError(t, err)
-	file, err := run.Open(numbered(bundleFile, 0))
+	object, good := r.object(decrypted), r.bundle(decrypted, 0)
+	plaintext, err := decryptAll(object, r.consumer.Identities)
 	require.NoError(t, err)
-	good, err := io.ReadAll(file)
-	require.NoError(t, err)
-	require.NoError(t, file.Close())
+	before, after, found := bytes.Cut(plaintext, good)
+	require.True(t, found)
+	sealed := func(content []byte) []byte { return r.seal(slices.Concat(before, content, after)) }
 
-	put := func(content []byte) {
-		require.NoError(t, run.Create(numbered(bundleFile, 0), func(f *os.File) error {
-			_, err := f.Write(content)
-			return err
-		}))
-	}
-	flipped := func(i int) []byte {
-		content := bytes.Clone(good)
+	flipped := func(content []byte, i int) []byte {
+		content = bytes.Clone(content)
 		content[i] ^= 1
 		return content
 	}
-	pack := bytes.Index(good, []byte("PACK"))
-	for name, content := range map[string][]byte{
-		"header": flipped(3), "commit in the header": flipped(20), "pack's number of objects": flipped(pack + 11),
-		"pack": flipped(len(good) / 2), "last byte held back": flipped(len(good) - 1), "first byte held back": flipped(len(good) - heldBackSize), "before it": flipped(len(good) - heldBackSize - 1),
-		"cut": good[:len(good)-1], "longer": append(bytes.Clone(good), 0), "empty": nil, "only the header": good[:pack],
-	} {
+	isAltered := func(name string) {
 		t.Run(name, func(t *testing.T) {
-			put(content)
 			require.Contains(t, fails(r, "AlteredFile", r.push, decrypted), "Find out who or what writes to WORKDIR")
 			require.Empty(t, values())
 			require.Empty(t, r.ownRefs())
 		})
 	}
-	put(good)
+	pack := bytes.Index(good, []byte("PACK"))
+	for name, content := range map[string][]byte{
+		"header": flipped(good, 3), "commit in the header": flipped(good, 20), "pack's number of objects": flipped(good, pack+11),
+		"pack": flipped(good, len(good)/2), "last byte held back": flipped(good, len(good)-1), "first byte held back": flipped(good, len(good)-heldBackSize),
+		"before it": flipped(good, len(good)-heldBackSize-1),
+		"cut":       good[:len(good)-1], "longer": append(bytes.Clone(good), 0), "empty": nil, "only the header": good[:pack],
+	} {
+		require.NoError(t, stageText(run, numbered(bundleFile, 0), content))
+		r.receive(decrypted, object)
+		isAltered("file/" + name)
+		require.NoError(t, run.Discard(numbered(bundleFile, 0)))
+		if name == "longer" {
+			continue // nobody reads what is behind the bundle in an object
+		}
+		r.receive(decrypted, sealed(content))
+		isAltered("object/" + name)
+	}
+	for name, content := range map[string][]byte{
+		"intro": flipped(object, 0), "recipient": flipped(object, 60), "pack": flipped(object, len(object)/2), "end": flipped(object, len(object)-1),
+		"cut": object[:len(object)-1], "longer": append(bytes.Clone(object), 0), "empty": nil, "manifest": r.seal(flipped(plaintext, 600)),
+		"of another": r.anotherObject(), "no archive": r.seal(good),
+	} {
+		r.receive(decrypted, content)
+		isAltered("ciphertext/" + name)
+	}
+	r.receive(decrypted, sealed(good))
 	must(r, r.push, decrypted)
 	require.Equal(t, tip, r.tip())
+}
+
+// anotherObject is a later one of the same destination, as the bucket has it.
+func (r *rig) anotherObject() []byte {
+	r.Helper()
+	r.commit("another")
+	return r.content(r.produce()[0].Key)
+}
+
+func decryptAll(object []byte, identities []age.Identity) ([]byte, error) {
+	plaintext, err := crypt.Decrypt(bytes.NewReader(object), identities)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(plaintext)
 }
 
 // A producer's signature does not make a bundle one of another commit, base or branch.

@@ -139,23 +139,43 @@ func (a *Reader) readSized(size int64) ([]byte, error) {
 	return io.ReadAll(a.tar)
 }
 
+// Bundle returns a reader of the bundle, which verifies nothing of it. It fails with ErrMalformed, or the error of NewReader's
+// r, and so does the reader. It can be called once, and not with CopyBundle.
+func (a *Reader) Bundle() (io.Reader, error) {
+	if _, err := a.LFS(); err != nil {
+		return nil, err
+	}
+	a.src.remaining += a.Manifest.Size
+	return &bundleReader{a}, nil
+}
+
+type bundleReader struct{ archive *Reader }
+
+func (b *bundleReader) Read(p []byte) (int, error) {
+	n, err := b.archive.tar.Read(p)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("read archive: %w", b.archive.classify(err))
+	}
+	return n, err
+}
+
 // CopyBundle writes the bundle to w, and then checks its hash and that the archive ends. The output must only be used
 // if it succeeded. It fails with ErrMalformed, or the error of w or of NewReader's r. It can be called once.
 func (a *Reader) CopyBundle(w io.Writer) error {
-	if _, err := a.LFS(); err != nil {
+	bundle, err := a.Bundle()
+	if err != nil {
 		return err
 	}
 	hash := sha256.New()
-	a.src.remaining += a.Manifest.Size
 	dst := &stream.Writer{W: w}
-	_, err := io.Copy(io.MultiWriter(dst, hash), a.tar)
-	if dst.Err != nil {
+	_, err = io.Copy(io.MultiWriter(dst, hash), bundle)
+	switch {
+	case dst.Err != nil:
 		return fmt.Errorf("copy %s: %w", bundleName, dst.Err)
+	case err != nil:
+		return err
 	}
-	if err == nil {
-		err = a.checkHash(hash.Sum(nil))
-	}
-	if err == nil {
+	if err = a.Manifest.checkHash(hash.Sum(nil)); err == nil {
 		err = a.checkEnd()
 	}
 	if err != nil {
@@ -164,9 +184,9 @@ func (a *Reader) CopyBundle(w io.Writer) error {
 	return nil
 }
 
-func (a *Reader) checkHash(sum []byte) error {
-	if got := hex.EncodeToString(sum); got != a.Manifest.SHA256 {
-		return malformed("the SHA-256 of %s is %s, the manifest says %s", bundleName, got, a.Manifest.SHA256)
+func (m Manifest) checkHash(sum []byte) error {
+	if got := hex.EncodeToString(sum); got != m.SHA256 {
+		return malformed("the SHA-256 of %s is %s, the manifest says %s", bundleName, got, m.SHA256)
 	}
 	return nil
 }

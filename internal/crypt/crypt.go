@@ -26,6 +26,8 @@ var (
 	ErrCorrupt = errors.New("corrupt age file")
 )
 
+var errNoIdentities = errors.New("decrypt: no identities")
+
 // intro is the first line of every age file.
 const intro = "age-encryption.org/v1\n"
 
@@ -68,26 +70,47 @@ func EncryptedSize(recipients []age.Recipient) (of func(size int64) int64, err e
 // Whatever is read is authentic, but only io.EOF says that it is complete.
 func Decrypt(src io.Reader, identities []age.Identity) (io.Reader, error) {
 	if len(identities) == 0 {
-		return nil, errors.New("decrypt: no identities")
+		return nil, errNoIdentities
 	}
-	d := &decrypter{src: &stream.Reader{R: src}}
-	buffered := bufio.NewReader(d.src)
-	if line, err := buffered.Peek(len(intro)); string(line) != intro {
-		if d.src.Failed() != nil {
-			return nil, d.classify(err)
-		}
-		return nil, fmt.Errorf("decrypt: %w: starts with %q", ErrNotAge, line)
+	from := &stream.Reader{R: src}
+	d := &decrypter{src: from}
+	buffered := bufio.NewReader(from)
+	line, err := buffered.Peek(len(intro))
+	if err := d.checkIntro(line, err); err != nil {
+		return nil, err
 	}
-	plaintext, err := age.Decrypt(buffered, identities...)
-	if err != nil {
+	if d.plaintext, err = age.Decrypt(buffered, identities...); err != nil {
 		return nil, d.classify(err)
 	}
-	d.plaintext = plaintext
 	return d, nil
 }
 
+// readAhead is how many bytes DecryptAt decrypts at a time. The age package allocates a chunk for each time.
+const readAhead = 16 * chunkSize
+
+// DecryptAt is Decrypt for a file of size bytes, which it takes less memory and time for. That the end is cut off, it tells
+// at once.
+func DecryptAt(src io.ReaderAt, size int64, identities []age.Identity) (io.Reader, error) {
+	if len(identities) == 0 {
+		return nil, errNoIdentities
+	}
+	from := &stream.ReaderAt{R: src}
+	d := &decrypter{src: from}
+	line := make([]byte, len(intro))
+	n, err := from.ReadAt(line[:min(size, int64(len(intro)))], 0)
+	if err := d.checkIntro(line[:n], err); err != nil {
+		return nil, err
+	}
+	plaintext, length, err := age.DecryptReaderAt(from, size, identities...)
+	if err != nil {
+		return nil, d.classify(err)
+	}
+	d.plaintext = io.NewSectionReader(plaintext, 0, length)
+	return bufio.NewReaderSize(d, readAhead), nil
+}
+
 type decrypter struct {
-	src       *stream.Reader
+	src       interface{ Failed() error }
 	plaintext io.Reader
 }
 
@@ -97,6 +120,17 @@ func (d *decrypter) Read(p []byte) (int, error) {
 		err = d.classify(err)
 	}
 	return n, err
+}
+
+// checkIntro refuses what does not begin as an age file does; err is why the line is too short, if it is.
+func (d *decrypter) checkIntro(line []byte, err error) error {
+	switch {
+	case string(line) == intro:
+		return nil
+	case d.src.Failed() != nil:
+		return d.classify(err)
+	}
+	return fmt.Errorf("decrypt: %w: starts with %q", ErrNotAge, line)
 }
 
 // classify tells src's errors from age's, which age neither types nor keeps apart.

@@ -27,6 +27,24 @@ func (r *Reader) Failed() error {
 	return r.Err
 }
 
+// ReaderAt reads from R, for one at a time, and remembers the first error but io.EOF.
+type ReaderAt struct {
+	R   io.ReaderAt
+	Err error
+}
+
+// ReadAt implements io.ReaderAt.
+func (r *ReaderAt) ReadAt(p []byte, offset int64) (int, error) {
+	n, err := r.R.ReadAt(p, offset)
+	if r.Err == nil && err != io.EOF {
+		r.Err = err
+	}
+	return n, err
+}
+
+// Failed returns the error that ended reading, as Reader's does.
+func (r *ReaderAt) Failed() error { return r.Err }
+
 // Writer writes to W, and remembers the first error.
 type Writer struct {
 	W   io.Writer

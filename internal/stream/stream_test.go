@@ -70,3 +70,15 @@ func TestTheFirstErrorIsKept(t *testing.T) {
 		require.Equal(t, i > 0, w.Err == errBroken, i)
 	}
 }
+
+func (e *errs) ReadAt([]byte, int64) (int, error) { return 0, e.next() }
+
+func TestReaderAt(t *testing.T) {
+	then := errs{nil, io.EOF, errBroken, io.ErrNoProgress}
+	r := &stream.ReaderAt{R: &then}
+	for i := range 5 {
+		_, _ = r.ReadAt(nil, 0)
+		require.Equal(t, i > 1, r.Failed() == errBroken, i)
+		require.Equal(t, i <= 1, r.Failed() == nil, i)
+	}
+}
