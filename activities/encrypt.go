@@ -21,43 +21,34 @@ type Encrypted struct {
 	Size int64 `json:"size"` // bytes
 }
 
-// Encrypt encrypts the archive to the recipients, and that of a set to the producer itself. It first deletes the bundle
-// and what else is no longer needed, to make room.
+// Encrypt encrypts the archive to the recipients, and that of a set to the producer itself. If the bundle is not what Clone has
+// left, it fails with staging.ErrMissing, and the run starts over.
 func (p *Producer) Encrypt(ctx context.Context, work UploadWork) (encrypted Encrypted, err error) {
 	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {
 		return encrypted, err
 	}
-	archive, err := run.Open(archiveFile)
+	archive, err := openArchive(run)
 	if err != nil {
 		return encrypted, err
 	}
-	defer archive.Close()
-	info, err := archive.Stat()
-	if err != nil {
+	defer archive.close()
+	if err := p.Staging.RequireFree(archive.size); err != nil {
 		return encrypted, err
 	}
-	if err := run.Discard(bundleFile, refsFile, fetchedFile, lfsFile); err != nil {
-		return encrypted, err
-	}
-	if err := p.Staging.RequireFree(info.Size()); err != nil {
-		return encrypted, err
-	}
-
 	recipients, err := p.recipients(work.Plan.Sync.Destination)
 	if err != nil {
 		return encrypted, err
 	}
 
-	meter := startMeter(ctx, info.Size())
+	meter := startMeter(ctx, archive.size)
 	defer meter.stop()
 	err = run.Create(objectFile, func(f *os.File) error {
 		w, err := crypt.Encrypt(f, recipients)
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(w, meter.read(archive))
-		if err := errors.Join(err, w.Close()); err != nil {
+		if err := errors.Join(archive.write(meter.write(w)), w.Close()); err != nil {
 			return err
 		}
 		encrypted.Size, err = f.Seek(0, io.SeekCurrent)

@@ -4,16 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/plan"
-	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
 // PackageInput is what Package needs besides the Work.
@@ -24,7 +21,7 @@ type PackageInput struct {
 	WhySnapshot string `json:"why_snapshot,omitempty"`
 }
 
-// Packaged describes the tar archive on a worker's disk.
+// Packaged describes the archive on a worker's disk.
 type Packaged struct {
 	CreatedAt time.Time `json:"created_at"`     // of the manifest
 	Note      string    `json:"note,omitempty"` // what an operator should know about CreatedAt, and about the pack
@@ -32,23 +29,17 @@ type Packaged struct {
 	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
 }
 
-// Package writes the archive: the manifest that describes the bundle, the manifest's signature, the refs of a set, the
-// list of LFS objects if there are any, and the bundle. If these are not what Clone has left, it fails with staging.ErrMissing, and the
-// run starts over.
+// Package writes the archive's head: the manifest that describes the bundle, the manifest's signature, the refs of a set, and the
+// list of LFS objects if there are any. The bundle stays where it is until Encrypt puts it behind. If Clone has left none of
+// these, it fails with staging.ErrMissing, and the run starts over.
 func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput) (packaged Packaged, err error) {
 	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {
 		return packaged, err
 	}
-	if err := p.Staging.RequireFree(in.Bundle.Size + in.Bundle.RefsSize + in.Bundle.LFSSize); err != nil {
+	if err := run.Has(bundleFile); err != nil {
 		return packaged, err
 	}
-	bundle, err := run.Open(bundleFile)
-	if err != nil {
-		return packaged, err
-	}
-	defer bundle.Close()
-
 	created, followed := plan.NextCreationTime(p.Clock(), in.Before)
 	if last := work.Plan.MadeAfter; !created.After(last) { // said by this producer's own catalog, and not only by the bucket
 		created, followed = last.Add(1).UTC(), true
@@ -59,7 +50,7 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 		packaged.Note = strings.TrimPrefix(strings.Join(notes, "; "), "; ")
 	}
 	if p.WritePredecessor {
-		return packaged, p.packageForPredecessor(ctx, run, bundle, in.Bundle, created)
+		return packaged, p.packageForPredecessor(ctx, run, in.Bundle, created)
 	}
 	in.Bundle.CreatedAt = created
 	manifest, err := archive.Manifest{Bundle: in.Bundle, CreatedBy: p.Version, Environment: p.Environment}.Encode()
@@ -86,14 +77,7 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 			return packaged, err
 		}
 	}
-	meter := startMeter(ctx, in.Bundle.Size)
-	defer meter.stop()
-	read := sha256.New()
-	return packaged, run.Create(archiveFile, func(f *os.File) error {
-		err := archive.Write(f, manifest, signature, refs, lfsList, io.TeeReader(meter.read(bundle), read))
-		if errors.Is(err, archive.ErrMalformed) || hex.EncodeToString(read.Sum(nil)) != in.Bundle.SHA256 && err == nil {
-			err = fmt.Errorf("%w: this is not what was cloned (%v)", staging.ErrMissing, err)
-		}
-		return err
+	return packaged, run.Create(headFile, func(f *os.File) error {
+		return archive.WriteHead(f, manifest, signature, refs, lfsList)
 	})
 }

@@ -1,28 +1,62 @@
 package activities
 
 import (
+	"bytes"
 	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
 // What is not as Clone has left it does not get into an object that says that it has something else.
 func TestAlteredCloneStartsOver(t *testing.T) {
 	t.Parallel()
 	r := newTrustedRig(t)
-	r.commit("one")
-	p := must(r, r.clone, must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0])
+	tip := r.commit("one")
+	p := must(r, r.pack, must(r, r.clone, must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]))
 	run, err := r.producer.Staging.Run(p.Staged.Run)
 	require.NoError(t, err)
-	bundle, err := stagedText(run, bundleFile)
+	good, err := stagedText(run, bundleFile)
 	require.NoError(t, err)
-	bundle[len(bundle)-1] ^= 1 // as large
-	require.NoError(t, run.Create(bundleFile, func(f *os.File) error {
-		_, err := f.Write(bundle)
-		return err
-	}))
+	flipped := bytes.Clone(good)
+	flipped[len(flipped)-1] ^= 1
+	for name, altered := range map[string][]byte{"as large": flipped, "longer": append(bytes.Clone(good), 0), "cut": good[:len(good)-1], "empty": {}} {
+		require.NoError(t, stageText(run, bundleFile, altered))
+		fails(r, KindStagedFileMissing, r.encrypt, p)
+		require.ErrorIs(t, run.Has(objectFile), staging.ErrMissing, name)
+	}
+	require.NoError(t, run.Discard(bundleFile))
 	fails(r, KindStagedFileMissing, r.pack, p)
+	fails(r, KindStagedFileMissing, r.encrypt, p)
+	require.NoError(t, stageText(run, bundleFile, good))
+	must(r, r.upload, must(r, r.encrypt, must(r, r.encrypt, p)))
+	require.Equal(t, []string{objectFile}, r.stagedNames(), "nobody needs what it was made of")
+	r.publish()
+	r.consume()
+	require.Equal(t, tip, r.tip())
+}
+
+// The archive that a worker of a release before has left as a whole is taken as it is.
+func TestWholeArchiveIsEncrypted(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	tip := r.commit("one")
+	p := must(r, r.pack, must(r, r.clone, must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]))
+	run, err := r.producer.Staging.Run(p.Staged.Run)
+	require.NoError(t, err)
+	staged, err := openArchive(run)
+	require.NoError(t, err)
+	defer staged.close()
+	require.NoError(t, run.Create(archiveFile, func(f *os.File) error { return staged.write(f) }))
+	require.NoError(t, run.Discard(headFile))
+	p = must(r, r.encrypt, p)
+	require.ErrorIs(t, run.Has(bundleFile), staging.ErrMissing, "there is no room for a third copy")
+	must(r, r.upload, p)
+	r.publish()
+	r.consume()
+	require.Equal(t, tip, r.tip())
 }
 
 // An attempt that was given up may go on beside the next one on the same worker. Neither has the other's files.

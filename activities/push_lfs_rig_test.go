@@ -132,11 +132,8 @@ func (r *pushLFSRig) archive(p *producing, needed []byte) {
 		refs, err = stagedText(run, refsFile)
 		require.NoError(r, err)
 	}
-	bundle, err := run.Open(bundleFile)
-	require.NoError(r, err)
-	defer bundle.Close()
-	require.NoError(r, run.Create(archiveFile, func(f *os.File) error {
-		return archive.Write(f, manifest, signature, refs, needed, bundle)
+	require.NoError(r, run.Create(headFile, func(f *os.File) error {
+		return archive.WriteHead(f, manifest, signature, refs, needed)
 	}))
 }
 

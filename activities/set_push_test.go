@@ -92,9 +92,9 @@ func (r *setRig) produceSet() object.ID {
 // uploadSet uploads an object with these refs, a bundle's header with those, and this pack.
 func (r *setRig) uploadSet(id object.ID, changed refset.Difference, header []refset.Ref, pack []byte) object.ID {
 	r.Helper()
-	head, err := bundle.EncodeSetHeader(id.Destination, header)
+	content, err := bundle.EncodeSetHeader(id.Destination, header)
 	require.NoError(r, err)
-	content := append(head, pack...)
+	content = append(content, pack...)
 	sum := sha256.Sum256(content)
 	b := archive.Bundle{ID: id, Thin: id.Base != "", CreatedAt: r.producer.Clock(), Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}
 	b.BindRefs(changed.Encode())
@@ -102,8 +102,9 @@ func (r *setRig) uploadSet(id object.ID, changed refset.Difference, header []ref
 	require.NoError(r, err)
 	signature, err := r.producer.Signer.Sign(manifest)
 	require.NoError(r, err)
-	var plain bytes.Buffer
-	require.NoError(r, archive.Write(&plain, manifest, signature, changed.Encode(), nil, bytes.NewReader(content)))
+	var head, plain bytes.Buffer
+	require.NoError(r, archive.WriteHead(&head, manifest, signature, changed.Encode(), nil))
+	require.NoError(r, archive.Write(&plain, &head, bytes.NewReader(content)))
 	key, err := id.Key()
 	require.NoError(r, err)
 	r.rig.put(key, r.seal(plain.Bytes()))

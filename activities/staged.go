@@ -44,10 +44,11 @@ type (
 // Names of a run's files.
 const (
 	bundleFile  = "repository.bundle"
-	refsFile    = "refs"       // of a set
-	fetchedFile = "fetch.json" // what the source was asked for
-	lfsFile     = "lfs"        // the list of the LFS objects that a bundle needs
-	archiveFile = "package.tar"
+	refsFile    = "refs"         // of a set
+	fetchedFile = "fetch.json"   // what the source was asked for
+	lfsFile     = "lfs"          // the list of the LFS objects that a bundle needs
+	headFile    = "package.head" // what the archive has before the bundle
+	archiveFile = "package.tar"  // the whole archive: the predecessor's, and that of a release before
 	objectFile  = "package.tar.age"
 )
 

@@ -47,7 +47,7 @@ type Uploaded struct {
 	Pause *fleet.Pause `json:"pause,omitempty"` // why nothing was uploaded
 }
 
-// Upload puts the object into the bucket. It first deletes the archive, which is no longer needed, to make room.
+// Upload puts the object into the bucket. It first deletes what the object was made of, to make room.
 func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) (uploaded Uploaded, err error) {
 	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {
@@ -58,7 +58,7 @@ func (p *Producer) Upload(ctx context.Context, work UploadWork, in UploadInput) 
 		return uploaded, err
 	}
 	defer file.Close()
-	if err := run.Discard(archiveFile); err != nil {
+	if err := run.Discard(bundleFile, refsFile, fetchedFile, lfsFile, headFile, archiveFile); err != nil {
 		return uploaded, err
 	}
 	key, err := p.key(in.ID)

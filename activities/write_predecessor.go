@@ -35,8 +35,17 @@ func (p *Producer) requireName(destination project.Branch) error {
 	return project.ValidatePredecessorBranch(destination.Branch)
 }
 
-// packageForPredecessor writes an archive as the predecessor's consumer unpacks it, of the pack in the bundle.
-func (p *Producer) packageForPredecessor(ctx context.Context, run staging.Run, file *os.File, b archive.Bundle, created time.Time) error {
+// packageForPredecessor writes an archive as the predecessor's consumer unpacks it, of the pack in the bundle. What frames it
+// goes through all of it, so that it is a file of its own.
+func (p *Producer) packageForPredecessor(ctx context.Context, run staging.Run, b archive.Bundle, created time.Time) error {
+	if err := p.Staging.RequireFree(b.Size); err != nil {
+		return err
+	}
+	file, err := run.Open(bundleFile)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
 	_, offset, err := bundle.ReadHeader(bufio.NewReader(file), b.Destination)
 	if err != nil {
 		return err

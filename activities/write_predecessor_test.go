@@ -216,12 +216,9 @@ func TestIndexingIsWatchedAndOneAtATime(t *testing.T) {
 	p := must(r, r.clone, must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0])
 	run, err := r.producer.Staging.Run(p.Staged.Run)
 	require.NoError(t, err)
-	file, err := run.Open(bundleFile)
-	require.NoError(t, err)
-	defer file.Close()
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, r.producer.packageForPredecessor(cancelled, run, file, p.Bundle, time.Now()), context.Canceled)
+	require.ErrorIs(t, r.producer.packageForPredecessor(cancelled, run, p.Bundle, time.Now()), context.Canceled)
 
 	m := startMeter(t.Context(), 0)
 	defer m.stop()

@@ -113,8 +113,9 @@ func (a *attacker) forge(key string, signer sign.Signer) []byte {
 	require.NoError(a, err)
 	signature, err := signer.Sign(manifest)
 	require.NoError(a, err)
-	var text bytes.Buffer
-	require.NoError(a, archive.Write(&text, manifest, signature, nil, nil, bytes.NewReader(content)))
+	var head, text bytes.Buffer
+	require.NoError(a, archive.WriteHead(&head, manifest, signature, nil, nil))
+	require.NoError(a, archive.Write(&text, &head, bytes.NewReader(content)))
 	return a.encrypt(&text)
 }
 

@@ -33,8 +33,17 @@ func manifestOf(t require.TestingT, bundle []byte) []byte {
 
 func write(t require.TestingT, signature, bundle []byte) []byte {
 	var b bytes.Buffer
-	require.NoError(t, archive.Write(&b, manifestOf(t, bundle), signature, nil, nil, bytes.NewReader(bundle)))
+	require.NoError(t, writeAll(&b, manifestOf(t, bundle), signature, nil, nil, bytes.NewReader(bundle)))
 	return b.Bytes()
+}
+
+// writeAll writes an archive with these members.
+func writeAll(w io.Writer, manifest, signature, refs, lfsList []byte, bundle io.Reader) error {
+	var head bytes.Buffer
+	if err := archive.WriteHead(&head, manifest, signature, refs, lfsList); err != nil {
+		return err
+	}
+	return archive.Write(w, &head, bundle)
 }
 
 // read reads all of an archive, and returns the first error.
@@ -59,6 +68,14 @@ func TestRoundTrip(t *testing.T) {
 			var got bytes.Buffer
 			require.NoError(t, a.CopyBundle(&got))
 			require.Equal(t, bundle, got.Bytes())
+
+			a, err = archive.NewReader(bytes.NewReader(write(t, sig, bundle)))
+			require.NoError(t, err)
+			unverified, err := a.Bundle()
+			require.NoError(t, err)
+			content, err := io.ReadAll(iotest.OneByteReader(unverified))
+			require.NoError(t, err)
+			require.Equal(t, bundle, content)
 		}
 	}
 }
@@ -128,11 +145,12 @@ func TestWriteRefuses(t *testing.T) {
 		"long signature": {manifest, make([]byte, 4097), strings.NewReader("bundle"), "signature: 4097 bytes, limit 4096"},
 		"short bundle":   {manifest, nil, strings.NewReader("bundl"), "not of the manifest's size, 6 bytes"},
 		"long bundle":    {manifest, nil, strings.NewReader("bundles"), "not of the manifest's size, 6 bytes"},
+		"other bundle":   {manifest, nil, strings.NewReader("BUNDLE"), "the SHA-256 of repository.bundle is"},
 		"broken bundle":  {manifest, nil, iotest.ErrReader(broken), "broken disk"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := archive.Write(io.Discard, test.manifest, test.signature, nil, nil, test.bundle)
+			err := writeAll(io.Discard, test.manifest, test.signature, nil, nil, test.bundle)
 			require.ErrorContains(t, err, test.want)
 		})
 	}
@@ -140,17 +158,17 @@ func TestWriteRefuses(t *testing.T) {
 
 // full takes n bytes and fails then, as a disk does.
 type full struct {
-	bytes.Buffer
-	n int
+	content bytes.Buffer
+	n       int
 }
 
 var errFull = errors.New("no space left")
 
 func (f *full) Write(p []byte) (int, error) {
-	if f.Len()+len(p) > f.n {
+	if f.content.Len()+len(p) > f.n {
 		return 0, errFull
 	}
-	return f.Buffer.Write(p)
+	return f.content.Write(p)
 }
 
 func TestWriteOver8GiB(t *testing.T) {
@@ -159,10 +177,10 @@ func TestWriteOver8GiB(t *testing.T) {
 	text, err := m.Encode()
 	require.NoError(t, err)
 	w := &full{n: 8192}
-	err = archive.Write(w, text, nil, nil, nil, endless{})
+	err = writeAll(w, text, nil, nil, nil, endless{})
 	require.ErrorIs(t, err, errFull)
 
-	a, err := archive.NewReader(io.MultiReader(&w.Buffer, endless{}))
+	a, err := archive.NewReader(io.MultiReader(&w.content, endless{}))
 	require.NoError(t, err)
 	require.Equal(t, m, a.Manifest)
 }
@@ -170,9 +188,32 @@ func TestWriteOver8GiB(t *testing.T) {
 // Wherever the disk is full, the archive has not been written.
 func TestWriteReportsEveryWriteError(t *testing.T) {
 	bundle := []byte("bundle")
+	var head bytes.Buffer
+	require.NoError(t, archive.WriteHead(&head, manifestOf(t, bundle), []byte(signature), nil, nil))
 	for room := range len(write(t, []byte(signature), bundle)) {
-		err := archive.Write(&full{n: room}, manifestOf(t, bundle), []byte(signature), nil, nil, bytes.NewReader(bundle))
+		err := archive.Write(&full{n: room}, bytes.NewReader(head.Bytes()), bytes.NewReader(bundle))
 		require.ErrorIs(t, err, errFull, "after %d bytes", room)
+		require.NotErrorIs(t, err, archive.ErrMalformed, "after %d bytes", room)
+	}
+	for room := range head.Len() {
+		err := archive.WriteHead(&full{n: room}, manifestOf(t, bundle), []byte(signature), nil, nil)
+		require.ErrorIs(t, err, errFull, "after %d bytes", room)
+	}
+}
+
+// A head that is cut off, or none, makes no archive.
+func TestWriteRefusesHeads(t *testing.T) {
+	bundle := []byte("bundle")
+	var head bytes.Buffer
+	require.NoError(t, archive.WriteHead(&head, manifestOf(t, bundle), []byte(signature), nil, nil))
+	for n := range head.Len() {
+		err := archive.Write(io.Discard, bytes.NewReader(head.Bytes()[:n]), bytes.NewReader(bundle))
+		require.ErrorIs(t, err, archive.ErrMalformed, "%d bytes", n)
+	}
+	broken := errors.New("broken disk")
+	for n := range head.Len() + 1 {
+		err := archive.Write(io.Discard, io.MultiReader(bytes.NewReader(head.Bytes()[:n]), iotest.ErrReader(broken)), bytes.NewReader(bundle))
+		require.ErrorIs(t, err, broken, "%d bytes", n)
 	}
 }
 
@@ -183,7 +224,7 @@ func TestLargestMembers(t *testing.T) {
 	manifest = append(bytes.Repeat([]byte(" "), 64<<10-len(manifest)), manifest...)
 	largest := bytes.Repeat([]byte("s"), 4<<10)
 	var b bytes.Buffer
-	require.NoError(t, archive.Write(&b, manifest, largest, nil, nil, bytes.NewReader(bundle)))
+	require.NoError(t, writeAll(&b, manifest, largest, nil, nil, bytes.NewReader(bundle)))
 	b.Write(make([]byte, 20<<10))
 	a, err := archive.NewReader(&b)
 	require.NoError(t, err)

@@ -229,7 +229,7 @@ func FuzzReader(f *testing.F) {
 			if err = a.CopyBundle(&bundle); err == nil {
 				require.EqualValues(t, a.Manifest.Size, bundle.Len())
 				var again bytes.Buffer
-				require.NoError(t, archive.Write(&again, a.ManifestBytes, a.Signature, refsOf(t, a), lfsOf(t, a), &bundle))
+				require.NoError(t, writeAll(&again, a.ManifestBytes, a.Signature, refsOf(t, a), lfsOf(t, a), &bundle))
 				return
 			}
 		}

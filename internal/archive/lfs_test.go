@@ -47,7 +47,7 @@ func writeLFS(t require.TestingT, m archive.Manifest) []byte {
 		refs = refset.Diff(older, newer).Encode()
 	}
 	var b bytes.Buffer
-	require.NoError(t, archive.Write(&b, encoded(t, m), []byte(signature), refs, lfsList.Encode(), strings.NewReader(setContent)))
+	require.NoError(t, writeAll(&b, encoded(t, m), []byte(signature), refs, lfsList.Encode(), strings.NewReader(setContent)))
 	return b.Bytes()
 }
 
@@ -135,7 +135,7 @@ func TestWriteRefusesLists(t *testing.T) {
 		"left out": {encoded(t, lfsManifest()), nil, "lfs is of 0 bytes and SHA-256 , the manifest says 151 and"},
 		"other":    {encoded(t, lfsManifest()), lfsList[:1].Encode(), "lfs is of 67 bytes and SHA-256"},
 	} {
-		err := archive.Write(io.Discard, test.manifest, nil, nil, test.list, strings.NewReader(setContent))
+		err := writeAll(io.Discard, test.manifest, nil, nil, test.list, strings.NewReader(setContent))
 		require.ErrorContains(t, err, "write archive: ", name)
 		require.ErrorContains(t, err, test.want, name)
 	}

@@ -46,7 +46,7 @@ func encoded(t require.TestingT, m archive.Manifest) []byte {
 func writeSet(t require.TestingT, base refset.List) []byte {
 	var b bytes.Buffer
 	refs := refset.Diff(base, newer).Encode()
-	require.NoError(t, archive.Write(&b, encoded(t, setManifest(base)), []byte(signature), refs, nil, strings.NewReader(setContent)))
+	require.NoError(t, writeAll(&b, encoded(t, setManifest(base)), []byte(signature), refs, nil, strings.NewReader(setContent)))
 	return b.Bytes()
 }
 
@@ -109,7 +109,7 @@ func TestBranchesHaveNoRefs(t *testing.T) {
 	require.Nil(t, refs)
 	require.NoError(t, a.CopyBundle(io.Discard))
 
-	err = archive.Write(io.Discard, manifestOf(t, []byte("bundle")), nil, []byte{}, nil, strings.NewReader("bundle"))
+	err = writeAll(io.Discard, manifestOf(t, []byte("bundle")), nil, []byte{}, nil, strings.NewReader("bundle"))
 	require.EqualError(t, err, "write archive: refs of a branch")
 }
 

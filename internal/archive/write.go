@@ -16,7 +16,7 @@ package archive
 
 import (
 	"archive/tar"
-	"errors"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"time"
@@ -30,11 +30,10 @@ const (
 	bundleName    = "repository.bundle"
 )
 
-// Write writes an archive of an encoded manifest, the signature over it (nil for none), the refs of a set as they were
-// given to BindRefs (nil for a branch or tag), the list of LFS objects as it was given to BindLFS (nil for none), and the
-// bundle, which must have exactly the manifest's size. It refuses what Reader would refuse, but does not hash the bundle
-// again.
-func Write(w io.Writer, manifest, signature, refs, lfsList []byte, bundle io.Reader) error {
+// WriteHead writes what an archive has before the bundle: an encoded manifest, the signature over it (nil for none), the
+// refs of a set as they were given to BindRefs (nil for a branch or tag), the list of LFS objects as it was given to BindLFS
+// (nil for none), and the header of the bundle. It refuses what Reader would refuse.
+func WriteHead(w io.Writer, manifest, signature, refs, lfsList []byte) error {
 	m, err := ParseManifest(manifest)
 	if err != nil {
 		return fmt.Errorf("write archive: %w", err)
@@ -58,15 +57,45 @@ func Write(w io.Writer, manifest, signature, refs, lfsList []byte, bundle io.Rea
 	if m.HasLFS() {
 		files = append(files, smallFile{lfsName, lfsList})
 	}
-	tw := tar.NewWriter(w)
-	if err := writeMembers(tw, m, files, bundle); err != nil {
-		return fmt.Errorf("write archive: %w", err)
-	}
-	// Not Close: it would also write the two blocks of zeros.
-	if err := tw.Flush(); err != nil {
+	if err := writeHead(tar.NewWriter(w), m, files); err != nil {
 		return fmt.Errorf("write archive: %w", err)
 	}
 	return nil
+}
+
+// Write writes an archive: head, as WriteHead has made it, and the bundle of its manifest. It fails with ErrMalformed if
+// that is not what bundle has; what was written may only be used if it succeeded.
+func Write(w io.Writer, head, bundle io.Reader) error {
+	a, err := NewReader(io.TeeReader(head, w))
+	if err == nil {
+		_, err = io.Copy(w, head) // the refs, the list of LFS objects and the header of the bundle
+	}
+	if err == nil {
+		err = a.Manifest.writeBundle(w, bundle)
+	}
+	if err != nil {
+		return fmt.Errorf("write archive: %w", err)
+	}
+	return nil
+}
+
+// blockSize is what the size of a tar's members is padded to with zeros, in bytes.
+const blockSize = 512
+
+func (m Manifest) writeBundle(w io.Writer, bundle io.Reader) error {
+	hash := sha256.New()
+	n, err := io.Copy(w, io.TeeReader(io.LimitReader(bundle, m.Size+1), hash)) // one byte more tells a longer bundle
+	if err != nil {
+		return err
+	}
+	if n != m.Size {
+		return malformed("%s is not of the manifest's size, %d bytes", bundleName, m.Size)
+	}
+	if err := m.checkHash(hash.Sum(nil)); err != nil {
+		return err
+	}
+	_, err = w.Write(make([]byte, -m.Size&(blockSize-1)))
+	return err
 }
 
 // smallFile is a member that is in memory.
@@ -75,21 +104,13 @@ type smallFile struct {
 	content []byte
 }
 
-func writeMembers(tw *tar.Writer, m Manifest, files []smallFile, bundle io.Reader) error {
+func writeHead(tw *tar.Writer, m Manifest, files []smallFile) error {
 	for _, file := range files {
 		if err := writeFile(tw, m.CreatedAt, file.name, file.content); err != nil {
 			return err
 		}
 	}
-	if err := writeHeader(tw, m.CreatedAt, bundleName, m.Size); err != nil {
-		return err
-	}
-	// A longer bundle is tar.ErrWriteTooLong.
-	n, err := io.Copy(tw, bundle)
-	if errors.Is(err, tar.ErrWriteTooLong) || err == nil && n < m.Size {
-		return fmt.Errorf("%s is not of the manifest's size, %d bytes", bundleName, m.Size)
-	}
-	return err
+	return writeHeader(tw, m.CreatedAt, bundleName, m.Size)
 }
 
 func writeFile(tw *tar.Writer, modified time.Time, name string, content []byte) error {
