@@ -85,7 +85,7 @@ func Decrypt(src io.Reader, identities []age.Identity) (io.Reader, error) {
 	return d, nil
 }
 
-// readAhead is how many bytes DecryptAt decrypts at a time. The age package allocates a chunk for each time.
+// readAhead is how many bytes DecryptAt decrypts at a time, at most. The age package allocates a chunk for each time.
 const readAhead = 16 * chunkSize
 
 // DecryptAt is Decrypt for a file of size bytes, which it takes less memory and time for. That the end is cut off, it tells
@@ -106,7 +106,7 @@ func DecryptAt(src io.ReaderAt, size int64, identities []age.Identity) (io.Reade
 		return nil, d.classify(err)
 	}
 	d.plaintext = io.NewSectionReader(plaintext, 0, length)
-	return bufio.NewReaderSize(d, readAhead), nil
+	return bufio.NewReaderSize(d, int(min(readAhead, max(chunkSize, length)))), nil
 }
 
 type decrypter struct {
