@@ -4,6 +4,7 @@
 VERSITYGW     := github.com/versity/versitygw/cmd/versitygw v1.8.0
 TEMPORAL      := github.com/temporalio/cli/cmd/temporal v1.5.1
 TOXIPROXY     := github.com/Shopify/toxiproxy/v2/cmd/server v2.5.0 toxiproxy
+BENCHSTAT     := golang.org/x/perf/cmd/benchstat v0.0.0-20260908200009-22c9c6c9d4da
 AGE           := filippo.io/age/cmd/age v1.3.2
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0
 GITEA         := code.gitea.io/gitea v1.26.0 . gitea -tags 'sqlite sqlite_unlock_notify'
@@ -123,9 +124,11 @@ versions: tools ## let the workers of another commit take turns with these, on b
 .PHONY: bench
 bench: servers ## measure this system beside floors and the conventional way, and write docs/performance.md: about an hour
 	@tools/install $(AGE)
+	@mkdir -p docs/performance
 	$(if $(ONLY)$(RESUME),,CGO_ENABLED=0 go test -count 1 -timeout 1h -run TestPlanned ./e2e/scale -planned 500 -figures "$(CURDIR)/docs/performance/planned.json")
 	CGO_ENABLED=0 go test -count 1 -timeout 6h -v -run TestPerformance ./e2e/performance -write $(if $(RESUME),-resume) -only "$(ONLY)" \
 		-rounds $(ROUNDS) -large $(LARGE) -huge $(HUGE) -many $(MANY) -refs $(REFS) -updates $(UPDATES)
+	cd tools && go run ./plot ../docs/performance/figures.json ../docs/performance
 
 # What a profile is of: processor time (cpu), allocations (allocs) or blocking (block).
 PROFILE ?= cpu
@@ -139,7 +142,26 @@ profile: servers ## profile both workers in a first sync of LARGE bytes: PROFILE
 .PHONY: benchmarks
 benchmarks: tools ## measure what docs/benchmarks.md quotes, about forty-five minutes
 	@CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x -timeout 1h ./e2e ./internal/chain ./activities ./internal/packfile ./internal/lfs
-	@CGO_ENABLED=0 go test -run '^$$' -bench . ./internal/smarthttp ./internal/catalog ./worker/service
+	@CGO_ENABLED=0 go test -run '^$$' -bench . ./internal/smarthttp ./internal/catalog ./internal/plan ./worker/service
+
+# What make benchstat runs: the hot paths that need no server.
+MICRO := -bench '^Benchmark(Relay|Build|Uploads|Listing|Write|Read|RefLines|PossiblePointer|Seal|Stream)$$' ./internal/... ./activities
+
+# A commit to compare with.
+OLD ?=
+
+.PHONY: benchstat
+benchstat: ## compare the micro-benchmarks of another commit with these: OLD=<commit>
+	@test -n "$(OLD)" || { echo "Say which: make benchstat OLD=<commit>"; exit 1; }
+	@tools/install $(BENCHSTAT)
+	@rm -rf bin/old && mkdir -p bin/old/source
+	git archive "$(OLD)" | tar -x -C bin/old/source
+	@for round in 1 2 3 4 5 6; do \
+		(cd bin/old/source && CGO_ENABLED=0 go test -run '^$$' $(MICRO)) >>bin/old/old.txt && \
+		CGO_ENABLED=0 go test -run '^$$' $(MICRO) >>bin/old/new.txt || exit 1; \
+	done
+	@rm -rf bin/old/source
+	.tools/bin/benchstat bin/old/old.txt bin/old/new.txt
 
 .PHONY: fuzz
 fuzz: ## feed made-up input to every parser of foreign bytes: FUZZTIME=60s for longer

@@ -1,12 +1,15 @@
 package performance_test
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	enums "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/app-sre/git-partition-sync/internal/testserver/stack"
 )
@@ -17,6 +20,8 @@ type cycleFigures struct {
 	ChildEvents int `json:"child_events"` // of a child's, the median
 	// Steps are the seconds that each activity took, the median of all children's and of the cycle's.
 	Steps map[string]float64 `json:"step_seconds"`
+	// Local are the steps that a child's workflow tasks had within them. No history says how long these took.
+	Local []string `json:"local_steps,omitempty"`
 	// Hops are how often a worker was waited for, by the cycle and by a child, and Waits how many seconds that took.
 	Hops       int     `json:"hops"`
 	Waits      float64 `json:"wait_seconds"`
@@ -41,6 +46,7 @@ type timeline struct {
 	hops      int
 	waits     float64 // seconds
 	begun     time.Time
+	local     []string
 	children  []*historypb.ChildWorkflowExecutionCompletedEventAttributes
 	ends      []time.Time // of these
 	next      string      // run that it continued as
@@ -73,16 +79,21 @@ func (w *world) readCycle(role stack.Role, cycle client.WorkflowRun) *cycleFigur
 	}
 	var events, hops []int
 	var waits []float64
+	local := map[string]bool{}
 	for i := 0; i < len(children); i += (len(children) + mostRead - 1) / mostRead {
 		id := children[i].GetWorkflowExecution()
 		t := w.readHistory(role, id.GetWorkflowId(), id.GetRunId())
 		collect(steps, t.steps)
+		for _, name := range t.local {
+			local[name] = true
+		}
 		events, hops, waits = append(events, t.events), append(hops, t.hops), append(waits, t.waits)
 	}
 	f.ChildEvents, f.ChildHops, f.ChildWaits = median(events), median(hops), median(waits)
 	for name, seconds := range steps {
 		f.Steps[name] = median(seconds)
 	}
+	f.Local = slices.Sorted(maps.Keys(local))
 	f.HalfDone = median(ends)
 	for _, end := range ends {
 		f.AllDone = max(f.AllDone, end)
@@ -131,6 +142,12 @@ func (t *timeline) add(event *historypb.HistoryEvent) {
 		scheduled := event.GetActivityTaskCompletedEventAttributes().GetScheduledEventId()
 		name := t.names[scheduled]
 		t.steps[name] = append(t.steps[name], at.Sub(t.started[scheduled]).Seconds())
+	case enums.EVENT_TYPE_MARKER_RECORDED:
+		var step struct{ ActivityType string }
+		data := event.GetMarkerRecordedEventAttributes().GetDetails()["data"].GetPayloads()
+		if len(data) == 1 && converter.GetDefaultDataConverter().FromPayload(data[0], &step) == nil && step.ActivityType != "" {
+			t.local = append(t.local, step.ActivityType)
+		}
 	case enums.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
 		t.children = append(t.children, event.GetChildWorkflowExecutionCompletedEventAttributes())
 		t.ends = append(t.ends, at)

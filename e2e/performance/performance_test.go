@@ -76,9 +76,9 @@ func TestFiguresAreWhole(t *testing.T) {
 		require.Positive(t, producer.Requests["bucket PUT object"]+producer.Requests["bucket POST object"], fmt.Sprint(name, producer.Requests))
 		require.Positive(t, consumer.Requests["bucket GET object"], fmt.Sprint(name, consumer.Requests))
 	}
-	steps := r.of(thisSystem, "producer")[0].Cycle.Steps
+	cycle := r.of(thisSystem, "producer")[0].Cycle
 	for _, step := range []string{"PlanUploads", "Clone", "Package", "Encrypt", "Upload"} {
-		require.Positive(t, steps[step], step)
+		require.True(t, cycle.Steps[step] > 0 || slices.Contains(cycle.Local, step), "%s: %+v", step, cycle)
 	}
 	require.Less(t, r.of(putFloor, "producer")[0].CPU[temporal], 1.0)
 }

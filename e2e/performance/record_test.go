@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -102,6 +103,9 @@ func record(id string, r result) error {
 	all.Workloads[id] = r
 	text, err := json.MarshalIndent(all, "", "\t")
 	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(figuresFile), 0o750); err != nil {
 		return err
 	}
 	if err := os.WriteFile(figuresFile, append(text, '\n'), 0o600); err != nil {

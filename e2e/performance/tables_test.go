@@ -122,7 +122,11 @@ func (r *result) steps() string {
 		if c.SmallDone > 0 {
 			fmt.Fprintf(&text, "; the last small one was done after %.1f s, the large one after %.1f s", c.SmallDone, c.AllDone)
 		}
-		text.WriteString("; " + stepsText(c.Steps) + "\n")
+		text.WriteString("; " + stepsText(c.Steps))
+		if len(c.Local) > 0 {
+			text.WriteString("; within workflow tasks `" + strings.Join(c.Local, "`, `") + "`")
+		}
+		text.WriteString("\n")
 	}
 	if text.Len() > 0 {
 		text.WriteString("\n")
