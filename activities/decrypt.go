@@ -3,8 +3,6 @@ package activities
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -161,8 +159,7 @@ func (c *Consumer) openPlaintext(decrypted io.Reader, o object.Stored, expected 
 
 // checkExpected refuses a newest object that is neither the one that the producer's catalog names nor a later one.
 func checkExpected(reader *archive.Reader, expected plan.Expected) error {
-	sum := sha256.Sum256(reader.ManifestBytes)
-	if made := reader.Manifest.CreatedAt; !expected.Accepts(hex.EncodeToString(sum[:]), made) {
+	if made := reader.Manifest.CreatedAt; !expected.Accepts(sha256Of(reader.ManifestBytes), made) {
 		return fmt.Errorf("%w: it was made %s, and the one in the producer's catalog %s",
 			ErrWithheld, made.Format(time.RFC3339Nano), expected.MadeAt.Format(time.RFC3339Nano))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/plan"
+	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
 // PackageInput is what Package needs besides the Work.
@@ -31,7 +33,8 @@ type Packaged struct {
 
 // Package writes the archive's head: the manifest that describes the bundle, the manifest's signature, the refs of a set, and the
 // list of LFS objects if there are any. The bundle stays where it is until Encrypt puts it behind. If Clone has left none of
-// these, it fails with staging.ErrMissing, and the run starts over.
+// these, it fails with staging.ErrMissing, and the run starts over. What an attempt before has written stays as it is: that attempt
+// may have been given up, and still be followed by its Encrypt.
 func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput) (packaged Packaged, err error) {
 	run, err := p.Staging.Run(work.Staged.Run)
 	if err != nil {
@@ -52,6 +55,12 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	if p.WritePredecessor {
 		return packaged, p.packageForPredecessor(ctx, run, in.Bundle, created)
 	}
+	if written, err := p.writtenHead(run, in.Bundle); err != nil || written != nil {
+		if err == nil {
+			packaged.CreatedAt, packaged.ManifestSHA256 = written.Manifest.CreatedAt, sha256Of(written.ManifestBytes)
+		}
+		return packaged, err
+	}
 	in.Bundle.CreatedAt = created
 	manifest, err := archive.Manifest{Bundle: in.Bundle, CreatedBy: p.Version, Environment: p.Environment}.Encode()
 	if err != nil {
@@ -61,8 +70,7 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	if err != nil {
 		return packaged, err
 	}
-	sum := sha256.Sum256(manifest)
-	packaged.ManifestSHA256 = hex.EncodeToString(sum[:])
+	packaged.ManifestSHA256 = sha256Of(manifest)
 	var refs, lfsList []byte
 	if in.Bundle.Destination.IsSet() {
 		if refs, err = stagedText(run, refsFile); err != nil {
@@ -80,4 +88,33 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	return packaged, run.Create(headFile, func(f *os.File) error {
 		return archive.WriteHead(f, manifest, signature, refs, lfsList)
 	})
+}
+
+// writtenHead returns the head that an attempt before has written of the bundle; nil if there is none.
+func (p *Producer) writtenHead(run staging.Run, b archive.Bundle) (*archive.Reader, error) {
+	file, err := run.Open(headFile)
+	if errors.Is(err, staging.ErrMissing) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	head, err := archive.NewReader(file)
+	if errors.Is(err, archive.ErrMalformed) || errors.Is(err, archive.ErrVersion) {
+		return nil, nil // not ours: it is replaced
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.CreatedAt = head.Manifest.CreatedAt
+	if head.Manifest.Bundle != b || head.Manifest.CreatedBy != p.Version {
+		return nil, nil
+	}
+	return head, nil
+}
+
+func sha256Of(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
 }

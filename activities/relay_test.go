@@ -60,6 +60,22 @@ func TestStepsRunAgain(t *testing.T) {
 	require.Equal(t, tip, r.tip())
 }
 
+// An attempt that was given up may be at work beside the next one: whichever head Encrypt finds, it is the one whose hash goes on.
+func TestPackageAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.commit("one")
+	cloned := must(r, r.clone, must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0])
+	first := must(r, r.pack, cloned)
+	require.Equal(t, first.Packaged, must(r, r.pack, cloned).Packaged)
+
+	other := cloned
+	other.Bundle.Thin = true
+	require.NotEqual(t, first.ManifestSHA256, must(r, r.pack, other).ManifestSHA256, "it is of another bundle")
+	r.producer.Version += " or later"
+	require.NotEqual(t, first.CreatedAt, must(r, r.pack, cloned).CreatedAt)
+}
+
 func TestFilesAreRemoved(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
