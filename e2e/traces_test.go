@@ -108,7 +108,6 @@ func TestTraceOfACycle(test *testing.T) {
 		"RunWorkflow:ProducerSync > StartActivity:PlanUploads > RunActivity:PlanUploads > GET /" + stack.BucketName,
 		child + " mirror/traces/app@main ",
 		child + " mirror/traces/app@gone BranchNotFound",
-		child + " > StartActivity:Clone > RunActivity:Clone > GET /traces/app.git/info/refs",
 		child + " > StartActivity:Clone > RunActivity:Clone > POST /traces/app.git/git-upload-pack",
 		child + " > StartActivity:Package > RunActivity:Package",
 		child + " > StartActivity:Encrypt > RunActivity:Encrypt",

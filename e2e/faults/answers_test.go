@@ -48,10 +48,10 @@ func answerCells() (cells []cell) {
 
 func gitAnswers() []erring {
 	return []erring{
-		{"refs of the source", toSource, discovers("git-upload-pack"), gitErrors, nil},
+		{"refs of the source", toSource, looks, gitErrors, nil},
 		{"pack of the source", toSource, asksForPack, gitErrors, nil},
 		{"list of syncs", toGraphQL, ends(http.MethodPost, graphQLPath), graphQLErrors, nil},
-		{"refs of the destination", toDestination, discovers("git-upload-pack"), gitErrors, nil},
+		{"refs of the destination", toDestination, looks, gitErrors, nil},
 		{"refs before a push", toDestination, discovers("git-receive-pack"), gitErrors, nil},
 		{"push", toDestination, pushes, with(gitErrors, "413", tooLarge), nil},
 	}

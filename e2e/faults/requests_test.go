@@ -38,6 +38,10 @@ func ends(method, with string) asks {
 
 // The requests to Git servers.
 var (
+	// looks are for refs: what a repository that is not known yet is asked first, and protocol v2's command.
+	looks asks = func(r *http.Request) bool {
+		return discovers("git-upload-pack")(r) || ends(http.MethodPost, "/git-upload-pack")(r) && faultproxy.Begins(r, "0014command=ls-refs")
+	}
 	asksForPack asks = func(r *http.Request) bool {
 		return ends(http.MethodPost, "/git-upload-pack")(r) && !faultproxy.Begins(r, "0014command=ls-refs")
 	}

@@ -10,6 +10,6 @@ import (
 func TestReal(t *testing.T) {
 	parallel(t)
 	s := begin(t, *realSyncs)
-	const perLook = 2 // protocol v2: discovery, and ls-refs
+	const perLook = 1 // protocol v2: ls-refs, of repositories that are known
 	s.cycles().four(contract.Limits{}, perLook, s.move)
 }

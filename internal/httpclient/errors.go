@@ -16,12 +16,13 @@ import (
 var (
 	// ErrNoConnection is every failure in which no server answered the request. It may pass by itself.
 	ErrNoConnection = errors.New("no connection")
-	// ErrUnknownHost, ErrRefused, ErrUntrusted, ErrCertificate and ErrProxy are such failures.
+	// ErrUnknownHost, ErrRefused, ErrUntrusted, ErrCertificate, ErrProxy and ErrClosed are such failures.
 	ErrUnknownHost = errors.New("unknown host")
 	ErrRefused     = errors.New("connection refused")
 	ErrUntrusted   = errors.New("certificate of an unknown authority")
 	ErrCertificate = errors.New("certificate is not valid")
 	ErrProxy       = errors.New("refused by the proxy")
+	ErrClosed      = errors.New("connection closed without an answer")
 	// ErrProxyAuth says that a proxy wants credentials.
 	ErrProxyAuth = errors.New("the proxy wants credentials")
 
@@ -127,7 +128,7 @@ func describeConnectionFailure(err error) *connectionError {
 	case isNetwork && op.Op == "dial" && op.Timeout():
 		return &connectionError{text: fmt.Sprintf("no connection%s within %s", where, connectTimeout)}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return &connectionError{text: "the server closed the connection without an answer"}
+		return &connectionError{text: "the server closed the connection without an answer", kind: ErrClosed}
 	case isNetwork && !errors.Is(err, os.ErrClosed):
 		return &connectionError{text: err.Error()}
 	}

@@ -91,10 +91,20 @@ func repositoryURL(u *url.URL, mask *foreign.Mask) (*url.URL, error) {
 	}, nil
 }
 
+// close may be called again. An advertisement that was not read has nothing to close.
 func (a *advertisement) close() {
-	_, _ = io.CopyN(io.Discard, a.body, drainLimit)
-	_ = a.body.Close()
+	if a.body == nil {
+		return
+	}
+	drain(a.body)
 	a.cancel()
+	a.body = nil
+}
+
+// drain closes an answer of which nothing more is wanted. If little is left of it, its connection can be used again.
+func drain(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, drainLimit)
+	_ = body.Close()
 }
 
 // readAdvertisement reads up to the capabilities.

@@ -59,6 +59,7 @@ type Options struct {
 type Client struct {
 	options Options // with defaults
 	mask    *foreign.Mask
+	known   knownV2
 }
 
 // New returns a client for the server that opts names.
@@ -70,7 +71,7 @@ func New(opts Options) *Client {
 	mask := foreign.NewMask(opts.Password, opts.Username+":"+opts.Password)
 	client.CheckRedirect = checkRedirect(mask)
 	opts.HTTP, opts.Limits, opts.Agent = client, opts.Limits.orDefaults(), cmp.Or(opts.Agent, "git-partition-sync")
-	return &Client{opts, mask}
+	return &Client{options: opts, mask: mask}
 }
 
 func (c *Client) get(ctx context.Context, u *url.URL, contentType string, header http.Header) (*http.Response, error) {

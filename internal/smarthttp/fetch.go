@@ -85,7 +85,7 @@ func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
 	}
-	defer func() { _ = resp.Body.Close() }()
+	defer drain(resp.Body)
 	known, err := readCommonCommits(c.readPackets(resp.Body), commits)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
@@ -118,18 +118,18 @@ func (c *Client) negotiate(ctx context.Context, repo *url.URL, caps string, want
 	if err != nil {
 		return nil, err
 	}
-	adv, err := c.discover(ctx, repo, uploadPack, c.options.Limits.Discovery) // a POST is not redirected
-	if err != nil {
-		return nil, err
-	}
-	if done {
-		err = c.checkComplete(ctx, adv, wants)
-	}
-	adv.close()
-	if err != nil {
-		return nil, err
-	}
-	return c.post(ctx, adv.url, uploadPack, body, int64(body.Len()), http.Header{})
+	var answer *http.Response
+	err = c.withAdvertisement(ctx, repo, c.options.Limits.Discovery, func(adv *advertisement) (begun bool, err error) {
+		if done {
+			err = c.checkComplete(ctx, adv, wants)
+		}
+		adv.close() // its connection serves the next request
+		if err == nil {
+			answer, err = c.post(ctx, adv.url, uploadPack, bytes.NewReader(body.Bytes()), int64(body.Len()), http.Header{})
+		}
+		return false, err
+	})
+	return answer, err
 }
 
 func encodeUploadRequest(caps string, wants, haves []string, done bool) (*bytes.Buffer, error) {

@@ -104,3 +104,10 @@ func headsOf(ctx context.Context, client *smarthttp.Client, repo string, branche
 	}
 	return heads, err
 }
+
+func mustParse(t *testing.T, address string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	return u
+}

@@ -79,20 +79,23 @@ func (c *Client) EachRef(ctx context.Context, repo string, wanted Wanted, visit 
 	}
 	ctx, done := httpclient.WithLimit(ctx, limit)
 	defer done()
-	if err := c.listRefs(ctx, u, limit, newRefLines(wanted, visit)); err != nil {
+	if err := c.listRefs(ctx, u, limit, wanted, visit); err != nil {
 		return fmt.Errorf("list refs of %s: %w", u, err)
 	}
 	return nil
 }
 
-func (c *Client) listRefs(ctx context.Context, repo *url.URL, limit time.Duration, refs *refLines) error {
-	adv, err := c.discover(ctx, repo, uploadPack, limit)
-	if err != nil {
-		return err
-	}
-	defer adv.close()
-	if !adv.v2 {
-		return adv.readRefs(refs)
-	}
-	return c.lsRefs(ctx, adv, refs)
+func (c *Client) listRefs(ctx context.Context, repo *url.URL, limit time.Duration, wanted Wanted, visit func(Ref) error) error {
+	return c.withAdvertisement(ctx, repo, limit, func(adv *advertisement) (begun bool, err error) {
+		refs := newRefLines(wanted, func(ref Ref) error {
+			begun = true
+			return visit(ref)
+		})
+		if adv.v2 {
+			err = c.lsRefs(ctx, adv, refs)
+		} else {
+			err = adv.readRefs(refs)
+		}
+		return begun, err
+	})
 }

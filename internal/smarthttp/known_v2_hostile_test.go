@@ -1,0 +1,98 @@
+package smarthttp_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
+	"github.com/app-sre/git-partition-sync/internal/httpclient"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/testserver/pipeserver"
+)
+
+// A server that says nothing is waited for once.
+func TestKnownRepositoryIsSilent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		client := smarthttp.New(smarthttp.Options{Forge: gitlab.At(mustParse(t, pipeserver.URL)), HTTP: pipeserver.Start(t, http.HandlerFunc(
+			func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body) // so that the end of the connection is seen
+				asked = append(asked, r.Method)
+				switch len(asked) {
+				case 1:
+					w.Header().Set("Content-Type", upload)
+					_, _ = io.WriteString(w, pkt("version 2\n")+"0000")
+				case 2:
+					w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
+					_, _ = io.WriteString(w, "0000")
+				default:
+					<-r.Context().Done()
+				}
+			}))})
+		_, err := headsOf(t.Context(), client, repo, "main")
+		require.NoError(t, err)
+		begin := time.Now()
+		_, err = headsOf(t.Context(), client, repo, "main")
+		require.ErrorIs(t, err, httpclient.ErrSilent)
+		require.Equal(t, time.Minute, time.Since(begin))
+		require.Equal(t, []string{"GET", "POST", "POST"}, asked)
+		begin = time.Now()
+		_, err = client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{absent}})
+		require.ErrorIs(t, err, httpclient.ErrSilent)
+		require.Equal(t, 5*time.Minute, time.Since(begin))
+		require.Len(t, asked, 4)
+	})
+}
+
+// A server that has told of protocol v2 may send what it likes to the next request: what comes is bounded, and no more is asked.
+func TestHostileServerThatIsKnown(t *testing.T) {
+	t.Parallel()
+	for name, flood := range map[string]string{
+		"refs that nobody wants": pkt(absent + " refs/heads/other\n"),
+		"names of a set":         pkt(absent + " refs/heads/main\n"),
+		"errors":                 pkt("ERR " + strings.Repeat("x", 60_000)),
+		"empty packets":          "0004",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			asked := 0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				asked++
+				first := asked <= 2
+				mu.Unlock()
+				switch {
+				case r.Method == http.MethodGet:
+					w.Header().Set("Content-Type", upload)
+					_, _ = io.WriteString(w, pkt("version 2\n")+"0000")
+				case first:
+					w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
+					_, _ = io.WriteString(w, "0000")
+				default:
+					w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
+					for err := error(nil); err == nil; {
+						_, err = io.WriteString(w, flood)
+					}
+				}
+			}))
+			defer server.Close()
+			client := newClientWith(t, server.URL, smarthttp.Options{Limits: smarthttp.Limits{Discovery: patience}})
+			for range 3 {
+				_, _ = headsOf(t.Context(), client, repo, "main")
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			require.LessOrEqual(t, asked, 2+3+2)
+		})
+	}
+}
