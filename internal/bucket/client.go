@@ -58,6 +58,7 @@ func newTimeLimitedClient(configured aws.HTTPClient) (*timeLimitedClient, error)
 	if buildable, ok := configured.(*awshttp.BuildableClient); ok {
 		configured = buildable.WithTransportOptions(func(t *http.Transport) {
 			t.OnProxyConnectResponse = httpclient.CheckProxyAnswer
+			t.MaxIdleConnsPerHost = httpclient.MaxIdlePerHost
 		}).Freeze()
 	}
 	client, ok := configured.(*http.Client)

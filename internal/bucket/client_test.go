@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -228,4 +229,34 @@ type other struct{ aws.HTTPClient }
 
 func (other) Do(*http.Request) (*http.Response, error) {
 	return &http.Response{Body: io.NopCloser(bytes.NewReader(nil))}, nil
+}
+
+// As many connections as requests go at a time are kept for the next ones.
+func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	const atATime = 32
+	var mu sync.Mutex
+	connections := map[string]bool{}
+	var arrived sync.WaitGroup
+	b := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		connections[r.RemoteAddr] = true
+		mu.Unlock()
+		arrived.Done()
+		arrived.Wait() // so that all are there at a time
+		w.WriteHeader(http.StatusOK)
+	})
+	for range 3 {
+		arrived.Add(atATime)
+		var group sync.WaitGroup
+		for range atATime {
+			group.Go(func() {
+				if _, err := b.Now(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+	}
+	require.Len(t, connections, atATime)
 }

@@ -15,7 +15,10 @@ import (
 const (
 	connectTimeout  = 15 * time.Second // for TCP, and once more for TLS
 	idleConnTimeout = 90 * time.Second
-	maxIdlePerHost  = 16 // connections kept for the next request
+
+	// MaxIdlePerHost is how many connections to a server are kept for the next requests: what the steps and a plan of one worker use at a
+	// time, also with a larger MAX_CONCURRENT. Each that is not kept costs the next request a handshake.
+	MaxIdlePerHost = 64
 
 	// An HTTP/2 connection that has been still for pingAfter gets a ping, and is closed 15 seconds later without an answer
 	// to that. It says nothing about the answer to a request on it: see Limits.
@@ -35,7 +38,7 @@ func New(roots *x509.CertPool) *http.Client {
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter},
 		IdleConnTimeout:        idleConnTimeout,
-		MaxIdleConnsPerHost:    maxIdlePerHost,
+		MaxIdleConnsPerHost:    MaxIdlePerHost,
 	}}
 }
 

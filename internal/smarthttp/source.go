@@ -37,7 +37,7 @@ func (c *Client) checkComplete(ctx context.Context, adv *advertisement, wants []
 	if err != nil {
 		return err
 	}
-	defer func() { _ = resp.Body.Close() }()
+	defer drain(resp.Body)
 	pkts := c.readPackets(resp.Body)
 	if line, err := pkts.nextPacket(); err != nil || strings.TrimSpace(string(line)) != "shallow-info" {
 		return err
