@@ -64,8 +64,8 @@ type destination struct {
 	unwanted map[string]string
 }
 
-// readDestination reads the refs of a branch. If projects are to be created, one that does not exist has none.
-func (c *Consumer) readDestination(ctx context.Context, b project.Branch) (destination, error) {
+// newDestination is one without refs.
+func (c *Consumer) newDestination(b project.Branch) destination {
 	empty := destination{
 		forge: c.Destination, branch: b, now: c.Clock,
 		guard: replayGuard{enabled: c.Verifier.Verifies(), prefix: appliedRefPrefix(b)},
@@ -73,6 +73,15 @@ func (c *Consumer) readDestination(ctx context.Context, b project.Branch) (desti
 	if b.IsSet() {
 		empty.set = newSetRefs(b)
 	}
+	return empty
+}
+
+// latest is the latest time of a replay guard that can be true.
+func (d destination) latest() time.Time { return d.now().Add(maxClockLead) }
+
+// readDestination reads the refs of a branch. If projects are to be created, one that does not exist has none.
+func (c *Consumer) readDestination(ctx context.Context, b project.Branch) (destination, error) {
+	empty := c.newDestination(b)
 	d, err := empty.reread(ctx)
 	if !c.CreateProjects || !errors.Is(err, smarthttp.ErrNotFound) {
 		return d, err
@@ -88,7 +97,7 @@ func (c *Consumer) readDestination(ctx context.Context, b project.Branch) (desti
 func (d destination) reread(ctx context.Context) (destination, error) {
 	d.tip, d.incoming, d.unwanted = "", "", map[string]string{}
 	d.guard = replayGuard{enabled: d.guard.enabled, prefix: appliedRefPrefix(d.branch)}
-	latest := d.now().Add(maxClockLead)
+	latest := d.latest()
 	if d.branch.IsSet() {
 		return d.rereadSet(ctx, latest)
 	}

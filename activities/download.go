@@ -34,6 +34,8 @@ type Target struct {
 	// AtTip describes the newest object, according to its manifest, if the branch was at that object's commit already, or
 	// the destination had all objects of the set's state.
 	AtTip *archive.Bundle `json:"at_tip,omitempty"`
+	// Seen has more of what the destination had then; nil if Push has to read it.
+	Seen *SeenRefs `json:"seen,omitempty"`
 }
 
 // Downloaded is what the destination needs: objects on a worker's disk.
@@ -127,6 +129,7 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 	if downloaded.Objects, err = missingObjects(ctx, push, to); err != nil {
 		return downloaded, err
 	}
+	downloaded.Target.Seen = to.seenRefs()
 	return downloaded, c.fetchObjects(ctx, run, push, downloaded.Objects, meter)
 }
 

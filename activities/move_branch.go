@@ -28,6 +28,7 @@ type push struct {
 	identities []age.Identity
 	run        staging.Run
 	meter      *meter
+	isSeen     bool   // the destination is as Download has read it, and has not been read since
 	probe      string // the ref that proveGuard has written; "" before
 	warning    string
 	// lacksLFS says that the destination has refused something because it lacks LFS objects.

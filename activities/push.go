@@ -60,10 +60,24 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 	meter := startMeter(ctx, 0)
 	defer meter.stop()
 	ctx = meter.withSignsOfLife(ctx)
-	p, err := c.newPush(ctx, work, in, run, meter)
-	if err != nil {
-		return pushed, err
+	p := c.newPush(work, in, run, meter)
+	if !p.takeSeen(c.newDestination(branch)) {
+		if err := c.readInto(ctx, p, work); err != nil {
+			return pushed, err
+		}
 	}
+	pushed, err = c.push(ctx, p, in)
+	if p.isOutdated(err) {
+		if err := c.readInto(ctx, p, work); err != nil {
+			return pushed, err
+		}
+		pushed, err = c.push(ctx, p, in)
+	}
+	return pushed, err
+}
+
+// push brings the destination, whose refs have been read, to the target.
+func (c *Consumer) push(ctx context.Context, p *push, in PushInput) (pushed Pushed, err error) {
 	pushed = Pushed{Old: p.tip, Commit: p.Target.Commit}
 	if len(in.Bundles) == 0 && in.Target.AtTip == nil {
 		pushed.Summary, pushed.Commit, pushed.Warning = "nothing to push", p.tip, c.warning()
@@ -78,12 +92,12 @@ func (c *Consumer) Push(ctx context.Context, work PushWork, in PushInput) (pushe
 		err = fmt.Errorf("%w (%s)", err, c.whyLFSIsMissing(in))
 	}
 	if err != nil {
-		return pushed, fmt.Errorf("destination %s: %w", branch, err)
+		return pushed, fmt.Errorf("destination %s: %w", p.branch, err)
 	}
 	if isNew {
 		showCrossing(ctx, c.Clock().Sub(made))
 	}
-	pushed.Size = meter.done.Load()
+	pushed.Size = p.meter.done.Load()
 	pushed.Summary = p.describe(pushed) + p.groups.describe()
 	if in.LFS != nil {
 		pushed.Summary += in.LFS.Note + ", with " + in.LFS.Summary()
@@ -112,8 +126,8 @@ func discardObjects(run staging.Run, bundles []archive.Bundle) error {
 	return nil
 }
 
-// newPush reads the destination, and returns what is to be done there.
-func (c *Consumer) newPush(ctx context.Context, work PushWork, in PushInput, run staging.Run, meter *meter) (*push, error) {
+// newPush returns what is to be done at the destination, whose refs have not been read yet.
+func (c *Consumer) newPush(work PushWork, in PushInput, run staging.Run, meter *meter) *push {
 	p := &push{
 		PushInput: in, foundCommit: c.foundCommit(in), allowRollback: work.Plan.AllowRollback, fastForwardOnly: c.FastForwardOnly,
 		bucket: c.Bucket, identities: c.Identities, run: run, meter: meter,
@@ -126,9 +140,7 @@ func (c *Consumer) newPush(ctx context.Context, work PushWork, in PushInput, run
 	if p.foundCommit != "" {
 		p.Target.Commit = p.foundCommit
 	}
-	var err error
-	p.destination, err = c.readDestination(ctx, work.Plan.Destination)
-	return p, err
+	return p
 }
 
 // countSent is how many of the bundles a destination has if one of its refs is at the commit.

@@ -46,8 +46,8 @@ func (c *Consumer) PushLFS(ctx context.Context, work PushWork, in PushInput) (pu
 	meter := startMeter(ctx, 0)
 	defer meter.stop()
 	ctx = meter.withSignsOfLife(ctx)
-	p, err := c.newPush(ctx, work, in, run, meter)
-	if err == nil {
+	p := c.newPush(work, in, run, meter)
+	if err = c.readInto(ctx, p, work); err == nil {
 		err = c.pushLFS(ctx, p, needed, &pushed)
 	}
 	if err != nil {

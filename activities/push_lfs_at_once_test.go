@@ -101,8 +101,8 @@ func TestLFSObjectsInFlight(t *testing.T) {
 	require.NoError(t, err)
 	meter := startMeter(t.Context(), 0)
 	defer meter.stop()
-	p, err := r.consumer.newPush(t.Context(), d.Work, PushInput{Target: d.Target, Bundles: d.Bundles}, run, meter)
-	require.NoError(t, err)
+	p := r.consumer.newPush(d.Work, PushInput{Target: d.Target, Bundles: d.Bundles}, run, meter)
+	require.NoError(t, r.consumer.readInto(t.Context(), p, d.Work))
 	var pushed PushedLFS
 	delivery, err := r.consumer.newLFSDelivery(p, &pushed, 100)
 	require.NoError(t, err)

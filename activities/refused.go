@@ -21,7 +21,7 @@ var (
 
 // classify tells refusals apart that the server words alike. B is the bundle that was sent.
 func (p *push) classify(ctx context.Context, b archive.Bundle, err error) error {
-	if moved, ok := errors.AsType[*smarthttp.MovedError](err); ok {
+	if moved, ok := errors.AsType[*smarthttp.MovedError](err); ok && !p.isSeen {
 		return p.classifyMoved(ctx, moved, err)
 	}
 	refused, ok := errors.AsType[*smarthttp.RefusedError](err)
