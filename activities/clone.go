@@ -39,7 +39,7 @@ type Cloned struct {
 	Pause *fleet.Pause `json:"pause,omitempty"`
 	// Short says that the steps that only need what was cloned take moments. Only with Work.ShortSteps.
 	Short bool `json:"short,omitempty"`
-	// LFS says that the source has Git LFS: what was cloned may need LFS objects.
+	// LFS says that what was cloned may need LFS objects.
 	LFS bool `json:"lfs,omitempty"`
 }
 
@@ -86,9 +86,6 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 		return cloned, err
 	}
 	cloned.WhySnapshot = whySnapshot
-	if cloned.LFS, err = p.hasLFS(ctx, upload.Sync); err != nil {
-		return cloned, err
-	}
 	request := p.fetchRequest(source, base, tip)
 	pack, base, err := p.fetch(ctx, source, base, request)
 	if err != nil {
@@ -107,7 +104,7 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
 	cloned.Short = work.ShortSteps && p.areShort(cloned.Bundle.Size+cloned.Bundle.RefsSize)
-	err = p.prepareFindLFS(ctx, &cloned, source, fetched{request.Wants, request.Haves, request.Thin, head})
+	err = p.prepareFindLFS(ctx, &cloned, upload.Sync, fetched{request.Wants, request.Haves, request.Thin, head}, meter)
 	return cloned, err
 }
 

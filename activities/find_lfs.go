@@ -46,14 +46,14 @@ func stagedFetched(run staging.Run) (f fetched, err error) {
 	return f, nil
 }
 
-// requireLFSList refuses a bundle that was not searched for LFS objects although the source has LFS, or whose list was left out:
+// requireLFSList refuses a bundle that was not searched for LFS objects although it may need some, or whose list was left out:
 // while workers are upgraded, a workflow of a release that knows no LFS may run the steps. The run starts over.
 func requireLFSList(run staging.Run, b archive.Bundle) error {
 	if b.HasLFS() {
 		return nil
 	}
 	if err := run.Has(fetchedFile); errors.Is(err, staging.ErrMissing) {
-		return nil // the source has no LFS
+		return nil // it needs none
 	} else if err != nil {
 		return err
 	}
@@ -76,54 +76,6 @@ func asOlderWorkflow(err error) error {
 type FoundLFS struct {
 	Objects int   `json:"objects"`
 	Size    int64 `json:"size"` // bytes, as their pointers say
-}
-
-// lfsEnabled tells whether the source has LFS now, by its own word.
-func (p *Producer) lfsEnabled(ctx context.Context, source project.Branch) (bool, error) {
-	if p.LFS == nil {
-		return false, nil
-	}
-	enabled, err := p.LFS.Enabled(ctx, source.Path())
-	if err != nil {
-		return false, fmt.Errorf("source %s: %w", source, err)
-	}
-	return enabled, nil
-}
-
-// hasLFS tells whether LFS objects are to be looked for. That a server has no LFS is also what one says that starts or fails, as
-// Gitea does while its database does not answer: it counts only for a project that the bucket has no LFS objects of.
-func (p *Producer) hasLFS(ctx context.Context, sync project.Sync) (bool, error) {
-	enabled, err := p.lfsEnabled(ctx, sync.Source)
-	if p.LFS == nil || enabled || err != nil {
-		return enabled, err
-	}
-	folder, err := lfs.Folder(sync.Destination)
-	if err != nil {
-		return false, err
-	}
-	for _, err := range p.Bucket.List(ctx, folder) {
-		return err == nil, err
-	}
-	return false, nil
-}
-
-// prepareFindLFS keeps what FindLFS has to know. A source that has said that it has no LFS is asked once more, after it has sent its pack.
-// When it fails, it leaves no files of the run behind.
-func (p *Producer) prepareFindLFS(ctx context.Context, cloned *Cloned, source project.Branch, asked fetched) (err error) {
-	run, err := p.Staging.Run(cloned.Staged.Run)
-	if err != nil {
-		return err
-	}
-	if !cloned.LFS {
-		cloned.LFS, err = p.lfsEnabled(ctx, source)
-	}
-	if err == nil && cloned.LFS {
-		err = stageFetched(run, asked)
-	}
-	if err != nil {
-		return errors.Join(err, run.Remove())
-	}
-	return nil
 }
 
 // FindLFS looks for pointers to LFS objects in the bundle's pack, and keeps the list for the next steps.

@@ -133,7 +133,7 @@ func TestLFSObjectsOfSets(t *testing.T) {
 	git("update-ref", "-d", "refs/heads/second")
 	p := must(r, r.clone, r.setUpload())
 	require.NotEmpty(t, p.Bundle.Base)
-	require.Zero(t, must(r, r.findLFS, p))
+	require.False(t, p.LFS)
 	batches := r.source.LFS().Counts().Batches
 	uploaded = must(r, r.upload, must(r, r.encrypt, must(r, r.pack, must(r, r.uploadLFS, p))))
 	require.Empty(t, r.listOf(uploaded.Key))

@@ -1,0 +1,71 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/app-sre/git-partition-sync/internal/lfs"
+	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/staging"
+)
+
+// smallPack is up to which size, in bytes, Clone searches a pack for pointers itself: that takes milliseconds, and most have none.
+const smallPack = 1 << 20
+
+// prepareFindLFS finds out whether what was cloned may need LFS objects, and keeps what FindLFS has to know then. When it fails, it leaves no
+// files of the run behind.
+func (p *Producer) prepareFindLFS(ctx context.Context, cloned *Cloned, sync project.Sync, asked fetched, meter *meter) error {
+	if p.LFS == nil {
+		return nil
+	}
+	run, err := p.Staging.Run(cloned.Staged.Run)
+	if err != nil {
+		return err
+	}
+	if size := cloned.Bundle.Size - asked.PackOffset; size > smallPack || mayHavePointers(ctx, run, asked, meter) {
+		cloned.LFS, err = p.hasLFS(ctx, sync)
+	}
+	if err == nil && cloned.LFS {
+		err = stageFetched(run, asked)
+	}
+	if err != nil {
+		return errors.Join(err, run.Remove())
+	}
+	return nil
+}
+
+// mayHavePointers tells whether there may be pointers to LFS objects in the bundle's pack. What cannot be told, FindLFS has to find out.
+func mayHavePointers(ctx context.Context, run staging.Run, asked fetched, meter *meter) bool {
+	list, unresolved, err := findPointers(ctx, run, bundleFile, asked.PackOffset, asked.Thin, meter)
+	return err != nil || unresolved > 0 || len(list) > 0
+}
+
+// hasLFS tells whether LFS objects are to be looked for. That a server has no LFS is also what one says that starts or fails, as
+// Gitea does while its database does not answer. It counts only for a project that the bucket has no LFS objects of, and if the server says
+// so again after it has shown that it is at work.
+func (p *Producer) hasLFS(ctx context.Context, sync project.Sync) (bool, error) {
+	if enabled, err := p.lfsEnabled(ctx, sync.Source); enabled || err != nil {
+		return enabled, err
+	}
+	folder, err := lfs.Folder(sync.Destination)
+	if err != nil {
+		return false, err
+	}
+	for _, err := range p.Bucket.List(ctx, folder) {
+		return err == nil, err
+	}
+	if _, err := p.Source.Refs(ctx, sync.Source.Path(), "HEAD"); err != nil {
+		return false, fmt.Errorf("source %s: %w", sync.Source, err)
+	}
+	return p.lfsEnabled(ctx, sync.Source)
+}
+
+// lfsEnabled tells whether the source has LFS now, by its own word.
+func (p *Producer) lfsEnabled(ctx context.Context, source project.Branch) (bool, error) {
+	enabled, err := p.LFS.Enabled(ctx, source.Path())
+	if err != nil {
+		return false, fmt.Errorf("source %s: %w", source, err)
+	}
+	return enabled, nil
+}

@@ -1,0 +1,112 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/app-sre/git-partition-sync/internal/lfs"
+	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
+)
+
+// askedLFS counts how often the source is asked whether it has LFS, and answers in its place as long as there are answers.
+type askedLFS struct {
+	LFSSource
+	asked   int
+	answers []bool
+}
+
+func (l *askedLFS) Enabled(ctx context.Context, project string) (bool, error) {
+	l.asked++
+	if len(l.answers) > 0 {
+		answer := l.answers[0]
+		l.answers = l.answers[1:]
+		return answer, nil
+	}
+	return l.LFSSource.Enabled(ctx, project)
+}
+
+// brokenLooks is a source whose refs cannot be read any more after so many times.
+type brokenLooks struct {
+	SourceForge
+	left int
+}
+
+func (b *brokenLooks) Refs(ctx context.Context, project string, names ...string) (map[string]string, error) {
+	if b.left--; b.left < 0 {
+		return nil, errors.New("the database does not answer")
+	}
+	return b.SourceForge.Refs(ctx, project, names...)
+}
+
+// The source is asked whether it has LFS only for a pack that may need it, and not believed at once that it has none.
+func TestSourceIsAskedForLFS(t *testing.T) {
+	t.Parallel()
+	pointer := func(r *rig) string { return gitserver.Pointer(r.large("large")) }
+	for name, tt := range map[string]struct {
+		file    func(r *rig) string
+		answers []bool
+		looks   int  // that the source answers
+		held    bool // the bucket has LFS objects of the project
+		want    bool
+		asked   int
+		err     string
+	}{
+		"a small pack without pointers":       {file: func(*rig) string { return random(1000) }, looks: 1},
+		"a large pack":                        {file: func(*rig) string { return random(smallPack) }, looks: 1, want: true, asked: 1},
+		"a pointer":                           {file: pointer, looks: 1, want: true, asked: 1},
+		"a pointer, and no LFS":               {file: pointer, answers: []bool{false, false}, looks: 2, asked: 2},
+		"a pointer, and no LFS for a while":   {file: pointer, answers: []bool{false, true}, looks: 2, want: true, asked: 2},
+		"a pointer, and no LFS any more":      {file: pointer, answers: []bool{false}, looks: 1, held: true, want: true, asked: 1},
+		"a pointer, and a server that breaks": {file: pointer, answers: []bool{false, false}, looks: 1, asked: 1, err: "source platform/router@main: the database does not answer"},
+		"a large pack, and no LFS":            {file: func(*rig) string { return random(smallPack) }, answers: []bool{false, false}, looks: 2, asked: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newLFSSourceRig(t)
+			asked := &askedLFS{LFSSource: r.producer.LFS, answers: tt.answers}
+			r.producer.LFS = asked
+			if tt.held {
+				r.putLFS(r.sync.Destination, 1)
+			}
+			r.commit(tt.file(r))
+			u := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
+			r.producer.Source = &brokenLooks{r.producer.Source, tt.looks}
+			p, err := execute(r, r.clone, u)
+			require.Equal(t, tt.asked, asked.asked)
+			if tt.err != "" {
+				require.ErrorContains(t, err, tt.err)
+				require.Empty(t, r.stagedNames())
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tt.want, p.LFS)
+			if tt.want {
+				require.Contains(t, r.stagedNames(), fetchedFile)
+			} else {
+				require.NotContains(t, r.stagedNames(), fetchedFile)
+			}
+		})
+	}
+}
+
+// A thin pack may hide a pointer whose text only the destination has: then it is looked for as in a source of which nothing is known.
+func TestSourceIsAskedForLFSOfThinPacks(t *testing.T) {
+	t.Parallel()
+	r, source, o := newThinLFSRig(t)
+	asked := &askedLFS{LFSSource: r.producer.LFS}
+	r.producer.LFS = asked
+	require.Equal(t, lfs.NewList([]lfs.Object{o}), r.listOf(r.produce()[0].Key))
+	require.Equal(t, 1, asked.asked)
+	require.Equal(t, []bool{true, false}, thinness(source.fetched))
+}
+
+func thinness(requests []smarthttp.FetchRequest) (thin []bool) {
+	for _, request := range requests {
+		thin = append(thin, request.Thin)
+	}
+	return thin
+}
