@@ -78,10 +78,12 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 			return Cloned{Staged: stage(ctx, p.Host), Nothing: nothingToDo("bucket", upload.Sync.Destination, tip.commit)}, nil
 		}
 	}
-	if cloned.Before, err = p.previousCreationTime(ctx, upload.SeenChain); err != nil {
+	newest, err := p.statNewest(ctx, upload.SeenChain)
+	if err != nil {
 		return cloned, err
 	}
-	base, whySnapshot, err := p.baseByClock(ctx, upload)
+	cloned.Before = previousCreationTime(upload.SeenChain, newest)
+	base, whySnapshot, err := p.baseByClock(ctx, upload, newest)
 	if err != nil {
 		return cloned, err
 	}

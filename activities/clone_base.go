@@ -11,24 +11,41 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/plan"
 )
 
+// statNewest asks the bucket for the newest object that the plan saw. It is zero if there was none, or it has gone.
+func (p *Producer) statNewest(ctx context.Context, follows plan.ChainState) (newest bucket.ObjectInfo, err error) {
+	if follows.Key == "" {
+		return newest, nil
+	}
+	newest, err = p.Bucket.Stat(ctx, follows.Key)
+	if errors.Is(err, bucket.ErrNotFound) {
+		err = nil
+	}
+	return newest, err
+}
+
 // baseByClock is findBase unless the bucket's clock was ahead: then nothing is built on what it has dated. It fails if the clock is behind.
-func (p *Producer) baseByClock(ctx context.Context, upload plan.Upload) (base state, whySnapshot string, err error) {
+func (p *Producer) baseByClock(ctx context.Context, upload plan.Upload, newest bucket.ObjectInfo) (base state, whySnapshot string, err error) {
 	switch ahead, err := p.timesAhead(ctx, upload.SeenChain); {
 	case err != nil:
 		return base, "", err
 	case ahead.exist():
 		return base, whyReplaced, nil
 	}
-	if _, err := p.clockHasPassed(ctx, upload.SeenChain); err != nil {
+	if newest.Now.IsZero() {
+		_, err = p.clockHasPassed(ctx, upload.SeenChain)
+	} else {
+		_, err = hasPassed(newest.Now, upload.SeenChain)
+	}
+	if err != nil {
 		return base, "", err
 	}
-	return p.findBase(ctx, upload)
+	return p.findBase(ctx, upload, newest)
 }
 
 // findBase returns the planned base, or the zero state if a snapshot has to take an increment's place. Then whySnapshot
 // says why, if an operator should know.
-func (p *Producer) findBase(ctx context.Context, upload plan.Upload) (base state, whySnapshot string, err error) {
-	base.commit, whySnapshot, err = p.restorableBase(ctx, upload)
+func (p *Producer) findBase(ctx context.Context, upload plan.Upload, newest bucket.ObjectInfo) (base state, whySnapshot string, err error) {
+	base.commit, whySnapshot, err = p.restorableBase(ctx, upload, newest)
 	if err != nil || base.commit == "" || !upload.Sync.Source.IsSet() {
 		return base, whySnapshot, err
 	}
@@ -44,7 +61,7 @@ func (p *Producer) findBase(ctx context.Context, upload plan.Upload) (base state
 //
 // The first versions of the predecessor wrote keys like ours. Their objects lack the creation time that our producers
 // store with an object, and nothing can build on them: then whySnapshot tells the operator.
-func (p *Producer) restorableBase(ctx context.Context, upload plan.Upload) (base, whySnapshot string, err error) {
+func (p *Producer) restorableBase(ctx context.Context, upload plan.Upload, newest bucket.ObjectInfo) (base, whySnapshot string, err error) {
 	if p.WritePredecessor {
 		return "", "", nil // its consumer builds on nothing
 	}
@@ -54,7 +71,10 @@ func (p *Producer) restorableBase(ctx context.Context, upload plan.Upload) (base
 			return "", "", nil
 		}
 		base = id.Commit
-		stored, err := p.Bucket.Stat(ctx, key)
+		stored := newest
+		if key != newest.Key {
+			stored, err = p.Bucket.Stat(ctx, key)
+		}
 		switch {
 		case errors.Is(err, bucket.ErrNotFound):
 			return "", "", nil
@@ -72,20 +92,14 @@ func (p *Producer) restorableBase(ctx context.Context, upload plan.Upload) (base
 
 // previousCreationTime returns when the newest object that the plan saw was made, according to the object. If it does
 // not say, because it is older or gone, the time of its upload is used, which is later.
-func (p *Producer) previousCreationTime(ctx context.Context, follows plan.ChainState) (time.Time, error) {
-	if follows.Key == "" {
-		return time.Time{}, nil
-	}
-	newest, err := p.Bucket.Stat(ctx, follows.Key)
+func previousCreationTime(follows plan.ChainState, newest bucket.ObjectInfo) time.Time {
 	switch {
-	case errors.Is(err, bucket.ErrNotFound):
-		return follows.Modified, nil
-	case err != nil:
-		return time.Time{}, err
+	case newest.Key == "":
+		return follows.Modified
 	case newest.CreatedAt.IsZero():
-		return newest.Modified, nil
+		return newest.Modified
 	}
-	return newest.CreatedAt, nil
+	return newest.CreatedAt
 }
 
 // laterOfSame returns the creation time of an object that the bucket has under the same key, if that is later. A run that was

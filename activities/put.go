@@ -49,7 +49,7 @@ func (p *Producer) putNewest(ctx context.Context, u placement, body io.ReaderAt)
 		return own, err
 	}
 	for range maxUploadTries {
-		if err := p.awaitLaterSecond(ctx, f); err != nil {
+		if err := p.awaitLaterSecond(ctx, f, own.Now); err != nil {
 			return own, err
 		}
 		err := p.Bucket.Upload(ctx, u.key, body, u.Size, bucket.WithCreatedAt(u.CreatedAt),
@@ -74,9 +74,15 @@ func (p *Producer) clockHasPassed(ctx context.Context, f plan.ChainState) (bool,
 		return true, nil
 	}
 	now, err := p.Bucket.Now(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		return false, err
+	}
+	return hasPassed(now, f)
+}
+
+// hasPassed is clockHasPassed for a time of the bucket's clock; zero if the store does not tell it.
+func hasPassed(now time.Time, f plan.ChainState) (bool, error) {
+	switch {
 	case now.IsZero() || f.InLaterSecond(now):
 		return true, nil
 	case f.Modified.Sub(now) > maxClockStep:
@@ -86,8 +92,11 @@ func (p *Producer) clockHasPassed(ctx context.Context, f plan.ChainState) (bool,
 }
 
 // awaitLaterSecond waits for the second after the newest object's, because within one second nobody could tell which
-// of the two came later.
-func (p *Producer) awaitLaterSecond(ctx context.Context, f plan.ChainState) error {
+// of the two came later. The bucket's clock is asked if it has not shown a later one just now; zero if it has shown none.
+func (p *Producer) awaitLaterSecond(ctx context.Context, f plan.ChainState, shown time.Time) error {
+	if !shown.IsZero() && f.InLaterSecond(shown) {
+		return nil
+	}
 	for {
 		if ok, err := p.clockHasPassed(ctx, f); ok || err != nil {
 			return err

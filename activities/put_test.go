@@ -119,8 +119,12 @@ func TestBucketClockBehind(t *testing.T) {
 			r.commit("two")
 			planned := r.planned()
 			encrypted := r.encrypted(planned)
-			r.lag.alter = func(resp *http.Response) { // when it is asked for its time: the SDK goes by that of failures, and would sign with it
-				if resp.Request.Method == http.MethodHead && strings.Trim(resp.Request.URL.Path, "/") == r.s3.Name {
+			r.lag.alter = func(resp *http.Response) {
+				switch {
+				case resp.Request.Method != http.MethodHead:
+				case resp.StatusCode != http.StatusOK:
+					resp.Header.Set("Date", "") // the SDK goes by that of failures, and would sign with it
+				default:
 					resp.Header.Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
 				}
 			}
@@ -160,6 +164,7 @@ func TestUploadWaitsByTheStoresClock(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		clock    []time.Duration // that the store shows, one time for each question, after the newest object's; then the last one again
+		shown    time.Duration   // that it shows when it is asked for the object; 0 for no time
 		modified []time.Duration // that it gives the object, each time that it is uploaded
 		asked    int
 		sent     int
@@ -170,6 +175,8 @@ func TestUploadWaitsByTheStoresClock(t *testing.T) {
 		"a clock that is put back":  {clock: []time.Duration{-2 * time.Second, 0, 2 * time.Second}, modified: []time.Duration{2 * time.Second}, asked: 3, sent: 1},
 		"the object is not later":   {clock: []time.Duration{time.Second}, modified: []time.Duration{0, time.Second}, asked: 2, sent: 2},
 		"it never is":               {clock: []time.Duration{time.Second}, modified: []time.Duration{0}, asked: maxUploadTries, sent: maxUploadTries, fails: true},
+		"it has just shown":         {shown: time.Second, modified: []time.Duration{time.Second}, sent: 1},
+		"not later when it showed":  {shown: -time.Second, clock: []time.Duration{0, time.Second}, modified: []time.Duration{time.Second}, asked: 2, sent: 1},
 		"it tells no time":          {modified: []time.Duration{0, time.Second}, asked: 2, sent: 2},
 		"far behind":                {clock: []time.Duration{-maxClockStep - time.Second}, asked: 1, fails: true},
 	} {
@@ -190,7 +197,12 @@ func TestUploadWaitsByTheStoresClock(t *testing.T) {
 				case path == r.s3.Name:
 					resp.Header.Set("Date", newest.Add(test.clock[min(asked, len(test.clock)-1)]).UTC().Format(http.TimeFormat))
 					asked++
-				case sent.Load() > 0:
+				case test.shown == 0:
+					resp.Header.Set("Date", "")
+				default:
+					resp.Header.Set("Date", newest.Add(test.shown).UTC().Format(http.TimeFormat))
+				}
+				if resp.Request.Method == http.MethodHead && strings.Trim(resp.Request.URL.Path, "/") != r.s3.Name && sent.Load() > 0 {
 					resp.Header.Set("Last-Modified", newest.Add(test.modified[min(int(sent.Load()), len(test.modified))-1]).UTC().Format(http.TimeFormat))
 				}
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/bucket"
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -80,7 +81,7 @@ func TestCloneBuildsOnlyOnTheChain(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			base, why, err := r.producer.restorableBase(t.Context(), plan.Upload{Sync: r.sync, Base: test.base, BaseKeys: test.carriers})
+			base, why, err := r.producer.restorableBase(t.Context(), plan.Upload{Sync: r.sync, Base: test.base, BaseKeys: test.carriers}, bucket.ObjectInfo{})
 			require.NoError(t, err)
 			require.Equal(t, test.want, base)
 			require.Empty(t, why)

@@ -47,6 +47,8 @@ type ObjectInfo struct {
 	CreatedAt time.Time
 	// Keys is what WithKeys stored, or empty. Only Stat returns it.
 	Keys string
+	// Now is the store's clock when it was asked, as Bucket.Now returns it. Only Stat returns it, also with ErrNotFound.
+	Now time.Time
 }
 
 // Open configures a client from the standard AWS environment: credential chain,
@@ -86,14 +88,27 @@ func (b *Bucket) Endpoint() string { return aws.ToString(b.client.Options().Base
 func (b *Bucket) Stat(ctx context.Context, key string) (ObjectInfo, error) {
 	head, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.name, Key: &key})
 	if err != nil {
-		return ObjectInfo{}, fmt.Errorf("stat %q: %w", key, b.explain(ctx, key, reduceError(err)))
+		err = b.explain(ctx, key, reduceError(err))
+		return ObjectInfo{Now: timeOf(err)}, fmt.Errorf("stat %q: %w", key, err)
 	}
 	if head.LastModified == nil || head.ContentLength == nil || aws.ToString(head.ETag) == "" {
 		return ObjectInfo{}, fmt.Errorf("stat %q: %w: it has no Last-Modified, Content-Length or ETag", key, ErrNotStore)
 	}
 	// Anyone who may write to the bucket may write this: a malformed time counts as none.
 	created, _ := time.Parse(time.RFC3339Nano, head.Metadata[createdAt])
-	return ObjectInfo{Key: key, Size: *head.ContentLength, Modified: *head.LastModified, ETag: *head.ETag, CreatedAt: created.UTC(), Keys: head.Metadata[keysOf]}, nil
+	now, _ := awsmiddleware.GetServerTime(head.ResultMetadata)
+	return ObjectInfo{
+		Key: key, Size: *head.ContentLength, Modified: *head.LastModified, ETag: *head.ETag,
+		CreatedAt: created.UTC(), Keys: head.Metadata[keysOf], Now: now,
+	}, nil
+}
+
+// timeOf is the store's clock when it answered with an error; zero if it did not tell it.
+func timeOf(err error) (now time.Time) {
+	if answer, ok := errors.AsType[*apiError](err); ok {
+		now, _ = http.ParseTime(answer.Header.Get("Date"))
+	}
+	return now
 }
 
 // explain asks for an object itself whose HEAD request was a bad one: that answer has no body that could say why, be it
