@@ -27,7 +27,8 @@ type cycleFigures struct {
 	Waits      float64 `json:"wait_seconds"`
 	ChildHops  int     `json:"child_hops"`
 	ChildWaits float64 `json:"child_wait_seconds"`
-	// Done is how many seconds after the beginning of the cycle each child had ended, the median and the last.
+	// How many seconds after the beginning of the cycle half of the children and all had ended that its histories tell of. A huge one may
+	// outlast the run that has started it.
 	HalfDone float64 `json:"half_done_seconds"`
 	AllDone  float64 `json:"all_done_seconds"`
 	// SmallDone is when the last of the small ones had, beside a large one.

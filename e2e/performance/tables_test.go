@@ -120,7 +120,7 @@ func (r *result) steps() string {
 			fmt.Fprintf(&text, "; a child of %s and %.2f s in %s", counted(c.ChildEvents, "event"), c.ChildWaits, counted(c.ChildHops, "hop"))
 		}
 		if c.SmallDone > 0 {
-			fmt.Fprintf(&text, "; the last small one was done after %.1f s, the large one after %.1f s", c.SmallDone, c.AllDone)
+			fmt.Fprintf(&text, "; the last small one was done after %.1f s", c.SmallDone)
 		}
 		text.WriteString("; " + stepsText(c.Steps))
 		if len(c.Local) > 0 {

@@ -66,14 +66,13 @@ func beside(size int64, n int) workload {
 		w.reset()
 		r.addBoth(conventional, w.conventional())
 		both := w.system(n + 1)
-		for role, f := range both {
-			f.Cycle.SmallDone = 0
+		for _, f := range both {
 			for id, end := range f.Cycle.Children {
 				if !strings.Contains(id, "/"+large.Destination.Name+"@") {
 					f.Cycle.SmallDone = max(f.Cycle.SmallDone, end)
 				}
 			}
-			require.Len(t, f.Cycle.Children, n+1, "%s", role)
+			require.Positive(t, f.Cycle.SmallDone)
 		}
 		r.addBoth(thisSystem, both)
 		w.requireInSync(true)

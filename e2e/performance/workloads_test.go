@@ -2,6 +2,7 @@ package performance_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -75,6 +76,7 @@ func further(id string, size int64, commits int) workload {
 	return workload{id, what, *rounds, 1, func(t *testing.T, r *result) {
 		w := begin(t, 0)
 		s := w.repository(size)
+		r.Pack = w.packed(s.Source)
 		w.reset()
 		w.system(1)
 		w.system(0) // the producer's catalog comes to rest
@@ -93,6 +95,19 @@ func further(id string, size int64, commits int) workload {
 			w.requireInSync(true)
 		}
 	}}
+}
+
+// packed is how many bytes the packs of a source have.
+func (w *world) packed(b project.Branch) (bytes int64) {
+	w.Helper()
+	packs, err := filepath.Glob(filepath.Join(w.Source.Dir(b.Path()), "objects", "pack", "*.pack"))
+	require.NoError(w, err)
+	for _, pack := range packs {
+		info, err := os.Stat(pack)
+		require.NoError(w, err)
+		bytes += info.Size()
+	}
+	return bytes
 }
 
 // cloneTo copies a source's repository to a folder, in place of what is there.

@@ -1,7 +1,6 @@
 package performance_test
 
 import (
-	"context"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -124,7 +123,7 @@ func elsewhere(group string, b project.Branch) project.Branch {
 // head is what a branch points to at one of the servers.
 func (w *world) head(server *stack.GitServer, b project.Branch) string {
 	w.Helper()
-	commit, err := server.Git(context.WithoutCancel(w.Context()), b.Path(), "rev-parse", b.Ref())
+	commit, err := server.Git(w.Context(), b.Path(), "rev-parse", b.Ref())
 	require.NoError(w, err)
 	return commit
 }

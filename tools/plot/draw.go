@@ -75,7 +75,7 @@ func save(p *plot.Plot, height vg.Length, file string) error {
 		return err
 	}
 	svg := bytes.ReplaceAll(text.Bytes(), []byte("font-family:Liberation Sans"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif"))
-	return os.WriteFile(file, svg, 0o600)
+	return os.WriteFile(file, svg, 0o644) //nolint:gosec // for everybody to read
 }
 
 func measured(rows []row, way int) bool {
