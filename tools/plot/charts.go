@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // chart is a drawing of horizontal bars: for each row, one of each way.
@@ -44,11 +45,12 @@ var sides = []struct {
 	{"consumer", []string{"floor: git push"}, []string{"floor: git push"}},
 }
 
+// labels are those of workloads, with the number of syncs where they are of several.
 var labels = []struct{ id, label string }{
 	{"first-1kB", "1 kB"}, {"first-small", "small"}, {"first-large", "large"}, {"first-huge", "huge"},
 	{"1-commit", "+1 commit"}, {"100-commits", "+100 commits"},
-	{"20", "20 small"}, {"60", "60 small"}, {"200", "200 small"}, {"many", "many small"},
-	{"far-60", "60 far away"}, {"far-200", "200 far away"}, {"idle", "idle"}, {"refs", "many refs"}, {"beside", "large beside small"},
+	{"20", "%d small"}, {"60", "%d small"}, {"moved-60", "%d moved"}, {"200", "%d small"}, {"many", "%d small"},
+	{"far-60", "%d far away"}, {"far-200", "%d far away"}, {"idle", "%d idle"}, {"refs", "many refs"}, {"beside", "large + small"},
 }
 
 func wall(f figures) float64 { return f.Wall }
@@ -61,7 +63,11 @@ func relativeWall(all report) (rows []row) {
 			if !ok || base == 0 {
 				continue
 			}
-			r := row{label: l.label + ", " + side.name}
+			label := l.label
+			if strings.Contains(label, "%d") {
+				label = fmt.Sprintf(label, w.Syncs)
+			}
+			r := row{label: label + ", " + side.name}
 			seconds := [ways]float64{w.sum(side.name, wall, side.first), base, w.median("this system", side.name, wall)}
 			if fetched := w.sum(side.name, wall, side.second); fetched > 0 {
 				seconds[floors] = fetched

@@ -18,8 +18,9 @@ type report struct {
 }
 
 type workload struct {
-	What string `json:"what"`
-	Ways []struct {
+	What  string `json:"what"`
+	Syncs int    `json:"syncs"`
+	Ways  []struct {
 		Way    string    `json:"way"`
 		Side   string    `json:"side"`
 		Rounds []figures `json:"rounds"`
