@@ -105,7 +105,7 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 	if err != nil {
 		return cloned, fmt.Errorf("source %s: %w", source, err)
 	}
-	cloned.Short = work.ShortSteps && p.areShort(cloned.Bundle.Size+cloned.Bundle.RefsSize)
+	cloned.Short = work.ShortSteps && !p.WritePredecessor && p.areShort(cloned.Bundle.Size+cloned.Bundle.RefsSize)
 	err = p.prepareFindLFS(ctx, &cloned, upload.Sync, fetched{request.Wants, request.Haves, request.Thin, head}, meter)
 	return cloned, err
 }

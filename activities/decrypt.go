@@ -77,7 +77,7 @@ func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, expected pla
 		return bundle, nil, err
 	}
 	defer encrypted.Close()
-	if err := run.Discard(numbered(lfsFile, i), numbered(bundleFile, i)); err != nil { // of an attempt before, whose object was another one
+	if err := run.Discard(numbered(lfsFile, i)); err != nil { // of an attempt before, whose object was another one
 		return bundle, nil, err
 	}
 	plaintext, err := decryptFile(encrypted, c.Identities)
@@ -90,6 +90,9 @@ func (c *Consumer) decrypt(run staging.Run, i int, o object.Stored, expected pla
 	}
 	if opened.predecessors != nil {
 		bundle, err = c.bundlePredecessors(run, i, o, meter.read(opened.predecessors))
+		return bundle, nil, err
+	}
+	if err := run.Discard(numbered(bundleFile, i)); err != nil { // likewise
 		return bundle, nil, err
 	}
 	bundle = opened.archive.Manifest.Bundle

@@ -57,7 +57,9 @@ type errorNaming struct {
 func (e *errorNaming) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	result, err := e.execute(ctx, in)
 	err = nameFailure(ctx, err, e.mask)
-	countFailure(ctx, err)
+	if !activity.GetInfo(ctx).IsLocalActivity { // else it is tried as a task, and that counts
+		countFailure(ctx, err)
+	}
 	return result, err
 }
 

@@ -55,37 +55,59 @@ func (p *Producer) Package(ctx context.Context, work UploadWork, in PackageInput
 	if p.WritePredecessor {
 		return packaged, p.packageForPredecessor(ctx, run, in.Bundle, created)
 	}
-	if written, err := p.writtenHead(run, in.Bundle); err != nil || written != nil {
-		if err == nil {
-			packaged.CreatedAt, packaged.ManifestSHA256 = written.Manifest.CreatedAt, sha256Of(written.ManifestBytes)
-		}
-		return packaged, err
-	}
+	meter := startMeter(ctx, in.Bundle.RefsSize+in.Bundle.LFSSize)
+	defer meter.stop()
 	in.Bundle.CreatedAt = created
-	manifest, err := archive.Manifest{Bundle: in.Bundle, CreatedBy: p.Version, Environment: p.Environment}.Encode()
+	head, err := p.ensureHead(run, in.Bundle)
+	if err == nil {
+		packaged.CreatedAt, packaged.ManifestSHA256 = head.Manifest.CreatedAt, sha256Of(head.ManifestBytes)
+	}
+	return packaged, err
+}
+
+// ensureHead returns the head of the bundle, which it writes unless there is one. It may be that of another attempt, made at another
+// time.
+func (p *Producer) ensureHead(run staging.Run, b archive.Bundle) (*archive.Reader, error) {
+	if head, err := p.writtenHead(run, b); err != nil || head != nil {
+		return head, err
+	}
+	if err := run.Discard(headFile); err != nil { // of something else
+		return nil, err
+	}
+	if err := p.writeHead(run, b); err != nil && !errors.Is(err, staging.ErrExists) {
+		return nil, err
+	}
+	head, err := p.writtenHead(run, b)
+	if err == nil && head == nil {
+		err = fmt.Errorf("%w: %s is of something else", staging.ErrMissing, headFile)
+	}
+	return head, err
+}
+
+func (p *Producer) writeHead(run staging.Run, b archive.Bundle) error {
+	manifest, err := archive.Manifest{Bundle: b, CreatedBy: p.Version, Environment: p.Environment}.Encode()
 	if err != nil {
-		return packaged, err
+		return err
 	}
 	signature, err := p.Signer.Sign(manifest)
 	if err != nil {
-		return packaged, err
+		return err
 	}
-	packaged.ManifestSHA256 = sha256Of(manifest)
 	var refs, lfsList []byte
-	if in.Bundle.Destination.IsSet() {
+	if b.Destination.IsSet() {
 		if refs, err = stagedText(run, refsFile); err != nil {
-			return packaged, err
+			return err
 		}
 	}
-	if err := requireLFSList(run, in.Bundle); err != nil {
-		return packaged, err
+	if err := requireLFSList(run, b); err != nil {
+		return err
 	}
-	if in.Bundle.HasLFS() {
+	if b.HasLFS() {
 		if lfsList, err = stagedText(run, lfsFile); err != nil {
-			return packaged, err
+			return err
 		}
 	}
-	return packaged, run.Create(headFile, func(f *os.File) error {
+	return run.CreateOnce(headFile, func(f *os.File) error {
 		return archive.WriteHead(f, manifest, signature, refs, lfsList)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
@@ -14,6 +15,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/object"
 	"github.com/app-sre/git-partition-sync/internal/plan"
 	"github.com/app-sre/git-partition-sync/internal/project"
+	"github.com/app-sre/git-partition-sync/internal/staging"
 )
 
 func TestRelay(t *testing.T) {
@@ -67,6 +69,13 @@ func TestPackageAgain(t *testing.T) {
 	r.commit("one")
 	cloned := must(r, r.clone, must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0])
 	first := must(r, r.pack, cloned)
+	require.Equal(t, first.Packaged, must(r, r.pack, cloned).Packaged)
+
+	run, err := r.producer.Staging.Run(cloned.Staged.Run)
+	require.NoError(t, err)
+	late := cloned.Bundle
+	late.CreatedAt = first.Packaged.CreatedAt.Add(time.Hour)
+	require.ErrorIs(t, r.producer.writeHead(run, late), staging.ErrExists, "an attempt that found no head yet, and comes to write its own only now")
 	require.Equal(t, first.Packaged, must(r, r.pack, cloned).Packaged)
 
 	other := cloned

@@ -26,10 +26,14 @@ func openArchive(run staging.Run) (*stagedArchive, error) {
 	if errors.Is(wholeErr, staging.ErrMissing) {
 		return nil, err // what was looked for first
 	}
-	if wholeErr == nil {
-		wholeErr = run.Discard(bundleFile) // to make room: the archive has it
+	if wholeErr != nil {
+		return nil, wholeErr
 	}
-	return whole, wholeErr
+	if err := run.Discard(bundleFile); err != nil { // to make room: the archive has it
+		whole.close()
+		return nil, err
+	}
+	return whole, nil
 }
 
 func openStaged(run staging.Run, names ...string) (_ *stagedArchive, err error) {
@@ -61,7 +65,7 @@ func (a *stagedArchive) write(w io.Writer) error {
 		return err
 	}
 	err := archive.Write(w, a.files[0], a.files[1])
-	if errors.Is(err, archive.ErrMalformed) {
+	if errors.Is(err, archive.ErrMalformed) || errors.Is(err, archive.ErrVersion) {
 		err = fmt.Errorf("%w: this is not what was cloned (%v)", staging.ErrMissing, err)
 	}
 	return err

@@ -53,7 +53,7 @@ func (r *childRun) consume(ctx workflow.Context, push plan.Push) (pushed activit
 	}
 	// A set may take a hundred pushes to find out what the destination refuses.
 	r.transferred = len(downloaded.Objects) > 0 || push.Destination.IsSet()
-	r.short, work.Staged = downloaded.Short, downloaded.Staged
+	r.short, work.Staged = areShort(ctx, downloaded.Short), downloaded.Staged
 	defer r.cleanup(ctx, work.Staged)
 	target, objects := downloaded.Target, describeObjects(downloaded.Objects)
 	onHost := hostTransferContext(ctx, work.Staged.Host, fmt.Sprintf("%s to %s, %s", push.Destination, plan.Short(target.Commit), objects))

@@ -44,7 +44,7 @@ func (r *childRun) produce(ctx workflow.Context, upload plan.Upload) (uploaded a
 		r.step("%s", cloned.Nothing)
 		return activities.Uploaded{Summary: cloned.Nothing}, nil
 	}
-	r.transferred, r.short = true, cloned.Short
+	r.transferred, r.short = true, areShort(ctx, cloned.Short)
 	work.Staged = cloned.Staged
 	defer r.cleanup(ctx, work.Staged)
 	id, object := cloned.Bundle.ID, activities.Describe(cloned.Bundle.ID, cloned.Changes)

@@ -15,12 +15,34 @@ import (
 // ErrDiskFull says that the work directory has not enough room.
 var ErrDiskFull = errors.New("not enough free disk space")
 
+// ErrExists says that there is a staged file already.
+var ErrExists = errors.New("the staged file exists already")
+
 // ErrDiskFailed says that the volume of the work directory takes no writes at all.
 var ErrDiskFailed = errors.New("the work directory's volume has failed")
 
 // Create writes a staged file with fill. The file appears under its name only after fill has returned without an
 // error, so a file that can be opened is complete. It replaces a file of that name.
-func (r Run) Create(name string, fill func(*os.File) error) (err error) {
+func (r Run) Create(name string, fill func(*os.File) error) error {
+	return r.create(name, fill, func(dir *os.Root, part, path string) error { return dir.Rename(part, path) })
+}
+
+// CreateOnce is Create that fails with ErrExists, and replaces nothing, if there is a file of that name by then.
+func (r Run) CreateOnce(name string, fill func(*os.File) error) error {
+	return r.create(name, fill, func(dir *os.Root, part, path string) error {
+		switch err := dir.Link(part, path); {
+		case errors.Is(err, fs.ErrExist):
+			return fmt.Errorf("%w: %s", ErrExists, name)
+		case errors.Is(err, unix.EPERM) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS): // a volume without hard links
+			return dir.Rename(part, path)
+		case err != nil:
+			return err
+		}
+		return dir.Remove(part)
+	})
+}
+
+func (r Run) create(name string, fill func(*os.File) error, publish func(dir *os.Root, part, path string) error) (err error) {
 	dir, err := r.area.ensureFolder()
 	if err != nil {
 		return asDiskError(err)
@@ -45,7 +67,7 @@ func (r Run) Create(name string, fill func(*os.File) error) (err error) {
 	if err := f.Close(); err != nil {
 		return asDiskError(err)
 	}
-	return asMissing(name, dir.Rename(part, path.Join(r.id, name)))
+	return asMissing(name, publish(dir, part, path.Join(r.id, name)))
 }
 
 // Resume opens a file that stays as it is when fill fails, for another try to go on from there. The file is created if it does

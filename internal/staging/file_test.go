@@ -116,3 +116,21 @@ func TestRequireTellsFreeSpace(t *testing.T) {
 	}
 	require.LessOrEqual(t, open(), before+1, "it leaves nothing open")
 }
+
+// Who comes second leaves what the first has made, and nothing of its own.
+func TestCreateOnce(t *testing.T) {
+	run, err := open(t, t.TempDir()).Run("run-1")
+	require.NoError(t, err)
+	create := func(content string) error {
+		return run.CreateOnce("head", func(f *os.File) error {
+			_, err := f.WriteString(content)
+			return err
+		})
+	}
+	require.NoError(t, create("first"))
+	require.ErrorIs(t, create("second"), ErrExists)
+	require.Equal(t, []string{"head"}, names(t, folderOf(run)))
+	content, err := os.ReadFile(filepath.Join(folderOf(run), "head"))
+	require.NoError(t, err)
+	require.Equal(t, "first", string(content))
+}

@@ -32,6 +32,7 @@ type running struct {
 
 	mu    sync.Mutex
 	tasks map[string]bool // by their tokens; true if they need this worker's files
+	local int             // how many run as parts of workflow tasks
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
@@ -46,7 +47,9 @@ type runningActivity struct {
 
 func (a *runningActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	info := activity.GetInfo(ctx)
-	if info.IsLocalActivity { // part of a workflow task, which has no token of its own, and which another worker takes up
+	if info.IsLocalActivity { // part of a workflow task: it has no token of its own, and another worker takes it up
+		a.of.count(1)
+		defer a.of.count(-1)
 		return a.Next.ExecuteActivity(ctx, in)
 	}
 	defer a.of.begin(info.TaskToken, info.TaskQueue == a.of.host)()
@@ -69,11 +72,17 @@ func (r *running) begin(token []byte, needsFiles bool) (end func()) {
 	}
 }
 
+func (r *running) count(local int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.local += local
+}
+
 // any tells whether something runs.
 func (r *running) any() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.tasks) > 0
+	return len(r.tasks)+r.local > 0
 }
 
 // cutOff is how everything fails that runs.

@@ -100,8 +100,10 @@ func (a *loggedActivity) ExecuteActivity(ctx context.Context, in *interceptor.Ex
 	span := trace.SpanFromContext(ctx)
 	describeSpan(span, destination, nil)
 	result, err := a.Next.ExecuteActivity(ctx, in)
-	describeSpan(span, destination, err)
 	info := activity.GetInfo(ctx)
+	if !info.IsLocalActivity { // what fails as one is tried as a task, and the span of that says so
+		describeSpan(span, destination, err)
+	}
 	logger := a.log.With(attributes(destination, info.WorkflowExecution, span)...).With("step", info.ActivityType.Name, "attempt", info.Attempt, seconds(time.Since(info.StartedTime)))
 	kind, reason := contract.FailureOf(orNone(err))
 	switch {
