@@ -91,8 +91,8 @@ test: tools ## run all tests, those on real servers included
 	cd tools && go test ./...
 
 .PHONY: faults
-faults: servers ## have every fault happen at every step, on real servers, and write down how it went: about an hour
-	go test -count 1 -timeout 5h -parallel 5 -run TestMatrix ./e2e/faults -whole -write
+faults: servers ## have every fault happen at every step, on real servers, and write down how it went, about an hour: MISSING=1 goes on with a run that was interrupted
+	go test -count 1 -timeout 5h -parallel 5 -run TestMatrix ./e2e/faults -whole -write $(if $(MISSING),-missing)
 
 # Of make soak.
 DURATION ?= 1h

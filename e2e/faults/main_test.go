@@ -12,6 +12,7 @@ import (
 
 var (
 	whole = flag.Bool("whole", false, "try every cell of the matrix, not only the fast ones")
+	rest  = flag.Bool("missing", false, "with -whole: only cells that testdata/matrix.json has no result of, as when a run was interrupted")
 	keep  = flag.Bool("keep", false, "leave the folders of worlds, with the logs and repositories, where they are")
 	write = flag.Bool("write", false, "write what was seen to testdata/matrix.json and docs/reliability.md")
 
