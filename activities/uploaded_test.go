@@ -99,6 +99,7 @@ func TestMadeAfterTheCatalogsObject(t *testing.T) {
 	packed := must(r, r.pack, cloned)
 	require.Equal(t, u.MadeAfter.Add(1), packed.CreatedAt)
 	require.Empty(t, packed.Note)
-	cloned.Work.Plan.MadeAfter = time.Now().AddDate(0, 0, -2)
+	u.MadeAfter = time.Now().AddDate(0, 0, -2)
+	cloned = must(r, r.clone, u)
 	require.WithinDuration(t, time.Now(), must(r, r.pack, cloned).CreatedAt, time.Minute)
 }

@@ -23,7 +23,7 @@ func TestMissingProjectsAreCreated(test *testing.T) {
 		commit(t, s[0])
 	}
 	cycle(t, stack.Producer)
-	require.Contains(t, failingCycle(t, stack.Consumer), "failed mirror/grown/app@main: ", "nothing is created unasked")
+	require.Regexp(t, `failed ProjectNotFound, 3 syncs: (.*\n)+ *mirror/grown/app@main\n`, failingCycle(t, stack.Consumer), "nothing is created unasked")
 	require.NoDirExists(t, t.Destination.Dir("mirror/grown/app"))
 
 	creating := []string{"CREATE_PROJECTS=true", "ALLOWED_DESTINATIONS=mirror/*"}

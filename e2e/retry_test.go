@@ -161,7 +161,12 @@ func startAgain(t sides, destination string) {
 func TestEveryRetryMendsTheSync(test *testing.T) {
 	test.Parallel()
 	t := begin(test)
-	const lost = "mirror/retry/lost"
+	const (
+		lost      = "mirror/retry/lost"
+		eachATask = "LOCAL_ACTIVITY_MAX_SIZE=0" // so that there is one to reset to after each step
+	)
+	require.NoError(t, t.Workers[stack.Consumer].Stop())
+	require.NoError(t, t.StartWorker(t.Context(), stack.Consumer, eachATask))
 	pairs := [][2]string{{"retry/app@main", lost + "@main"}}
 	protect(t, lost)
 	for _, r := range retries {
@@ -177,7 +182,7 @@ func TestEveryRetryMendsTheSync(test *testing.T) {
 
 	// The server waits for the worker that is gone, for half a minute, while the others are retried.
 	t.Workers[stack.Consumer].Kill()
-	require.NoError(t, t.StartWorker(t.Context(), stack.Consumer))
+	require.NoError(t, t.StartWorker(t.Context(), stack.Consumer, eachATask))
 	unprotect(t, lost)
 	r := lastRun(t, lost+"@main")
 	overLostHost := r.reset(t, r.tasks[2])
@@ -198,6 +203,36 @@ func TestEveryRetryMendsTheSync(test *testing.T) {
 		})
 	}
 	require.NoError(t, overLostHost.Get(t.Context(), nil))
+	requireInSync(t, len(pairs))
+}
+
+// What is small has short steps, which have no tasks to reset to: each task that there is will do.
+func TestResetsOfShortSteps(test *testing.T) {
+	test.Parallel()
+	t := begin(test)
+	repos := []string{"mirror/short/beginning", "mirror/short/download", "mirror/short/failure", "mirror/short/lost"}
+	pairs := [][2]string{}
+	for _, repo := range repos {
+		protect(t, repo)
+		pairs = append(pairs, [2]string{"short/app@main", repo + "@main"})
+	}
+	configure(t, pairs...)
+	sha := commit(t, "short/app@main")
+	cycle(t, stack.Producer)
+	failingCycle(t, stack.Consumer)
+	for i, repo := range repos[:3] {
+		unprotect(t, repo)
+		r := lastRun(t, repo+"@main")
+		require.Len(t, r.tasks, 3)
+		require.NoError(t, r.reset(t, r.tasks[i]).Get(t.Context(), nil))
+		awaitHead(t, repo+"@main", sha)
+	}
+	t.Workers[stack.Consumer].Kill() // and the files with it
+	require.NoError(t, t.StartWorker(t.Context(), stack.Consumer))
+	unprotect(t, repos[3])
+	r := lastRun(t, repos[3]+"@main")
+	require.NoError(t, r.reset(t, r.tasks[1]).Get(t.Context(), nil))
+	awaitHead(t, repos[3]+"@main", sha)
 	requireInSync(t, len(pairs))
 }
 
