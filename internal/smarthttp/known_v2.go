@@ -59,15 +59,18 @@ func (k *knownV2) remove(repo *url.URL) {
 }
 
 // withAdvertisement calls use with what a repository advertises to who fetches. One that is known to speak protocol v2 is not asked for
-// that. If use then fails, the repository may have become another one, or its server: it is asked, and use called once more, unless use
-// has said that it has begun to pass on what it got.
+// that. If use then fails, the repository may have become another one, or its server: it is not known any more. It is asked, and use called
+// once more, unless use has said that it has begun to pass on what it got, or that would only be another wait.
 func (c *Client) withAdvertisement(ctx context.Context, repo *url.URL, limit time.Duration, use func(*advertisement) (begun bool, err error)) error {
 	if c.known.has(repo) {
 		begun, err := use(&advertisement{url: repo, v2: true})
-		if err == nil || begun || !mayBeOutdated(ctx, err) {
+		if err == nil || errors.Is(err, httpclient.ErrRateLimited) || errors.Is(err, httpclient.ErrNoTurn) {
 			return err
 		}
-		c.known.remove(repo)
+		c.known.remove(repo) // also after a silence: it may be all that another backend has for protocol v2
+		if begun || !mayBeOutdated(ctx, err) {
+			return err
+		}
 	}
 	adv, err := c.discover(ctx, repo, uploadPack, limit)
 	if err != nil {
@@ -87,7 +90,7 @@ func (c *Client) withAdvertisement(ctx context.Context, repo *url.URL, limit tim
 // proxy may have nothing but a status for a backend that does not understand. Others would only be waited for twice.
 func mayBeOutdated(ctx context.Context, err error) bool {
 	switch {
-	case ctx.Err() != nil, errors.Is(err, httpclient.ErrSilent), errors.Is(err, httpclient.ErrRateLimited), errors.Is(err, httpclient.ErrNoTurn):
+	case ctx.Err() != nil, errors.Is(err, httpclient.ErrSilent):
 		return false
 	case errors.Is(err, httpclient.ErrNoConnection):
 		return errors.Is(err, httpclient.ErrClosed) // also a connection that was idle for too long

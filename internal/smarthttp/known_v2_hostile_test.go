@@ -1,6 +1,7 @@
 package smarthttp_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -18,39 +19,72 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/testserver/pipeserver"
 )
 
-// A server that says nothing is waited for once.
+// A server that says nothing is waited for once, and asked what it speaks the next time: it may have become one that leaves requests of
+// protocol v2 without an answer.
 func TestKnownRepositoryIsSilent(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var asked []string
-		client := smarthttp.New(smarthttp.Options{Forge: gitlab.At(mustParse(t, pipeserver.URL)), HTTP: pipeserver.Start(t, http.HandlerFunc(
-			func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body) // so that the end of the connection is seen
-				asked = append(asked, r.Method)
-				switch len(asked) {
-				case 1:
-					w.Header().Set("Content-Type", upload)
-					_, _ = io.WriteString(w, pkt("version 2\n")+"0000")
-				case 2:
-					w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
-					_, _ = io.WriteString(w, "0000")
-				default:
-					<-r.Context().Done()
+	look := func(ctx context.Context, client *smarthttp.Client) error {
+		_, err := headsOf(ctx, client, repo, "main")
+		return err
+	}
+	for name, tt := range map[string]struct {
+		ask   func(context.Context, *smarthttp.Client) error
+		limit time.Duration // of the caller; none if 0
+		waits time.Duration
+	}{
+		"look":                      {look, 0, time.Minute},
+		"look, and a limit of time": {look, time.Second, time.Second},
+		"fetch": {func(ctx context.Context, client *smarthttp.Client) error {
+			_, err := client.FetchPack(ctx, smarthttp.FetchRequest{Repo: repo, Wants: []string{absent}})
+			return err
+		}, 0, 5 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var asked []string
+				hangs := false
+				client := smarthttp.New(smarthttp.Options{Forge: gitlab.At(mustParse(t, pipeserver.URL)), HTTP: pipeserver.Start(t, http.HandlerFunc(
+					func(w http.ResponseWriter, r *http.Request) {
+						_, _ = io.Copy(io.Discard, r.Body) // so that the end of the connection is seen
+						asked = append(asked, r.Method)
+						switch {
+						case r.Method == http.MethodGet && hangs:
+							w.Header().Set("Content-Type", upload)
+							_, _ = io.WriteString(w, pkt("# service=git-upload-pack\n")+"0000"+pkt(absent+" refs/heads/main\x00agent=git/1\n")+"0000")
+						case r.Method == http.MethodGet:
+							w.Header().Set("Content-Type", upload)
+							_, _ = io.WriteString(w, pkt("version 2\n")+"0000")
+						case hangs:
+							<-r.Context().Done()
+						default:
+							w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
+							_, _ = io.WriteString(w, "0000")
+						}
+					}))})
+				require.NoError(t, look(t.Context(), client))
+				hangs = true
+				ctx, cancel := t.Context(), func() {}
+				if tt.limit > 0 {
+					ctx, cancel = context.WithTimeout(ctx, tt.limit)
 				}
-			}))})
-		_, err := headsOf(t.Context(), client, repo, "main")
-		require.NoError(t, err)
-		begin := time.Now()
-		_, err = headsOf(t.Context(), client, repo, "main")
-		require.ErrorIs(t, err, httpclient.ErrSilent)
-		require.Equal(t, time.Minute, time.Since(begin))
-		require.Equal(t, []string{"GET", "POST", "POST"}, asked)
-		begin = time.Now()
-		_, err = client.FetchPack(t.Context(), smarthttp.FetchRequest{Repo: repo, Wants: []string{absent}})
-		require.ErrorIs(t, err, httpclient.ErrSilent)
-		require.Equal(t, 5*time.Minute, time.Since(begin))
-		require.Len(t, asked, 4)
-	})
+				defer cancel()
+				begin := time.Now()
+				err := tt.ask(ctx, client)
+				if tt.limit > 0 {
+					require.ErrorIs(t, err, context.DeadlineExceeded)
+				} else {
+					require.ErrorIs(t, err, httpclient.ErrSilent)
+				}
+				require.Equal(t, tt.waits, time.Since(begin))
+				require.Equal(t, []string{"GET", "POST", "POST"}, asked)
+				heads, err := headsOf(t.Context(), client, repo, "main")
+				require.NoError(t, err)
+				require.Equal(t, map[string]string{"main": absent}, heads)
+				require.Equal(t, []string{"GET", "POST", "POST", "GET"}, asked)
+			})
+		})
+	}
 }
 
 // A server that has told of protocol v2 may send what it likes to the next request: what comes is bounded, and no more is asked.
