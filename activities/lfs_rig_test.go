@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -24,6 +25,7 @@ func newLFSSourceRig(t *testing.T) *rig {
 	r := newTrustedRig(t)
 	r.source, r.producer.Source = r.git(sourceRepo, gitserver.WithLFS())
 	r.producer.LFS = r.sourceLFS()
+	r.producer.after = func(time.Duration) <-chan time.Time { return time.After(0) }
 	return r
 }
 

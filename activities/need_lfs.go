@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/lfs"
 	"github.com/app-sre/git-partition-sync/internal/project"
@@ -13,9 +15,16 @@ import (
 // smallPack is up to which size, in bytes, Clone searches a pack for pointers itself: that takes milliseconds, and most have none.
 const smallPack = 1 << 20
 
+const (
+	// lfsDenials is how often a source has to say that it has no LFS, before pointers are uploaded as they are.
+	lfsDenials = 3
+	// lfsDoubt is how long it is waited between two of them: long enough for a server that starts, also for one of several.
+	lfsDoubt = 5 * time.Second
+)
+
 // prepareFindLFS finds out whether what was cloned may need LFS objects, and keeps what FindLFS has to know then. When it fails, it leaves no
 // files of the run behind.
-func (p *Producer) prepareFindLFS(ctx context.Context, cloned *Cloned, sync project.Sync, asked fetched, meter *meter) error {
+func (p *Producer) prepareFindLFS(ctx context.Context, cloned *Cloned, source project.Sync, asked fetched, meter *meter) error {
 	if p.LFS == nil {
 		return nil
 	}
@@ -23,8 +32,9 @@ func (p *Producer) prepareFindLFS(ctx context.Context, cloned *Cloned, sync proj
 	if err != nil {
 		return err
 	}
-	if size := cloned.Bundle.Size - asked.PackOffset; size > smallPack || mayHavePointers(ctx, run, asked, meter) {
-		cloned.LFS, err = p.hasLFS(ctx, sync)
+	hasPointers := sync.OnceValue(func() bool { return mayHavePointers(ctx, run, asked, meter) })
+	if size := cloned.Bundle.Size - asked.PackOffset; size > smallPack || hasPointers() {
+		cloned.LFS, err = p.hasLFS(ctx, source, hasPointers)
 	}
 	if err == nil && cloned.LFS {
 		err = stageFetched(run, asked)
@@ -43,8 +53,8 @@ func mayHavePointers(ctx context.Context, run staging.Run, asked fetched, meter 
 
 // hasLFS tells whether LFS objects are to be looked for. That a server has no LFS is also what one says that starts or fails, as
 // Gitea does while its database does not answer. It counts only for a project that the bucket has no LFS objects of, and if the server says
-// so again after it has shown that it is at work.
-func (p *Producer) hasLFS(ctx context.Context, sync project.Sync) (bool, error) {
+// so again and again after it has shown that it is at work.
+func (p *Producer) hasLFS(ctx context.Context, sync project.Sync, hasPointers func() bool) (bool, error) {
 	if enabled, err := p.lfsEnabled(ctx, sync.Source); enabled || err != nil {
 		return enabled, err
 	}
@@ -55,10 +65,21 @@ func (p *Producer) hasLFS(ctx context.Context, sync project.Sync) (bool, error) 
 	for _, err := range p.Bucket.List(ctx, folder) {
 		return err == nil, err
 	}
-	if _, err := p.Source.Refs(ctx, sync.Source.Path(), "HEAD"); err != nil {
-		return false, fmt.Errorf("source %s: %w", sync.Source, err)
+	if !hasPointers() {
+		return false, nil
 	}
-	return p.lfsEnabled(ctx, sync.Source)
+	for range lfsDenials - 1 {
+		if err := p.wait(ctx, lfsDoubt); err != nil {
+			return false, err
+		}
+		if _, err := p.Source.Refs(ctx, sync.Source.Path(), "HEAD"); err != nil {
+			return false, fmt.Errorf("source %s: %w", sync.Source, err)
+		}
+		if enabled, err := p.lfsEnabled(ctx, sync.Source); enabled || err != nil {
+			return enabled, err
+		}
+	}
+	return false, nil
 }
 
 // lfsEnabled tells whether the source has LFS now, by its own word.
@@ -68,4 +89,18 @@ func (p *Producer) lfsEnabled(ctx context.Context, source project.Branch) (bool,
 		return false, fmt.Errorf("source %s: %w", source, err)
 	}
 	return enabled, nil
+}
+
+// wait returns after some time, or with the context's error.
+func (p *Producer) wait(ctx context.Context, d time.Duration) error {
+	after := time.After
+	if p.after != nil {
+		after = p.after
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-after(d):
+		return nil
+	}
 }

@@ -3,10 +3,13 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/archive"
 	"github.com/app-sre/git-partition-sync/internal/lfs"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
@@ -45,7 +48,10 @@ func (b *brokenLooks) Refs(ctx context.Context, project string, names ...string)
 // The source is asked whether it has LFS only for a pack that may need it, and not believed at once that it has none.
 func TestSourceIsAskedForLFS(t *testing.T) {
 	t.Parallel()
+	none := func(*rig) string { return random(1000) }
+	large := func(*rig) string { return random(smallPack) }
 	pointer := func(r *rig) string { return gitserver.Pointer(r.large("large")) }
+	no := []bool{false, false, false}
 	for name, tt := range map[string]struct {
 		file    func(r *rig) string
 		answers []bool
@@ -55,20 +61,26 @@ func TestSourceIsAskedForLFS(t *testing.T) {
 		asked   int
 		err     string
 	}{
-		"a small pack without pointers":       {file: func(*rig) string { return random(1000) }, looks: 1},
-		"a large pack":                        {file: func(*rig) string { return random(smallPack) }, looks: 1, want: true, asked: 1},
+		"a small pack without pointers":       {file: none, looks: 1},
+		"a large pack":                        {file: large, looks: 1, want: true, asked: 1},
+		"a large pack, and no LFS":            {file: large, answers: no, looks: 1, asked: 1},
 		"a pointer":                           {file: pointer, looks: 1, want: true, asked: 1},
-		"a pointer, and no LFS":               {file: pointer, answers: []bool{false, false}, looks: 2, asked: 2},
-		"a pointer, and no LFS for a while":   {file: pointer, answers: []bool{false, true}, looks: 2, want: true, asked: 2},
-		"a pointer, and no LFS any more":      {file: pointer, answers: []bool{false}, looks: 1, held: true, want: true, asked: 1},
-		"a pointer, and a server that breaks": {file: pointer, answers: []bool{false, false}, looks: 1, asked: 1, err: "source platform/router@main: the database does not answer"},
-		"a large pack, and no LFS":            {file: func(*rig) string { return random(smallPack) }, answers: []bool{false, false}, looks: 2, asked: 2},
+		"a pointer, and no LFS":               {file: pointer, answers: no, looks: 3, asked: 3},
+		"a pointer, and no LFS for a while":   {file: pointer, answers: no[:1], looks: 2, want: true, asked: 2},
+		"a pointer, and no LFS for longer":    {file: pointer, answers: no[:2], looks: 3, want: true, asked: 3},
+		"a pointer, and no LFS any more":      {file: pointer, answers: no[:1], looks: 1, held: true, want: true, asked: 1},
+		"a pointer, and a server that breaks": {file: pointer, answers: no, looks: 1, asked: 1, err: "source platform/router@main: the database does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newLFSSourceRig(t)
 			asked := &askedLFS{LFSSource: r.producer.LFS, answers: tt.answers}
 			r.producer.LFS = asked
+			waits := []time.Duration{}
+			r.producer.after = func(d time.Duration) <-chan time.Time {
+				waits = append(waits, d)
+				return time.After(0)
+			}
 			if tt.held {
 				r.putLFS(r.sync.Destination, 1)
 			}
@@ -83,6 +95,7 @@ func TestSourceIsAskedForLFS(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
+			require.Equal(t, slices.Repeat([]time.Duration{5 * time.Second}, max(tt.asked-1, 0)), waits)
 			require.Equal(t, tt.want, p.LFS)
 			if tt.want {
 				require.Contains(t, r.stagedNames(), fetchedFile)
@@ -91,6 +104,23 @@ func TestSourceIsAskedForLFS(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A step that is ended does not wait for the source's next answer, and says nothing of LFS.
+func TestWaitForLFSEnds(t *testing.T) {
+	t.Parallel()
+	r := newLFSSourceRig(t)
+	asked := &askedLFS{LFSSource: r.producer.LFS, answers: []bool{false}}
+	r.producer.LFS = asked
+	ctx, cancel := context.WithCancel(t.Context())
+	r.producer.after = func(time.Duration) <-chan time.Time {
+		cancel()
+		return nil
+	}
+	cloned := Cloned{Staged: Staged{Run: "run"}, Bundle: archive.Bundle{Size: smallPack + 1}} // whose pack cannot be searched
+	require.ErrorIs(t, r.producer.prepareFindLFS(ctx, &cloned, r.sync, fetched{}, nil), context.Canceled)
+	require.Equal(t, 1, asked.asked)
+	require.Empty(t, r.stagedNames())
 }
 
 // A thin pack may hide a pointer whose text only the destination has: then it is looked for as in a source of which nothing is known.

@@ -66,6 +66,7 @@ type Producer struct {
 	// CatalogInterval is how often the catalog is written at most while nothing changes.
 	CatalogInterval time.Duration
 
+	after      func(time.Duration) <-chan time.Time // time.After if it is nil
 	syncCache  syncCache
 	sendingLFS keyedLocks
 	indexing   sync.Mutex // of one pack at a time, because its objects' names are in memory
