@@ -35,6 +35,10 @@ func (p *Producer) prepareFindLFS(ctx context.Context, cloned *Cloned, source pr
 	hasPointers := sync.OnceValue(func() bool { return mayHavePointers(ctx, run, asked, meter) })
 	if size := cloned.Bundle.Size - asked.PackOffset; size > smallPack || hasPointers() {
 		cloned.LFS, err = p.hasLFS(ctx, source, hasPointers)
+		if err != nil && ctx.Err() == nil {
+			// FindLFS and UploadLFS keep the pack while they wait for a server that fails, and many packs need nothing of it.
+			cloned.LFS, err = true, nil
+		}
 	}
 	if err == nil && cloned.LFS {
 		err = stageFetched(run, asked)

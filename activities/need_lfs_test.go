@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"errors"
-	"slices"
 	"testing"
 	"time"
 
@@ -20,10 +19,14 @@ type askedLFS struct {
 	LFSSource
 	asked   int
 	answers []bool
+	err     error // in the place of answers
 }
 
 func (l *askedLFS) Enabled(ctx context.Context, project string) (bool, error) {
 	l.asked++
+	if l.err != nil {
+		return false, l.err
+	}
 	if len(l.answers) > 0 {
 		answer := l.answers[0]
 		l.answers = l.answers[1:]
@@ -59,26 +62,33 @@ func TestSourceIsAskedForLFS(t *testing.T) {
 		held    bool // the bucket has LFS objects of the project
 		want    bool
 		asked   int
-		err     string
+		waits   int
+		fails   bool // the LFS server
 	}{
 		"a small pack without pointers":       {file: none, looks: 1},
 		"a large pack":                        {file: large, looks: 1, want: true, asked: 1},
 		"a large pack, and no LFS":            {file: large, answers: no, looks: 1, asked: 1},
 		"a pointer":                           {file: pointer, looks: 1, want: true, asked: 1},
-		"a pointer, and no LFS":               {file: pointer, answers: no, looks: 3, asked: 3},
-		"a pointer, and no LFS for a while":   {file: pointer, answers: no[:1], looks: 2, want: true, asked: 2},
-		"a pointer, and no LFS for longer":    {file: pointer, answers: no[:2], looks: 3, want: true, asked: 3},
+		"a pointer, and no LFS":               {file: pointer, answers: no, looks: 3, asked: 3, waits: 2},
+		"a pointer, and no LFS for a while":   {file: pointer, answers: no[:1], looks: 2, want: true, asked: 2, waits: 1},
+		"a pointer, and no LFS for longer":    {file: pointer, answers: no[:2], looks: 3, want: true, asked: 3, waits: 2},
 		"a pointer, and no LFS any more":      {file: pointer, answers: no[:1], looks: 1, held: true, want: true, asked: 1},
-		"a pointer, and a server that breaks": {file: pointer, answers: no, looks: 1, asked: 1, err: "source platform/router@main: the database does not answer"},
+		"a pointer, and a server that breaks": {file: pointer, answers: no, looks: 2, want: true, asked: 2, waits: 2},
+		"a pointer, and LFS that fails":       {file: pointer, looks: 1, want: true, asked: 1, fails: true},
+		"a large pack, and LFS that fails":    {file: large, looks: 1, want: true, asked: 1, fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newLFSSourceRig(t)
 			asked := &askedLFS{LFSSource: r.producer.LFS, answers: tt.answers}
+			if tt.fails {
+				asked.err = errors.New("internal server error")
+			}
 			r.producer.LFS = asked
-			waits := []time.Duration{}
+			waits := 0
 			r.producer.after = func(d time.Duration) <-chan time.Time {
-				waits = append(waits, d)
+				require.Equal(t, lfsDoubt, d)
+				waits++
 				return time.After(0)
 			}
 			if tt.held {
@@ -87,15 +97,9 @@ func TestSourceIsAskedForLFS(t *testing.T) {
 			r.commit(tt.file(r))
 			u := must(r, r.producer.PlanUploads, PlanRequest{}).Moves[0]
 			r.producer.Source = &brokenLooks{r.producer.Source, tt.looks}
-			p, err := execute(r, r.clone, u)
+			p := must(r, r.clone, u)
 			require.Equal(t, tt.asked, asked.asked)
-			if tt.err != "" {
-				require.ErrorContains(t, err, tt.err)
-				require.Empty(t, r.stagedNames())
-				return
-			}
-			require.NoError(t, err)
-			require.Equal(t, slices.Repeat([]time.Duration{5 * time.Second}, max(tt.asked-1, 0)), waits)
+			require.Equal(t, tt.waits, waits)
 			require.Equal(t, tt.want, p.LFS)
 			if tt.want {
 				require.Contains(t, r.stagedNames(), fetchedFile)
@@ -121,6 +125,22 @@ func TestWaitForLFSEnds(t *testing.T) {
 	require.ErrorIs(t, r.producer.prepareFindLFS(ctx, &cloned, r.sync, fetched{}, nil), context.Canceled)
 	require.Equal(t, 1, asked.asked)
 	require.Empty(t, r.stagedNames())
+}
+
+// An LFS server that fails does not keep back what needs no LFS objects, and not a second pack is fetched for what does.
+func TestSourceWhoseLFSFails(t *testing.T) {
+	t.Parallel()
+	r := newLFSSourceRig(t)
+	r.source.LFS().Switch(func(s *gitserver.LFSSwitches) { s.BatchStatus = 403 })
+	r.commit(random(smallPack))
+	require.Len(t, r.produce(), 1)
+
+	o := r.large("large")
+	r.commitLFS("main", nil, o)
+	p := r.nextLFS()
+	fails(r, "GitForbidden", r.sendLFS, p)
+	r.source.LFS().Switch(func(s *gitserver.LFSSwitches) { s.BatchStatus = 0 })
+	require.Equal(t, 1, must(r, r.sendLFS, p).SentLFS.Sent)
 }
 
 // A thin pack may hide a pointer whose text only the destination has: then it is looked for as in a source of which nothing is known.
