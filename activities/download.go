@@ -97,6 +97,7 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 	if err := checkObjects(push.Destination, push.Commit, push.Objects); err != nil {
 		return downloaded, err
 	}
+	asked := c.Clock()
 	to, err := c.readDestination(ctx, push.Destination)
 	if err != nil {
 		return downloaded, err
@@ -129,7 +130,7 @@ func (c *Consumer) download(ctx context.Context, run staging.Run, push plan.Push
 	if downloaded.Objects, err = missingObjects(ctx, push, to); err != nil {
 		return downloaded, err
 	}
-	downloaded.Target.Seen = to.seenRefs()
+	downloaded.Target.Seen = to.seenRefs(asked)
 	return downloaded, c.fetchObjects(ctx, run, push, downloaded.Objects, meter)
 }
 

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -9,7 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/app-sre/git-partition-sync/internal/sign"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
+	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
 )
 
 // askedDestination counts how often the destination's refs are read, and how often it is pushed to.
@@ -82,6 +85,40 @@ func TestPushGoesByWhatDownloadHasSeen(t *testing.T) {
 	}
 }
 
+// GitLab creates a project that does not exist when it is asked for the refs of a push. Push does not ask for those of one that is gone.
+func TestProjectIsGoneBeforePush(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		verifies, isNew bool
+		later           time.Duration
+	}{
+		"with keys":                  {true, false, seenFor + time.Second},
+		"without keys":               {false, false, seenFor + time.Second},
+		"without keys, a new branch": {false, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRigWithoutProject(t, gitserver.OnDiscovery, nil)
+			r.consumer.CreateProjects = false
+			require.NoError(t, r.destination.Create(t.Context(), destinationRepo))
+			if !tt.verifies {
+				r.consumer.Verifier = sign.Unverified()
+			}
+			if !tt.isNew {
+				r.arrives(r.commit("one"))
+			}
+			r.commit("two")
+			r.produce()
+			decrypted := must(r, r.decrypt, r.received())
+			require.NotNil(t, decrypted.Target.Seen)
+			require.NoError(t, os.RemoveAll(r.destination.Dir(destinationRepo)))
+			r.consumer.Clock = func() time.Time { return time.Now().Add(tt.later) }
+			fails(r, "ProjectNotFound", r.push, decrypted)
+			require.NoDirExists(t, r.destination.Dir(destinationRepo))
+		})
+	}
+}
+
 // foreign is a commit of somebody else's at the destination.
 func (r *rig) foreign(parent string) string {
 	r.Helper()
@@ -125,6 +162,8 @@ func TestPushLooksItself(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*rig, *consuming){
 		"an older worker's Download": func(_ *rig, c *consuming) { c.Target.Seen = nil },
+		"a Download of long ago":     func(_ *rig, c *consuming) { c.Target.Seen.At = c.Target.Seen.At.Add(-seenFor) },
+		"a clock that was put back":  func(_ *rig, c *consuming) { c.Target.Seen.At = c.Target.Seen.At.Add(time.Hour) },
 		"fast-forwards only":         func(r *rig, _ *consuming) { r.consumer.FastForwardOnly = true },
 		"a ref that is no guard":     func(_ *rig, c *consuming) { c.Target.Seen.Guard["refs/heads/x"] = c.Target.Commit },
 		"a guard of the future": func(r *rig, c *consuming) {
