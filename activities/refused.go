@@ -28,6 +28,10 @@ func (p *push) classify(ctx context.Context, b archive.Bundle, err error) error 
 	if !ok {
 		return err
 	}
+	if locked := lockedRef.FindStringSubmatch(refused.Error()); p.isSeen && locked != nil {
+		// It may be blocked by a ref that was not there yet when Download read them, and that a push removes.
+		return fmt.Errorf("%w: %w", &smarthttp.MovedError{Ref: locked[1], Expected: p.ownRefAt(locked[1])}, err)
+	}
 	p.lacksLFS = p.lacksLFS || errors.Is(err, smarthttp.ErrMissingLFS)
 	if p.set == nil {
 		now, tipErr := p.commitOf(ctx, p.branch.Ref())

@@ -85,6 +85,25 @@ func TestPushGoesByWhatDownloadHasSeen(t *testing.T) {
 	}
 }
 
+// A ref that stands in the way of the replay guard, and was not there yet when Download read the destination, is removed all the same.
+func TestGuardIsBlockedBeforePush(t *testing.T) {
+	t.Parallel()
+	r := newTrustedRig(t)
+	first := r.commit("one")
+	r.arrives(first)
+	tip := r.commit("two")
+	r.produce()
+	decrypted := must(r, r.decrypt, r.received())
+	guard := replayGuard{prefix: appliedRefPrefix(r.sync.Destination)}.refAt(decrypted.Bundles[0].CreatedAt)
+	r.atDestination("update-ref", guard+"/x", first)
+	asked := &askedDestination{DestinationForge: r.consumer.Destination}
+	r.consumer.Destination = asked
+	must(r, r.push, decrypted)
+	require.Equal(t, tip, r.tip())
+	require.Equal(t, guard, r.remembered())
+	require.Equal(t, 3, asked.pushes, "it is refused, the other ref is removed, and it is accepted")
+}
+
 // GitLab creates a project that does not exist when it is asked for the refs of a push. Push does not ask for those of one that is gone.
 func TestProjectIsGoneBeforePush(t *testing.T) {
 	t.Parallel()
