@@ -83,11 +83,10 @@ func (p *Producer) Clone(ctx context.Context, work UploadWork) (cloned Cloned, e
 		return cloned, err
 	}
 	cloned.Before = previousCreationTime(upload.SeenChain, newest)
-	base, whySnapshot, err := p.baseByClock(ctx, upload, newest)
-	if err != nil {
+	var base state
+	if base, cloned.WhySnapshot, err = p.baseByClock(ctx, upload, newest); err != nil {
 		return cloned, err
 	}
-	cloned.WhySnapshot = whySnapshot
 	request := p.fetchRequest(source, base, tip)
 	pack, base, err := p.fetch(ctx, source, base, request)
 	if err != nil {

@@ -31,7 +31,7 @@ func BenchmarkListing(b *testing.B) {
 	for b.Loop() {
 		held, err := readBucket(b.Context(), bucket, selection{allow: project.AllowAll()})
 		require.NoError(b, err)
-		require.EqualValues(b, len(keys), held.use.Snapshots.Objects+held.use.Increments.Objects)
+		require.Equal(b, int64(len(keys)), int64(held.use.Snapshots.Objects+held.use.Increments.Objects))
 		require.NotEmpty(b, held.chains) // those that there is room for: a plan reads the others for its next page
 	}
 }

@@ -31,7 +31,7 @@ func (p *push) send(ctx context.Context, i int, updates ...smarthttp.RefUpdate) 
 	if err != nil {
 		return err
 	}
-	defer content.Close()
+	defer content.Close() //nolint:errcheck // it was only read
 	verified := &verifiedReader{r: content, left: b.Size, sum: sha256.New(), want: b.SHA256}
 	pack := bufio.NewReader(verified)
 	headerSize, err := p.readHeader(pack, i)

@@ -81,7 +81,7 @@ func (c *Client) Known(ctx context.Context, repo, tip string, commits ...string)
 	}
 	ctx, done := httpclient.WithLimit(ctx, c.options.Limits.Discovery)
 	defer done()
-	resp, err := c.negotiate(ctx, u, "multi_ack_detailed", []string{tip}, commits, false)
+	resp, err := c.negotiate(ctx, u, "multi_ack_detailed", []string{tip}, commits, false) //nolint:bodyclose // drain does
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for commits: %w", u, err)
 	}
@@ -125,7 +125,7 @@ func (c *Client) negotiate(ctx context.Context, repo *url.URL, caps string, want
 		}
 		adv.close() // its connection serves the next request
 		if err == nil {
-			answer, err = c.post(ctx, adv.url, uploadPack, bytes.NewReader(body.Bytes()), int64(body.Len()), http.Header{})
+			answer, err = c.post(ctx, adv.url, uploadPack, bytes.NewReader(body.Bytes()), int64(body.Len()), http.Header{}) //nolint:bodyclose // the caller does
 		}
 		return false, err
 	})

@@ -90,15 +90,17 @@ func TestKnownRepositoryFails(t *testing.T) {
 		is     error // if it stays so; nil for any
 		once   bool  // it is not asked again
 	}{
-		"credentials":  {says(401, "text/plain", ""), smarthttp.ErrUnauthorized, false},
-		"forbidden":    {says(403, "text/plain", ""), smarthttp.ErrForbidden, false},
-		"not found":    {says(404, "text/html", ""), smarthttp.ErrNotFound, false},
-		"rejected":     {says(400, "text/plain", ""), smarthttp.ErrRejected, false},
-		"failed":       {says(500, "text/plain", ""), smarthttp.ErrServerFailed, false},
-		"bad gateway":  {says(502, "text/html", ""), smarthttp.ErrUnavailable, false},
-		"unavailable":  {says(503, "text/html", ""), smarthttp.ErrUnavailable, false},
-		"login page":   {says(200, "text/html", "<html>"), smarthttp.ErrNotGit, false},
-		"redirect":     {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, smarthttp.ErrRedirected, false},
+		"credentials": {says(401, "text/plain", ""), smarthttp.ErrUnauthorized, false},
+		"forbidden":   {says(403, "text/plain", ""), smarthttp.ErrForbidden, false},
+		"not found":   {says(404, "text/html", ""), smarthttp.ErrNotFound, false},
+		"rejected":    {says(400, "text/plain", ""), smarthttp.ErrRejected, false},
+		"failed":      {says(500, "text/plain", ""), smarthttp.ErrServerFailed, false},
+		"bad gateway": {says(502, "text/html", ""), smarthttp.ErrUnavailable, false},
+		"unavailable": {says(503, "text/html", ""), smarthttp.ErrUnavailable, false},
+		"login page":  {says(200, "text/html", "<html>"), smarthttp.ErrNotGit, false},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, smarthttp.ErrRedirected, false},
 		"error packet": {says(200, result, pkt("ERR unknown command")), smarthttp.ErrServerFailed, false},
 		"no such":      {says(200, result, pkt("ERR The project you were looking for could not be found.")), smarthttp.ErrNotFound, false},
 		"nothing":      {says(200, result, ""), io.ErrUnexpectedEOF, false},

@@ -33,7 +33,7 @@ func (c *Client) checkComplete(ctx context.Context, adv *advertisement, wants []
 			args = append(args, line+object+"\n")
 		}
 	}
-	resp, err := c.runCommand(ctx, adv, "fetch", append(args, "done\n")...)
+	resp, err := c.runCommand(ctx, adv, "fetch", append(args, "done\n")...) //nolint:bodyclose // drain does
 	if err != nil {
 		return err
 	}
