@@ -5,8 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,20 +44,30 @@ func TestKnownRepositoryIsSilent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var asked []string
-				hangs := false
+				var (
+					mu    sync.Mutex
+					asked []string
+					hangs atomic.Bool
+				)
+				methods := func() []string {
+					mu.Lock()
+					defer mu.Unlock()
+					return slices.Clone(asked)
+				}
 				client := smarthttp.New(smarthttp.Options{Forge: gitlab.At(mustParse(t, pipeserver.URL)), HTTP: pipeserver.Start(t, http.HandlerFunc(
 					func(w http.ResponseWriter, r *http.Request) {
 						_, _ = io.Copy(io.Discard, r.Body) // so that the end of the connection is seen
+						mu.Lock()
 						asked = append(asked, r.Method)
+						mu.Unlock()
 						switch {
-						case r.Method == http.MethodGet && hangs:
+						case r.Method == http.MethodGet && hangs.Load():
 							w.Header().Set("Content-Type", upload)
 							_, _ = io.WriteString(w, pkt("# service=git-upload-pack\n")+"0000"+pkt(absent+" refs/heads/main\x00agent=git/1\n")+"0000")
 						case r.Method == http.MethodGet:
 							w.Header().Set("Content-Type", upload)
 							_, _ = io.WriteString(w, pkt("version 2\n")+"0000")
-						case hangs:
+						case hangs.Load():
 							<-r.Context().Done()
 						default:
 							w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
@@ -63,7 +75,7 @@ func TestKnownRepositoryIsSilent(t *testing.T) {
 						}
 					}))})
 				require.NoError(t, look(t.Context(), client))
-				hangs = true
+				hangs.Store(true)
 				ctx, cancel := t.Context(), func() {}
 				if tt.limit > 0 {
 					ctx, cancel = context.WithTimeout(ctx, tt.limit)
@@ -77,11 +89,11 @@ func TestKnownRepositoryIsSilent(t *testing.T) {
 					require.ErrorIs(t, err, httpclient.ErrSilent)
 				}
 				require.Equal(t, tt.waits, time.Since(begin))
-				require.Equal(t, []string{"GET", "POST", "POST"}, asked)
+				require.Equal(t, []string{"GET", "POST", "POST"}, methods())
 				heads, err := headsOf(t.Context(), client, repo, "main")
 				require.NoError(t, err)
 				require.Equal(t, map[string]string{"main": absent}, heads)
-				require.Equal(t, []string{"GET", "POST", "POST", "GET"}, asked)
+				require.Equal(t, []string{"GET", "POST", "POST", "GET"}, methods())
 			})
 		})
 	}
