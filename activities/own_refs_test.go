@@ -97,22 +97,24 @@ func TestOwnRefThatMovesDuringThePush(t *testing.T) {
 	}))
 	_, err := r.destination.Commit(t.Context(), destinationRepo, "theirs", nil, "theirs")
 	require.NoError(t, err)
-	pushAgain := func(tip string) {
-		decrypted := must(r, r.decrypt, r.received())
-		_, err := execute(r, r.push, decrypted)
-		var failure *temporal.ApplicationError
-		require.ErrorAs(t, err, &failure)
-		require.False(t, failure.NonRetryable(), failure)
+	requirePushed := func(decrypted consuming, tip string) {
 		must(r, r.push, decrypted)
 		require.Equal(t, tip, r.tip())
 		require.Len(t, r.ownRefs(), 2)
 	}
 	tip := r.longChain()
 	between = func() { r.atDestination("update-ref", incomingRef(r.sync.Destination), "refs/heads/theirs") }
-	pushAgain(tip)
+	decrypted := must(r, r.decrypt, r.received())
+	_, err = execute(r, r.push, decrypted)
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, err, &failure)
+	require.False(t, failure.NonRetryable(), failure)
+	requirePushed(decrypted, tip)
 
+	// One that goes by what Download has seen reads the destination again, and pushes once more.
 	tip = r.commit("next")
 	r.produce()
 	between = func() { r.atDestination("update-ref", "-d", r.remembered()) }
-	pushAgain(tip)
+	requirePushed(must(r, r.decrypt, r.received()), tip)
+	require.Nil(t, between, "it was deleted meanwhile")
 }
