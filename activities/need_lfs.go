@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/app-sre/git-partition-sync/internal/lfs"
@@ -18,8 +17,11 @@ const smallPack = 1 << 20
 const (
 	// lfsDenials is how often a source has to say that it has no LFS, before pointers are uploaded as they are.
 	lfsDenials = 3
-	// lfsDoubt is how long it is waited between two of them: long enough for a server that starts, also for one of several.
+	// lfsDoubt is how long it is waited between two of them where there are pointers: long enough for a server that starts, also for one
+	// of several.
 	lfsDoubt = 5 * time.Second
+	// lfsSmallDoubt is the same where nobody has looked: to search a large pack costs more than to fetch it.
+	lfsSmallDoubt = 200 * time.Millisecond
 )
 
 // prepareFindLFS finds out whether what was cloned may need LFS objects, and keeps what FindLFS has to know then. When it fails, it leaves no
@@ -32,9 +34,12 @@ func (p *Producer) prepareFindLFS(ctx context.Context, cloned *Cloned, source pr
 	if err != nil {
 		return err
 	}
-	hasPointers := sync.OnceValue(func() bool { return mayHavePointers(ctx, run, asked, meter) })
-	if size := cloned.Bundle.Size - asked.PackOffset; size > smallPack || hasPointers() {
-		cloned.LFS, err = p.hasLFS(ctx, source, hasPointers)
+	doubt := lfsDoubt
+	if cloned.Bundle.Size-asked.PackOffset > smallPack {
+		doubt = lfsSmallDoubt
+	}
+	if doubt == lfsSmallDoubt || mayHavePointers(ctx, run, asked, meter) {
+		cloned.LFS, err = p.hasLFS(ctx, source, doubt)
 		if err != nil && ctx.Err() == nil {
 			// FindLFS and UploadLFS keep the pack while they wait for a server that fails, and many packs need nothing of it.
 			cloned.LFS, err = true, nil
@@ -57,8 +62,8 @@ func mayHavePointers(ctx context.Context, run staging.Run, asked fetched, meter 
 
 // hasLFS tells whether LFS objects are to be looked for. That a server has no LFS is also what one says that starts or fails, as
 // Gitea does while its database does not answer. It counts only for a project that the bucket has no LFS objects of, and if the server says
-// so again and again after it has shown that it is at work.
-func (p *Producer) hasLFS(ctx context.Context, sync project.Sync, hasPointers func() bool) (bool, error) {
+// so again and again after it has shown that it is at work. Of two servers that take turns, both are asked.
+func (p *Producer) hasLFS(ctx context.Context, sync project.Sync, doubt time.Duration) (bool, error) {
 	if enabled, err := p.lfsEnabled(ctx, sync.Source); enabled || err != nil {
 		return enabled, err
 	}
@@ -69,15 +74,14 @@ func (p *Producer) hasLFS(ctx context.Context, sync project.Sync, hasPointers fu
 	for _, err := range p.Bucket.List(ctx, folder) {
 		return err == nil, err
 	}
-	if !hasPointers() {
-		return false, nil
-	}
-	for range lfsDenials - 1 {
-		if err := p.wait(ctx, lfsDoubt); err != nil {
+	for again := range lfsDenials - 1 {
+		if err := p.wait(ctx, doubt); err != nil {
 			return false, err
 		}
-		if _, err := p.Source.Refs(ctx, sync.Source.Path(), "HEAD"); err != nil {
-			return false, fmt.Errorf("source %s: %w", sync.Source, err)
+		if again == 0 {
+			if _, err := p.Source.Refs(ctx, sync.Source.Path(), "HEAD"); err != nil {
+				return false, fmt.Errorf("source %s: %w", sync.Source, err)
+			}
 		}
 		if enabled, err := p.lfsEnabled(ctx, sync.Source); enabled || err != nil {
 			return enabled, err
