@@ -13,9 +13,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/app-sre/git-partition-sync/internal/foreign"
 	"github.com/app-sre/git-partition-sync/internal/httpclient"
@@ -120,4 +123,66 @@ func TestNamedErrorsKeepWhatTemporalActsOn(t *testing.T) {
 	long := Named(fmt.Errorf("%w: %s", smarthttp.ErrNotFound, strings.Repeat("long ", 10_000)), nil)
 	require.ErrorContains(t, long, "repository not found")
 	require.ErrorContains(t, long, "Create the project", "what to do is not cut off")
+}
+
+// counting has activities count what they count in a map.
+type counting struct {
+	interceptor.WorkerInterceptorBase
+	counts map[string]int
+}
+
+func (c *counting) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &countingInbound{interceptor.ActivityInboundInterceptorBase{Next: next}, c}
+}
+
+type countingInbound struct {
+	interceptor.ActivityInboundInterceptorBase
+	*counting
+}
+
+func (c *countingInbound) Init(out interceptor.ActivityOutboundInterceptor) error {
+	return c.Next.Init(&countingOutbound{interceptor.ActivityOutboundInterceptorBase{Next: out}, c.counting})
+}
+
+type countingOutbound struct {
+	interceptor.ActivityOutboundInterceptorBase
+	*counting
+}
+
+func (c *countingOutbound) GetMetricsHandler(context.Context) client.MetricsHandler {
+	return countedMetrics{client.MetricsNopHandler, c.counts}
+}
+
+type countedMetrics struct {
+	client.MetricsHandler
+	counts map[string]int
+}
+
+func (c countedMetrics) WithTags(map[string]string) client.MetricsHandler { return c }
+
+func (c countedMetrics) Counter(name string) client.MetricsCounter { return counter{c.counts, name} }
+
+type counter struct {
+	counts map[string]int
+	name   string
+}
+
+func (c counter) Inc(n int64) { c.counts[c.name] += int(n) }
+
+// A short step that fails is tried as a task: where a fleet's workflow is on another worker than its files, nothing is wrong.
+func TestFailuresOfTasksAreCounted(t *testing.T) {
+	t.Parallel()
+	c := &counting{counts: map[string]int{}}
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{c, &ErrorNaming{Mask: foreign.NewMask()}}})
+	step := func(context.Context) error { return staging.ErrMissing }
+	env.RegisterActivityWithOptions(step, activity.RegisterOptions{Name: "step"})
+
+	_, err := env.ExecuteLocalActivity(step)
+	require.ErrorContains(t, err, KindStagedFileMissing)
+	require.Zero(t, c.counts[metricFailures])
+	_, err = env.ExecuteActivity("step")
+	require.ErrorContains(t, err, KindStagedFileMissing)
+	require.Equal(t, 1, c.counts[metricFailures])
 }

@@ -29,6 +29,9 @@ func TestShortSteps(t *testing.T) {
 	require.True(t, clone(true, size).Short)
 	require.False(t, clone(true, size-1).Short)
 	require.False(t, clone(true, 0).Short)
+	r.producer.WritePredecessor = true
+	require.False(t, clone(true, size).Short, "its packs are indexed one after the other, huge ones too")
+	r.producer.WritePredecessor = false
 
 	cloned := must(r, r.clone, u)
 	must(r, r.upload, must(r, r.encrypt, must(r, r.pack, cloned)))

@@ -2,30 +2,25 @@ package workflows_test
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	historypb "go.temporal.io/api/history/v1"
-	"go.temporal.io/sdk/client"
 )
 
 // While a side is upgraded, a workflow of the release before LFS may have gone on after a step of this one that had found LFS
 // objects. Its run can be taken over: it would be stuck otherwise.
 func TestOlderWorkflowIsTakenOver(t *testing.T) {
 	t.Parallel()
-	for name, said := range map[string]struct{ step, found string }{
-		"produce-project": {"Clone", `"lfs":true,`},
-		"consume-project": {"Decrypt", `"lfs_objects":2,"lfs_size":7,`},
+	for name, said := range map[string]struct{ history, step, found string }{
+		"LFS at the source":           {"produce-project", "Clone", `"lfs":true,`},
+		"LFS objects":                 {"consume-project", "Decrypt", `"lfs_objects":2,"lfs_size":7,`},
+		"short steps of the producer": {"produce-project", "Clone", `"short":true,`},
+		"short steps of the consumer": {"consume-project", "Download", `"short":true,`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			text, err := os.Open(filepath.Join(histories, name+".json"))
-			require.NoError(t, err)
-			defer text.Close()
-			history, err := client.HistoryFromJSON(text, client.HistoryJSONOptions{})
-			require.NoError(t, err)
+			history := recordedHistory(t, said.history+".json")
 			addToResult(t, history, said.step, said.found)
 			require.NoError(t, replay(history))
 		})

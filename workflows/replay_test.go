@@ -56,14 +56,19 @@ func TestReplay(t *testing.T) {
 	require.NotEmpty(t, files)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			text, err := os.Open(file)
-			require.NoError(t, err)
-			defer text.Close()
-			history, err := client.HistoryFromJSON(text, client.HistoryJSONOptions{})
-			require.NoError(t, err)
-			require.NoError(t, replay(history))
+			require.NoError(t, replay(recordedHistory(t, filepath.Base(file))))
 		})
 	}
+}
+
+func recordedHistory(t *testing.T, name string) *historypb.History {
+	t.Helper()
+	text, err := os.Open(filepath.Join(histories, name))
+	require.NoError(t, err)
+	defer text.Close()
+	history, err := client.HistoryFromJSON(text, client.HistoryJSONOptions{})
+	require.NoError(t, err)
+	return history
 }
 
 // TestHistories runs each workflow through what happens to it on a real server, and replays

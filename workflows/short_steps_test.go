@@ -3,13 +3,10 @@ package workflows_test
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
@@ -90,23 +87,10 @@ func TestShortStepThatFailsForGood(t *testing.T) {
 	require.Equal(t, map[string]int{"Download": 1, "Decrypt": 1, "Cleanup": 1}, ran.tasks)
 }
 
-// An older worker that took a run up after its first step has started the others as tasks: it did not know that they are short.
-func TestShortStepsOfAnOlderWorker(t *testing.T) {
-	for _, name := range []string{"produce-project", "consume-project"} {
-		text, err := os.Open(filepath.Join(histories, name+".json"))
-		require.NoError(t, err)
-		defer text.Close()
-		history, err := client.HistoryFromJSON(text, client.HistoryJSONOptions{})
-		require.NoError(t, err)
-		said := false
-		for _, event := range history.Events {
-			if done := event.GetActivityTaskCompletedEventAttributes(); done != nil && !said {
-				payload := done.GetResult().GetPayloads()[0]
-				payload.Data = append([]byte(`{"short":true,`), payload.GetData()[1:]...)
-				said = true
-			}
-		}
-		require.True(t, said)
-		require.NoError(t, replay(history))
+// What docs/architecture.md and docs/scaling.md say of the events.
+func TestEventsOfAChild(t *testing.T) {
+	for name, want := range map[string]int{"produce-project": 36, "produce-project-small": 23, "consume-project": 30, "consume-project-small": 22} {
+		history := recordedHistory(t, name+".json")
+		require.Len(t, history.Events, want, name)
 	}
 }

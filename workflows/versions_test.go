@@ -2,8 +2,6 @@ package workflows_test
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -53,11 +51,7 @@ func TestAddedStep(t *testing.T) {
 		r.RegisterWorkflowWithOptions(code, named)
 		return replayOn(r, history)
 	}
-	text, err := os.Open(filepath.Join(histories, "produce-project.json"))
-	require.NoError(t, err)
-	defer text.Close()
-	before, err := client.HistoryFromJSON(text, client.HistoryJSONOptions{})
-	require.NoError(t, err)
+	before := recordedHistory(t, "produce-project.json")
 	require.NoError(t, replayAs(before, withStep))
 	require.ErrorContains(t, replayAs(before, withStepAtOnce), "TMPRL1100", "the run would get stuck")
 

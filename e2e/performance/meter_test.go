@@ -1,14 +1,10 @@
 package performance_test
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -62,7 +58,7 @@ func (w *world) measure(by process, workDir, bucket string, do func()) (f figure
 	w.takeRequests()
 	in, out := w.traffic[stack.Consumer].in.Load(), w.traffic[stack.Producer].out.Load()
 	use(-1)
-	disk := highWater(workDir)
+	disk := rusage.WatchDisk(w, workDir)
 	began := time.Now()
 	do()
 	f.Wall = time.Since(began).Seconds()
@@ -113,45 +109,4 @@ func (w *world) written(pid int) int64 {
 	n, err := strconv.ParseInt(number, 10, 64)
 	require.NoError(w, err)
 	return n
-}
-
-// lookEvery is how often the size of a work directory is looked at.
-const lookEvery = 20 * time.Millisecond
-
-// highWater watches how large a folder is, until it is asked for the most.
-func highWater(dir string) (most func() int64) {
-	over, result := make(chan struct{}), make(chan int64)
-	go func() {
-		largest := int64(0)
-		for {
-			largest = max(largest, allocated(dir))
-			select {
-			case <-over:
-				result <- largest
-				return
-			case <-time.After(lookEvery):
-			}
-		}
-	}()
-	return func() int64 {
-		close(over)
-		return <-result
-	}
-}
-
-// allocated is how much of the disk the files of a folder take. Those that go meanwhile count nothing.
-func allocated(dir string) (bytes int64) {
-	_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		if info, err := entry.Info(); err == nil {
-			bytes += info.Sys().(*syscall.Stat_t).Blocks * 512 // stat(2)
-		}
-		return nil
-	})
-	return bytes
 }

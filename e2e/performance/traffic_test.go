@@ -26,21 +26,10 @@ func newGitTraffic() *gitTraffic { return &gitTraffic{Counter: requests.NewCount
 
 func (g *gitTraffic) watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		r.Body = countedBody{r.Body, &g.in}
+		r.Body = requests.Body{ReadCloser: r.Body, N: &g.in}
 		g.Count(requests.GitKind(r))
 		next.ServeHTTP(countedAnswer{rw, &g.out}, r)
 	})
-}
-
-type countedBody struct {
-	io.ReadCloser
-	n *atomic.Int64
-}
-
-func (c countedBody) Read(p []byte) (int, error) {
-	n, err := c.ReadCloser.Read(p)
-	c.n.Add(int64(n))
-	return n, err
 }
 
 type countedAnswer struct {

@@ -3,7 +3,6 @@ package smarthttp_test
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/app-sre/git-partition-sync/internal/forge/gitlab"
 	"github.com/app-sre/git-partition-sync/internal/smarthttp"
 	"github.com/app-sre/git-partition-sync/internal/testserver/gitserver"
+	"github.com/app-sre/git-partition-sync/internal/testserver/requests"
 )
 
 // BenchmarkHeads asks a project with 100,000 refs, most of them GitLab's own, for one branch.
@@ -73,18 +73,7 @@ type receivedBytes struct {
 func (r *receivedBytes) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := r.RoundTripper.RoundTrip(req)
 	if err == nil {
-		resp.Body = countedBody{resp.Body, &r.n}
+		resp.Body = requests.Body{ReadCloser: resp.Body, N: &r.n}
 	}
 	return resp, err
-}
-
-type countedBody struct {
-	io.ReadCloser
-	n *atomic.Int64
-}
-
-func (c countedBody) Read(p []byte) (int, error) {
-	n, err := c.ReadCloser.Read(p)
-	c.n.Add(int64(n))
-	return n, err
 }

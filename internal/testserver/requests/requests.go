@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/app-sre/git-partition-sync/internal/catalog"
 )
@@ -35,6 +36,19 @@ func (c Counter) Take() map[string]int {
 	counts := maps.Clone(c.counts)
 	clear(c.counts)
 	return counts
+}
+
+// Body counts the bytes that are read of a request's body, or of an answer's.
+type Body struct {
+	io.ReadCloser
+	N *atomic.Int64
+}
+
+// Read implements io.Reader.
+func (b Body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.N.Add(int64(n))
+	return n, err
 }
 
 // Kinds of requests to Git servers that move a pack.
